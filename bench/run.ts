@@ -1,0 +1,232 @@
+/**
+ * Compares this library with `posthog-node` and with the least that has to be done. Each implementation runs in a process of
+ * its own against a sink in another, in turns; figures are medians, and only their ratios mean anything on a busy machine.
+ *
+ *   npm run bench                 about five minutes
+ *   npm run bench -- --quick      about one minute
+ *   npm run bench -- --json       prints one JSON object with every figure
+ */
+import { build } from "esbuild"
+import { type ChildProcess, spawn } from "node:child_process"
+import { mkdir, readFile, rm } from "node:fs/promises"
+import { createInterface } from "node:readline"
+import { gzipSync } from "node:zlib"
+import type { Scenario } from "./scenario.js"
+
+const json = process.argv.includes("--json")
+const quick = process.argv.includes("--quick")
+const only = process.argv.find((argument) => argument.startsWith("--only="))?.slice("--only=".length)
+const out = ".tmp/bench"
+
+const progress = (text: string) => process.stderr.write(`${text}\n`)
+
+type Figures = Record<string, number>
+
+const median = (values: ReadonlyArray<number>): number => {
+  const sorted = [...values].sort((a, b) => a - b)
+  const middle = sorted.length >> 1
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
+}
+
+const medians = (rounds: ReadonlyArray<Figures>): Figures => {
+  const result: Figures = {}
+  for (const key of Object.keys(rounds[0] ?? {})) result[key] = median(rounds.map((round) => round[key]!))
+  return result
+}
+
+const bundle = (entry: string, file: string, minify = false, external: Array<string> = []) =>
+  build({
+    entryPoints: [entry],
+    outfile: `${out}/${file}`,
+    bundle: true,
+    minify,
+    external,
+    format: "esm",
+    platform: "node",
+    target: "node20",
+    logLevel: "error",
+    // Bundled CommonJS asks for require.
+    banner: {
+      js: "import { createRequire as benchRequire } from 'node:module'; const require = benchRequire(import.meta.url);"
+    }
+  })
+
+const runAdapter = (file: string, scenario: Scenario): Promise<Figures> =>
+  new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [`${out}/${file}`, JSON.stringify(scenario)], {
+      stdio: ["ignore", "pipe", "inherit"]
+    })
+    let line = ""
+    child.stdout.on("data", (chunk: Buffer) => {
+      line += chunk.toString("utf8")
+    })
+    child.once("error", reject)
+    child.once("close", (code) => {
+      const last = line.trim().split("\n").at(-1)
+      if (code !== 0 || last === undefined || last === "") reject(new Error(`${file} exited with ${code}`))
+      else resolve(JSON.parse(last) as Figures)
+    })
+  })
+
+const startSink = async (): Promise<{ readonly url: string; readonly child: ChildProcess }> => {
+  const child = spawn(process.execPath, [`${out}/sink.mjs`], { stdio: ["ignore", "pipe", "inherit"] })
+  const lines = createInterface({ input: child.stdout })
+  const port = await new Promise<string>((resolve) => lines.once("line", resolve))
+  return { url: `http://127.0.0.1:${port}`, child }
+}
+
+interface Measure {
+  readonly name: string
+  readonly implementations: Readonly<Record<string, { readonly file: string; readonly raised?: boolean }>>
+  readonly scenario: Omit<Scenario, "host" | "raised">
+  readonly settings?: { readonly delay?: number; readonly poison?: string }
+  readonly rounds: number
+}
+
+const rounds = quick ? 3 : 5
+const burst = quick ? 30_000 : 100_000
+const ours = { file: "effect-posthog.mjs" }
+const node = { file: "posthog-node.mjs" }
+const floor = { file: "floor.mjs" }
+
+const measures: ReadonlyArray<Measure> = [
+  {
+    name: "call",
+    implementations: { ours, "posthog-node": { ...node, raised: true }, floor },
+    scenario: { kind: "call", events: 100_000, quiet: true },
+    rounds
+  },
+  {
+    name: "burst",
+    implementations: { ours, "posthog-node": { ...node, raised: true }, "posthog-node defaults": node, floor },
+    scenario: { kind: "burst", events: burst },
+    rounds
+  },
+  {
+    name: "steady",
+    implementations: { ours, "posthog-node": node, floor },
+    scenario: { kind: "steady", events: quick ? 4_000 : 20_000 },
+    rounds
+  },
+  {
+    name: "start",
+    implementations: { ours, "posthog-node": node, floor },
+    scenario: { kind: "start", events: 1 },
+    rounds: rounds * 2 + 1
+  },
+  {
+    name: "exit",
+    implementations: { ours, "posthog-node": node },
+    scenario: { kind: "exit", events: 1_000 },
+    rounds
+  },
+  {
+    name: "exit at 100 ms latency",
+    implementations: { ours, "posthog-node": node },
+    scenario: { kind: "exit", events: 1_000 },
+    settings: { delay: 100 },
+    rounds
+  }
+]
+
+const bundleSizes = async (): Promise<Figures> => {
+  const size = async (file: string) => gzipSync(await readFile(`${out}/${file}`), { level: 9 }).length
+  await bundle("bench/bundles/effect.ts", "size-effect.mjs", true)
+  await bundle("bench/bundles/effect-posthog.ts", "size-ours.mjs", true)
+  await bundle("bench/bundles/posthog-node.ts", "size-node.mjs", true)
+  const effect = await size("size-effect.mjs")
+  const ours = await size("size-ours.mjs")
+  return {
+    effectWithHttpClientBytes: effect,
+    oursBytes: ours,
+    oursOnTopBytes: ours - effect,
+    posthogNodeBytes: await size("size-node.mjs")
+  }
+}
+
+const main = async () => {
+  await rm(out, { recursive: true, force: true })
+  await mkdir(out, { recursive: true })
+  for (const file of [ours, node, floor]) await bundle(`bench/adapters/${file.file.replace(".mjs", ".ts")}`, file.file)
+  await bundle("bench/sink.ts", "sink.mjs")
+  const results: Record<string, Record<string, Figures>> = {}
+  const sink = await startSink()
+  const ask = async (path: string, body?: unknown): Promise<Figures> => {
+    const init = body === undefined ? {} : { method: "POST", body: JSON.stringify(body) }
+    return await (await fetch(sink.url + path, init)).json() as Figures
+  }
+  try {
+    for (const measure of measures) {
+      if (only !== undefined && only !== measure.name) continue
+      const collected: Record<string, Array<Figures>> = {}
+      for (let round = 0; round < measure.rounds; round++) {
+        for (const [name, { file, raised }] of Object.entries(measure.implementations)) {
+          progress(`${measure.name}, round ${round + 1} of ${measure.rounds}: ${name}`)
+          await ask("/__settings", measure.settings ?? {})
+          const figures = await runAdapter(file, {
+            ...measure.scenario,
+            host: sink.url,
+            ...(raised === true ? { raised } : undefined)
+          })
+          const report = await ask("/__report")
+          const sent = measure.scenario.events + (measure.scenario.kind === "burst" ? 500 : 0)
+          ;(collected[name] ??= []).push({
+            ...figures,
+            lost: sent - report.distinct!,
+            duplicated: report.events! - report.distinct!,
+            requests: report.requests!,
+            wireBytesPerEvent: report.wireBytes! / Math.max(report.distinct!, 1)
+          })
+        }
+      }
+      results[measure.name] = Object.fromEntries(
+        Object.entries(collected).map(([name, rounds]) => [name, medians(rounds)])
+      )
+    }
+  } finally {
+    sink.child.kill()
+  }
+  const sizes = await bundleSizes()
+  const ratios = compare(results)
+  if (json) process.stdout.write(`${JSON.stringify({ node: process.version, quick, results, sizes, ratios })}\n`)
+  else print(results, sizes, ratios)
+}
+
+/** What the targets are about. Below 1 is better than the other side, but for events per second. */
+const compare = (results: Record<string, Record<string, Figures>>): Figures => {
+  const ratio = (measure: string, figure: string, against: string) => {
+    const ours = results[measure]?.ours?.[figure]
+    const theirs = results[measure]?.[against]?.[figure]
+    return ours === undefined || theirs === undefined ? undefined : ours / theirs
+  }
+  const pairs: Record<string, number | undefined> = {
+    "capture call / posthog-node": ratio("call", "captureNanos", "posthog-node"),
+    "CPU per event / posthog-node": ratio("burst", "cpuMicros", "posthog-node"),
+    "events per second / posthog-node": ratio("burst", "eventsPerSecond", "posthog-node"),
+    "peak memory / posthog-node": ratio("burst", "peakMemoryMB", "posthog-node"),
+    "CPU per event / floor": ratio("burst", "cpuMicros", "floor"),
+    "events per second / floor": ratio("burst", "eventsPerSecond", "floor"),
+    "p99 of capture / posthog-node": ratio("steady", "p99Nanos", "posthog-node"),
+    "first event acknowledged / posthog-node": ratio("start", "acknowledgedMillis", "posthog-node"),
+    "exit / posthog-node": ratio("exit", "closeMillis", "posthog-node"),
+    "exit at 100 ms latency / posthog-node": ratio("exit at 100 ms latency", "closeMillis", "posthog-node")
+  }
+  return Object.fromEntries(Object.entries(pairs).filter((pair): pair is [string, number] => pair[1] !== undefined))
+}
+
+const print = (results: Record<string, Record<string, Figures>>, sizes: Figures, ratios: Figures) => {
+  const format = (value: number) => value >= 100 ? value.toFixed(0) : value.toFixed(2)
+  for (const [measure, implementations] of Object.entries(results)) {
+    console.log(`\n${measure}`)
+    for (const [name, figures] of Object.entries(implementations)) {
+      const parts = Object.entries(figures).map(([figure, value]) => `${figure} ${format(value)}`)
+      console.log(`  ${name.padEnd(22)} ${parts.join("  ")}`)
+    }
+  }
+  console.log("\nbundle, minified and gzipped")
+  for (const [name, value] of Object.entries(sizes)) console.log(`  ${name.padEnd(28)} ${value}`)
+  console.log("\nratios")
+  for (const [name, value] of Object.entries(ratios)) console.log(`  ${name.padEnd(44)} ${value.toFixed(3)}`)
+}
+
+await main()

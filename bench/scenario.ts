@@ -1,0 +1,112 @@
+/**
+ * What an adapter is asked to do, and the parts of it that do not depend on the implementation. An adapter is a program that
+ * reads a scenario from its first argument and prints one line of JSON.
+ */
+
+export interface Scenario {
+  readonly kind: "call" | "burst" | "steady" | "exit" | "start"
+  readonly host: string
+  /** How many events. */
+  readonly events: number
+  /** Whether the queue is made large enough where the default is too small. */
+  readonly raised?: boolean
+  /** Whether sending is put off, so that only the calls are measured. */
+  readonly quiet?: boolean
+}
+
+export const scenario = JSON.parse(process.argv[2] ?? "{}") as Scenario
+
+export interface Implementation {
+  /** Captures `count` events one after the other as a program would; resolves when the last call has returned. */
+  readonly captureAll: (count: number) => Promise<void>
+  /** Captures one event and gives the nanoseconds of the call. */
+  readonly captureTimed: (index: number) => Promise<number> | number
+  /** Resolves when all is acknowledged or given up. */
+  readonly flush: () => Promise<void>
+  readonly close: () => Promise<void>
+}
+
+/** The event of every benchmark: 8 properties and groups, about half a kilobyte of JSON. */
+export const properties = (index: number) => ({
+  order_id: `ord_${index}`,
+  total: 42.5 + index,
+  currency: "EUR",
+  items: 3,
+  coupon: null,
+  first_order: false,
+  path: "/checkout/complete",
+  plan: "pro"
+})
+
+export const groups = { company: "acme", project: "checkout" }
+
+const percentile = (sorted: ReadonlyArray<number>, p: number): number =>
+  sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * p))]!
+
+const now = (): number => Number(process.hrtime.bigint())
+
+/** Runs the scenario on an implementation and prints what was measured. */
+export const run = async (start: () => Promise<Implementation>): Promise<void> => {
+  const cpuBefore = process.cpuUsage()
+  const implementation = await start()
+  const { events, kind } = scenario
+  const print = (figures: Record<string, number>) => process.stdout.write(`${JSON.stringify(figures)}\n`)
+  switch (kind) {
+    case "call": {
+      await implementation.captureAll(2_000)
+      await new Promise((resolve) => setTimeout(resolve, 100))
+      const begin = now()
+      await implementation.captureAll(events)
+      print({ captureNanos: (now() - begin) / events })
+      // Nothing of this is to be sent.
+      return process.exit(0)
+    }
+    case "burst": {
+      // Warm up as little as a server does: a few hundred events.
+      await implementation.captureAll(500)
+      await implementation.flush()
+      const cpuStart = process.cpuUsage()
+      const begin = now()
+      await implementation.captureAll(events)
+      const captured = now()
+      await implementation.flush()
+      const acknowledged = now()
+      const cpu = process.cpuUsage(cpuStart)
+      print({
+        captureNanos: (captured - begin) / events,
+        eventsPerSecond: events / ((acknowledged - begin) / 1e9),
+        cpuMicros: (cpu.user + cpu.system) / events,
+        peakMemoryMB: process.resourceUsage().maxRSS / 1024
+      })
+      return implementation.close()
+    }
+    case "steady": {
+      // 2,000 events per second in ticks of 10 ms, as requests of a busy server would come.
+      const times: Array<number> = []
+      for (let i = 0; i < events;) {
+        const tick = now()
+        for (let j = 0; j < 20 && i < events; j++, i++) times.push(await implementation.captureTimed(i))
+        const rest = 10 - (now() - tick) / 1e6
+        await new Promise((resolve) => setTimeout(resolve, Math.max(rest, 0)))
+      }
+      await implementation.flush()
+      const sorted = times.slice(events >> 2).sort((a, b) => a - b)
+      print({ p50Nanos: percentile(sorted, 0.5), p99Nanos: percentile(sorted, 0.99) })
+      return implementation.close()
+    }
+    case "exit": {
+      await implementation.captureAll(events)
+      const begin = now()
+      await implementation.close()
+      print({ closeMillis: (now() - begin) / 1e6 })
+      return
+    }
+    case "start": {
+      await implementation.captureAll(1)
+      await implementation.flush()
+      const cpu = process.cpuUsage(cpuBefore)
+      print({ acknowledgedMillis: performance.now(), cpuMillis: (cpu.user + cpu.system) / 1000 })
+      return implementation.close()
+    }
+  }
+}

@@ -1,0 +1,78 @@
+/**
+ * The server side of the benchmarks, in a process of its own. Keeps bodies as they come and looks at them only when asked, so
+ * that it is never slower than what it measures.
+ *
+ * POST /batch/      stores the body; with ?delay in the settings waits before answering
+ * POST /__settings  {"delay": ms, "poison": "event name"}: how to behave from now on; forgets what was received
+ * GET  /__report    what was received
+ */
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
+import { gunzipSync } from "node:zlib"
+
+interface Settings {
+  readonly delay?: number
+  /** Batches with an event of this name are answered 400. */
+  readonly poison?: string
+}
+
+const uuidPattern = /"uuid":"([0-9a-f-]{36})"/g
+
+let settings: Settings = {}
+let bodies: Array<{ readonly bytes: Buffer; readonly gzipped: boolean; readonly at: number }> = []
+
+const text = (body: { readonly bytes: Buffer; readonly gzipped: boolean }): string =>
+  (body.gzipped ? gunzipSync(body.bytes) : body.bytes).toString("utf8")
+
+const report = () => {
+  const seen = new Set<string>()
+  let events = 0
+  let wireBytes = 0
+  for (const body of bodies) {
+    wireBytes += body.bytes.length
+    for (const match of text(body).matchAll(uuidPattern)) {
+      events++
+      seen.add(match[1]!)
+    }
+  }
+  return {
+    requests: bodies.length,
+    events,
+    distinct: seen.size,
+    wireBytes,
+    firstAt: bodies[0]?.at ?? null,
+    lastAt: bodies.at(-1)?.at ?? null
+  }
+}
+
+const server = createServer((request, response) => {
+  const chunks: Array<Buffer> = []
+  request.on("data", (chunk: Buffer) => chunks.push(chunk))
+  request.on("end", () => {
+    const bytes = Buffer.concat(chunks)
+    const answer = (status: number, body: string) => {
+      response.writeHead(status, { "content-type": "application/json" })
+      response.end(body)
+    }
+    if (request.url === "/__settings") {
+      settings = JSON.parse(bytes.toString("utf8")) as Settings
+      bodies = []
+      return answer(200, "{}")
+    }
+    if (request.url === "/__report") return answer(200, JSON.stringify(report()))
+    const body = { bytes, gzipped: request.headers["content-encoding"] === "gzip", at: Date.now() }
+    const finish = () => {
+      if (settings.poison !== undefined && text(body).includes(`"event":"${settings.poison}"`)) {
+        return answer(400, "{\"detail\":\"invalid event\"}")
+      }
+      bodies.push(body)
+      return answer(200, "{\"status\":1}")
+    }
+    if (settings.delay === undefined) finish()
+    else setTimeout(finish, settings.delay)
+  })
+})
+server.keepAliveTimeout = 60_000
+server.listen(0, "127.0.0.1", () => {
+  process.stdout.write(`${(server.address() as AddressInfo).port}\n`)
+})

@@ -1,0 +1,58 @@
+/**
+ * Writes what follows from the list of public modules: src/index.ts, with a namespace for each and the few names that are worth
+ * having without one, and the sub-paths in package.json.
+ *
+ *   npm run codegen              writes the files
+ *   npm run codegen -- --check   fails when they are not what would be written
+ */
+import { readdir, readFile, writeFile } from "node:fs/promises"
+
+/** Names that are exported as such, by module. */
+const direct: Readonly<Record<string, ReadonlyArray<string>>> = {
+  PostHog: ["capture"],
+  PostHogLive: ["PostHogLive"],
+  PostHogTest: ["TestLayer"]
+}
+
+/** Modules whose only use is such a name. */
+const withoutNamespace = new Set(["PostHogLive"])
+
+const purpose = (source: string): string => {
+  const header = /^\/\*\*\n([\s\S]*?)\n \*\//.exec(source)?.[1]
+  if (header === undefined) throw new Error("a module begins with a doc comment that says what it is for")
+  return header.split("\n *\n")[0]!
+}
+
+const modules = (await readdir("src")).filter((name) => /^[A-Z]\w*\.ts$/.test(name)).map((name) => name.slice(0, -3))
+  .sort()
+const parts = ["// Written by scripts/codegen.ts."]
+for (const module of modules) {
+  if (withoutNamespace.has(module)) continue
+  const text = purpose(await readFile(`src/${module}.ts`, "utf8"))
+  parts.push(`/**\n${text}\n *\n * @since 0.1.0\n */\nexport * as ${module} from "./${module}.js"`)
+}
+for (const module of modules) {
+  for (const name of direct[module] ?? []) {
+    parts.push(`export {\n  /**\n   * @since 0.1.0\n   */\n  ${name}\n} from "./${module}.js"`)
+  }
+}
+const target = (module: string) => ({ types: `./dist/${module}.d.ts`, default: `./dist/${module}.js` })
+const manifest = JSON.parse(await readFile("package.json", "utf8")) as Record<string, unknown>
+manifest.exports = {
+  ".": target("index"),
+  "./package.json": "./package.json",
+  ...Object.fromEntries(modules.map((module) => [`./${module}`, target(module)]))
+}
+
+const wanted: Readonly<Record<string, string>> = {
+  "src/index.ts": `${parts.join("\n\n")}\n`,
+  "package.json": `${JSON.stringify(manifest, undefined, 2)}\n`
+}
+for (const [file, text] of Object.entries(wanted)) {
+  if (!process.argv.includes("--check")) {
+    await writeFile(file, text)
+  } else if (await readFile(file, "utf8").catch(() => "") !== text) {
+    console.error(`${file} is not up to date; run npm run codegen`)
+    process.exitCode = 1
+  }
+}

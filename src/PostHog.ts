@@ -1,0 +1,514 @@
+/**
+ * PostHog as a service: capture events, say who users are, and see what became of it all.
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { PostHog, PostHogLive } from "effect-posthog"
+ *
+ * const program = PostHog.capture("order completed", { total: 42 }).pipe(
+ *   PostHog.withContext({ distinctId: "user_123", groups: { company: "acme" } })
+ * )
+ *
+ * Effect.runPromise(program.pipe(Effect.provide(PostHogLive)))
+ * ```
+ *
+ * @since 0.1.0
+ */
+import * as HttpClient from "@effect/platform/HttpClient"
+import * as Config from "effect/Config"
+import type * as ConfigError from "effect/ConfigError"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import { dual } from "effect/Function"
+import * as Layer from "effect/Layer"
+import type * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { Groups, Properties } from "./core/event/properties.js"
+import type { CaptureOptions } from "./internal/capture.js"
+import type { FlushReport } from "./internal/delivery/outbox.js"
+import { metrics } from "./internal/delivery/statistics.js"
+import type { Stats } from "./internal/delivery/statistics.js"
+import * as internal from "./internal/service.js"
+import type * as PostHogConfig from "./PostHogConfig.js"
+import type { ConfigurationError, DeliveryError, Diagnostic } from "./PostHogError.js"
+
+export {
+  /**
+   * @since 0.1.0
+   * @category accessors
+   */
+  getContext,
+  /**
+   * @since 0.1.0
+   * @category combinators
+   */
+  setContext,
+  /**
+   * @since 0.1.0
+   * @category combinators
+   */
+  setEventContext,
+  /**
+   * @since 0.1.0
+   * @category combinators
+   */
+  withContext,
+  /**
+   * @since 0.1.0
+   * @category combinators
+   */
+  withDistinctId,
+  /**
+   * @since 0.1.0
+   * @category combinators
+   */
+  withEventContext,
+  /**
+   * @since 0.1.0
+   * @category combinators
+   */
+  withGroups,
+  /**
+   * @since 0.1.0
+   * @category combinators
+   */
+  withSessionId
+} from "./PostHogContext.js"
+
+export type {
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  CaptureOptions,
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  FlushReport,
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  Groups,
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  Properties,
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  Stats
+}
+
+export {
+  /**
+   * @since 0.1.0
+   * @category metrics
+   */
+  metrics
+}
+
+/**
+ * Options of the events that are about a person.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface PersonOptions extends CaptureOptions {
+  /** Properties that are only set when the person does not have them yet. */
+  readonly setOnce?: Properties | undefined
+}
+
+/**
+ * Options of `identify`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface IdentifyOptions extends Omit<PersonOptions, "distinctId"> {
+  /** An id under which the same person was seen before they were known; the two are merged. */
+  readonly anonDistinctId?: string | undefined
+}
+
+/**
+ * One instance of PostHog: one project, one queue.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Service {
+  /**
+   * Captures an event. Never fails, dies or waits (unless the instance's `overflow` says so): events that cannot be sent are
+   * counted in `stats` and reported in `diagnostics`.
+   */
+  readonly capture: (event: string, properties?: Properties, options?: CaptureOptions) => Effect.Effect<void>
+  /**
+   * Sends one event past the queue and waits until PostHog acknowledged it, for instance before a serverless function freezes.
+   * Gives the event's uuid; none when there was nothing to send, because the instance is disabled or opted out or the event was
+   * dropped before sending.
+   */
+  readonly captureNow: (
+    event: string,
+    properties?: Properties,
+    options?: CaptureOptions
+  ) => Effect.Effect<Option.Option<string>, DeliveryError>
+  /** Sets properties of a person, and makes the id a known one (`$identify`). */
+  readonly identify: (distinctId: string, set?: Properties, options?: IdentifyOptions) => Effect.Effect<void>
+  /** Sets properties of the person of the context, or of `options.distinctId` (`$set`). Nothing to set: no event. */
+  readonly setPersonProperties: (set: Properties, options?: PersonOptions) => Effect.Effect<void>
+  /** Removes properties of a person (`$set` with `$unset`). */
+  readonly unsetPersonProperties: (names: ReadonlyArray<string>, options?: CaptureOptions) => Effect.Effect<void>
+  /** Makes two ids one person: `distinctId`, which PostHog knows already, and `alias` (`$create_alias`). */
+  readonly alias: (
+    ids: { readonly distinctId: string; readonly alias: string },
+    options?: Omit<CaptureOptions, "distinctId">
+  ) => Effect.Effect<void>
+  /** Sets properties of a group (`$groupidentify`). Without a distinct id the event is about `$<type>_<key>`. */
+  readonly groupIdentify: (
+    groupType: string,
+    groupKey: string | number,
+    properties?: Properties,
+    options?: CaptureOptions
+  ) => Effect.Effect<void>
+  /** Captures `$pageview`. Host and path are taken from the address. */
+  readonly pageView: (url?: string | URL, properties?: Properties, options?: CaptureOptions) => Effect.Effect<void>
+  /** Captures `$screen`. */
+  readonly screen: (name: string, properties?: Properties, options?: CaptureOptions) => Effect.Effect<void>
+  /**
+   * Sends what is queued and waits until each event is settled, retries included. Fails when events were dropped or, after the
+   * last retry, are still queued.
+   */
+  readonly flush: Effect.Effect<FlushReport, DeliveryError>
+  /** What became of the events so far. */
+  readonly stats: Effect.Effect<Stats>
+  /**
+   * What happens from now on: events dropped, repaired and delivered, requests, retries. Ends when the instance closes. A
+   * subscriber that falls more than 4,096 diagnostics behind misses the oldest.
+   */
+  readonly diagnostics: Stream.Stream<Diagnostic>
+  /**
+   * Takes, keeps and sends nothing from now on. Queued events are dropped; a request that is under way is not repeated.
+   */
+  readonly optOut: Effect.Effect<void>
+  /** Takes events again. */
+  readonly optIn: Effect.Effect<void>
+  /** Whether nothing is taken: opted out, disabled or closed. */
+  readonly isOptedOut: Effect.Effect<boolean>
+  /** Logs every diagnostic at debug level from now on; `false`: no longer. */
+  readonly debug: (enabled?: boolean) => Effect.Effect<void>
+}
+
+/**
+ * The default instance.
+ *
+ * @since 0.1.0
+ * @category tags
+ */
+export class PostHog extends Context.Tag("effect-posthog/PostHog")<PostHog, Service>() {}
+
+/**
+ * The type of a class made with {@link Instance}.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface InstanceClass<Self, Name extends string>
+  extends Context.TagClass<Self, `effect-posthog/PostHog/${Name}`, Service>
+{}
+
+/**
+ * A further instance with a name of its own, for a second project. The name must be unique in the program.
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { PostHog } from "effect-posthog"
+ *
+ * class Marketing extends PostHog.Instance<Marketing>()("Marketing") {}
+ *
+ * const MarketingLive = PostHog.layerInstance(Marketing, { apiKey: "phc_marketing" })
+ *
+ * const lead = PostHog.capture("lead created").pipe(PostHog.using(Marketing))
+ * ```
+ *
+ * @since 0.1.0
+ * @category tags
+ */
+export const Instance = <Self>() => <const Name extends string>(name: Name): InstanceClass<Self, Name> =>
+  Context.Tag(`effect-posthog/PostHog/${name}`)<Self, Service>()
+
+/**
+ * Builds an instance; closing the scope drains it. Most programs use {@link layer}.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make: (
+  options: PostHogConfig.Options,
+  /** Key of the tag under which the service will be provided; decides which context applies. */
+  key?: string
+) => Effect.Effect<Service, ConfigurationError, HttpClient.HttpClient | Scope.Scope> = (options, key = PostHog.key) =>
+  Effect.flatMap(HttpClient.HttpClient, (client) => internal.make(options, key, client))
+
+/**
+ * The default instance, sending through the `HttpClient` of the surroundings.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (
+  options: PostHogConfig.Options
+): Layer.Layer<PostHog, ConfigurationError, HttpClient.HttpClient> => layerInstance(PostHog, options)
+
+/**
+ * The default instance with options from Effect's Config, such as `PostHogConfig.config`.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerConfig = (
+  config: Config.Config.Wrap<PostHogConfig.Options>
+): Layer.Layer<PostHog, ConfigurationError | ConfigError.ConfigError, HttpClient.HttpClient> =>
+  layerInstanceConfig(PostHog, config)
+
+/**
+ * A named instance. Bind the layer to a constant: each call makes an instance of its own.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerInstance = <Self>(
+  tag: Context.Tag<Self, Service>,
+  options: PostHogConfig.Options
+): Layer.Layer<Self, ConfigurationError, HttpClient.HttpClient> => Layer.scoped(tag, make(options, tag.key))
+
+/**
+ * A named instance with options from Effect's Config.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerInstanceConfig = <Self>(
+  tag: Context.Tag<Self, Service>,
+  config: Config.Config.Wrap<PostHogConfig.Options>
+): Layer.Layer<Self, ConfigurationError | ConfigError.ConfigError, HttpClient.HttpClient> =>
+  Layer.scoped(tag, Effect.flatMap(Config.unwrap(config), (options) => make(options, tag.key)))
+
+/**
+ * An instance that does nothing and says so to nobody.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerNoop: Layer.Layer<PostHog> = Layer.sync(PostHog, () => internal.makeIgnoring("PostHog"))
+
+/**
+ * Runs an effect on another instance: whatever asks for `PostHog` in it gets that one.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const using: {
+  /**
+   * Runs an effect on another instance: whatever asks for `PostHog` in it gets that one.
+   *
+   * @since 0.1.0
+   * @category combinators
+   */
+  <Self>(
+    tag: Context.Tag<Self, Service>
+  ): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, Exclude<R, PostHog> | Self>
+  /**
+   * Runs an effect on another instance: whatever asks for `PostHog` in it gets that one.
+   *
+   * @since 0.1.0
+   * @category combinators
+   */
+  <A, E, R, Self>(
+    self: Effect.Effect<A, E, R>,
+    tag: Context.Tag<Self, Service>
+  ): Effect.Effect<A, E, Exclude<R, PostHog> | Self>
+} = /* #__PURE__ */ dual(
+  2,
+  <A, E, R, Self>(
+    self: Effect.Effect<A, E, R>,
+    tag: Context.Tag<Self, Service>
+  ): Effect.Effect<A, E, Exclude<R, PostHog> | Self> => Effect.provideServiceEffect(self, PostHog, tag)
+)
+
+/** Asks the service of the running fiber; one step instead of the three of `flatMap` over the tag. */
+const ask = <A, E>(f: (service: Service) => Effect.Effect<A, E>): Effect.Effect<A, E, PostHog> =>
+  Effect.withFiberRuntime((fiber) => f(Context.unsafeGet(fiber.currentContext as Context.Context<PostHog>, PostHog)))
+
+/**
+ * Captures an event. Never fails, dies or waits (unless the instance's `overflow` says so): events that cannot be sent are
+ * counted in {@link stats} and reported in {@link diagnostics}.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const capture = (
+  event: string,
+  properties?: Properties,
+  options?: CaptureOptions
+): Effect.Effect<void, never, PostHog> => ask((service) => service.capture(event, properties, options))
+
+/**
+ * Sends one event past the queue and waits until PostHog acknowledged it. Gives the event's uuid; none when there was nothing
+ * to send.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const captureNow = (
+  event: string,
+  properties?: Properties,
+  options?: CaptureOptions
+): Effect.Effect<Option.Option<string>, DeliveryError, PostHog> =>
+  ask((service) => service.captureNow(event, properties, options))
+
+/**
+ * Sets properties of a person, and makes the id a known one (`$identify`). A blank id drops the event.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const identify = (
+  distinctId: string,
+  set?: Properties,
+  options?: IdentifyOptions
+): Effect.Effect<void, never, PostHog> => ask((service) => service.identify(distinctId, set, options))
+
+/**
+ * Sets properties of the person of the context, or of `options.distinctId` (`$set`). Without an id the event is dropped; with
+ * nothing to set there is none.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const setPersonProperties = (
+  set: Properties,
+  options?: PersonOptions
+): Effect.Effect<void, never, PostHog> => ask((service) => service.setPersonProperties(set, options))
+
+/**
+ * Removes properties of the person of the context, or of `options.distinctId` (`$set` with `$unset`).
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const unsetPersonProperties = (
+  names: ReadonlyArray<string>,
+  options?: CaptureOptions
+): Effect.Effect<void, never, PostHog> => ask((service) => service.unsetPersonProperties(names, options))
+
+/**
+ * Makes two ids one person: `distinctId`, which PostHog knows already, and `alias` (`$create_alias`).
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const alias = (
+  ids: { readonly distinctId: string; readonly alias: string },
+  options?: Omit<CaptureOptions, "distinctId">
+): Effect.Effect<void, never, PostHog> => ask((service) => service.alias(ids, options))
+
+/**
+ * Sets properties of a group (`$groupidentify`), such as `groupIdentify("company", "acme", { plan: "pro" })`.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const groupIdentify = (
+  groupType: string,
+  groupKey: string | number,
+  properties?: Properties,
+  options?: CaptureOptions
+): Effect.Effect<void, never, PostHog> =>
+  ask((service) => service.groupIdentify(groupType, groupKey, properties, options))
+
+/**
+ * Captures `$pageview`. Host and path are taken from the address.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const pageView = (
+  url?: string | URL,
+  properties?: Properties,
+  options?: CaptureOptions
+): Effect.Effect<void, never, PostHog> => ask((service) => service.pageView(url, properties, options))
+
+/**
+ * Captures `$screen`.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const screen = (
+  name: string,
+  properties?: Properties,
+  options?: CaptureOptions
+): Effect.Effect<void, never, PostHog> => ask((service) => service.screen(name, properties, options))
+
+/**
+ * Sends what is queued and waits until each event is settled, retries included. Fails when events were dropped or, after the
+ * last retry, are still queued.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const flush: Effect.Effect<FlushReport, DeliveryError, PostHog> = /* #__PURE__ */ ask((service) => service.flush)
+
+/**
+ * What became of the events so far.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const stats: Effect.Effect<Stats, never, PostHog> = /* #__PURE__ */ ask((service) => service.stats)
+
+/**
+ * What happens from now on: events dropped, repaired and delivered, requests, retries. Ends when the instance closes.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const diagnostics: Stream.Stream<Diagnostic, never, PostHog> = /* #__PURE__ */ Stream.unwrap(
+  /* #__PURE__ */ ask((service) => Effect.succeed(service.diagnostics))
+)
+
+/**
+ * Takes, keeps and sends nothing from now on. Queued events are dropped; a request that is under way is not repeated.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const optOut: Effect.Effect<void, never, PostHog> = /* #__PURE__ */ ask((service) => service.optOut)
+
+/**
+ * Takes events again after {@link optOut}.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const optIn: Effect.Effect<void, never, PostHog> = /* #__PURE__ */ ask((service) => service.optIn)
+
+/**
+ * Whether nothing is taken: opted out, disabled or closed.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const isOptedOut: Effect.Effect<boolean, never, PostHog> = /* #__PURE__ */ ask((service) => service.isOptedOut)
+
+/**
+ * Logs every diagnostic at debug level from now on, whatever the minimum level; `debug(false)`: no longer.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const debug = (enabled = true): Effect.Effect<void, never, PostHog> => ask((service) => service.debug(enabled))

@@ -1,0 +1,236 @@
+/**
+ * Properties that follow the fiber: who the user is, which groups and session an event belongs to, and whatever else every
+ * event of a region should carry.
+ *
+ * The context is inherited by every fiber that is forked from the region, and it never comes back: what a fiber sets for
+ * itself is seen by itself and its children only, also after a join.
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { PostHog } from "effect-posthog"
+ *
+ * const handler = Effect.gen(function*() {
+ *   yield* PostHog.capture("order viewed")
+ *   yield* PostHog.capture("order completed", { total: 42 })
+ * }).pipe(PostHog.withContext({ distinctId: "user_123", properties: { plan: "pro" } }))
+ * ```
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as FiberRef from "effect/FiberRef"
+import { dual } from "effect/Function"
+import type { Groups, Properties } from "./core/event/properties.js"
+import { currentState, type Owner } from "./internal/context.js"
+
+/**
+ * What a context can hold. Members that are absent leave the surrounding context's value in place.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Values {
+  /** The user, for events that are not given one. A blank id counts as absent. */
+  readonly distinctId?: string | undefined
+  /** PostHog session, sent as `$session_id`. */
+  readonly sessionId?: string | undefined
+  /** Group memberships, merged by type with those of the surrounding context. */
+  readonly groups?: Groups | undefined
+  /** Properties of events, merged by name with those of the surrounding context. */
+  readonly properties?: Properties | undefined
+}
+
+/**
+ * For whom a context is meant. Absent: for all instances.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Scope {
+  /** The tag of the instance whose events get the values, such as `PostHog.PostHog` or a class of your own. */
+  readonly instance?: { readonly key: string } | undefined
+}
+
+const isEffectFirst = (args: IArguments): boolean => Effect.isEffect(args[0])
+
+/**
+ * Runs an effect, and all fibers it forks, with values added to the context of all events.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const withContext: {
+  /**
+   * Runs an effect, and all fibers it forks, with values added to the context of all events.
+   *
+   * @since 0.1.0
+   * @category combinators
+   */
+  (values: Values, scope?: Scope): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  /**
+   * Runs an effect, and all fibers it forks, with values added to the context of all events.
+   *
+   * @since 0.1.0
+   * @category combinators
+   */
+  <A, E, R>(self: Effect.Effect<A, E, R>, values: Values, scope?: Scope): Effect.Effect<A, E, R>
+} = /* #__PURE__ */ dual(
+  isEffectFirst,
+  <A, E, R>(self: Effect.Effect<A, E, R>, values: Values, scope?: Scope): Effect.Effect<A, E, R> =>
+    Effect.locallyWith(self, currentState, (state) => state.set(values, scope, undefined))
+)
+
+/**
+ * Runs an effect, and all fibers it forks, with values added to the context of the events of one name. They win over
+ * values that are meant for all events.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const withEventContext: {
+  /**
+   * Runs an effect, and all fibers it forks, with values added to the context of the events of one name. They win over
+   * values that are meant for all events.
+   *
+   * @since 0.1.0
+   * @category combinators
+   */
+  (event: string, values: Values, scope?: Scope): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  /**
+   * Runs an effect, and all fibers it forks, with values added to the context of the events of one name. They win over
+   * values that are meant for all events.
+   *
+   * @since 0.1.0
+   * @category combinators
+   */
+  <A, E, R>(self: Effect.Effect<A, E, R>, event: string, values: Values, scope?: Scope): Effect.Effect<A, E, R>
+} = /* #__PURE__ */ dual(
+  isEffectFirst,
+  <A, E, R>(self: Effect.Effect<A, E, R>, event: string, values: Values, scope?: Scope): Effect.Effect<A, E, R> =>
+    Effect.locallyWith(self, currentState, (state) => state.set(values, scope, event))
+)
+
+/**
+ * Runs an effect as one user: `withContext({ distinctId })`.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const withDistinctId: {
+  /**
+   * Runs an effect as one user: `withContext({ distinctId })`.
+   *
+   * @since 0.1.0
+   * @category combinators
+   */
+  (distinctId: string): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  /**
+   * Runs an effect as one user: `withContext({ distinctId })`.
+   *
+   * @since 0.1.0
+   * @category combinators
+   */
+  <A, E, R>(self: Effect.Effect<A, E, R>, distinctId: string): Effect.Effect<A, E, R>
+} = /* #__PURE__ */ dual(
+  2,
+  <A, E, R>(self: Effect.Effect<A, E, R>, distinctId: string): Effect.Effect<A, E, R> =>
+    withContext(self, { distinctId })
+)
+
+/**
+ * Runs an effect with group memberships, by group type: `withContext({ groups })`.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const withGroups: {
+  /**
+   * Runs an effect with group memberships, by group type: `withContext({ groups })`.
+   *
+   * @since 0.1.0
+   * @category combinators
+   */
+  (groups: Groups): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  /**
+   * Runs an effect with group memberships, by group type: `withContext({ groups })`.
+   *
+   * @since 0.1.0
+   * @category combinators
+   */
+  <A, E, R>(self: Effect.Effect<A, E, R>, groups: Groups): Effect.Effect<A, E, R>
+} = /* #__PURE__ */ dual(
+  2,
+  <A, E, R>(self: Effect.Effect<A, E, R>, groups: Groups): Effect.Effect<A, E, R> => withContext(self, { groups })
+)
+
+/**
+ * Runs an effect as part of a PostHog session: `withContext({ sessionId })`.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const withSessionId: {
+  /**
+   * Runs an effect as part of a PostHog session: `withContext({ sessionId })`.
+   *
+   * @since 0.1.0
+   * @category combinators
+   */
+  (sessionId: string): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  /**
+   * Runs an effect as part of a PostHog session: `withContext({ sessionId })`.
+   *
+   * @since 0.1.0
+   * @category combinators
+   */
+  <A, E, R>(self: Effect.Effect<A, E, R>, sessionId: string): Effect.Effect<A, E, R>
+} = /* #__PURE__ */ dual(
+  2,
+  <A, E, R>(self: Effect.Effect<A, E, R>, sessionId: string): Effect.Effect<A, E, R> => withContext(self, { sessionId })
+)
+
+/**
+ * Adds values to the context of all events for the rest of this fiber and the fibers it forks from now on. Meant for handlers
+ * that learn the user half-way. The parent fiber never sees it, also not after a join; the other side of this is that a
+ * `setContext` inside `Effect.timeout`, `Effect.race` or another operator that forks ends with that operator. Inside a
+ * `withContext` region it ends with the region.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const setContext = (values: Values, scope?: Scope): Effect.Effect<void> =>
+  FiberRef.update(currentState, (state) => state.set(values, scope, undefined))
+
+/**
+ * As {@link setContext}, for the events of one name.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const setEventContext = (event: string, values: Values, scope?: Scope): Effect.Effect<void> =>
+  FiberRef.update(currentState, (state) => state.set(values, scope, event))
+
+/**
+ * The values that the current context holds: those for all instances, with `scope` those of one instance merged over them,
+ * with `event` those of the events of one name too.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const getContext = (
+  options?: Scope & {
+    /** Name of an event whose own values shall be included. */
+    readonly event?: string | undefined
+  }
+): Effect.Effect<Values> =>
+  Effect.map(FiberRef.get(currentState), (state) => {
+    const owner: Owner = { key: options?.instance?.key ?? "", globalProperties: {} }
+    const { distinctId, groups, properties } = state.accumulated(owner, options?.event)
+    const { $session_id: sessionId, ...rest } = properties
+    return {
+      ...(distinctId === undefined ? undefined : { distinctId }),
+      ...(typeof sessionId === "string" ? { sessionId } : undefined),
+      ...(groups === undefined ? undefined : { groups }),
+      properties: rest
+    }
+  })

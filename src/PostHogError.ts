@@ -1,0 +1,255 @@
+/**
+ * Every way in which something can go wrong: typed errors, which a caller can catch, and diagnostics, which tell what became
+ * of events after `capture` has returned.
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { PostHog } from "effect-posthog"
+ *
+ * const flushed = PostHog.flush.pipe(
+ *   Effect.catchTag("DeliveryError", (error) => Effect.logWarning(error.message))
+ * )
+ * ```
+ *
+ * @since 0.1.0
+ */
+import * as Schema from "effect/Schema"
+
+/**
+ * The options cannot work. `reason` says which mistake it is:
+ *
+ * - `personal_api_key`: a personal API key (`phx_…`) was given as the project API key
+ * - `project_secret_key`: a project secret key (`phs_…`) was given as the project API key
+ * - `malformed_api_key`: PostHog refuses every key of this form (over 64 characters, or not printable ASCII)
+ * - `invalid_host`: the host is no `http` or `https` URL
+ * - `invalid_option`: another option is out of its range
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ConfigurationError extends Schema.TaggedError<ConfigurationError>()("ConfigurationError", {
+  reason: Schema.Literal(
+    "personal_api_key",
+    "project_secret_key",
+    "malformed_api_key",
+    "invalid_host",
+    "invalid_option"
+  ),
+  /** The option that is wrong. */
+  option: Schema.String,
+  /** What is wrong and what to do. Never contains a key. */
+  message: Schema.String
+}) {}
+
+/**
+ * Events that somebody waits for (`flush`, `captureNow`) were not acknowledged. `reason` says why:
+ *
+ * - `connection`: no connection, or it broke off
+ * - `timeout`: no answer within `requestTimeout`
+ * - `status`: PostHog, or something in front of it, went on answering with the error in `status`
+ * - `rejected`: PostHog refused the events with `status`; sending them again would not help
+ * - `queue_full`: the queue overflowed while the caller was waiting
+ * - `closed`: the instance was closed before the events were acknowledged
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class DeliveryError extends Schema.TaggedError<DeliveryError>()("DeliveryError", {
+  reason: Schema.Literal("connection", "timeout", "status", "rejected", "queue_full", "closed"),
+  /** Status of the last answer, if there was one. */
+  status: Schema.optional(Schema.Number),
+  /** How many of the events were acknowledged before this. */
+  delivered: Schema.Number,
+  /** How many of the events are given up. */
+  dropped: Schema.Number,
+  /** How many of the events are still queued and will be tried again. */
+  queued: Schema.Number,
+  /** What the transport or the server said, for people. */
+  detail: Schema.optional(Schema.String)
+}) {
+  /** What happened and what to do. */
+  override get message(): string {
+    const what = {
+      connection: "PostHog could not be reached; check the host and the network",
+      timeout: "PostHog did not answer in time; check the network or raise requestTimeout",
+      status: `PostHog answered ${this.status}; see its status page`,
+      rejected: `PostHog refused the events with ${this.status}; check apiKey and host`,
+      queue_full: "the queue overflowed; raise maxQueueBytes or send less",
+      closed: "the instance was closed first; raise shutdownTimeout or flush earlier"
+    }[this.reason]
+    const detail = this.detail === undefined ? "" : ` (${this.detail})`
+    return `${what}${detail}: ${this.delivered} events delivered, ${this.dropped} dropped, ${this.queued} still queued`
+  }
+}
+
+/**
+ * Why an accepted event was not delivered:
+ *
+ * - `invalid_event`: the name or the distinct id is blank, or an argument is unusable
+ * - `before_send`: a `beforeSend` hook returned nothing
+ * - `before_send_failed`: a `beforeSend` hook threw, or returned something that is no event
+ * - `too_large`: the event is larger than `maxEventBytes`, or the server finds it so
+ * - `queue_full`: the queue was full, see `overflow`
+ * - `rejected`: the server refused the event for good (a 4xx status)
+ * - `undelivered`: somebody waited for the event and was told that it could not be delivered
+ * - `opted_out`: the instance was opted out while the event was queued
+ * - `closed`: the instance was closed already
+ * - `shutdown_timeout`: the instance closed, and `shutdownTimeout` passed before the event was acknowledged
+ * - `internal_error`: a defect of this library, please report it
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type DropReason =
+  | "invalid_event"
+  | "before_send"
+  | "before_send_failed"
+  | "too_large"
+  | "queue_full"
+  | "rejected"
+  | "undelivered"
+  | "opted_out"
+  | "closed"
+  | "shutdown_timeout"
+  | "internal_error"
+
+/**
+ * An event as diagnostics name it: never with its properties.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface EventHead {
+  readonly uuid: string
+  /** The event's name. */
+  readonly event: string
+}
+
+/**
+ * Accepted events will not be delivered. Events that were never queued have no entry in `events` unless their name is known.
+ *
+ * @since 0.1.0
+ * @category diagnostics
+ */
+export interface EventsDropped {
+  readonly _tag: "EventsDropped"
+  readonly reason: DropReason
+  readonly count: number
+  readonly events: ReadonlyArray<EventHead>
+  /** For people: sizes, statuses, what a hook threw. Never contains property values. */
+  readonly detail?: string | undefined
+}
+
+/**
+ * An event was kept, but something in it was replaced: an unusable uuid or timestamp, values that JSON cannot express.
+ *
+ * @since 0.1.0
+ * @category diagnostics
+ */
+export interface EventRepaired extends EventHead {
+  readonly _tag: "EventRepaired"
+  /** What was replaced, such as `total: bigint`; the first few. */
+  readonly repairs: ReadonlyArray<string>
+}
+
+/**
+ * An event had no distinct id, neither from the call nor from the context, and became personless.
+ *
+ * @since 0.1.0
+ * @category diagnostics
+ */
+export interface MissingDistinctId extends EventHead {
+  readonly _tag: "MissingDistinctId"
+}
+
+/**
+ * PostHog acknowledged events.
+ *
+ * @since 0.1.0
+ * @category diagnostics
+ */
+export interface EventsDelivered {
+  readonly _tag: "EventsDelivered"
+  readonly count: number
+  readonly events: ReadonlyArray<EventHead>
+}
+
+/**
+ * One HTTP request with events came to its end, well or not.
+ *
+ * @since 0.1.0
+ * @category diagnostics
+ */
+export interface RequestCompleted {
+  readonly _tag: "RequestCompleted"
+  /** Time at which the request was sent, in milliseconds since the epoch. */
+  readonly startedAt: number
+  readonly durationMillis: number
+  /** 0 for the first request with these events, 1 for the first retry, and so on. */
+  readonly attempt: number
+  /** Status of the answer; absent when there was none. */
+  readonly status?: number | undefined
+  /** Why there is no good answer. */
+  readonly failure?: "connection" | "timeout" | "status" | undefined
+  readonly events: ReadonlyArray<EventHead>
+  /** Bytes of the body as it was sent. */
+  readonly bodyBytes: number
+}
+
+/**
+ * A request failed and will be repeated after `delayMillis`.
+ *
+ * @since 0.1.0
+ * @category diagnostics
+ */
+export interface RetryScheduled {
+  readonly _tag: "RetryScheduled"
+  readonly reason: "connection" | "timeout" | "status"
+  readonly status?: number | undefined
+  /** 1 for the first retry. */
+  readonly attempt: number
+  readonly delayMillis: number
+  readonly count: number
+}
+
+/**
+ * All retries failed. The events went back to the queue, and sending pauses for `pauseMillis` (or until a flush).
+ *
+ * @since 0.1.0
+ * @category diagnostics
+ */
+export interface DeliveryPaused {
+  readonly _tag: "DeliveryPaused"
+  readonly reason: "connection" | "timeout" | "status"
+  readonly status?: number | undefined
+  readonly detail?: string | undefined
+  readonly count: number
+  readonly pauseMillis: number
+}
+
+/**
+ * PostHog acknowledged a request but discards what is named in `resources`, because the project is over its quota.
+ *
+ * @since 0.1.0
+ * @category diagnostics
+ */
+export interface QuotaLimited {
+  readonly _tag: "QuotaLimited"
+  readonly resources: ReadonlyArray<string>
+}
+
+/**
+ * What an instance has to tell about its work, see `PostHog.diagnostics`.
+ *
+ * @since 0.1.0
+ * @category diagnostics
+ */
+export type Diagnostic =
+  | EventsDropped
+  | EventRepaired
+  | MissingDistinctId
+  | EventsDelivered
+  | RequestCompleted
+  | RetryScheduled
+  | DeliveryPaused
+  | QuotaLimited

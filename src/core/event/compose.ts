@@ -1,0 +1,175 @@
+/**
+ * Puts the text of an event together: what the call says, over what the surroundings say, under what the SDK says.
+ *
+ * The members of each source are written as text straight away; merging them into an object first and writing that would cost
+ * twice as much.
+ *
+ * @since 0.1.0
+ */
+import { writeMembers, writeName, type Writer, writeString } from "./json.js"
+import { type Groups, isIdentifier, isReserved, type Layer, type Properties } from "./properties.js"
+import { formatMillis, isTime, parseTimestamp } from "./timestamp.js"
+import { isUuid } from "./uuid.js"
+import { eventText } from "./wireEvent.js"
+
+/** What a caller says about one event. */
+export interface Call {
+  readonly event: string
+  readonly properties: Properties | undefined
+  readonly distinctId: string | number | undefined
+  /** Whether the event makes no sense without a distinct id. */
+  readonly needsId: boolean
+  readonly groups: Groups | undefined
+  /** Milliseconds since the epoch, or text. */
+  readonly timestamp: number | string | undefined
+  readonly uuid: string | undefined
+  readonly disableGeoip: boolean | undefined
+  readonly processPersonProfile: boolean | undefined
+}
+
+/** What the surroundings say about every event. */
+export interface Surroundings {
+  readonly distinctId: string | undefined
+  readonly groups: Groups | undefined
+  /** From low to high. */
+  readonly layers: ReadonlyArray<Layer>
+}
+
+/** What an instance says about all of its events. */
+export interface Identity {
+  readonly library: string
+  readonly libraryVersion: string
+  readonly isServer: boolean
+  readonly disableGeoip: boolean
+}
+
+/** The text of an event, or in words why there can be none. */
+export type Composed =
+  | { readonly _tag: "Event"; readonly text: string; readonly uuid: string; readonly personless: boolean }
+  | { readonly _tag: "Invalid"; readonly why: string }
+
+const invalid = (why: string): Composed => ({ _tag: "Invalid", why })
+
+/** The first character of all names that PostHog gives a meaning. */
+const dollar = 0x24
+
+/** Makes the composer of an instance. It throws `TooLarge`, and whatever the caller's objects throw when they are read. */
+export const makeComposer = (
+  identity: Identity,
+  newUuid: (millis: number) => string
+): (writer: Writer, call: Call, surroundings: Surroundings, now: number) => Composed => {
+  // First, so that all other sources can begin with a comma.
+  const signature = `"$lib":${JSON.stringify(identity.library)},"$lib_version":${
+    JSON.stringify(identity.libraryVersion)
+  }${identity.isServer ? ",\"$is_server\":true" : ""}`
+
+  return (writer, call, surroundings, now) => {
+    if (typeof call.event !== "string" || call.event.trim() === "") return invalid("the event's name is blank")
+    if (call.distinctId !== undefined && call.distinctId !== null && !isIdentifier(call.distinctId)) {
+      return invalid("the distinct id is blank")
+    }
+    const given = call.distinctId ?? surroundings.distinctId
+    if (given === undefined && call.needsId) {
+      return invalid("there is no distinct id, neither in the call nor in the context")
+    }
+    const uuid = call.uuid === undefined || !isUuid(call.uuid) ? newUuid(now) : call.uuid
+    if (call.uuid !== undefined && uuid !== call.uuid) writer.repair("not a UUID", "uuid")
+
+    const { layers } = surroundings
+    const properties = typeof call.properties === "object" && call.properties !== null ? call.properties : undefined
+    const says = (name: string): boolean => {
+      if (properties !== undefined && Object.hasOwn(properties, name)) return true
+      for (const layer of layers) if (Object.hasOwn(layer.properties, name)) return true
+      return false
+    }
+    const profile = call.processPersonProfile ??
+      (given === undefined && !says("$process_person_profile") ? false : undefined)
+    const disableGeoip = call.disableGeoip ?? identity.disableGeoip
+    const groups = call.groups === undefined && (surroundings.groups === undefined || says("$groups"))
+      ? undefined
+      : writeGroups(writer, surroundings.groups, call.groups)
+
+    /** Whether the SDK writes this name itself. */
+    const isFixed = (name: string): boolean => {
+      if (name.charCodeAt(0) !== dollar) return false
+      switch (name) {
+        case "$is_server":
+          return identity.isServer
+        case "$geoip_disable":
+          return disableGeoip
+        case "$groups":
+          return groups !== undefined
+        case "$process_person_profile":
+          return profile !== undefined
+        default:
+          return isReserved(name)
+      }
+    }
+    let members = signature
+    for (let i = 0; i < layers.length; i++) members += writeLayer(writer, layers, i, properties, isFixed)
+    if (properties !== undefined) members += writeMembers(writer, properties, isFixed, true)
+    if (groups !== undefined) members += ",\"$groups\":" + groups
+    if (profile !== undefined) members += ",\"$process_person_profile\":" + (profile ? "true" : "false")
+    if (disableGeoip) members += ",\"$geoip_disable\":true"
+    const distinctId = given === undefined ? newUuid(now) : String(given)
+    const timestamp = writeTimestamp(writer, call.timestamp, now)
+    return {
+      _tag: "Event",
+      text: eventText(writer, uuid, call.event, distinctId, timestamp, members),
+      uuid,
+      personless: given === undefined
+    }
+  }
+}
+
+/** The members of a layer but for those that a later source has too. */
+const writeLayer = (
+  writer: Writer,
+  layers: ReadonlyArray<Layer>,
+  index: number,
+  properties: Properties | undefined,
+  isFixed: (name: string) => boolean
+): string => {
+  const layer = layers[index]!
+  const isOverridden = (name: string): boolean => {
+    if (isFixed(name) || (properties !== undefined && Object.hasOwn(properties, name))) return true
+    for (let later = index + 1; later < layers.length; later++) {
+      if (Object.hasOwn(layers[later]!.properties, name)) return true
+    }
+    return false
+  }
+  for (const name in layer.properties) {
+    if (isOverridden(name)) return writeMembers(writer, layer.properties, isOverridden, true)
+  }
+  writer.addRepairs(layer.repairs, layer.notes)
+  return layer.text
+}
+
+/** Groups as a JSON object, those of the call winning; `undefined` when there are none. */
+const writeGroups = (writer: Writer, under: Groups | undefined, over: Groups | undefined): string | undefined => {
+  const members = writeGroupMembers(writer, under, over) + writeGroupMembers(writer, over, undefined)
+  return members === "" ? undefined : "{" + members.slice(1) + "}"
+}
+
+const writeGroupMembers = (writer: Writer, groups: Groups | undefined, except: Groups | undefined): string => {
+  let members = ""
+  if (typeof groups !== "object" || groups === null) return members
+  for (const type of Object.keys(groups)) {
+    if (except !== undefined && Object.hasOwn(except, type)) continue
+    const key: unknown = groups[type]
+    if (isIdentifier(key)) members += writeName(writer, type) + writeString(writer, String(key))
+    else if (key !== undefined) writer.repair("no usable key", `$groups.${type}`)
+  }
+  return members
+}
+
+const writeTimestamp = (writer: Writer, timestamp: number | string | undefined, now: number): string => {
+  if (timestamp === undefined) return formatMillis(now)
+  const text = typeof timestamp === "string"
+    ? parseTimestamp(timestamp)
+    : typeof timestamp === "number" && isTime(timestamp)
+    ? formatMillis(timestamp)
+    : undefined
+  if (text === undefined) writer.repair("not a time", "timestamp")
+  return text ?? formatMillis(now)
+}

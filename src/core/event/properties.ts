@@ -1,0 +1,72 @@
+/**
+ * Properties and groups, and the layers of which an event's properties are made.
+ *
+ * @since 0.1.0
+ */
+import { writeMembers, Writer } from "./json.js"
+
+/** Properties of an event, a person or a group: JSON values by name. */
+export interface Properties {
+  readonly [name: string]: unknown
+}
+
+/** Group memberships: group type to group key. */
+export interface Groups {
+  readonly [groupType: string]: string
+}
+
+/** Whether a value can be a distinct id or a key: a text that is not only white space, or a finite number. */
+export const isIdentifier = (value: unknown): value is string | number =>
+  // Nearly all begin with a visible character, and looking at it spares a copy of the rest.
+  typeof value === "string"
+    ? value.charCodeAt(0) > 0x20 && value.charCodeAt(0) < 0x7f || value.trim() !== ""
+    : typeof value === "number" && Number.isFinite(value)
+
+/**
+ * The own enumerable members of both, `over` winning, as a new object. A getter that throws is replaced by a marker; anything
+ * that is no object counts as empty.
+ */
+export const merge = (under: Properties | undefined, over: Properties | undefined): Properties => {
+  const merged: Record<string, unknown> = {}
+  for (const source of [under, over]) {
+    if (typeof source !== "object" || source === null) continue
+    for (const name of Object.keys(source)) {
+      let value: unknown
+      try {
+        value = source[name]
+      } catch {
+        value = "[Throws]"
+      }
+      // Plain assignment to this name would change the object's prototype instead of adding a member.
+      if (name === "__proto__") Object.defineProperty(merged, name, { value, enumerable: true, configurable: true })
+      else merged[name] = value
+    }
+  }
+  return merged
+}
+
+/**
+ * Properties that many events share, such as those of a context: written once, and copied as text into every event that does
+ * not override one of them.
+ */
+export interface Layer {
+  readonly properties: Properties
+  /** The members with a comma before each. */
+  readonly text: string
+  /** What had to be replaced as the text was written. */
+  readonly repairs: number
+  readonly notes: ReadonlyArray<string> | undefined
+}
+
+/** A layer need not be longer than what PostHog takes as one event. */
+const maxLayerLength = 1_000_000
+
+/** Properties that only the SDK writes. */
+export const isReserved = (name: string): boolean => name === "$lib" || name === "$lib_version"
+
+/** Writes properties, which must not change afterwards, as a layer. Throws `TooLarge`. */
+export const makeLayer = (properties: Properties): Layer => {
+  const writer = new Writer(maxLayerLength)
+  const text = writeMembers(writer, properties, isReserved, true)
+  return { properties, text, repairs: writer.repairs, notes: writer.notes }
+}

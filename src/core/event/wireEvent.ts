@@ -1,0 +1,81 @@
+/**
+ * An event as PostHog receives it on `POST /batch/` (capture v0).
+ *
+ * @since 0.1.0
+ */
+import { writeMembers, type Writer, writeString } from "./json.js"
+import { isIdentifier } from "./properties.js"
+import { parseTimestamp } from "./timestamp.js"
+import { isUuid } from "./uuid.js"
+
+/** One event, complete. `beforeSend` may change every member. */
+export interface WireEvent {
+  /** Identifies the event over all retries; any UUID in hyphenated form. */
+  uuid: string
+  /** The name, such as `order completed` or `$identify`. */
+  event: string
+  distinct_id: string
+  /** RFC 3339, UTC. */
+  timestamp: string
+  properties: Record<string, unknown>
+}
+
+const uuidStart = "{\"uuid\":\""
+const nameStart = "\",\"event\":"
+
+/** Where the uuid stands in the text of an event. */
+const uuidOffset = uuidStart.length
+const uuidLength = 36
+
+/**
+ * The text of an event. `members` is the inside of its properties' JSON object. The uuid comes first and the name second, so
+ * that both can be read back from a queued event without parsing the rest.
+ */
+export const eventText = (
+  writer: Writer,
+  uuid: string,
+  event: string,
+  distinctId: string,
+  timestamp: string,
+  members: string
+): string =>
+  uuidStart + uuid + nameStart + writeString(writer, event) +
+  ",\"distinct_id\":" + writeString(writer, distinctId) +
+  ",\"timestamp\":\"" + timestamp + "\",\"properties\":{" + members + "}}"
+
+/** The text of an event that a hook returned. Throws `TooLarge`. */
+export const writeEvent = (writer: Writer, event: WireEvent): string =>
+  eventText(
+    writer,
+    event.uuid,
+    event.event,
+    event.distinct_id,
+    event.timestamp,
+    writeMembers(writer, event.properties, undefined, true).slice(1)
+  )
+
+/**
+ * What a hook returned, when it is an event that PostHog takes; in words what is wrong with it otherwise. The timestamp is
+ * brought into PostHog's form.
+ */
+export const checkEvent = (event: WireEvent): WireEvent | string => {
+  if (typeof event !== "object") return "it returned no event"
+  const { distinct_id, event: name, properties, timestamp, uuid } = event
+  if (typeof name !== "string" || name.trim() === "") return "it returned an event with a blank name"
+  if (!isIdentifier(distinct_id)) return "it returned an event with a blank distinct_id"
+  if (!isUuid(uuid)) return "it returned an event whose uuid is not a UUID"
+  const time = typeof timestamp === "string" ? parseTimestamp(timestamp) : undefined
+  if (time === undefined) return "it returned an event whose timestamp is not a time"
+  if (typeof properties !== "object" || properties === null) return "it returned an event without properties"
+  return { uuid, event: name, distinct_id: String(distinct_id), timestamp: time, properties }
+}
+
+/** The uuid in the text of an event. */
+export const readUuid = (text: string): string => text.slice(uuidOffset, uuidOffset + uuidLength)
+
+/** The uuid and the name in the text of an event, which may be cut off after the name. */
+export const readHead = (text: string): { readonly uuid: string; readonly event: string } => {
+  // The name ends at the first quote that is not escaped.
+  const name = /^"(?:[^"\\]|\\.)*"/s.exec(text.slice(uuidOffset + uuidLength + nameStart.length))
+  return { uuid: readUuid(text), event: name === null ? "" : JSON.parse(name[0]) as string }
+}

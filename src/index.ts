@@ -1,0 +1,60 @@
+// Written by scripts/codegen.ts.
+
+/**
+ * PostHog as a service: capture events, say who users are, and see what became of it all.
+ *
+ * @since 0.1.0
+ */
+export * as PostHog from "./PostHog.js"
+
+/**
+ * The options of an instance, their defaults, and where they are read from in the environment.
+ *
+ * @since 0.1.0
+ */
+export * as PostHogConfig from "./PostHogConfig.js"
+
+/**
+ * Properties that follow the fiber: who the user is, which groups and session an event belongs to, and whatever else every
+ * event of a region should carry.
+ *
+ * @since 0.1.0
+ */
+export * as PostHogContext from "./PostHogContext.js"
+
+/**
+ * Every way in which something can go wrong: typed errors, which a caller can catch, and diagnostics, which tell what became
+ * of events after `capture` has returned.
+ *
+ * @since 0.1.0
+ */
+export * as PostHogError from "./PostHogError.js"
+
+/**
+ * PostHog for tests: the same service with the same context, enrichment and `beforeSend`, but events are kept as data instead
+ * of being sent.
+ *
+ * @since 0.1.0
+ */
+export * as PostHogTest from "./PostHogTest.js"
+
+export {
+  /**
+   * @since 0.1.0
+   */
+  capture
+} from "./PostHog.js"
+
+export {
+  /**
+   * @since 0.1.0
+   */
+  PostHogLive
+} from "./PostHogLive.js"
+
+export {
+  /**
+   * @since 0.1.0
+   */
+  TestLayer
+} from "./PostHogTest.js"

@@ -1,0 +1,215 @@
+/**
+ * The one door: every event of every kind is built, shown to the hooks, serialised and handed to the outbox here.
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import type * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import { type Call, makeComposer, type Surroundings } from "../core/event/compose.js"
+import { TooLarge, Writer } from "../core/event/json.js"
+import { type Groups, makeLayer, type Properties } from "../core/event/properties.js"
+import { checkEvent, readUuid, type WireEvent, writeEvent } from "../core/event/wireEvent.js"
+import type { DeliveryError, DropReason } from "../PostHogError.js"
+import { currentState, type Owner } from "./context.js"
+import type { Outbox } from "./delivery/outbox.js"
+import type { Statistics } from "./delivery/statistics.js"
+import type { Diagnostics } from "./diagnostics.js"
+import type { Resolved } from "./options.js"
+import { libraryName, libraryVersion } from "./version.js"
+
+/**
+ * What can be said about one event besides its name and properties.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface CaptureOptions {
+  /** The user. Default: the context's; without either the event is personless. A blank id drops the event. */
+  readonly distinctId?: string | undefined
+  /** Group memberships, merged over those of the context. */
+  readonly groups?: Groups | undefined
+  /**
+   * When it happened. Default: now. A text is RFC 3339, such as `2025-01-02T08:34:05+05:30`; without an offset it is read as
+   * UTC. What is no time is replaced by now and reported.
+   */
+  readonly timestamp?: Date | DateTime.DateTime | string | undefined
+  /** Identifies the event: PostHog takes events with the same uuid, name, user and timestamp for one. Default: a new UUID v7. */
+  readonly uuid?: string | undefined
+  /** Whether PostHog shall not locate the user by IP address. Default: the instance's `disableGeoip`. */
+  readonly disableGeoip?: boolean | undefined
+  /** `false`: the event creates or updates no person profile. Default: decided by PostHog, `false` without a distinct id. */
+  readonly processPersonProfile?: boolean | undefined
+}
+
+/** What sets kinds of events apart. */
+export interface Kind {
+  /** Events that say who somebody is take neither properties nor groups nor the user from the context. */
+  readonly withContext: boolean
+  /** Whether the event makes no sense without a distinct id. */
+  readonly needsId: boolean
+}
+
+/** An event on its way in. */
+export interface Input {
+  readonly event: string
+  readonly properties: Properties | undefined
+  /** The distinct id when the kind of event prescribes it. */
+  readonly subject: string | undefined
+  readonly options: CaptureOptions | undefined
+  readonly kind: Kind
+}
+
+type AnyFiber = Fiber.RuntimeFiber<unknown, unknown>
+
+export interface Capture {
+  readonly capture: (fiber: AnyFiber, input: Input) => Effect.Effect<void>
+  /** Gives the uuid of the acknowledged event, `undefined` when nothing was to be sent. */
+  readonly captureNow: (fiber: AnyFiber, input: Input) => Effect.Effect<string | undefined, DeliveryError>
+  /** Counts and reports an event whose arguments are unusable. */
+  readonly refuse: (event: string, why: string) => Effect.Effect<void>
+}
+
+/** A `DateTime` is known by its member: asking its module would put all of it into every bundle. */
+const timeOf = (timestamp: CaptureOptions["timestamp"]): number | string | undefined =>
+  typeof timestamp !== "object"
+    ? timestamp
+    : timestamp instanceof Date
+    ? timestamp.getTime()
+    : timestamp.epochMillis
+
+/** Room for an event before a hook had the chance to make it smaller: the largest body that PostHog takes. */
+const maxUnhookedLength = 20 * 1024 * 1024
+
+export const make = (
+  options: Resolved,
+  owner: Owner,
+  outbox: Outbox,
+  newUuid: (millis: number) => string,
+  statistics: Statistics,
+  diagnostics: Diagnostics,
+  isOptedOut: () => boolean
+): Capture => {
+  const compose = makeComposer({
+    library: libraryName,
+    libraryVersion,
+    isServer: options.isServer,
+    disableGeoip: options.disableGeoip
+  }, newUuid)
+  const { beforeSend, maxEventBytes } = options
+  const limit = beforeSend.length === 0 ? maxEventBytes : maxUnhookedLength
+  let withoutContext: Surroundings | undefined
+
+  /** What events that take nothing from the context are surrounded by. */
+  const globals = (): Surroundings =>
+    withoutContext ??= { distinctId: undefined, groups: undefined, layers: [makeLayer(owner.globalProperties)] }
+
+  const drop = (reason: DropReason, event: unknown, uuid: string, detail?: string): undefined => {
+    statistics.onDropped(reason, 1)
+    diagnostics.emit("EventsDropped", () => ({
+      _tag: "EventsDropped",
+      reason,
+      count: 1,
+      events: [{ uuid, event: typeof event === "string" ? event.slice(0, 200) : "" }],
+      detail
+    }), reason)
+  }
+
+  /** The text of the event, or `undefined` when there is nothing to send, which is counted. */
+  const prepare = (fiber: AnyFiber, input: Input): string | undefined => {
+    if (isOptedOut()) {
+      statistics.onIgnored()
+      return undefined
+    }
+    statistics.onAccepted()
+    let uuid = ""
+    try {
+      const writer = new Writer(limit)
+      const { event, kind, options: call, properties, subject } = input
+      const composed = compose(
+        writer,
+        {
+          event,
+          properties,
+          distinctId: subject ?? call?.distinctId,
+          needsId: kind.needsId,
+          groups: call?.groups,
+          timestamp: timeOf(call?.timestamp),
+          uuid: call?.uuid,
+          disableGeoip: call?.disableGeoip,
+          processPersonProfile: call?.processPersonProfile
+        } satisfies Call,
+        kind.withContext ? fiber.getFiberRef(currentState).surroundings(owner, event) : globals(),
+        Context.unsafeGet(fiber.currentDefaultServices, Clock.Clock).unsafeCurrentTimeMillis()
+      )
+      if (composed._tag === "Invalid") return drop("invalid_event", event, "", composed.why)
+      uuid = composed.uuid
+      if (composed.personless) {
+        diagnostics.emit("MissingDistinctId", () => ({ _tag: "MissingDistinctId", uuid, event }))
+      }
+      const text = beforeSend.length === 0 ? composed.text : applyHooks(composed.text, writer)
+      if (writer.repairs > 0 && text !== undefined) {
+        statistics.onRepaired()
+        diagnostics.emit("EventRepaired", () => ({ _tag: "EventRepaired", uuid, event, repairs: writer.notes ?? [] }))
+      }
+      return text
+    } catch (error) {
+      return error instanceof TooLarge
+        ? drop("too_large", input.event, uuid, `larger than ${maxEventBytes} bytes`)
+        : drop("internal_error", input.event, uuid, describe(error))
+    }
+  }
+
+  /** Hooks see what would be sent, as plain values of their own; what they return is written anew. */
+  const applyHooks = (text: string, writer: Writer): string | undefined => {
+    let event = JSON.parse(text) as WireEvent
+    const { event: name, uuid } = event
+    for (const hook of beforeSend) {
+      let result: WireEvent | null | undefined
+      try {
+        result = hook(event)
+      } catch (error) {
+        return drop("before_send_failed", name, uuid, `it threw ${describe(error)}`)
+      }
+      if (result === null || result === undefined) return drop("before_send", name, uuid)
+      const checked = checkEvent(result)
+      if (typeof checked === "string") return drop("before_send_failed", name, uuid, checked)
+      event = checked
+    }
+    const final = new Writer(maxEventBytes)
+    const rewritten = writeEvent(final, event)
+    writer.addRepairs(final.repairs, final.notes)
+    return rewritten
+  }
+
+  return {
+    capture: (fiber, input) => {
+      const text = prepare(fiber, input)
+      return text === undefined ? Effect.void : outbox.offer(text)
+    },
+    captureNow: (fiber, input) => {
+      const text = prepare(fiber, input)
+      return text === undefined
+        ? Effect.succeed(undefined)
+        : Effect.map(outbox.sendNow(text), (sent) => sent ? readUuid(text) : undefined)
+    },
+    refuse: (event, why) => {
+      if (isOptedOut()) {
+        statistics.onIgnored()
+      } else {
+        statistics.onAccepted()
+        drop("invalid_event", event, "", why)
+      }
+      return Effect.void
+    }
+  }
+}
+
+/** An error in a few words, whatever was thrown. */
+const describe = (error: unknown): string => {
+  try {
+    return String(error).slice(0, 200)
+  } catch {
+    return "something without a text"
+  }
+}

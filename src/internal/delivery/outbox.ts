@@ -1,0 +1,499 @@
+/**
+ * Where events wait and from where they leave.
+ *
+ * `offer` puts the text of an event into the queue and never waits. A batching fiber, asleep while the queue is empty, wakes
+ * with the first event and makes what is queued due when there are `flushAt` events or `flushInterval` has passed. Due
+ * batches are sent by at most `maxConcurrentRequests` fibers, each of which keeps its batch until the events are
+ * acknowledged, dropped, or back in the queue.
+ */
+import * as Cause from "effect/Cause"
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import * as FiberId from "effect/FiberId"
+import * as FiberSet from "effect/FiberSet"
+import type * as Scope from "effect/Scope"
+import { readHead } from "../../core/event/wireEvent.js"
+import { DeliveryError, type DropReason, type EventHead } from "../../PostHogError.js"
+import type { Diagnostics } from "../diagnostics.js"
+import type { Resolved } from "../options.js"
+import * as Courier from "./courier.js"
+import { Batch, EventQueue } from "./eventQueue.js"
+import type { Statistics } from "./statistics.js"
+import type { Retryable, SendFailure, Transport } from "./transport.js"
+
+/**
+ * What a flush achieved.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface FlushReport {
+  /** Events that PostHog acknowledged during the flush. */
+  readonly delivered: number
+  /** Events that were given up on purpose meanwhile, because the instance was opted out. */
+  readonly dropped: number
+}
+
+/** What the rest of the library knows of delivery: over the network, into memory, or nowhere. */
+export interface Outbox {
+  /** Takes the text of an event. Suspends only when the overflow policy says so. */
+  readonly offer: (text: string) => Effect.Effect<void>
+  /**
+   * Sends one event at once, past the queue, and waits for the acknowledgement. Gives `false` when the event was dropped without
+   * being sent.
+   */
+  readonly sendNow: (text: string) => Effect.Effect<boolean, DeliveryError>
+  /** Sends what is queued now and waits until each of these events is settled. */
+  readonly flush: Effect.Effect<FlushReport, DeliveryError>
+  /** Drops what is queued, and lets no request be repeated until `resume`. */
+  readonly halt: () => void
+  readonly resume: () => void
+  /** Whether events are still taken. */
+  readonly isOpen: () => boolean
+}
+
+/** Why events that somebody waited for did not arrive. */
+interface Failure {
+  readonly reason: DeliveryError["reason"]
+  readonly status?: number | undefined
+  readonly detail?: string | undefined
+}
+
+/** A batch in the hands of a fiber. */
+interface Sending extends Courier.Sending {
+  /** Set when the batch is one event that did not come from the queue, and somebody waits for it. */
+  readonly receipt: Deferred.Deferred<void, DeliveryError> | undefined
+  fiber: Fiber.RuntimeFiber<void> | undefined
+}
+
+/** A flush in progress: waits for all events below `target`. */
+interface Flush {
+  readonly target: number
+  /** How many events were not settled when the flush began. */
+  readonly expected: number
+  readonly done: Deferred.Deferred<FlushReport, DeliveryError>
+  delivered: number
+  dropped: number
+  /** Why events were dropped, unless that was asked for. */
+  failure: Failure | undefined
+}
+
+const toFailure = (failure: SendFailure): Failure => {
+  switch (failure._tag) {
+    case "Retryable":
+      return { reason: failure.reason, status: failure.status, detail: failure.detail }
+    case "TooLarge":
+      return { reason: "rejected", status: 413 }
+    case "Rejected":
+      return { reason: "rejected", status: failure.status, detail: failure.detail }
+  }
+}
+
+export const make = Effect.fnUntraced(function*(
+  options: Resolved,
+  transport: Transport,
+  statistics: Statistics,
+  diagnostics: Diagnostics
+): Effect.fn.Return<Outbox, never, Scope.Scope> {
+  const clock = yield* Effect.clock
+  // Made before the finalizer, and so interrupted after it: closing waits for requests in flight.
+  const fibers = yield* FiberSet.make<void>()
+  const fork = yield* FiberSet.runtime(fibers)<never>()
+  const courier = Courier.make(options.maxRetries, transport, statistics, diagnostics)
+
+  const queue = new EventQueue(options, options.maxBatchBytes)
+  const sendings = new Set<Sending>()
+  const flushes = new Set<Flush>()
+  /** Open while there are events that are not due. */
+  const pending = Effect.unsafeMakeLatch()
+  /** Open when there is no reason to wait for more events. */
+  const full = Effect.unsafeMakeLatch()
+  /** Opened and closed again when the queue has shrunk. */
+  const room = Effect.unsafeMakeLatch()
+  /** Opened and closed again when a pause is over before its time. */
+  const resumed = Effect.unsafeMakeLatch()
+  /** Completed when the outbox is closed and nothing is left in it. */
+  const drained = Deferred.unsafeMake<void>(FiberId.none)
+  /** Queued events below this number are to be sent as soon as a request may be made. */
+  let due = 0
+  /** No request is made before this time, unless somebody flushes. */
+  let pausedUntil = 0
+  let halted = false
+  let open = true
+
+  // Bookkeeping
+
+  const drop = (
+    reason: DropReason,
+    count: number,
+    heads: () => ReadonlyArray<EventHead>,
+    failure: Failure | undefined
+  ): void => {
+    statistics.onDropped(reason, count)
+    diagnostics.emit(
+      "EventsDropped",
+      () => ({
+        _tag: "EventsDropped",
+        reason,
+        count,
+        events: heads(),
+        detail: failure?.detail ?? (failure?.status === undefined ? undefined : `status ${failure.status}`)
+      }),
+      reason
+    )
+  }
+
+  /** Events that came from the queue have met their end. */
+  const settle = (batch: Batch, outcome: "delivered" | "dropped", failure?: Failure): void => {
+    for (const flush of flushes) {
+      const count = Math.min(Math.max(flush.target - batch.sequence, 0), batch.count)
+      flush[outcome] += count
+      if (count > 0) flush.failure ??= failure
+    }
+  }
+
+  const dropQueued = (reason: DropReason, batch: Batch, failure?: Failure): void => {
+    statistics.onQueued(-batch.count)
+    drop(reason, batch.count, () => batch.heads(), failure)
+    settle(batch, "dropped", failure)
+  }
+
+  const dropAllQueued = (reason: DropReason, failure?: Failure): void => {
+    for (let batch = queue.shift(); batch !== undefined; batch = queue.shift()) dropQueued(reason, batch, failure)
+    advance()
+  }
+
+  const dropSending = (reason: DropReason, sending: Sending, piece: Batch, failure?: Failure): void => {
+    statistics.onInFlight(-piece.count)
+    drop(reason, piece.count, () => piece.heads(), failure)
+    if (sending.receipt === undefined) {
+      settle(piece, "dropped", failure)
+    } else {
+      const why = failure ?? { reason: "closed" }
+      Deferred.unsafeDone(sending.receipt, new DeliveryError({ ...why, delivered: 0, dropped: 1, queued: 0 }))
+    }
+  }
+
+  const endFlush = (flush: Flush, failure: Failure | undefined): void => {
+    flushes.delete(flush)
+    const { delivered, dropped, expected } = flush
+    Deferred.unsafeDone(
+      flush.done,
+      failure === undefined
+        ? Effect.succeed({ delivered, dropped })
+        : new DeliveryError({ ...failure, delivered, dropped, queued: expected - delivered - dropped })
+    )
+  }
+
+  /** Number of the oldest event that came through the queue and is not settled. */
+  const oldest = (): number => {
+    let first = queue.first
+    for (const { pieces, receipt } of sendings) {
+      if (receipt === undefined && pieces.length > 0) first = Math.min(first, pieces[0]!.sequence)
+    }
+    return first
+  }
+
+  // Sending
+
+  let advancing = false
+  let again = false
+
+  /** Does what can be done now. To be called after anything that may have settled events or made some due. */
+  const advance = (): void => {
+    again = true
+    // A client that answers on the spot would otherwise come back here from within, once for every batch.
+    if (advancing) return
+    advancing = true
+    while (again) {
+      again = false
+      startRequests()
+      const first = flushes.size === 0 ? 0 : oldest()
+      for (const flush of flushes) {
+        if (first >= flush.target) endFlush(flush, flush.failure)
+      }
+      room.unsafeOpen()
+      room.unsafeClose()
+      if (!open && queue.count === 0 && sendings.size === 0) Deferred.unsafeDone(drained, Effect.void)
+    }
+    advancing = false
+  }
+
+  const startRequests = (): void => {
+    let requests = 0
+    for (const { receipt } of sendings) if (receipt === undefined) requests++
+    while (
+      requests < options.maxConcurrentRequests && queue.first < due && pausedUntil <= clock.unsafeCurrentTimeMillis()
+    ) {
+      const batch = queue.shift()
+      if (batch === undefined) return
+      statistics.onQueued(-batch.count)
+      requests++
+      start(batch, undefined)
+    }
+  }
+
+  /** Hands a batch to a fiber, which begins on the spot: on some platforms only the caller of a flush may do I/O. */
+  const start = (batch: Batch, receipt: Sending["receipt"]): Sending => {
+    const sending: Sending = { pieces: [batch], waiting: undefined, receipt, fiber: undefined }
+    sendings.add(sending)
+    statistics.onInFlight(batch.count)
+    sending.fiber = fork(Effect.matchCause(courier(sending, ledger(sending)), {
+      onSuccess: (failure) => {
+        if (sendings.delete(sending) && failure !== undefined) retriesFailed(sending, failure)
+        advance()
+      },
+      onFailure: (cause) => {
+        // Interruption comes from whoever took the sending away and keeps its books from then on.
+        if (Cause.isInterruptedOnly(cause) || !sendings.delete(sending)) return
+        const failure: Failure = { reason: "connection", detail: String(Cause.squash(cause)) }
+        for (const piece of sending.pieces) dropSending("internal_error", sending, piece, failure)
+        advance()
+      }
+    }))
+    return sending
+  }
+
+  /** Keeps the books of a sending, until it is taken away from its fiber. */
+  const ledger = (sending: Sending): Courier.Ledger => ({
+    delivered: (piece) => {
+      if (!sendings.has(sending)) return
+      statistics.onInFlight(-piece.count)
+      statistics.onDelivered(piece.count)
+      diagnostics.emit("EventsDelivered", () => ({
+        _tag: "EventsDelivered",
+        count: piece.count,
+        events: piece.heads()
+      }))
+      endPause()
+      if (sending.receipt === undefined) settle(piece, "delivered")
+      else Deferred.unsafeDone(sending.receipt, Effect.void)
+      advance()
+    },
+    dropped: (piece, reason, failure) => {
+      if (!sendings.has(sending)) return
+      dropSending(reason, sending, piece, toFailure(failure))
+      advance()
+    },
+    tooLarge: (bytes) => {
+      queue.maxBatchBytes = Math.min(queue.maxBatchBytes, Math.max(bytes >> 1, 1))
+    },
+    mayRetry: () => !halted
+  })
+
+  /** Pieces of a sending are left and no retries. */
+  const retriesFailed = (sending: Sending, failure: Retryable): void => {
+    const why = toFailure(failure)
+    for (const piece of sending.pieces) {
+      if (halted) dropSending("opted_out", sending, piece, sending.receipt === undefined ? undefined : why)
+      // An event that somebody waits for is theirs to send again, and a closed outbox has no later.
+      else if (sending.receipt !== undefined || !open) dropSending("undelivered", sending, piece, why)
+      else requeue(piece)
+    }
+    if (halted || sending.receipt !== undefined || !open) return
+    const count = sending.pieces.reduce((sum, piece) => sum + piece.count, 0)
+    const pauseMillis = Duration.toMillis(options.retryPause)
+    const { detail, reason, status } = failure
+    pausedUntil = clock.unsafeCurrentTimeMillis() + pauseMillis
+    diagnostics.emit("DeliveryPaused", () => ({ _tag: "DeliveryPaused", reason, status, detail, count, pauseMillis }))
+    trim()
+    for (const flush of flushes) {
+      if (sending.pieces[0]!.sequence < flush.target) endFlush(flush, why)
+    }
+    pending.unsafeOpen()
+  }
+
+  const requeue = (piece: Batch): void => {
+    statistics.onInFlight(-piece.count)
+    statistics.onQueued(piece.count)
+    queue.unshift(piece)
+  }
+
+  /** What came back may be too much for the queue. */
+  const trim = (): void => {
+    while (queue.isOver) {
+      const batch = options.overflow === "dropOldest" ? queue.dropOldest(1) : queue.dropNewest(1)
+      dropQueued("queue_full", batch!, { reason: "queue_full" })
+    }
+  }
+
+  const restart = (piece: Batch, receipt: Sending["receipt"]): void => {
+    statistics.onInFlight(-piece.count)
+    start(piece, receipt)
+  }
+
+  /** Takes sendings that wait for a retry away from their fibers. */
+  const takeWaiting = (which: (failure: Retryable) => boolean): ReadonlyArray<Sending> => {
+    const taken = Array.from(sendings).filter(({ waiting }) => waiting !== undefined && which(waiting))
+    for (const sending of taken) abandon(sending)
+    return taken
+  }
+
+  const abandon = (sending: Sending): void => {
+    sendings.delete(sending)
+    sending.fiber?.unsafeInterruptAsFork(FiberId.none)
+  }
+
+  const endPause = (): void => {
+    pausedUntil = 0
+    resumed.unsafeOpen()
+    resumed.unsafeClose()
+  }
+
+  const makeDue = (): void => {
+    due = queue.next
+    pending.unsafeClose()
+    full.unsafeClose()
+    advance()
+  }
+
+  const batching = Effect.gen(function*() {
+    yield* pending.await
+    yield* Effect.raceFirst(Effect.sleep(options.flushInterval), full.await)
+    const pause = pausedUntil - clock.unsafeCurrentTimeMillis()
+    if (pause > 0) yield* Effect.raceFirst(Effect.sleep(pause), resumed.await)
+    makeDue()
+  })
+
+  // Taking events
+
+  const onPushed = (): void => {
+    statistics.onQueued(1)
+    pending.unsafeOpen()
+    if (queue.next - due >= options.flushAt || queue.bytes >= queue.maxBatchBytes) full.unsafeOpen()
+  }
+
+  const refuse = (reason: DropReason, text: string): Effect.Effect<void> => {
+    drop(
+      reason,
+      1,
+      () => [readHead(text)],
+      reason === "too_large" ? { reason: "rejected", detail: size(text) } : undefined
+    )
+    return Effect.void
+  }
+
+  const offer = (text: string): Effect.Effect<void> => {
+    if (!open) return refuse("closed", text)
+    for (;;) {
+      const result = queue.push(text)
+      if (result === "added") {
+        onPushed()
+        return Effect.void
+      }
+      if (result === "too_large") return refuse("too_large", text)
+      full.unsafeOpen()
+      if (options.waitUpTo !== undefined) return waitForRoom(text, options.waitUpTo)
+      const evicted = options.overflow === "dropOldest" ? queue.dropOldest(1) : undefined
+      if (evicted === undefined) return refuse("queue_full", text)
+      dropQueued("queue_full", evicted, { reason: "queue_full" })
+    }
+  }
+
+  const waitForRoom = (text: string, waitUpTo: Duration.Duration): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      // The time may run out, or the fiber be interrupted, at the moment at which the event finds its place.
+      let added = false
+      const attempt: Effect.Effect<void> = Effect.suspend(() => {
+        added = open && queue.push(text) === "added"
+        if (added) onPushed()
+        else if (open) full.unsafeOpen()
+        return added || !open ? Effect.void : Effect.zipRight(room.await, attempt)
+      })
+      return Effect.ensuring(
+        Effect.timeoutOption(attempt, waitUpTo),
+        Effect.suspend(() => added ? Effect.void : refuse(open ? "queue_full" : "closed", text))
+      )
+    })
+
+  const sendNow = (text: string): Effect.Effect<boolean, DeliveryError> =>
+    Effect.suspend(() => {
+      const batch = Batch.single(text)
+      const reason = !open ? "closed" : batch.bytes.length > options.maxEventBytes ? "too_large" : undefined
+      if (reason !== undefined) return Effect.as(refuse(reason, text), false)
+      const receipt = Deferred.unsafeMake<void, DeliveryError>(FiberId.none)
+      const sending = start(batch, receipt)
+      return Deferred.await(receipt).pipe(
+        Effect.as(true),
+        Effect.onInterrupt(() =>
+          Effect.sync(() => {
+            if (!sendings.has(sending)) return
+            abandon(sending)
+            for (const piece of sending.pieces) dropSending("undelivered", sending, piece)
+            advance()
+          })
+        )
+      )
+    })
+
+  const flush: Effect.Effect<FlushReport, DeliveryError> = Effect.suspend(() => {
+    let expected = queue.count
+    for (const { pieces, receipt } of sendings) {
+      if (receipt === undefined) { for (const piece of pieces) expected += piece.count }
+    }
+    if (expected === 0) return Effect.succeed({ delivered: 0, dropped: 0 })
+    const flush: Flush = {
+      target: queue.next,
+      expected,
+      done: Deferred.unsafeMake(FiberId.none),
+      delivered: 0,
+      dropped: 0,
+      failure: undefined
+    }
+    flushes.add(flush)
+    endPause()
+    makeDue()
+    return Effect.onInterrupt(Deferred.await(flush.done), () => Effect.sync(() => flushes.delete(flush)))
+  })
+
+  // The end
+
+  const close = Effect.suspend(() => {
+    open = false
+    endPause()
+    // A pause that the server did not ask for would only use up the time that is left.
+    for (const sending of takeWaiting(({ retryAfter }) => retryAfter === undefined)) {
+      for (const piece of sending.pieces) {
+        if (sending.receipt === undefined) requeue(piece)
+        else restart(piece, sending.receipt)
+      }
+    }
+    makeDue()
+    // The fiber that closes the scope may be an interrupted one, in which nothing can be timed out. So the time limit is a
+    // fiber of its own, and this one waits, uninterruptibly, for whichever comes first.
+    fork(Effect.flatMap(Effect.sleep(options.shutdownTimeout), () => Deferred.succeed(drained, undefined)))
+    return Deferred.await(drained)
+  }).pipe(
+    Effect.andThen(() => {
+      for (const sending of sendings) {
+        abandon(sending)
+        for (const piece of sending.pieces) dropSending("shutdown_timeout", sending, piece, { reason: "closed" })
+      }
+      dropAllQueued("shutdown_timeout", { reason: "closed" })
+    })
+  )
+  yield* Effect.addFinalizer(() => close)
+  yield* batching.pipe(Effect.forever, Effect.interruptible, Effect.forkScoped)
+
+  return {
+    offer,
+    sendNow,
+    flush,
+    halt: () => {
+      halted = true
+      for (const sending of takeWaiting(() => true)) {
+        const why = sending.receipt === undefined ? undefined : toFailure(sending.waiting!)
+        for (const piece of sending.pieces) dropSending("opted_out", sending, piece, why)
+      }
+      dropAllQueued("opted_out")
+    },
+    resume: () => {
+      halted = false
+    },
+    isOpen: () => open
+  }
+})
+
+const size = (text: string): string => `${text.length} characters`

@@ -1,0 +1,187 @@
+/**
+ * Puts an instance together: live, disabled, or in memory for tests.
+ */
+import type * as HttpClient from "@effect/platform/HttpClient"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import * as Special from "../core/event/special.js"
+import { makeUuidV7 } from "../core/event/uuid.js"
+import type { Service } from "../PostHog.js"
+import type * as PostHogConfig from "../PostHogConfig.js"
+import type { ConfigurationError } from "../PostHogError.js"
+import * as Capture from "./capture.js"
+import * as Outbox from "./delivery/outbox.js"
+import { Statistics } from "./delivery/statistics.js"
+import * as Transport from "./delivery/transport.js"
+import * as Diagnostics from "./diagnostics.js"
+import { resolve, type Resolved } from "./options.js"
+
+/** An instance that sends over the network, or one that does nothing when the options say so. */
+export const make = Effect.fnUntraced(function*(
+  input: PostHogConfig.Options,
+  key: string,
+  client: HttpClient.HttpClient
+): Effect.fn.Return<Service, ConfigurationError, Scope.Scope> {
+  const options = yield* resolve(input)
+  const { apiKey } = options
+  if (apiKey === undefined) return yield* makeDisabled(options.disabled ?? "no_api_key", key)
+  return yield* makeWith(
+    options,
+    key,
+    makeUuidV7((bytes) => crypto.getRandomValues(bytes)),
+    (statistics, diagnostics) =>
+      Outbox.make(options, Transport.make({ ...options, apiKey }, client, diagnostics), statistics, diagnostics)
+  )
+})
+
+/** The last part of a tag's key: what metrics and logs call the instance. */
+const instanceName = (key: string): string => key.slice(key.lastIndexOf("/") + 1)
+
+/** An instance around an outbox. */
+export const makeWith = Effect.fnUntraced(function*(
+  options: Resolved,
+  key: string,
+  newUuid: (millis: number) => string,
+  makeOutbox: (
+    statistics: Statistics,
+    diagnostics: Diagnostics.Diagnostics
+  ) => Effect.Effect<Outbox.Outbox, never, Scope.Scope>
+): Effect.fn.Return<Service, never, Scope.Scope> {
+  const name = instanceName(key)
+  const statistics = new Statistics(name)
+  const diagnostics = yield* Diagnostics.make(name, options.debug)
+  // Registered first, so that what happens while the outbox drains is still told.
+  yield* Effect.addFinalizer(() => Effect.sync(diagnostics.close))
+  const outbox = yield* makeOutbox(statistics, diagnostics)
+  let optedOut = options.optedOut
+  if (optedOut) outbox.halt()
+  const owner = { key, globalProperties: options.globalProperties }
+  const capture = Capture.make(options, owner, outbox, newUuid, statistics, diagnostics, () => optedOut)
+  return makeService(capture, {
+    flush: outbox.flush,
+    stats: Effect.sync(() => statistics.snapshot()),
+    diagnostics: diagnostics.stream,
+    optOut: Effect.sync(() => {
+      optedOut = true
+      outbox.halt()
+    }),
+    optIn: Effect.sync(() => {
+      optedOut = false
+      outbox.resume()
+    }),
+    isOptedOut: Effect.sync(() => optedOut || !outbox.isOpen()),
+    debug: (enabled = true) => Effect.sync(() => diagnostics.setDebug(enabled))
+  })
+})
+
+type Verbs =
+  | "capture"
+  | "captureNow"
+  | "identify"
+  | "setPersonProperties"
+  | "unsetPersonProperties"
+  | "alias"
+  | "groupIdentify"
+  | "pageView"
+  | "screen"
+
+/** The verbs of a service: each says which event it is, and all go through the one door. */
+const makeService = (door: Capture.Capture, rest: Omit<Service, Verbs>): Service => {
+  const ordinary = { withContext: true, needsId: false }
+  const aboutPerson = { withContext: true, needsId: true }
+  const identifying = { withContext: false, needsId: true }
+
+  /** Captures what `make` gives. Its arguments may throw as they are read, so nothing may escape from it. */
+  const special = (
+    event: string,
+    kind: Capture.Kind,
+    options: Capture.CaptureOptions | undefined,
+    make: () => Special.Made
+  ): Effect.Effect<void> =>
+    Effect.withFiberRuntime((fiber) => {
+      let made: Special.Made
+      try {
+        made = make()
+      } catch {
+        made = { invalid: "an argument throws as it is read" }
+      }
+      if (made === undefined) return Effect.void
+      if ("invalid" in made) return door.refuse(event, made.invalid)
+      return door.capture(fiber, { event, properties: made.properties, subject: made.distinctId, options, kind })
+    })
+
+  return {
+    ...rest,
+    capture: (event, properties, options) =>
+      Effect.withFiberRuntime((fiber) =>
+        door.capture(fiber, { event, properties, subject: undefined, options, kind: ordinary })
+      ),
+    captureNow: (event, properties, options) =>
+      Effect.withFiberRuntime((fiber) =>
+        Effect.map(
+          door.captureNow(fiber, { event, properties, subject: undefined, options, kind: ordinary }),
+          Option.fromNullable
+        )
+      ),
+    identify: (distinctId, set, options) =>
+      special(
+        "$identify",
+        identifying,
+        options,
+        () => Special.identify(distinctId, set, options?.setOnce, options?.anonDistinctId)
+      ),
+    setPersonProperties: (set, options) =>
+      special("$set", aboutPerson, options, () => Special.setPersonProperties(set, options?.setOnce)),
+    unsetPersonProperties: (names, options) =>
+      special("$set", aboutPerson, options, () => Special.unsetPersonProperties(names)),
+    alias: (ids, options) =>
+      special("$create_alias", identifying, options, () => Special.alias(ids.distinctId, ids.alias)),
+    groupIdentify: (groupType, groupKey, properties, options) =>
+      special(
+        "$groupidentify",
+        identifying,
+        options,
+        () => Special.groupIdentify(groupType, groupKey, properties, options?.distinctId)
+      ),
+    pageView: (url, properties, options) =>
+      special("$pageview", ordinary, options, () => Special.pageView(url, properties)),
+    screen: (name, properties, options) => special("$screen", ordinary, options, () => Special.screen(name, properties))
+  }
+}
+
+const advice = {
+  no_api_key: "no project API key was given (option apiKey, in the environment POSTHOG_API_KEY)",
+  not_enabled: "it is not enabled (option enabled, in the environment POSTHOG_ENABLED)"
+}
+
+/** An instance that takes calls and does nothing. It says so once. */
+const makeDisabled = Effect.fnUntraced(function*(
+  why: keyof typeof advice,
+  key: string
+): Effect.fn.Return<Service> {
+  const name = instanceName(key)
+  yield* Effect.logWarning(`PostHog: nothing will be sent, because ${advice[why]}`).pipe(
+    Effect.annotateLogs({ package: Diagnostics.packageAnnotation, instance: name })
+  )
+  return makeIgnoring(name)
+})
+
+/** An instance that only counts the calls it ignores. */
+export const makeIgnoring = (name: string): Service => {
+  const statistics = new Statistics(name)
+  const ignore = Effect.sync(() => statistics.onIgnored())
+  return makeService(
+    { capture: () => ignore, captureNow: () => Effect.as(ignore, undefined), refuse: () => ignore },
+    {
+      flush: Effect.succeed({ delivered: 0, dropped: 0 }),
+      stats: Effect.sync(() => statistics.snapshot()),
+      diagnostics: Stream.empty,
+      optOut: Effect.void,
+      optIn: Effect.void,
+      isOptedOut: Effect.succeed(true),
+      debug: () => Effect.void
+    }
+  )
+}

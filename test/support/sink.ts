@@ -1,0 +1,300 @@
+/**
+ * A PostHog on the loopback interface: speaks the protocol, checks what it receives as PostHog does, records everything, and
+ * misbehaves on request.
+ */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
+import type { AddressInfo, Socket } from "node:net"
+import { brotliDecompressSync, gunzipSync, inflateSync } from "node:zlib"
+
+/** What the sink does with one request. */
+export type Behaviour =
+  /** Checks the request and answers as PostHog would. */
+  | { readonly kind: "ok" }
+  /** Answers with a status without looking at the request. */
+  | {
+    readonly kind: "status"
+    readonly status: number
+    readonly headers?: Readonly<Record<string, string>>
+    readonly body?: string
+  }
+  /** Reads the request and never answers. */
+  | { readonly kind: "hang" }
+  /** Closes the connection, before the request was read or after it was read and recorded. */
+  | { readonly kind: "reset"; readonly when: "before" | "after" }
+  /** Waits before behaving. */
+  | { readonly kind: "slow"; readonly millis: number; readonly next: Behaviour }
+  /** Waits until the test says so. */
+  | { readonly kind: "wait"; readonly until: Promise<unknown>; readonly next: Behaviour }
+
+export const ok: Behaviour = { kind: "ok" }
+export const hang: Behaviour = { kind: "hang" }
+export const status = (status: number, headers: Readonly<Record<string, string>> = {}, body?: string): Behaviour => ({
+  kind: "status",
+  status,
+  headers,
+  ...(body === undefined ? undefined : { body })
+})
+export const retryAfterSeconds = (code: number, seconds: number): Behaviour =>
+  status(code, { "retry-after": String(seconds) })
+export const retryAfterDate = (code: number, date: Date): Behaviour =>
+  status(code, { "retry-after": date.toUTCString() })
+export const resetBefore: Behaviour = { kind: "reset", when: "before" }
+export const resetAfter: Behaviour = { kind: "reset", when: "after" }
+export const slow = (millis: number, next: Behaviour = ok): Behaviour => ({ kind: "slow", millis, next })
+
+export interface SinkEvent {
+  readonly uuid: string
+  readonly event: string
+  readonly distinct_id: string
+  readonly timestamp: string
+  readonly properties: Readonly<Record<string, any>>
+}
+
+export interface SinkRequest {
+  /** Milliseconds since the epoch, wall clock. */
+  readonly at: number
+  readonly method: string
+  readonly path: string
+  readonly query: URLSearchParams
+  readonly headers: Readonly<Record<string, string | ReadonlyArray<string> | undefined>>
+  /** Size of the body on the wire and after decompression. */
+  readonly wireBytes: number
+  readonly bytes: number
+  /** The parsed body; `undefined` when it is no JSON. */
+  readonly body: any
+  readonly events: ReadonlyArray<SinkEvent>
+  /** What was answered; `undefined` when nothing was. */
+  status: number | undefined
+}
+
+export interface Rules {
+  /** Bodies above this size, after decompression, are answered 413. */
+  readonly maxBodyBytes?: number
+  /** Events that PostHog would refuse: the whole batch is answered 400. */
+  readonly isPoisoned?: (event: SinkEvent) => boolean
+  /** What to do with requests for which no behaviour is scripted. Default: as PostHog does. */
+  readonly otherwise?: (request: SinkRequest) => Behaviour
+  /** Answers to requests that are not about events. */
+  readonly routes?: Readonly<Record<string, (request: SinkRequest) => { status: number; body: unknown } | Behaviour>>
+  readonly port?: number
+}
+
+const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
+
+const decompress = (encoding: string | undefined, bytes: Buffer): Buffer => {
+  switch (encoding) {
+    case "gzip":
+      return gunzipSync(bytes)
+    case "deflate":
+      return inflateSync(bytes)
+    case "br":
+      return brotliDecompressSync(bytes)
+    default:
+      return bytes
+  }
+}
+
+const pause = (millis: number): Promise<void> =>
+  new Promise((resolve) => {
+    setTimeout(resolve, millis).unref()
+  })
+
+/** Why PostHog would refuse the request, if it would. */
+const problem = (request: SinkRequest): { status: number; reason: string } | undefined => {
+  const { body } = request
+  if (typeof body !== "object" || body === null) return { status: 400, reason: "malformed JSON" }
+  if (typeof body.api_key !== "string" || body.api_key.trim() === "" || body.api_key.startsWith("phx_")) {
+    return { status: 401, reason: "invalid token" }
+  }
+  if (!Array.isArray(body.batch) || body.batch.length === 0) return { status: 400, reason: "empty batch" }
+  for (const event of body.batch) {
+    if (typeof event.event !== "string" || event.event === "") return { status: 400, reason: "event without name" }
+    if (typeof event.distinct_id !== "string" || event.distinct_id === "") {
+      return { status: 400, reason: "event without distinct id" }
+    }
+    if (typeof event.uuid !== "string" || !uuidPattern.test(event.uuid)) return { status: 400, reason: "bad uuid" }
+    if (typeof event.properties !== "object" || event.properties === null) {
+      return { status: 400, reason: "event without properties" }
+    }
+  }
+  return undefined
+}
+
+export class Sink {
+  /** Every request in the order of arrival, answered or not. */
+  readonly requests: Array<SinkRequest> = []
+  /** Every event of every request that was answered 200, in the order of the answers; duplicates included. */
+  readonly accepted: Array<SinkEvent> = []
+  /** Most requests that were open at the same time. */
+  mostConcurrent = 0
+
+  private script: Array<Behaviour> = []
+  private readonly server: Server
+  private readonly sockets = new Set<Socket>()
+  private readonly listeners = new Set<() => void>()
+  private concurrent = 0
+
+  constructor(public rules: Rules = {}) {
+    this.server = createServer((request, response) => {
+      this.concurrent++
+      this.mostConcurrent = Math.max(this.mostConcurrent, this.concurrent)
+      response.once("close", () => {
+        this.concurrent--
+      })
+      void this.handle(request, response)
+    })
+    this.server.keepAliveTimeout = 60_000
+    this.server.on("connection", (socket) => {
+      this.sockets.add(socket)
+      socket.once("close", () => this.sockets.delete(socket))
+    })
+  }
+
+  listen(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.server.once("error", reject)
+      this.server.listen(this.rules.port ?? 0, "127.0.0.1", () => resolve())
+    })
+  }
+
+  close(): Promise<void> {
+    return new Promise((resolve) => {
+      this.server.close(() => resolve())
+      for (const socket of this.sockets) socket.destroy()
+    })
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`
+  }
+
+  /** Behaviours of the next requests, one each. */
+  next(...behaviours: ReadonlyArray<Behaviour>): void {
+    this.script.push(...behaviours)
+  }
+
+  /** Requests about events. */
+  get batches(): ReadonlyArray<SinkRequest> {
+    return this.requests.filter((request) => request.path.replace(/\/$/, "") === "/batch")
+  }
+
+  /** Resolves when the condition holds; checked after every request and answer. */
+  until(condition: () => boolean): Promise<void> {
+    if (condition()) return Promise.resolve()
+    return new Promise((resolve) => {
+      const listener = () => {
+        if (!condition()) return
+        this.listeners.delete(listener)
+        resolve()
+      }
+      this.listeners.add(listener)
+    })
+  }
+
+  private notify(): void {
+    for (const listener of this.listeners) listener()
+  }
+
+  private async handle(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+    const url = new URL(incoming.url ?? "/", this.url)
+    const scripted = this.script.shift()
+    if (scripted?.kind === "reset" && scripted.when === "before") {
+      incoming.socket.resetAndDestroy()
+      return
+    }
+    const chunks: Array<Buffer> = []
+    try {
+      for await (const chunk of incoming) chunks.push(chunk as Buffer)
+    } catch {
+      return
+    }
+    const wire = Buffer.concat(chunks)
+    let plain: Buffer = wire
+    let body: any
+    try {
+      plain = decompress(incoming.headers["content-encoding"], wire)
+      body = plain.length === 0 ? undefined : JSON.parse(plain.toString("utf8"))
+    } catch {
+      body = undefined
+    }
+    const request: SinkRequest = {
+      at: Date.now(),
+      method: incoming.method ?? "",
+      path: url.pathname,
+      query: url.searchParams,
+      headers: incoming.headers,
+      wireBytes: wire.length,
+      bytes: plain.length,
+      body,
+      events: Array.isArray(body?.batch) ? body.batch : [],
+      status: undefined
+    }
+    this.requests.push(request)
+    this.notify()
+    let behaviour = scripted ?? this.rules.otherwise?.(request) ?? ok
+    while (behaviour.kind === "slow" || behaviour.kind === "wait") {
+      if (behaviour.kind === "wait") await behaviour.until
+      else await pause(behaviour.millis)
+      behaviour = behaviour.next
+    }
+    this.behave(behaviour, request, incoming, response)
+    this.notify()
+  }
+
+  private behave(
+    behaviour: Behaviour,
+    request: SinkRequest,
+    incoming: IncomingMessage,
+    response: ServerResponse
+  ): void {
+    const answer = (status: number, body: string, headers: Readonly<Record<string, string>> = {}) => {
+      request.status = status
+      response.writeHead(status, { "content-type": "application/json", ...headers })
+      response.end(body)
+    }
+    switch (behaviour.kind) {
+      case "status":
+        if (behaviour.status >= 200 && behaviour.status < 300) this.accepted.push(...request.events)
+        return answer(behaviour.status, behaviour.body ?? "", behaviour.headers)
+      case "hang":
+        return
+      case "reset":
+        incoming.socket.resetAndDestroy()
+        return
+      case "ok": {
+        const route = this.rules.routes?.[request.path.replace(/(.)\/$/, "$1")]
+        if (route !== undefined) {
+          const routed = route(request)
+          return "kind" in routed
+            ? this.behave(routed, request, incoming, response)
+            : answer(routed.status, typeof routed.body === "string" ? routed.body : JSON.stringify(routed.body))
+        }
+        const path = request.path.replace(/\/$/, "")
+        if (path !== "/batch" || request.method !== "POST") return answer(404, "{\"detail\":\"not found\"}")
+        if (this.rules.maxBodyBytes !== undefined && request.bytes > this.rules.maxBodyBytes) return answer(413, "")
+        const refused = problem(request) ??
+          (request.events.some((event) => this.rules.isPoisoned?.(event) === true)
+            ? { status: 400, reason: "invalid event" }
+            : undefined)
+        if (refused !== undefined) return answer(refused.status, JSON.stringify({ detail: refused.reason }))
+        this.accepted.push(...request.events)
+        return answer(200, "{\"status\":1}")
+      }
+      default:
+        throw new Error(`unexpected behaviour ${behaviour.kind}`)
+    }
+  }
+}
+
+/** A sink that lives as long as the scope. */
+export const make = (rules?: Rules): Effect.Effect<Sink, never, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.promise(async () => {
+      const sink = new Sink(rules)
+      await sink.listen()
+      return sink
+    }),
+    (sink) => Effect.promise(() => sink.close())
+  )
