@@ -72,8 +72,8 @@ export interface Capture {
 
 /** A `DateTime` is known by its member: asking its module would put all of it into every bundle. */
 const timeOf = (timestamp: CaptureOptions["timestamp"]): number | string | undefined =>
-  typeof timestamp !== "object"
-    ? timestamp
+  typeof timestamp !== "object" || timestamp === null
+    ? timestamp ?? undefined
     : timestamp instanceof Date
     ? timestamp.getTime()
     : timestamp.epochMillis

@@ -72,8 +72,8 @@ export const makeComposer = (
     if (given === undefined && call.needsId) {
       return invalid("there is no distinct id, neither in the call nor in the context")
     }
-    const uuid = call.uuid === undefined || !isUuid(call.uuid) ? newUuid(now) : call.uuid
-    if (call.uuid !== undefined && uuid !== call.uuid) writer.repair("not a UUID", "uuid")
+    const uuid = isUuid(call.uuid) ? call.uuid : newUuid(now)
+    if (call.uuid !== undefined && call.uuid !== uuid) writer.repair("not a UUID", "uuid")
 
     const { layers } = surroundings
     const properties = typeof call.properties === "object" && call.properties !== null ? call.properties : undefined

@@ -103,7 +103,9 @@ export const make = Effect.fnUntraced(function*(
   const fork = yield* FiberSet.runtime(fibers)<never>()
   const courier = Courier.make(options.maxRetries, transport, statistics, diagnostics)
 
-  const queue = new EventQueue(options, options.maxBatchBytes)
+  // An event that fills the whole queue must not push all others out.
+  const maxEventBytes = Math.min(options.maxEventBytes, options.maxQueueBytes)
+  const queue = new EventQueue({ ...options, maxEventBytes }, options.maxBatchBytes)
   const sendings = new Set<Sending>()
   const flushes = new Set<Flush>()
   /** Open while there are events that are not due. */
@@ -359,8 +361,7 @@ export const make = Effect.fnUntraced(function*(
 
   // Taking events
 
-  const onPushed = (): void => {
-    statistics.onQueued(1)
+  const wake = (): void => {
     pending.unsafeOpen()
     if (queue.next - due >= options.flushAt || queue.bytes >= queue.maxBatchBytes) full.unsafeOpen()
   }
@@ -380,7 +381,8 @@ export const make = Effect.fnUntraced(function*(
     for (;;) {
       const result = queue.push(text)
       if (result === "added") {
-        onPushed()
+        statistics.onQueued(1)
+        wake()
         return Effect.void
       }
       if (result === "too_large") return refuse("too_large", text)
@@ -398,20 +400,25 @@ export const make = Effect.fnUntraced(function*(
       let added = false
       const attempt: Effect.Effect<void> = Effect.suspend(() => {
         added = open && queue.push(text) === "added"
-        if (added) onPushed()
+        if (added) wake()
         else if (open) full.unsafeOpen()
         return added || !open ? Effect.void : Effect.zipRight(room.await, attempt)
       })
+      statistics.onQueued(1)
       return Effect.ensuring(
         Effect.timeoutOption(attempt, waitUpTo),
-        Effect.suspend(() => added ? Effect.void : refuse(open ? "queue_full" : "closed", text))
+        Effect.suspend(() => {
+          if (added) return Effect.void
+          statistics.onQueued(-1)
+          return refuse(open ? "queue_full" : "closed", text)
+        })
       )
     })
 
   const sendNow = (text: string): Effect.Effect<boolean, DeliveryError> =>
     Effect.suspend(() => {
       const batch = Batch.single(text)
-      const reason = !open ? "closed" : batch.bytes.length > options.maxEventBytes ? "too_large" : undefined
+      const reason = !open ? "closed" : batch.bytes.length > maxEventBytes ? "too_large" : undefined
       if (reason !== undefined) return Effect.as(refuse(reason, text), false)
       const receipt = Deferred.unsafeMake<void, DeliveryError>(FiberId.none)
       const sending = start(batch, receipt)

@@ -15,7 +15,7 @@ import type { DropReason } from "../../PostHogError.js"
 export interface Stats {
   /** Events that the instance took from its callers. */
   readonly accepted: number
-  /** Events that wait for being sent. */
+  /** Events that wait for being sent, or for room in the queue. */
   readonly queued: number
   /** Events that are being sent, the pauses between retries included. */
   readonly inFlight: number

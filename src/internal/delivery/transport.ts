@@ -154,7 +154,8 @@ const sender = (
   })
 
   return (request) =>
-    transformed.execute(request).pipe(
+    // Disconnected, because a client that cannot be interrupted must not hold up the end of the program.
+    Effect.disconnect(transformed.execute(request)).pipe(
       // A client that fails on bad statuses has read the answer for us.
       Effect.catchTag("ResponseError", (error: HttpClientError.ResponseError) => Effect.succeed(error.response)),
       Effect.timeoutOption(options.requestTimeout),
