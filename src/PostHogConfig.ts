@@ -168,25 +168,22 @@ const optional = <A>(config: Config.Config<A>): Config.Config<A | undefined> =>
  * @category config
  */
 export const config: Config.Config<Options> = /* #__PURE__ */ (() =>
-  Config.nested(
-    Config.all({
-      apiKey: optional(Config.redacted("API_KEY")),
-      host: optional(Config.string("HOST")),
-      enabled: optional(Config.boolean("ENABLED")),
-      optedOut: optional(Config.boolean("OPTED_OUT")),
-      isServer: optional(Config.boolean("IS_SERVER")),
-      disableGeoip: optional(Config.boolean("DISABLE_GEOIP")),
-      historicalMigration: optional(Config.boolean("HISTORICAL_MIGRATION")),
-      flushAt: optional(Config.integer("FLUSH_AT")),
-      flushInterval: optional(Config.duration("FLUSH_INTERVAL")),
-      maxBatchSize: optional(Config.integer("MAX_BATCH_SIZE")),
-      maxQueueSize: optional(Config.integer("MAX_QUEUE_SIZE")),
-      maxQueueBytes: optional(Config.integer("MAX_QUEUE_BYTES")),
-      compression: optional(Config.boolean("COMPRESSION")),
-      requestTimeout: optional(Config.duration("REQUEST_TIMEOUT")),
-      maxRetries: optional(Config.integer("MAX_RETRIES")),
-      shutdownTimeout: optional(Config.duration("SHUTDOWN_TIMEOUT")),
-      debug: optional(Config.boolean("DEBUG"))
-    }),
-    "POSTHOG"
-  ))()
+  Config.all({
+    apiKey: optional(Config.redacted("POSTHOG_API_KEY")),
+    host: optional(Config.string("POSTHOG_HOST")),
+    enabled: optional(Config.boolean("POSTHOG_ENABLED")),
+    optedOut: optional(Config.boolean("POSTHOG_OPTED_OUT")),
+    isServer: optional(Config.boolean("POSTHOG_IS_SERVER")),
+    disableGeoip: optional(Config.boolean("POSTHOG_DISABLE_GEOIP")),
+    historicalMigration: optional(Config.boolean("POSTHOG_HISTORICAL_MIGRATION")),
+    flushAt: optional(Config.integer("POSTHOG_FLUSH_AT")),
+    flushInterval: optional(Config.duration("POSTHOG_FLUSH_INTERVAL")),
+    maxBatchSize: optional(Config.integer("POSTHOG_MAX_BATCH_SIZE")),
+    maxQueueSize: optional(Config.integer("POSTHOG_MAX_QUEUE_SIZE")),
+    maxQueueBytes: optional(Config.integer("POSTHOG_MAX_QUEUE_BYTES")),
+    compression: optional(Config.boolean("POSTHOG_COMPRESSION")),
+    requestTimeout: optional(Config.duration("POSTHOG_REQUEST_TIMEOUT")),
+    maxRetries: optional(Config.integer("POSTHOG_MAX_RETRIES")),
+    shutdownTimeout: optional(Config.duration("POSTHOG_SHUTDOWN_TIMEOUT")),
+    debug: optional(Config.boolean("POSTHOG_DEBUG"))
+  }))()

@@ -78,6 +78,10 @@ export const resolve = Effect.fnUntraced(function*(options: Options): Effect.fn.
     })
   }
   const overflow = options.overflow ?? defaults.overflow
+  const waitUpTo = typeof overflow === "object" ? yield* toDuration("overflow", overflow.waitUpTo) : undefined
+  if (typeof overflow === "string" && overflow !== "dropOldest" && overflow !== "dropNewest") {
+    return yield* invalidOption("overflow", "is neither \"dropOldest\" nor \"dropNewest\" nor { waitUpTo }")
+  }
   const beforeSend = options.beforeSend ?? []
   const maxRetries = options.maxRetries ?? defaults.maxRetries
   return {
@@ -98,7 +102,7 @@ export const resolve = Effect.fnUntraced(function*(options: Options): Effect.fn.
     maxQueueBytes: yield* atLeast(options, "maxQueueBytes", 1),
     maxQueueSize: yield* atLeast(options, "maxQueueSize", 1),
     overflow: overflow === "dropOldest" ? "dropOldest" : "dropNewest",
-    waitUpTo: typeof overflow === "string" ? undefined : Duration.decode(overflow.waitUpTo),
+    waitUpTo,
     maxConcurrentRequests: yield* atLeast(options, "maxConcurrentRequests", 1),
     compression: options.compression ?? defaults.compression,
     compressionThreshold: yield* atLeast(options, "compressionThreshold", 0),
@@ -122,6 +126,9 @@ type NumericOption =
   | "maxConcurrentRequests"
   | "compressionThreshold"
 
+const invalidOption = (option: string, problem: string): ConfigurationError =>
+  new ConfigurationError({ reason: "invalid_option", option, message: `${option} ${problem}` })
+
 const atLeast = (
   options: Options,
   option: NumericOption,
@@ -130,23 +137,17 @@ const atLeast = (
   const value = options[option] ?? defaults[option]
   return value >= minimum
     ? Effect.succeed(Math.floor(value))
-    : new ConfigurationError({
-      reason: "invalid_option",
-      option,
-      message: `${option} is ${value}, but has to be at least ${minimum}`
-    })
+    : invalidOption(option, `is ${value}, but has to be at least ${minimum}`)
+}
+
+const toDuration = (option: string, value: unknown): Effect.Effect<Duration.Duration, ConfigurationError> => {
+  const decoded = Duration.decodeUnknown(value)
+  return Option.isSome(decoded)
+    ? Effect.succeed(decoded.value)
+    : invalidOption(option, "is no duration; write \"5 seconds\" or a number of milliseconds")
 }
 
 const duration = (
   options: Options,
   option: "flushInterval" | "requestTimeout" | "retryPause" | "shutdownTimeout"
-): Effect.Effect<Duration.Duration, ConfigurationError> => {
-  const decoded = Duration.decodeUnknown(options[option] ?? defaults[option])
-  return Option.isSome(decoded)
-    ? Effect.succeed(decoded.value)
-    : new ConfigurationError({
-      reason: "invalid_option",
-      option,
-      message: `${option} is no duration; write "5 seconds" or a number of milliseconds`
-    })
-}
+): Effect.Effect<Duration.Duration, ConfigurationError> => toDuration(option, options[option] ?? defaults[option])

@@ -3,8 +3,8 @@
  */
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import { assert } from "@effect/vitest"
-import { Effect, Layer, TestServices } from "effect"
-import { PostHog, type PostHogConfig } from "effect-posthog"
+import { Effect, Layer, Stream, TestServices } from "effect"
+import { PostHog, type PostHogConfig, type PostHogError } from "effect-posthog"
 import type { FakeClient } from "./fakeClient.js"
 import type { Sink } from "./sink.js"
 
@@ -38,6 +38,20 @@ export const assertAddsUp = (stats: PostHog.Stats): void => {
 
 /** Statistics that add up. */
 export const stats = Effect.tap(PostHog.stats, (stats) => Effect.sync(() => assertAddsUp(stats)))
+
+/** Lets forked fibers get to where they wait. */
+export const settle = Effect.repeatN(Effect.yieldNow(), 100)
+
+/** Collects diagnostics from now on. */
+export const collectDiagnostics = Effect.gen(function*() {
+  const collected: Array<PostHogError.Diagnostic> = []
+  yield* PostHog.diagnostics.pipe(
+    Stream.runForEach((diagnostic) => Effect.sync(() => collected.push(diagnostic))),
+    Effect.forkScoped
+  )
+  yield* settle
+  return collected
+})
 
 export const captureMany = (count: number, from = 0) =>
   Effect.forEach(

@@ -78,6 +78,8 @@ export interface Rules {
   readonly otherwise?: (request: SinkRequest) => Behaviour
   /** Answers to requests that are not about events. */
   readonly routes?: Readonly<Record<string, (request: SinkRequest) => { status: number; body: unknown } | Behaviour>>
+  /** Whether requests and events are only counted, not kept: for large numbers of them. */
+  readonly forgetful?: boolean
   readonly port?: number
 }
 
@@ -127,6 +129,8 @@ export class Sink {
   readonly requests: Array<SinkRequest> = []
   /** Every event of every request that was answered 200, in the order of the answers; duplicates included. */
   readonly accepted: Array<SinkEvent> = []
+  /** How many events were in requests that were answered 200. */
+  acceptedCount = 0
   /** Most requests that were open at the same time. */
   mostConcurrent = 0
 
@@ -197,6 +201,11 @@ export class Sink {
     for (const listener of this.listeners) listener()
   }
 
+  private accept({ events }: SinkRequest): void {
+    this.acceptedCount += events.length
+    if (this.rules.forgetful !== true) this.accepted.push(...events)
+  }
+
   private async handle(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(incoming.url ?? "/", this.url)
     const scripted = this.script.shift()
@@ -231,7 +240,7 @@ export class Sink {
       events: Array.isArray(body?.batch) ? body.batch : [],
       status: undefined
     }
-    this.requests.push(request)
+    if (this.rules.forgetful !== true) this.requests.push(request)
     this.notify()
     let behaviour = scripted ?? this.rules.otherwise?.(request) ?? ok
     while (behaviour.kind === "slow" || behaviour.kind === "wait") {
@@ -256,7 +265,7 @@ export class Sink {
     }
     switch (behaviour.kind) {
       case "status":
-        if (behaviour.status >= 200 && behaviour.status < 300) this.accepted.push(...request.events)
+        if (behaviour.status >= 200 && behaviour.status < 300) this.accept(request)
         return answer(behaviour.status, behaviour.body ?? "", behaviour.headers)
       case "hang":
         return
@@ -279,7 +288,7 @@ export class Sink {
             ? { status: 400, reason: "invalid event" }
             : undefined)
         if (refused !== undefined) return answer(refused.status, JSON.stringify({ detail: refused.reason }))
-        this.accepted.push(...request.events)
+        this.accept(request)
         return answer(200, "{\"status\":1}")
       }
       default:

@@ -10,9 +10,9 @@ export interface Properties {
   readonly [name: string]: unknown
 }
 
-/** Group memberships: group type to group key. */
+/** Group memberships: group type to group key. `undefined` is no membership, also where the surrounding context has one. */
 export interface Groups {
-  readonly [groupType: string]: string
+  readonly [groupType: string]: string | number | undefined
 }
 
 /** Whether a value can be a distinct id or a key: a text that is not only white space, or a finite number. */

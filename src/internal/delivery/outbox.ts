@@ -108,8 +108,9 @@ export const make = Effect.fnUntraced(function*(
   const queue = new EventQueue({ ...options, maxEventBytes }, options.maxBatchBytes)
   const sendings = new Set<Sending>()
   const flushes = new Set<Flush>()
-  /** Open while there are events that are not due. */
+  /** Open while there is something for the batching fiber to wait for, and whether it is. */
   const pending = Effect.unsafeMakeLatch()
+  let isPending = false
   /** Open when there is no reason to wait for more events. */
   const full = Effect.unsafeMakeLatch()
   /** Opened and closed again when the queue has shrunk. */
@@ -122,6 +123,8 @@ export const make = Effect.fnUntraced(function*(
   let due = 0
   /** No request is made before this time, unless somebody flushes. */
   let pausedUntil = 0
+  /** Whether a flush has overtaken the batching fiber. */
+  let flushed = false
   let halted = false
   let open = true
 
@@ -304,6 +307,7 @@ export const make = Effect.fnUntraced(function*(
     for (const flush of flushes) {
       if (sending.pieces[0]!.sequence < flush.target) endFlush(flush, why)
     }
+    isPending = true
     pending.unsafeOpen()
   }
 
@@ -346,6 +350,7 @@ export const make = Effect.fnUntraced(function*(
 
   const makeDue = (): void => {
     due = queue.next
+    isPending = false
     pending.unsafeClose()
     full.unsafeClose()
     advance()
@@ -353,7 +358,12 @@ export const make = Effect.fnUntraced(function*(
 
   const batching = Effect.gen(function*() {
     yield* pending.await
+    // A flush may have come first.
+    if (!isPending) return
+    flushed = false
     yield* Effect.raceFirst(Effect.sleep(options.flushInterval), full.await)
+    // What this fiber was waiting to send is sent; events that came since have a wait of their own.
+    if (flushed) return
     const pause = pausedUntil - clock.unsafeCurrentTimeMillis()
     if (pause > 0) yield* Effect.raceFirst(Effect.sleep(pause), resumed.await)
     makeDue()
@@ -362,6 +372,7 @@ export const make = Effect.fnUntraced(function*(
   // Taking events
 
   const wake = (): void => {
+    isPending = true
     pending.unsafeOpen()
     if (queue.next - due >= options.flushAt || queue.bytes >= queue.maxBatchBytes) full.unsafeOpen()
   }
@@ -451,6 +462,9 @@ export const make = Effect.fnUntraced(function*(
     }
     flushes.add(flush)
     endPause()
+    // Ends the batching fiber's wait: its timer would keep a process alive that has nothing left to do.
+    flushed = true
+    full.unsafeOpen()
     makeDue()
     return Effect.onInterrupt(Deferred.await(flush.done), () => Effect.sync(() => flushes.delete(flush)))
   })

@@ -1,0 +1,171 @@
+/**
+ * Imports a file of past events, NDJSON or CSV, into PostHog.
+ *
+ *   npx tsx examples/import/generate.ts events.ndjson 100000
+ *   npx tsx examples/import-events.ts events.ndjson
+ *
+ * A row has `event`, `distinct_id` and `timestamp`, may have `uuid`, and its properties in `properties` (NDJSON) or in the
+ * other columns (CSV). With POSTHOG_API_KEY set the events go to that project, otherwise to a PostHog inside this program.
+ *
+ * The import can be stopped and started again: after every part its position is written to `<file>.position`, and events get
+ * the same uuid each time, so that those which are sent twice are one event to PostHog. Rows that are no events are written to
+ * `<file>.rejected`. At the end each row is accounted for.
+ */
+import { FetchHttpClient } from "@effect/platform"
+import { NodeRuntime } from "@effect/platform-node"
+import { Chunk, Clock, Console, Data, Effect, Layer, Logger, LogLevel, Schema, Stream } from "effect"
+import { PostHog, PostHogConfig } from "effect-posthog"
+import { createHash } from "node:crypto"
+import { appendFile, readFile, rename, rm, stat, writeFile } from "node:fs/promises"
+import { basename } from "node:path"
+import * as Sink from "../test/support/sink.js"
+import { read, type Row } from "./import/rows.js"
+
+/** Rows between two positions. All of a part is acknowledged before its position is written. */
+const partSize = 5_000
+
+class ImportError extends Data.TaggedError("ImportError")<{ readonly message: string }> {}
+
+const HistoricalEvent = Schema.Struct({
+  event: Schema.NonEmptyString,
+  distinct_id: Schema.NonEmptyString,
+  timestamp: Schema.NonEmptyString.pipe(Schema.filter((text) => !Number.isNaN(Date.parse(text)))),
+  uuid: Schema.optional(Schema.UUID),
+  properties: Schema.optionalWith(Schema.Record({ key: Schema.String, value: Schema.Unknown }), { default: () => ({}) })
+})
+
+/** What has become of the rows so far. The three add up to `rows`. */
+const Position = Schema.Struct({
+  /** Size of the file when the import began: another file must not be continued. */
+  size: Schema.Number,
+  /** Where to go on, in bytes. */
+  offset: Schema.Number,
+  rows: Schema.Number,
+  delivered: Schema.Number,
+  /** Rows that are no events. */
+  rejected: Schema.Number,
+  /** Events that PostHog refused or that were too large. */
+  dropped: Schema.Number
+})
+type Position = typeof Position.Type
+
+const [, , file, flag] = process.argv
+
+const io = <A>(run: () => Promise<A>) =>
+  Effect.tryPromise({ try: run, catch: (cause) => new ImportError({ message: String(cause) }) })
+
+const loadPosition = (size: number) =>
+  io(() => readFile(`${file}.position`, "utf8")).pipe(
+    Effect.flatMap(Schema.decode(Schema.parseJson(Position))),
+    Effect.filterOrFail((position) => position.size === size && flag !== "--from-start", () => "another file"),
+    Effect.orElseSucceed((): Position => ({ size, offset: 0, rows: 0, delivered: 0, rejected: 0, dropped: 0 }))
+  )
+
+/** Written whole and then renamed, so that a crash leaves the old position or the new one. */
+const savePosition = (position: Position) =>
+  io(async () => {
+    await writeFile(`${file}.position.new`, JSON.stringify(position))
+    await rename(`${file}.position.new`, `${file}.position`)
+  })
+
+/** A uuid (version 8: made from a hash) that is the same whenever the row is read. */
+const uuidOf = (end: number): string => {
+  const hash = createHash("sha256").update(`${basename(file!)}:${end}`).digest("hex")
+  return `${hash.slice(0, 8)}-${hash.slice(8, 12)}-8${hash.slice(13, 16)}-a${hash.slice(17, 20)}-${hash.slice(20, 32)}`
+}
+
+/** Captures the row; gives what is wrong with it when it is no event. */
+const captureRow = (row: Row) => {
+  if (typeof row.value === "string") return Effect.succeed(`byte ${row.end}: ${row.value}`)
+  return Schema.decodeUnknown(HistoricalEvent)(row.value).pipe(
+    Effect.flatMap(({ distinct_id, event, properties, timestamp, uuid }) =>
+      PostHog.capture(event, properties, { distinctId: distinct_id, timestamp, uuid: uuid ?? uuidOf(row.end) })
+    ),
+    Effect.as(undefined),
+    Effect.catchTag("ParseError", (error) => Effect.succeed(`byte ${row.end}: ${error.message.split("\n").at(-1)}`))
+  )
+}
+
+const droppedOf = (stats: PostHog.Stats): number => Object.values(stats.dropped).reduce((sum, count) => sum + count, 0)
+
+/** Captures a part, waits until each of its events is settled, and gives the position after it. */
+const importPart = (rows: Chunk.Chunk<Row>, position: Position) =>
+  Effect.gen(function*() {
+    const before = yield* PostHog.stats
+    const problems = (yield* Effect.forEach(rows, captureRow)).filter((problem) => problem !== undefined)
+    yield* PostHog.flush.pipe(
+      Effect.catchTag("DeliveryError", (error) =>
+        // Events that PostHog refuses are counted; events that it cannot take now stop the import.
+        error.queued === 0 ? Effect.void : new ImportError({ message: `${error.message}. Start again to go on.` }))
+    )
+    if (problems.length > 0) yield* io(() => appendFile(`${file}.rejected`, `${problems.join("\n")}\n`))
+    const after = yield* PostHog.stats
+    return {
+      size: position.size,
+      offset: Chunk.unsafeLast(rows).end,
+      rows: position.rows + rows.length,
+      delivered: position.delivered + after.delivered - before.delivered,
+      rejected: position.rejected + problems.length,
+      dropped: position.dropped + droppedOf(after) - droppedOf(before)
+    }
+  })
+
+/** A bar on a terminal, a line now and then elsewhere. */
+const showProgress = (position: Position, since: Position, begin: number) =>
+  Effect.map(Clock.currentTimeMillis, (now) => {
+    const share = position.size === 0 ? 1 : position.offset / position.size
+    const seconds = Math.max(now - begin, 1) / 1000
+    const rate = (position.rows - since.rows) / seconds
+    const left = (position.size - position.offset) / Math.max((position.offset - since.offset) / seconds, 1)
+    const bar = "█".repeat(Math.round(share * 30)).padEnd(30, "░")
+    const text = `${bar} ${(share * 100).toFixed(0).padStart(3)} %  ${position.rows} rows  ${rate.toFixed(0)}/s  ${
+      left.toFixed(0)
+    } s left`
+    process.stderr.write(process.stderr.isTTY ? `\r${text}  ` : `${text}\n`)
+  })
+
+const program = Effect.gen(function*() {
+  if (file === undefined) {
+    return yield* new ImportError({ message: "usage: import-events FILE [--from-start]" })
+  }
+  const { size } = yield* io(() => stat(file))
+  const start = yield* loadPosition(size)
+  if (start.offset === 0) yield* io(() => rm(`${file}.rejected`, { force: true }))
+  else yield* Console.log(`Going on at row ${start.rows + 1}.`)
+  const begin = yield* Clock.currentTimeMillis
+  const end = yield* read(file, start.offset).pipe(
+    Stream.grouped(partSize),
+    Stream.runFoldEffect(start, (position, rows) =>
+      importPart(rows, position).pipe(
+        Effect.tap(savePosition),
+        Effect.tap((next) => showProgress(next, start, begin))
+      ))
+  )
+  if (process.stderr.isTTY) process.stderr.write("\n")
+  yield* Console.log(
+    `${end.rows} rows = ${end.delivered} delivered + ${end.rejected} rejected + ${end.dropped} dropped`
+  )
+  if (end.rejected > 0) yield* Console.log(`See ${file}.rejected.`)
+  if (end.rows !== end.delivered + end.rejected + end.dropped) {
+    return yield* new ImportError({ message: "the rows do not add up" })
+  }
+})
+
+const PostHogHere = Layer.unwrapScoped(Effect.gen(function*() {
+  const options = yield* PostHogConfig.config
+  const target = options.apiKey === undefined
+    ? { apiKey: "phc_import", host: (yield* Sink.make({ forgetful: true })).url }
+    : options
+  return PostHog.layer({
+    ...target,
+    historicalMigration: true,
+    maxBatchSize: 1_000,
+    maxQueueBytes: 8 * 1024 * 1024,
+    // Reading waits for PostHog, so that memory stays small however large the file is.
+    overflow: { waitUpTo: "10 minutes" }
+  })
+})).pipe(Layer.provide(FetchHttpClient.layer))
+
+NodeRuntime.runMain(
+  program.pipe(Effect.provide(PostHogHere), Effect.provide(Logger.minimumLogLevel(LogLevel.Warning)))
+)

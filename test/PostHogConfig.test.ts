@@ -1,0 +1,209 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Config, ConfigProvider, Effect, Layer, Logger, Redacted } from "effect"
+import { PostHog, PostHogConfig, type PostHogError, PostHogLive } from "effect-posthog"
+import { FakeClient } from "./support/fakeClient.js"
+import { captureMany } from "./support/posthog.js"
+import * as Sink from "./support/sink.js"
+
+const client = new FakeClient()
+
+const build = (options: PostHogConfig.Options) =>
+  Effect.scoped(Layer.build(PostHog.layer(options).pipe(Layer.provide(client.layer))))
+
+/** The messages that an effect logs. */
+const logged = <A, E, R>(effect: Effect.Effect<A, E, R>) => {
+  const messages: Array<string> = []
+  const logger = Logger.make(({ message }) => {
+    messages.push(Array.isArray(message) ? message.join(" ") : String(message))
+  })
+  return Effect.as(Effect.provide(effect, Logger.replace(Logger.defaultLogger, logger)), messages)
+}
+
+const fromEnvironment = (variables: Record<string, string>) =>
+  Layer.setConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(variables))))
+
+describe("options", () => {
+  it.effect("a key of the wrong kind is a typed error that names the mistake and not the key", () =>
+    Effect.gen(function*() {
+      const cases = {
+        "phx_abc123": "personal_api_key",
+        "phs_abc123": "project_secret_key",
+        "phc abc123": "malformed_api_key"
+      }
+      for (const [apiKey, reason] of Object.entries(cases)) {
+        for (const given of [apiKey, Redacted.make(` ${apiKey}\n`)]) {
+          const error = yield* Effect.flip(build({ apiKey: given }))
+          assert.strictEqual(error._tag, "ConfigurationError")
+          assert.strictEqual(error.reason, reason)
+          assert.strictEqual(error.option, "apiKey")
+          assert.notInclude(String(error) + JSON.stringify(error), "abc123")
+          assert.include(error.message, "phc_")
+        }
+      }
+    }))
+
+  it.effect("a host that is no URL is a typed error that shows no credentials", () =>
+    Effect.gen(function*() {
+      for (const host of ["eu.i.posthog.com", "https://user:hunter2@proxy.example.com"]) {
+        const error = yield* Effect.flip(build({ apiKey: "phc_a", host }))
+        assert.deepInclude(error, { reason: "invalid_host", option: "host" })
+        assert.notInclude(error.message, "hunter2")
+      }
+    }))
+
+  it.effect("numbers and durations out of range are typed errors that name the option", () =>
+    Effect.gen(function*() {
+      const bad: ReadonlyArray<PostHogConfig.Options> = [
+        { flushAt: 0 },
+        { flushAt: Number.NaN },
+        { maxBatchSize: -1 },
+        { maxBatchBytes: 0 },
+        { maxEventBytes: 0 },
+        { maxQueueBytes: 0 },
+        { maxQueueSize: 0 },
+        { maxConcurrentRequests: 0 },
+        { compressionThreshold: -1 },
+        { flushInterval: "soon" as never },
+        { requestTimeout: {} as never },
+        { shutdownTimeout: "x" as never },
+        { retryPause: "x" as never },
+        { overflow: { waitUpTo: "later" as never } },
+        { overflow: "dropAll" as never }
+      ]
+      for (const options of bad) {
+        const error = yield* Effect.flip(build({ apiKey: "phc_a", ...options }))
+        assert.deepInclude(error, { reason: "invalid_option", option: Object.keys(options)[0]! })
+        assert.include(error.message, error.option)
+      }
+    }))
+
+  it.effect("every default is the documented one", () =>
+    Effect.sync(() => {
+      assert.deepStrictEqual(JSON.parse(JSON.stringify(PostHogConfig.defaults)), {
+        host: "https://us.i.posthog.com",
+        enabled: true,
+        optedOut: false,
+        globalProperties: {},
+        isServer: true,
+        disableGeoip: true,
+        historicalMigration: false,
+        flushAt: 100,
+        flushInterval: { _id: "Duration", _tag: "Millis", millis: 5000 },
+        maxBatchSize: 500,
+        maxBatchBytes: 5242880,
+        maxEventBytes: 1000000,
+        maxQueueBytes: 67108864,
+        maxQueueSize: null,
+        overflow: "dropOldest",
+        maxConcurrentRequests: 4,
+        compression: true,
+        compressionThreshold: 1024,
+        requestTimeout: { _id: "Duration", _tag: "Millis", millis: 10000 },
+        maxRetries: 8,
+        retryPause: { _id: "Duration", _tag: "Millis", millis: 30000 },
+        shutdownTimeout: { _id: "Duration", _tag: "Millis", millis: 10000 },
+        debug: false
+      })
+    }))
+})
+
+describe("a disabled instance", () => {
+  for (const options of [{}, { apiKey: "" }, { apiKey: Redacted.make("  ") }, { apiKey: "phc_a", enabled: false }]) {
+    it.effect(`takes every call, sends nothing and warns once: ${JSON.stringify(options)}`, () =>
+      Effect.gen(function*() {
+        const before = client.requests.length
+        const messages = yield* logged(
+          Effect.gen(function*() {
+            yield* captureMany(3)
+            yield* PostHog.identify("u")
+            yield* PostHog.captureNow("now")
+            yield* PostHog.flush
+            yield* PostHog.optIn
+            yield* PostHog.debug()
+            assert.isTrue(yield* PostHog.isOptedOut)
+            assert.deepInclude(yield* PostHog.stats, { accepted: 0, queued: 0, ignored: 5 })
+          }).pipe(Effect.provide(PostHog.layer(options).pipe(Layer.provide(client.layer))))
+        )
+        assert.strictEqual(messages.length, 1)
+        assert.match(messages[0]!, /POSTHOG_API_KEY|POSTHOG_ENABLED/)
+        assert.strictEqual(client.requests.length, before)
+      }))
+  }
+
+  it.effect("layerNoop does not even warn", () =>
+    Effect.gen(function*() {
+      const messages = yield* logged(captureMany(2).pipe(Effect.provide(PostHog.layerNoop)))
+      assert.deepStrictEqual(messages, [])
+    }))
+})
+
+describe("PostHogLive", () => {
+  it.scopedLive("reads its options from the environment and sends over fetch", () =>
+    Effect.gen(function*() {
+      const sink = yield* Sink.make()
+      yield* PostHog.capture("event", {}, { distinctId: "u" }).pipe(
+        Effect.provide(PostHogLive),
+        Effect.provide(fromEnvironment({
+          POSTHOG_API_KEY: "phc_environment",
+          POSTHOG_HOST: `${sink.url}/`,
+          POSTHOG_IS_SERVER: "false",
+          POSTHOG_DISABLE_GEOIP: "false",
+          POSTHOG_HISTORICAL_MIGRATION: "true",
+          POSTHOG_FLUSH_AT: "10",
+          POSTHOG_FLUSH_INTERVAL: "1 second",
+          POSTHOG_MAX_BATCH_SIZE: "20",
+          POSTHOG_MAX_QUEUE_SIZE: "1000",
+          POSTHOG_MAX_QUEUE_BYTES: "1000000",
+          POSTHOG_COMPRESSION: "no",
+          POSTHOG_REQUEST_TIMEOUT: "3 seconds",
+          POSTHOG_MAX_RETRIES: "1",
+          POSTHOG_SHUTDOWN_TIMEOUT: "4 seconds",
+          POSTHOG_ENABLED: "yes",
+          POSTHOG_OPTED_OUT: "false",
+          POSTHOG_DEBUG: "false"
+        }))
+      )
+      const [request] = sink.batches
+      assert.deepInclude(request!.body, { api_key: "phc_environment", historical_migration: true })
+      const { $lib, $lib_version, ...properties } = request!.events[0]!.properties
+      assert.deepStrictEqual(properties, {})
+    }))
+
+  it.effect("is a silent no-op after one warning without a key, or when it is switched off", () =>
+    Effect.gen(function*() {
+      for (const variables of [{}, { POSTHOG_API_KEY: "phc_a", POSTHOG_ENABLED: "false" }]) {
+        const messages = yield* logged(
+          captureMany(3).pipe(Effect.provide(PostHogLive), Effect.provide(fromEnvironment(variables)))
+        )
+        assert.strictEqual(messages.length, 1)
+      }
+    }))
+
+  it.effect("fails with Config's error when a variable cannot be read, and ours when a key is swapped", () =>
+    Effect.gen(function*() {
+      const failure = (variables: Record<string, string>) =>
+        Effect.flip(captureMany(1).pipe(Effect.provide(PostHogLive), Effect.provide(fromEnvironment(variables))))
+      const config = yield* failure({ POSTHOG_API_KEY: "phc_a", POSTHOG_FLUSH_AT: "many" })
+      assert.strictEqual((config as { readonly _op: string })._op, "InvalidData")
+      const swapped = yield* failure({ POSTHOG_API_KEY: "phx_abc123" })
+      assert.strictEqual((swapped as PostHogError.ConfigurationError).reason, "personal_api_key")
+    }))
+
+  it.effect("layerConfig takes any Config, whole or part by part", () =>
+    Effect.gen(function*() {
+      const fake = new FakeClient()
+      yield* captureMany(1).pipe(
+        Effect.provide(
+          PostHog.layerConfig({
+            apiKey: Config.redacted("MY_KEY"),
+            host: Config.succeed("https://eu.posthog.com"),
+            globalProperties: Config.succeed({ service: "checkout" })
+          }).pipe(Layer.provide(fake.layer))
+        ),
+        Effect.provide(fromEnvironment({ MY_KEY: "phc_mine" }))
+      )
+      assert.strictEqual(fake.requests[0]!.url, "https://eu.i.posthog.com/batch/")
+      assert.strictEqual(fake.requests[0]!.body.api_key, "phc_mine")
+      assert.strictEqual(fake.requests[0]!.events[0]!.properties.service, "checkout")
+    }))
+})

@@ -1,0 +1,153 @@
+/**
+ * Drives the adapter as PostHog's harness does, against the sink in the place of the harness's mock.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { type ChildProcess, spawn } from "node:child_process"
+import { createInterface } from "node:readline"
+import * as Sink from "../support/sink.js"
+
+const adapter = Effect.acquireRelease(
+  Effect.promise(async () => {
+    const child = spawn(process.execPath, ["--import", "tsx", "test/compliance/adapter.ts"], {
+      env: { ...process.env, PORT: "0" },
+      stdio: ["ignore", "pipe", "inherit"]
+    })
+    const line = await new Promise<string>((resolve) => createInterface({ input: child.stdout }).once("line", resolve))
+    return { child: child as ChildProcess, url: line.replace("listening on ", "http://") }
+  }),
+  ({ child }) => Effect.sync(() => child.kill())
+)
+
+interface Call {
+  (method: "GET" | "POST", path: string, body?: unknown): Effect.Effect<any>
+}
+
+/** Starts adapter and mock, and gives a way to call the adapter. */
+const start = Effect.gen(function*() {
+  const sink = yield* Sink.make()
+  const { url } = yield* adapter
+  const call: Call = (method, path, body) =>
+    Effect.promise(async () => {
+      const response = await fetch(url + path, {
+        method,
+        ...(body === undefined ? undefined : { body: JSON.stringify(body) })
+      })
+      const json = await response.json() as Record<string, unknown>
+      return { status: response.status, ...json }
+    })
+  const init = (options: Record<string, unknown> = {}, query = "") =>
+    call("POST", `/init${query}`, { api_key: "phc_test", host: sink.url, ...options })
+  const capture = (event: string, rest: Record<string, unknown> = {}, query = "") =>
+    call("POST", `/capture${query}`, { distinct_id: "user_1", event, properties: null, timestamp: null, ...rest })
+  return { sink, call, init, capture }
+})
+
+const minute = 60_000
+
+describe("compliance adapter", () => {
+  it.scopedLive("captures, flushes and reports", () =>
+    Effect.gen(function*() {
+      const { call, capture, init, sink } = yield* start
+      const health = yield* call("GET", "/health")
+      assert.deepInclude(health, { sdk_name: "posthog-effect", supports_parallel: true })
+      assert.include(health.capabilities, "capture_v0")
+      assert.deepInclude(yield* call("POST", "/reset"), { status: 200, success: true })
+
+      assert.deepInclude(yield* init({ flush_at: 100 }), { success: true })
+      const first = yield* capture("a", { properties: { x: 1 }, timestamp: "2025-01-02T08:34:05+05:30" })
+      const second = yield* capture("b", { options: { process_person_profile: false, product_tour_id: "t" } })
+      assert.deepInclude(yield* call("POST", "/flush"), { success: true, events_flushed: 2 })
+      const [a, b] = sink.accepted
+      assert.deepInclude(a, { uuid: first.uuid, event: "a", distinct_id: "user_1", timestamp: "2025-01-02T03:04:05Z" })
+      assert.strictEqual(a!.properties.x, 1)
+      assert.notProperty(a!.properties, "$geoip_disable")
+      assert.strictEqual(b!.uuid, second.uuid)
+      assert.deepInclude(b!.properties, { $process_person_profile: false, $product_tour_id: "t" })
+      const state = yield* call("GET", "/state")
+      assert.deepInclude(state, { pending_events: 0, total_events_captured: 2, total_events_sent: 2, total_retries: 0 })
+      assert.deepInclude(state.requests_made[0], {
+        status_code: 200,
+        retry_attempt: 0,
+        event_count: 2,
+        uuid_list: [first.uuid, second.uuid]
+      })
+      assert.strictEqual((yield* call("POST", "/get_feature_flag", {})).status, 501)
+    }), minute)
+
+  it.scopedLive(
+    "reaching flush_at sends; compression, GeoIP and migration follow the options",
+    () =>
+      Effect.gen(function*() {
+        const { capture, init, sink } = yield* start
+        yield* init({ flush_at: 2, enable_compression: true, disable_geoip: true, historical_migration: true })
+        yield* capture("a")
+        yield* capture("b")
+        yield* Effect.promise(() => sink.until(() => sink.accepted.length === 2))
+        const [request] = sink.batches
+        assert.strictEqual(request!.headers["content-encoding"], "gzip")
+        assert.strictEqual(request!.body.historical_migration, true)
+        assert.strictEqual(request!.events[0]!.properties.$geoip_disable, true)
+      }),
+    minute
+  )
+
+  it.scopedLive(
+    "three retries make exactly four requests, and the answer of a failed flush is 200",
+    () =>
+      Effect.gen(function*() {
+        const { call, capture, init, sink } = yield* start
+        yield* init({ flush_at: 1, max_retries: 3, flush_interval_ms: 500 })
+        sink.next(...Array.from({ length: 5 }, () => Sink.status(503)))
+        const { uuid } = yield* capture("a")
+        const flushed = yield* call("POST", "/flush")
+        assert.deepInclude(flushed, { status: 200, success: true, events_flushed: 0 })
+        assert.strictEqual(sink.batches.length, 4)
+        assert.deepStrictEqual(
+          new Set(sink.batches.flatMap((request) => request.events.map((event) => event.uuid))),
+          new Set([uuid])
+        )
+        assert.strictEqual(new Set(sink.batches.map((request) => request.events[0]!.timestamp)).size, 1)
+        const state = yield* call("GET", "/state")
+        assert.deepInclude(state, { pending_events: 1, total_retries: 3, total_events_sent: 0 })
+        assert.include(state.last_error, "503")
+      }),
+    minute
+  )
+
+  it.scopedLive("429 with Retry-After: 3 is repeated after at least 2.5 seconds", () =>
+    Effect.gen(function*() {
+      const { call, capture, init, sink } = yield* start
+      yield* init({ flush_at: 1, max_retries: 3 })
+      sink.next(Sink.retryAfterSeconds(429, 3))
+      yield* capture("a")
+      yield* call("POST", "/flush")
+      assert.isAtLeast(sink.batches[1]!.at - sink.batches[0]!.at, 2_500)
+      assert.strictEqual(sink.accepted.length, 1)
+    }), minute)
+
+  it.scopedLive(
+    "runs in parallel: one client per test id, each request with its header, and a reset sends nothing",
+    () =>
+      Effect.gen(function*() {
+        const { call, capture, init, sink } = yield* start
+        const ids = ["one", "two", "three"]
+        yield* Effect.forEach(ids, (id) =>
+          Effect.gen(function*() {
+            const query = `?test_id=${id}`
+            yield* init({ flush_at: 100 }, query)
+            yield* capture(`event ${id}`, {}, query)
+            if (id !== "three") yield* call("POST", `/flush${query}`)
+            else yield* call("POST", `/reset${query}`)
+          }), { concurrency: "unbounded" })
+        yield* call("POST", "/reset?test_id=one")
+        assert.deepStrictEqual(
+          sink.batches.map((request) => [request.headers["x-test-id"], request.events[0]!.event]).sort(),
+          [["one", "event one"], ["two", "event two"]]
+        )
+        assert.deepInclude(yield* call("GET", "/state?test_id=one"), { total_events_captured: 0 })
+        assert.deepInclude(yield* call("GET", "/state?test_id=two"), { total_events_sent: 1 })
+      }),
+    minute
+  )
+})

@@ -1,0 +1,243 @@
+/**
+ * The adapter by which PostHog's compliance harness drives this library: a small HTTP service that does with the public API
+ * what it is told to.
+ *
+ *   npm run compliance:adapter        listens on 127.0.0.1:$PORT, 8080 if unset
+ */
+import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+import * as HttpClient from "@effect/platform/HttpClient"
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import { Effect, Layer, Logger, LogLevel, ManagedRuntime, Stream } from "effect"
+import { PostHog, type PostHogConfig, type PostHogError } from "effect-posthog"
+import { readFileSync } from "node:fs"
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
+import type { AddressInfo } from "node:net"
+
+const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { readonly version: string }
+
+const mode = process.env.CAPTURE_MODE ?? "v0"
+if (mode !== "v0") {
+  console.error(`CAPTURE_MODE=${mode} is not supported: this library sends events with capture v0 only`)
+  process.exit(2)
+}
+
+interface Init {
+  readonly api_key: string
+  readonly host: string
+  readonly flush_at?: number
+  readonly flush_interval_ms?: number
+  readonly max_retries?: number
+  readonly enable_compression?: boolean
+  readonly disable_geoip?: boolean
+  readonly historical_migration?: boolean
+}
+
+interface Capture {
+  readonly distinct_id?: string
+  readonly event: string
+  readonly properties: Record<string, unknown> | null
+  readonly timestamp: string | null
+  readonly options?: {
+    readonly cookieless_mode?: boolean
+    readonly disable_skew_correction?: boolean
+    readonly process_person_profile?: boolean
+    readonly product_tour_id?: string
+  }
+}
+
+/** One client of the library, and what the harness may ask about it. */
+class Client {
+  readonly runtime: ManagedRuntime.ManagedRuntime<PostHog.PostHog, PostHogError.ConfigurationError>
+  readonly requests: Array<PostHogError.RequestCompleted> = []
+  lastError: string | undefined
+  lastUuid: string | undefined
+
+  constructor(init: Init, testId: string | undefined) {
+    const options: PostHogConfig.Options = {
+      apiKey: init.api_key,
+      host: init.host,
+      flushAt: init.flush_at,
+      // Absent, the timer must not split a batch.
+      flushInterval: init.flush_interval_ms ?? "1 hour",
+      maxRetries: init.max_retries,
+      disableGeoip: init.disable_geoip ?? false,
+      historicalMigration: init.historical_migration,
+      compression: init.enable_compression,
+      // Told to compress, also the single small event of a test.
+      compressionThreshold: init.enable_compression === true ? 0 : undefined,
+      shutdownTimeout: 0,
+      // The hook sees the uuid under which the event is sent.
+      beforeSend: (event) => {
+        this.lastUuid = event.uuid
+        return event
+      },
+      transformClient: testId === undefined
+        ? undefined
+        : (client) => HttpClient.mapRequest(client, HttpClientRequest.setHeader("x-test-id", testId))
+    }
+    this.runtime = ManagedRuntime.make(
+      PostHog.layer(options).pipe(
+        Layer.provide(FetchHttpClient.layer),
+        Layer.provide(Logger.minimumLogLevel(LogLevel.None))
+      )
+    )
+  }
+
+  /** Begins to listen to diagnostics; to be awaited before the first event. */
+  async start(): Promise<void> {
+    this.runtime.runFork(PostHog.diagnostics.pipe(Stream.runForEach((diagnostic) =>
+      Effect.sync(() => {
+        if (diagnostic._tag === "RequestCompleted") {
+          this.requests.push(diagnostic)
+          if (diagnostic.failure !== undefined) {
+            this.lastError = `${diagnostic.failure} ${diagnostic.status ?? ""}`.trim()
+          }
+        }
+        if (diagnostic._tag === "EventsDropped") {
+          this.lastError = `${diagnostic.reason} ${diagnostic.detail ?? ""}`.trim()
+        }
+      })
+    )))
+    await this.runtime.runPromise(Effect.repeatN(Effect.yieldNow(), 100))
+  }
+
+  capture(body: Capture): Promise<string | null> {
+    const { options } = body
+    const properties: Record<string, unknown> = { ...body.properties }
+    if (options?.cookieless_mode !== undefined) properties.$cookieless_mode = options.cookieless_mode
+    if (options?.disable_skew_correction !== undefined) properties.$ignore_sent_at = options.disable_skew_correction
+    if (options?.product_tour_id !== undefined) properties.$product_tour_id = options.product_tour_id
+    return this.runtime.runPromise(Effect.gen(this, function*() {
+      this.lastUuid = undefined
+      yield* PostHog.capture(body.event, properties, {
+        distinctId: body.distinct_id,
+        timestamp: body.timestamp ?? undefined,
+        processPersonProfile: options?.process_person_profile
+      })
+      return this.lastUuid ?? null
+    }))
+  }
+
+  flush(): Promise<number> {
+    return this.runtime.runPromise(PostHog.flush.pipe(
+      Effect.catchTag("DeliveryError", (error) => {
+        this.lastError = error.message
+        return Effect.succeed(error)
+      }),
+      Effect.map((outcome) => outcome.delivered)
+    ))
+  }
+
+  async state() {
+    const stats = await this.runtime.runPromise(PostHog.stats)
+    return {
+      pending_events: stats.queued + stats.inFlight,
+      total_events_captured: stats.accepted,
+      total_events_sent: stats.delivered,
+      total_retries: this.requests.filter((request) => request.attempt > 0).length,
+      last_error: this.lastError ?? null,
+      requests_made: this.requests.map((request) => ({
+        timestamp_ms: request.startedAt,
+        status_code: request.status ?? 0,
+        retry_attempt: request.attempt,
+        event_count: request.events.length,
+        uuid_list: request.events.map((event) => event.uuid)
+      }))
+    }
+  }
+
+  /** Ends the client without sending anything. */
+  async discard(): Promise<void> {
+    await this.runtime.runPromise(PostHog.optOut)
+    await this.runtime.dispose()
+  }
+}
+
+const emptyState = {
+  pending_events: 0,
+  total_events_captured: 0,
+  total_events_sent: 0,
+  total_retries: 0,
+  last_error: null,
+  requests_made: []
+}
+
+/** By test id; the empty one is the global client. */
+const clients = new Map<string, Client>()
+
+const discard = async (id: string): Promise<void> => {
+  const client = clients.get(id)
+  clients.delete(id)
+  await client?.discard()
+}
+
+const existing = (id: string): Client => {
+  const client = clients.get(id)
+  if (client === undefined) throw new Error("no client: call /init first")
+  return client
+}
+
+const notYet = { status: 501, body: { success: false, error: "not implemented by this library yet" } }
+
+const route = async (
+  method: string,
+  path: string,
+  id: string,
+  body: unknown
+): Promise<{ readonly status: number; readonly body: unknown }> => {
+  const ok = (body: unknown) => ({ status: 200, body })
+  switch (`${method} ${path}`) {
+    case "GET /health":
+      return ok({
+        sdk_name: "posthog-effect",
+        sdk_version: version,
+        adapter_version: version,
+        capabilities: ["capture_v0", "encoding_gzip"],
+        supports_parallel: true
+      })
+    case "POST /init": {
+      await discard(id)
+      const client = new Client(body as Init, id === "" ? undefined : id)
+      await client.start()
+      clients.set(id, client)
+      return ok({ success: true })
+    }
+    case "POST /capture":
+      return ok({ success: true, uuid: await existing(id).capture(body as Capture) })
+    case "POST /flush":
+      return ok({ success: true, events_flushed: await existing(id).flush() })
+    case "POST /reset":
+      await discard(id)
+      return ok({ success: true })
+    case "GET /state":
+      return ok(await clients.get(id)?.state() ?? emptyState)
+    case "POST /capture_ai":
+    case "POST /get_feature_flag":
+    case "POST /evaluate_flags":
+    case "POST /match_property":
+      return notYet
+    default:
+      return { status: 404, body: { success: false, error: `unknown endpoint ${method} ${path}` } }
+  }
+}
+
+const readBody = async (request: IncomingMessage): Promise<unknown> => {
+  const chunks: Array<Buffer> = []
+  for await (const chunk of request) chunks.push(chunk as Buffer)
+  const text = Buffer.concat(chunks).toString("utf8")
+  return text === "" ? undefined : JSON.parse(text)
+}
+
+const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+  const url = new URL(request.url ?? "/", "http://adapter")
+  const answer = await readBody(request)
+    .then((body) => route(request.method ?? "GET", url.pathname, url.searchParams.get("test_id") ?? "", body))
+    .catch((error: unknown) => ({ status: 500, body: { success: false, error: String(error) } }))
+  response.writeHead(answer.status, { "content-type": "application/json" })
+  response.end(JSON.stringify(answer.body))
+}
+
+const server = createServer((request, response) => void handle(request, response))
+server.listen(Number(process.env.PORT ?? 8080), "127.0.0.1", () => {
+  console.log(`listening on 127.0.0.1:${(server.address() as AddressInfo).port}`)
+})

@@ -1,0 +1,82 @@
+/**
+ * How programs end, in processes of their own.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { type Ended, run } from "./support/child.js"
+import { names, range } from "./support/posthog.js"
+import * as Sink from "./support/sink.js"
+
+const program = "test/programs/exit.ts"
+const minute = 60_000
+
+const end = (way: string, host: string | undefined, signal?: NodeJS.Signals): Effect.Effect<Ended> =>
+  Effect.promise(() =>
+    run(program, {
+      args: host === undefined ? [way] : [way, host],
+      onLine: (line, kill) => {
+        if (line === "ready" && signal !== undefined) kill(signal)
+      }
+    })
+  )
+
+/** Output without the times at which things were logged. */
+const withoutTimes = (output: string): string => output.replaceAll(/timestamp=\S+/g, "")
+
+const ways: ReadonlyArray<{ readonly way: string; readonly signal?: NodeJS.Signals; readonly code?: number }> = [
+  { way: "success", code: 0 },
+  { way: "failure", code: 1 },
+  { way: "defect", code: 1 },
+  { way: "interruption" },
+  { way: "signal", signal: "SIGINT" },
+  { way: "signal", signal: "SIGTERM" },
+  { way: "process.exit", code: 7 }
+]
+
+describe("exit", () => {
+  for (const { code, signal, way } of ways) {
+    it.scopedLive(`${signal ?? way}: what is queued arrives before the process ends`, () =>
+      Effect.gen(function*() {
+        const sink = yield* Sink.make()
+        const without = yield* end(way, undefined, signal)
+        const ended = yield* end(way, sink.url, signal)
+        assert.deepStrictEqual(names(sink.accepted), range(5))
+        assert.strictEqual(ended.code, without.code)
+        assert.strictEqual(ended.stderr, without.stderr)
+        if (code !== undefined) assert.strictEqual(ended.code, code)
+      }), minute)
+  }
+
+  it.scopedLive(
+    "a black-holed host changes neither exit code nor output, and costs no more than the budget",
+    () =>
+      Effect.gen(function*() {
+        const sink = yield* Sink.make({ otherwise: () => Sink.hang })
+        for (const [way, signal] of [["success"], ["failure"], ["signal", "SIGTERM"]] as const) {
+          const without = yield* end(way, undefined, signal)
+          const ended = yield* end(way, sink.url, signal)
+          assert.strictEqual(ended.code, without.code)
+          assert.strictEqual(ended.signal, without.signal)
+          assert.strictEqual(ended.stderr, without.stderr)
+          assert.strictEqual(withoutTimes(ended.stdout), withoutTimes(without.stdout))
+          // The budget is two seconds; the rest is the time that a process takes on a busy machine.
+          assert.isBelow(ended.millis, without.millis + 2_000 + 5_000)
+        }
+        assert.isAbove(sink.requests.length, 0)
+        assert.strictEqual(sink.accepted.length, 0)
+      }),
+    minute
+  )
+
+  it.scopedLive("an idle instance does not keep the process alive", () =>
+    Effect.gen(function*() {
+      const sink = yield* Sink.make()
+      for (const way of ["idle", "idle after sending"]) {
+        const ended = yield* end(way, sink.url)
+        assert.strictEqual(ended.code, 0)
+        // The flush interval alone would be five seconds.
+        assert.isBelow(ended.millis, 4_900)
+      }
+      assert.strictEqual(sink.accepted.length, 5)
+    }), minute)
+})

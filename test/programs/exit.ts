@@ -1,0 +1,67 @@
+/**
+ * A program that captures a few events and ends in the way its first argument says. Run by exit.test.ts in a process of its own.
+ */
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+import { Effect, Layer, Logger, LogLevel, ManagedRuntime } from "effect"
+import { PostHog } from "effect-posthog"
+
+const [, , way, host] = process.argv
+
+const PostHogHere = PostHog.layer({
+  apiKey: "phc_test",
+  enabled: host !== undefined,
+  shutdownTimeout: "2 seconds",
+  ...(host === undefined ? undefined : { host })
+}).pipe(Layer.provide(FetchHttpClient.layer))
+
+const capture = Effect.gen(function*() {
+  for (let i = 0; i < 5; i++) yield* PostHog.capture(`event ${i}`, {}, { distinctId: "u" })
+})
+
+/** Says that the events are captured, and waits for the signal that the parent sends then. */
+const waitForSignal = Effect.zipRight(Effect.sync(() => process.stdout.write("ready\n")), Effect.never)
+
+const quiet = Logger.minimumLogLevel(LogLevel.None)
+
+const main = (program: Effect.Effect<unknown, unknown, PostHog.PostHog>) =>
+  NodeRuntime.runMain(Effect.provide(program, PostHogHere).pipe(Effect.provide(quiet)), { disablePrettyLogger: true })
+
+switch (way) {
+  case "success":
+    main(capture)
+    break
+  case "failure":
+    main(Effect.zipRight(capture, Effect.fail("expected failure")))
+    break
+  case "defect":
+    main(Effect.zipRight(capture, Effect.die(new Error("expected defect"))))
+    break
+  case "interruption":
+    main(Effect.zipRight(capture, Effect.interrupt))
+    break
+  case "signal":
+    main(Effect.zipRight(capture, waitForSignal))
+    break
+  case "process.exit": {
+    // As a program does that has an exit code of its own: dispose first, then leave.
+    const runtime = ManagedRuntime.make(PostHogHere)
+    await runtime.runPromise(capture)
+    await runtime.dispose()
+    process.exit(7)
+    break
+  }
+  case "idle": {
+    // Nothing is queued, and nobody disposes of the runtime: the process ends by itself.
+    const runtime = ManagedRuntime.make(PostHogHere)
+    await runtime.runPromise(PostHog.stats)
+    break
+  }
+  case "idle after sending": {
+    const runtime = ManagedRuntime.make(PostHogHere)
+    await runtime.runPromise(Effect.zipRight(capture, PostHog.flush))
+    break
+  }
+  default:
+    throw new Error(`unknown way to end: ${way}`)
+}
