@@ -166,6 +166,4 @@ const PostHogHere = Layer.unwrapScoped(Effect.gen(function*() {
   })
 })).pipe(Layer.provide(FetchHttpClient.layer))
 
-NodeRuntime.runMain(
-  program.pipe(Effect.provide(PostHogHere), Effect.provide(Logger.minimumLogLevel(LogLevel.Warning)))
-)
+NodeRuntime.runMain(Effect.provide(program, Layer.merge(PostHogHere, Logger.minimumLogLevel(LogLevel.Warning))))

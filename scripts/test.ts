@@ -15,6 +15,10 @@ const checks: ReadonlyArray<Check> = [
   { name: "lint", command: ["oxlint", "--deny-warnings"] },
   { name: "generated files", command: ["tsx", "scripts/codegen.ts", "--check"] },
   { name: "types", command: ["tsc", "--noEmit"] },
+  {
+    name: "Effect idioms",
+    command: ["effect-language-service", "diagnostics", "--project", "tsconfig.build.json", "--strict"]
+  },
   { name: "type tests", command: ["tstyche"] },
   { name: "documentation compiles", command: ["tsx", "scripts/docs.ts"] },
   { name: "build", command: ["tsc", "-p", "tsconfig.build.json"] },

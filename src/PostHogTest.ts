@@ -9,7 +9,7 @@
  * const test = Effect.gen(function*() {
  *   yield* PostHog.capture("order completed", { total: 42 }, { distinctId: "user_123" })
  *   const [event] = yield* PostHogTest.captured
- *   console.log(event?.event, event?.properties.total)
+ *   yield* Effect.log(event?.event, event?.properties.total)
  * })
  *
  * Effect.runPromise(test.pipe(Effect.provide(TestLayer)))

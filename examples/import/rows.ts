@@ -2,7 +2,7 @@
  * Reads a file of events row by row, from any position on.
  */
 import { parse } from "csv-parse"
-import { Stream } from "effect"
+import { Data, Stream } from "effect"
 import { createReadStream } from "node:fs"
 import { open } from "node:fs/promises"
 
@@ -87,9 +87,11 @@ async function* readCsv(file: string, from: number): AsyncGenerator<Row> {
   yield* skipped
 }
 
+export class FileError extends Data.TaggedError("FileError")<{ readonly message: string }> {}
+
 /** The rows of a file, by its ending. */
-export const read = (file: string, from: number): Stream.Stream<Row, Error> =>
+export const read = (file: string, from: number): Stream.Stream<Row, FileError> =>
   Stream.fromAsyncIterable(
     file.endsWith(".csv") ? readCsv(file, from) : readNdjson(file, from),
-    (cause) => new Error(`${file} cannot be read: ${String(cause)}`)
+    (cause) => new FileError({ message: `${file} cannot be read: ${String(cause)}` })
   )

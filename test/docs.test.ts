@@ -1,0 +1,52 @@
+/**
+ * Each guide begins with a program that runs. Here it is run, as a reader would who has copied it.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { run } from "./support/child.js"
+import * as Sink from "./support/sink.js"
+
+/** Pages that are not guides. */
+const notGuides = new Set(["decisions.md", "elixir-parity.md", "performance.md"])
+
+const pages = [
+  "README.md",
+  ...readdirSync("docs").filter((name) => name.endsWith(".md") && !notGuides.has(name)).map((name) => `docs/${name}`)
+]
+
+const folder = ".tmp/docs-run"
+
+describe("documentation", () => {
+  for (const page of pages) {
+    it.scopedLive(`${page} begins with a program that runs`, () =>
+      Effect.gen(function*() {
+        const text = readFileSync(page, "utf8")
+        const program = /^```ts\n([\s\S]*?)^```$/m.exec(text)?.[1]
+        assert.isDefined(program)
+        mkdirSync(folder, { recursive: true })
+        const file = `${folder}/${page.replace(/\W+/g, "-")}.ts`
+        writeFileSync(file, program!)
+        const sink = yield* Sink.make()
+        const env = { POSTHOG_API_KEY: "phc_docs", POSTHOG_HOST: sink.url }
+        const { code, stderr } = yield* Effect.promise(() => run(file, { env }))
+        assert.strictEqual(stderr, "")
+        assert.strictEqual(code, 0)
+        // The page about tests shows how not to send anything.
+        if (!page.includes("testing")) assert.isAbove(sink.accepted.length, 0)
+      }), 60_000)
+  }
+
+  it("the tables of options are complete", () => {
+    const options = readFileSync("src/PostHogConfig.ts", "utf8")
+    const names = Array.from(options.matchAll(/^ {2}readonly (\w+)\?:/gm), (match) => match[1]!)
+    const page = readFileSync("docs/getting-started.md", "utf8")
+    const parity = readFileSync("docs/elixir-parity.md", "utf8")
+    assert.isAbove(names.length, 20)
+    for (const name of names) {
+      assert.match(page, new RegExp(`^\\| \`${name}\` \\|`, "m"), `${name} is missing in getting-started.md`)
+      assert.include(parity, `\`${name}\``, `${name} is missing in elixir-parity.md`)
+    }
+    for (const variable of options.matchAll(/"(POSTHOG_\w+)"/g)) assert.include(page, variable[1]!)
+  })
+})
