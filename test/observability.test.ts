@@ -121,8 +121,8 @@ describe("logs", () => {
       yield* PostHog.optOut
       assert.deepStrictEqual(messages.map(({ level }) => level), ["Warning", "Warning", "Warning", "Warning"])
       assert.match(messages[0]!.message, /invalid_event/)
-      assert.match(messages[1]!.message, /"repaired".*big: bigint/)
-      assert.match(messages[2]!.message, /too_large \(large\): larger than 1000000 bytes/)
+      assert.match(messages[1]!.message, /"event":"repaired".*big: bigint/)
+      assert.match(messages[2]!.message, /too_large.*"large".*larger than 1000000 bytes/)
       assert.match(messages[3]!.message, /rejected.*401/)
       assert.isTrue(messages.every((message) => message.package === "effect-posthog"))
     }).pipe(

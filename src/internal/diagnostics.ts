@@ -37,37 +37,24 @@ const warnings: Partial<Record<Diagnostic["_tag"], true>> = {
 /** Drops that were asked for. */
 const intended: Partial<Record<DropReason, true>> = { before_send: true, opted_out: true }
 
-const describe = (diagnostic: Diagnostic): string => {
-  switch (diagnostic._tag) {
-    case "EventsDropped": {
-      const names = [...new Set(diagnostic.events.slice(0, 100).map((head) => head.event))].slice(0, 5).join(", ")
-      const detail = diagnostic.detail === undefined ? "" : `: ${diagnostic.detail}`
-      return `PostHog: ${diagnostic.count} events dropped, ${diagnostic.reason}${
-        names === "" ? "" : ` (${names})`
-      }${detail}`
-    }
-    case "EventRepaired":
-      return `PostHog: values of "${diagnostic.event}" were replaced: ${diagnostic.repairs.join(", ")}`
-    case "MissingDistinctId":
-      return `PostHog: "${diagnostic.event}" has no distinct id and is sent without a person profile`
-    case "EventsDelivered":
-      return `PostHog: ${diagnostic.count} events delivered`
-    case "RequestCompleted":
-      return `PostHog: request with ${diagnostic.events.length} events, ${
-        diagnostic.status ?? diagnostic.failure
-      } after ${diagnostic.durationMillis} ms`
-    case "RetryScheduled":
-      return `PostHog: ${diagnostic.count} events will be sent again in ${Math.round(diagnostic.delayMillis)} ms (${
-        diagnostic.status ?? diagnostic.reason
-      })`
-    case "DeliveryPaused":
-      return `PostHog: ${diagnostic.count} events could not be sent (${
-        diagnostic.detail ?? diagnostic.status ?? diagnostic.reason
-      }) and stay queued; next try in ${Math.round(diagnostic.pauseMillis / 1000)} s`
-    case "QuotaLimited":
-      return `PostHog: over quota, these are discarded: ${diagnostic.resources.join(", ")}`
-  }
+/** How a log message begins; the members of the diagnostic follow as data. */
+const texts: { readonly [Tag in Diagnostic["_tag"]]: string } = {
+  EventsDropped: "events dropped",
+  EventRepaired: "values of an event were replaced",
+  MissingDistinctId: "an event has no distinct id and is sent without a person profile",
+  EventsDelivered: "events delivered",
+  RequestCompleted: "request completed",
+  RetryScheduled: "events will be sent again",
+  DeliveryPaused: "events could not be sent and stay queued",
+  QuotaLimited: "over quota, PostHog discards events"
 }
+
+/** Most events that a log message names. */
+const maxLoggedEvents = 5
+
+/** The members of a diagnostic on one line. */
+const toLog = ({ _tag, ...members }: Diagnostic): string =>
+  JSON.stringify(members, (_, value: unknown) => Array.isArray(value) ? value.slice(0, maxLoggedEvents) : value)
 
 /** What one subscriber has not seen yet. */
 class Subscriber {
@@ -103,9 +90,9 @@ export const make = Effect.fnUntraced(function*(instance: string, debug: boolean
   let verbose = debug
   let closed = false
 
-  const log = (level: LogLevel.LogLevel, message: string): void => {
+  const log = (level: LogLevel.LogLevel, diagnostic: Diagnostic, remark = ""): void => {
     Runtime.runFork(runtime)(
-      Effect.logWithLevel(level, message).pipe(
+      Effect.logWithLevel(level, `PostHog: ${texts[diagnostic._tag]}${remark} ${toLog(diagnostic)}`).pipe(
         Effect.annotateLogs({ package: packageAnnotation, instance }),
         // Asking for debug output means to see it, also under the usual minimum of Info.
         verbose ? Logger.withMinimumLogLevel(LogLevel.Debug) : (self) => self
@@ -122,9 +109,9 @@ export const make = Effect.fnUntraced(function*(instance: string, debug: boolean
     for (const subscriber of subscribers) subscriber.offer(diagnostic)
     if (first) {
       warned.add(key)
-      log(LogLevel.Warning, `${describe(diagnostic)}. Further cases are counted (PostHog.stats), not logged`)
+      log(LogLevel.Warning, diagnostic, "; further cases are counted in PostHog.stats, not logged")
     } else if (verbose) {
-      log(LogLevel.Debug, describe(diagnostic))
+      log(LogLevel.Debug, diagnostic)
     }
   }
 

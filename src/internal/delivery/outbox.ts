@@ -12,7 +12,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
-import * as FiberSet from "effect/FiberSet"
+import * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
 import { readHead } from "../../core/event/wireEvent.js"
 import { DeliveryError, type DropReason, type EventHead } from "../../PostHogError.js"
@@ -98,9 +98,9 @@ export const make = Effect.fnUntraced(function*(
   diagnostics: Diagnostics
 ): Effect.fn.Return<Outbox, never, Scope.Scope> {
   const clock = yield* Effect.clock
-  // Made before the finalizer, and so interrupted after it: closing waits for requests in flight.
-  const fibers = yield* FiberSet.make<void>()
-  const fork = yield* FiberSet.runtime(fibers)<never>()
+  // Sending fibers belong to no scope, because a scope would end them before the finalizer that waits for them. That finalizer
+  // ends those that are left.
+  const fork = Runtime.runFork(yield* Effect.runtime<never>())
   const courier = Courier.make(options.maxRetries, transport, statistics, diagnostics)
 
   // An event that fills the whole queue must not push all others out.
@@ -484,10 +484,13 @@ export const make = Effect.fnUntraced(function*(
     makeDue()
     // The fiber that closes the scope may be an interrupted one, in which nothing can be timed out. So the time limit is a
     // fiber of its own, and this one waits, uninterruptibly, for whichever comes first.
-    fork(Effect.flatMap(Effect.sleep(options.shutdownTimeout), () => Deferred.succeed(drained, undefined)))
-    return Deferred.await(drained)
+    const timer = fork(
+      Effect.flatMap(Effect.sleep(options.shutdownTimeout), () => Deferred.succeed(drained, undefined))
+    )
+    return Effect.as(Deferred.await(drained), timer)
   }).pipe(
-    Effect.andThen(() => {
+    Effect.map((timer) => {
+      timer.unsafeInterruptAsFork(FiberId.none)
       for (const sending of sendings) {
         abandon(sending)
         for (const piece of sending.pieces) dropSending("shutdown_timeout", sending, piece, { reason: "closed" })
