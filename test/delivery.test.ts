@@ -350,6 +350,17 @@ describe("retries", () => {
       }).pipe(Effect.scoped, Effect.provide(onFake(client, { maxRetries: 3, flushInterval: "500 millis" })))
     }))
 
+  it.effect("a client that interrupts itself costs nothing but the pause", () => {
+    const client = new FakeClient()
+    client.next("interrupts")
+    return Effect.gen(function*() {
+      yield* captureMany(2)
+      const error = yield* Effect.flip(PostHog.flush)
+      assert.deepInclude({ ...error }, { reason: "connection", queued: 2 })
+      assert.deepStrictEqual(yield* PostHog.flush, { delivered: 2, dropped: 0 })
+    }).pipe(Effect.provide(onFake(client)))
+  })
+
   it.effect("a flush does not wait for the pause to end", () => {
     const client = new FakeClient()
     client.next({ status: 503 })

@@ -15,6 +15,7 @@ import { currentState, type Owner } from "./context.js"
 import type { Outbox } from "./delivery/outbox.js"
 import type { Statistics } from "./delivery/statistics.js"
 import type { Diagnostics } from "./diagnostics.js"
+import * as Drop from "./drop.js"
 import type { Resolved } from "./options.js"
 import { libraryName, libraryVersion } from "./version.js"
 
@@ -104,15 +105,9 @@ export const make = (
   const globals = (): Surroundings =>
     withoutContext ??= { distinctId: undefined, groups: undefined, layers: [makeLayer(owner.globalProperties)] }
 
+  const giveUp = Drop.make(statistics, diagnostics)
   const drop = (reason: DropReason, event: unknown, uuid: string, detail?: string): undefined => {
-    statistics.onDropped(reason, 1)
-    diagnostics.emit("EventsDropped", () => ({
-      _tag: "EventsDropped",
-      reason,
-      count: 1,
-      events: [{ uuid, event: typeof event === "string" ? event.slice(0, 200) : "" }],
-      detail
-    }), reason)
+    giveUp(reason, 1, () => [{ uuid, event: typeof event === "string" ? event.slice(0, 200) : "" }], detail)
   }
 
   /** The text of the event, or `undefined` when there is nothing to send, which is counted. */

@@ -19,6 +19,8 @@ export type Answer =
   | "hang"
   /** A client with a bug. */
   | "dies"
+  /** A client that interrupts itself. */
+  | "interrupts"
   /** Never answers and cannot be interrupted either. */
   | "stuck"
 
@@ -60,6 +62,8 @@ export class FakeClient {
           })
         case "hang":
           return Effect.never
+        case "interrupts":
+          return Effect.interrupt
         case "stuck":
           return Effect.uninterruptible(Effect.never)
         case "dies":

@@ -8,6 +8,7 @@ import type * as Scope from "effect/Scope"
 import { readHead, type WireEvent } from "../../core/event/wireEvent.js"
 import type { DropReason } from "../../PostHogError.js"
 import type { Diagnostics } from "../diagnostics.js"
+import * as Drop from "../drop.js"
 import type { Outbox } from "./outbox.js"
 import type { Statistics } from "./statistics.js"
 
@@ -61,6 +62,7 @@ export const make = Effect.fnUntraced(function*(
 ): Effect.fn.Return<Outbox, never, Scope.Scope> {
   let open = true
   const encoder = new TextEncoder()
+  const drop = Drop.make(statistics, diagnostics)
 
   /** Whether the event was kept; the same checks as in live delivery. */
   const keep = (text: string): boolean => {
@@ -70,12 +72,7 @@ export const make = Effect.fnUntraced(function*(
       ? "too_large"
       : undefined
     if (reason !== undefined) {
-      statistics.onDropped(reason, 1)
-      diagnostics.emit(
-        "EventsDropped",
-        () => ({ _tag: "EventsDropped", reason, count: 1, events: [readHead(text)] }),
-        reason
-      )
+      drop(reason, 1, () => [readHead(text)])
       return false
     }
     statistics.onDelivered(1)

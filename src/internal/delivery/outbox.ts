@@ -15,26 +15,15 @@ import * as FiberId from "effect/FiberId"
 import * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
 import { readHead } from "../../core/event/wireEvent.js"
-import { DeliveryError, type DropReason, type EventHead } from "../../PostHogError.js"
+import { DeliveryError, type DropReason } from "../../PostHogError.js"
 import type { Diagnostics } from "../diagnostics.js"
+import * as Drop from "../drop.js"
 import type { Resolved } from "../options.js"
 import * as Courier from "./courier.js"
 import { Batch, EventQueue } from "./eventQueue.js"
+import { detailOf, type Failure, Flushes, type FlushReport, toFailure } from "./flushes.js"
 import type { Statistics } from "./statistics.js"
-import type { Retryable, SendFailure, Transport } from "./transport.js"
-
-/**
- * What a flush achieved.
- *
- * @since 0.1.0
- * @category models
- */
-export interface FlushReport {
-  /** Events that PostHog acknowledged during the flush. */
-  readonly delivered: number
-  /** Events that were given up on purpose meanwhile, because the instance was opted out. */
-  readonly dropped: number
-}
+import type { Retryable, Transport } from "./transport.js"
 
 /** What the rest of the library knows of delivery: over the network, into memory, or nowhere. */
 export interface Outbox {
@@ -54,41 +43,11 @@ export interface Outbox {
   readonly isOpen: () => boolean
 }
 
-/** Why events that somebody waited for did not arrive. */
-interface Failure {
-  readonly reason: DeliveryError["reason"]
-  readonly status?: number | undefined
-  readonly detail?: string | undefined
-}
-
 /** A batch in the hands of a fiber. */
 interface Sending extends Courier.Sending {
   /** Set when the batch is one event that did not come from the queue, and somebody waits for it. */
   readonly receipt: Deferred.Deferred<void, DeliveryError> | undefined
   fiber: Fiber.RuntimeFiber<void> | undefined
-}
-
-/** A flush in progress: waits for all events below `target`. */
-interface Flush {
-  readonly target: number
-  /** How many events were not settled when the flush began. */
-  readonly expected: number
-  readonly done: Deferred.Deferred<FlushReport, DeliveryError>
-  delivered: number
-  dropped: number
-  /** Why events were dropped, unless that was asked for. */
-  failure: Failure | undefined
-}
-
-const toFailure = (failure: SendFailure): Failure => {
-  switch (failure._tag) {
-    case "Retryable":
-      return { reason: failure.reason, status: failure.status, detail: failure.detail }
-    case "TooLarge":
-      return { reason: "rejected", status: 413 }
-    case "Rejected":
-      return { reason: "rejected", status: failure.status, detail: failure.detail }
-  }
 }
 
 export const make = Effect.fnUntraced(function*(
@@ -107,7 +66,8 @@ export const make = Effect.fnUntraced(function*(
   const maxEventBytes = Math.min(options.maxEventBytes, options.maxQueueBytes)
   const queue = new EventQueue({ ...options, maxEventBytes }, options.maxBatchBytes)
   const sendings = new Set<Sending>()
-  const flushes = new Set<Flush>()
+  const flushes = new Flushes()
+  const drop = Drop.make(statistics, diagnostics)
   /** Open while there is something for the batching fiber to wait for, and whether it is. */
   const pending = Effect.unsafeMakeLatch()
   let isPending = false
@@ -130,39 +90,10 @@ export const make = Effect.fnUntraced(function*(
 
   // Bookkeeping
 
-  const drop = (
-    reason: DropReason,
-    count: number,
-    heads: () => ReadonlyArray<EventHead>,
-    failure: Failure | undefined
-  ): void => {
-    statistics.onDropped(reason, count)
-    diagnostics.emit(
-      "EventsDropped",
-      () => ({
-        _tag: "EventsDropped",
-        reason,
-        count,
-        events: heads(),
-        detail: failure?.detail ?? (failure?.status === undefined ? undefined : `status ${failure.status}`)
-      }),
-      reason
-    )
-  }
-
-  /** Events that came from the queue have met their end. */
-  const settle = (batch: Batch, outcome: "delivered" | "dropped", failure?: Failure): void => {
-    for (const flush of flushes) {
-      const count = Math.min(Math.max(flush.target - batch.sequence, 0), batch.count)
-      flush[outcome] += count
-      if (count > 0) flush.failure ??= failure
-    }
-  }
-
   const dropQueued = (reason: DropReason, batch: Batch, failure?: Failure): void => {
     statistics.onQueued(-batch.count)
-    drop(reason, batch.count, () => batch.heads(), failure)
-    settle(batch, "dropped", failure)
+    drop(reason, batch.count, () => batch.heads(), detailOf(failure))
+    flushes.settle(batch, "dropped", failure)
   }
 
   const dropAllQueued = (reason: DropReason, failure?: Failure): void => {
@@ -172,24 +103,13 @@ export const make = Effect.fnUntraced(function*(
 
   const dropSending = (reason: DropReason, sending: Sending, piece: Batch, failure?: Failure): void => {
     statistics.onInFlight(-piece.count)
-    drop(reason, piece.count, () => piece.heads(), failure)
+    drop(reason, piece.count, () => piece.heads(), detailOf(failure))
     if (sending.receipt === undefined) {
-      settle(piece, "dropped", failure)
+      flushes.settle(piece, "dropped", failure)
     } else {
       const why = failure ?? { reason: "closed" }
       Deferred.unsafeDone(sending.receipt, new DeliveryError({ ...why, delivered: 0, dropped: 1, queued: 0 }))
     }
-  }
-
-  const endFlush = (flush: Flush, failure: Failure | undefined): void => {
-    flushes.delete(flush)
-    const { delivered, dropped, expected } = flush
-    Deferred.unsafeDone(
-      flush.done,
-      failure === undefined
-        ? Effect.succeed({ delivered, dropped })
-        : new DeliveryError({ ...failure, delivered, dropped, queued: expected - delivered - dropped })
-    )
   }
 
   /** Number of the oldest event that came through the queue and is not settled. */
@@ -215,10 +135,7 @@ export const make = Effect.fnUntraced(function*(
     while (again) {
       again = false
       startRequests()
-      const first = flushes.size === 0 ? 0 : oldest()
-      for (const flush of flushes) {
-        if (first >= flush.target) endFlush(flush, flush.failure)
-      }
+      if (!flushes.isEmpty) flushes.completeBelow(oldest())
       room.unsafeOpen()
       room.unsafeClose()
       if (!open && queue.count === 0 && sendings.size === 0) Deferred.unsafeDone(drained, Effect.void)
@@ -251,10 +168,16 @@ export const make = Effect.fnUntraced(function*(
         advance()
       },
       onFailure: (cause) => {
-        // Interruption comes from whoever took the sending away and keeps its books from then on.
-        if (Cause.isInterruptedOnly(cause) || !sendings.delete(sending)) return
-        const failure: Failure = { reason: "connection", detail: String(Cause.squash(cause)) }
-        for (const piece of sending.pieces) dropSending("internal_error", sending, piece, failure)
+        // Interrupted by whoever took the sending away and keeps its books from then on, or else by the client itself.
+        if (!sendings.delete(sending)) return
+        const detail = Cause.isInterruptedOnly(cause) ? "interrupted" : String(Cause.squash(cause))
+        if (Cause.isInterruptedOnly(cause)) {
+          retriesFailed(sending, { _tag: "Retryable", reason: "connection", detail })
+        } else {
+          for (const piece of sending.pieces) {
+            dropSending("internal_error", sending, piece, { reason: "connection", detail })
+          }
+        }
         advance()
       }
     }))
@@ -273,7 +196,7 @@ export const make = Effect.fnUntraced(function*(
         events: piece.heads()
       }))
       endPause()
-      if (sending.receipt === undefined) settle(piece, "delivered")
+      if (sending.receipt === undefined) flushes.settle(piece, "delivered")
       else Deferred.unsafeDone(sending.receipt, Effect.void)
       advance()
     },
@@ -304,9 +227,7 @@ export const make = Effect.fnUntraced(function*(
     pausedUntil = clock.unsafeCurrentTimeMillis() + pauseMillis
     diagnostics.emit("DeliveryPaused", () => ({ _tag: "DeliveryPaused", reason, status, detail, count, pauseMillis }))
     trim()
-    for (const flush of flushes) {
-      if (sending.pieces[0]!.sequence < flush.target) endFlush(flush, why)
-    }
+    flushes.failAbove(sending.pieces[0]!.sequence, why)
     isPending = true
     pending.unsafeOpen()
   }
@@ -378,12 +299,7 @@ export const make = Effect.fnUntraced(function*(
   }
 
   const refuse = (reason: DropReason, text: string): Effect.Effect<void> => {
-    drop(
-      reason,
-      1,
-      () => [readHead(text)],
-      reason === "too_large" ? { reason: "rejected", detail: size(text) } : undefined
-    )
+    drop(reason, 1, () => [readHead(text)], reason === "too_large" ? `${text.length} characters` : undefined)
     return Effect.void
   }
 
@@ -452,21 +368,13 @@ export const make = Effect.fnUntraced(function*(
       if (receipt === undefined) { for (const piece of pieces) expected += piece.count }
     }
     if (expected === 0) return Effect.succeed({ delivered: 0, dropped: 0 })
-    const flush: Flush = {
-      target: queue.next,
-      expected,
-      done: Deferred.unsafeMake(FiberId.none),
-      delivered: 0,
-      dropped: 0,
-      failure: undefined
-    }
-    flushes.add(flush)
-    endPause()
-    // Ends the batching fiber's wait: its timer would keep a process alive that has nothing left to do.
-    flushed = true
-    full.unsafeOpen()
-    makeDue()
-    return Effect.onInterrupt(Deferred.await(flush.done), () => Effect.sync(() => flushes.delete(flush)))
+    return flushes.wait(queue.next, expected, () => {
+      endPause()
+      // Ends the batching fiber's wait: its timer would keep a process alive that has nothing left to do.
+      flushed = true
+      full.unsafeOpen()
+      makeDue()
+    })
   })
 
   // The end
@@ -519,5 +427,3 @@ export const make = Effect.fnUntraced(function*(
     isOpen: () => open
   }
 })
-
-const size = (text: string): string => `${text.length} characters`

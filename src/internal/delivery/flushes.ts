@@ -1,0 +1,109 @@
+/**
+ * Who waits for which events, and why they may wait in vain.
+ */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as FiberId from "effect/FiberId"
+import { DeliveryError } from "../../PostHogError.js"
+import type { Batch } from "./eventQueue.js"
+import type { SendFailure } from "./transport.js"
+
+/**
+ * What a flush achieved.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface FlushReport {
+  /** Events that PostHog acknowledged during the flush. */
+  readonly delivered: number
+  /** Events that were given up on purpose meanwhile, because the instance was opted out. */
+  readonly dropped: number
+}
+
+/** Why events that somebody waited for did not arrive: the part of a `DeliveryError` that says what happened. */
+export interface Failure {
+  readonly reason: DeliveryError["reason"]
+  readonly status?: number | undefined
+  readonly detail?: string | undefined
+}
+
+export const toFailure = (failure: SendFailure): Failure => {
+  switch (failure._tag) {
+    case "Retryable":
+      return { reason: failure.reason, status: failure.status, detail: failure.detail }
+    case "TooLarge":
+      return { reason: "rejected", status: 413 }
+    case "Rejected":
+      return { reason: "rejected", status: failure.status, detail: failure.detail }
+  }
+}
+
+/** A failure in a few words, for diagnostics. */
+export const detailOf = (failure: Failure | undefined): string | undefined =>
+  failure?.detail ?? (failure?.status === undefined ? undefined : `status ${failure.status}`)
+
+/** A flush in progress: waits until all events below `target` are settled. */
+interface Flush {
+  readonly target: number
+  /** How many events were not settled when the flush began. */
+  readonly expected: number
+  readonly done: Deferred.Deferred<FlushReport, DeliveryError>
+  delivered: number
+  dropped: number
+  /** Why events were dropped, unless that was asked for. */
+  failure: Failure | undefined
+}
+
+export class Flushes {
+  private readonly running = new Set<Flush>()
+
+  get isEmpty(): boolean {
+    return this.running.size === 0
+  }
+
+  /** Waits for the `expected` events below `target`. Runs `start` once it is known that somebody waits. */
+  wait(target: number, expected: number, start: () => void): Effect.Effect<FlushReport, DeliveryError> {
+    return Effect.suspend(() => {
+      const done = Deferred.unsafeMake<FlushReport, DeliveryError>(FiberId.none)
+      const flush: Flush = { target, expected, done, delivered: 0, dropped: 0, failure: undefined }
+      this.running.add(flush)
+      start()
+      return Effect.ensuring(Deferred.await(done), Effect.sync(() => this.running.delete(flush)))
+    })
+  }
+
+  /** Events have met their end; with a `failure`, not as the caller wished. */
+  settle(batch: Batch, outcome: "delivered" | "dropped", failure?: Failure): void {
+    for (const flush of this.running) {
+      const count = Math.min(Math.max(flush.target - batch.sequence, 0), batch.count)
+      flush[outcome] += count
+      if (count > 0) flush.failure ??= failure
+    }
+  }
+
+  /** Ends the flushes whose events are all settled; `oldest` is the number of the oldest event that is not. */
+  completeBelow(oldest: number): void {
+    for (const flush of this.running) {
+      if (flush.target <= oldest) this.end(flush, flush.failure)
+    }
+  }
+
+  /** Ends the flushes that wait for the event with this number, which nobody tries to deliver for now. */
+  failAbove(sequence: number, failure: Failure): void {
+    for (const flush of this.running) {
+      if (flush.target > sequence) this.end(flush, failure)
+    }
+  }
+
+  private end(flush: Flush, failure: Failure | undefined): void {
+    this.running.delete(flush)
+    const { delivered, dropped, expected } = flush
+    Deferred.unsafeDone(
+      flush.done,
+      failure === undefined
+        ? Effect.succeed({ delivered, dropped })
+        : new DeliveryError({ ...failure, delivered, dropped, queued: expected - delivered - dropped })
+    )
+  }
+}
