@@ -4,6 +4,7 @@
 import type * as HttpClient from "@effect/platform/HttpClient"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Special from "../core/event/special.js"
@@ -16,6 +17,7 @@ import * as Outbox from "./delivery/outbox.js"
 import { Statistics } from "./delivery/statistics.js"
 import * as Transport from "./delivery/transport.js"
 import * as Diagnostics from "./diagnostics.js"
+import * as Http from "./http.js"
 import { resolve, type Resolved } from "./options.js"
 
 /** An instance that sends over the network, or one that does nothing when the options say so. */
@@ -27,12 +29,15 @@ export const make = Effect.fnUntraced(function*(
   const options = yield* resolve(input)
   const { apiKey } = options
   if (apiKey === undefined) return yield* makeDisabled(options.disabled ?? "no_api_key", key)
+  const http = Http.make(options, client)
   return yield* makeWith(
     options,
     key,
     makeUuidV7((bytes) => crypto.getRandomValues(bytes)),
-    (statistics, diagnostics) =>
-      Outbox.make(options, Transport.make({ ...options, apiKey }, client, diagnostics), statistics, diagnostics)
+    (statistics, diagnostics) => {
+      const transport = Transport.make(options, Redacted.value(apiKey), http, diagnostics)
+      return Outbox.make(options, transport, statistics, diagnostics)
+    }
   )
 })
 
