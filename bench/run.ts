@@ -88,6 +88,7 @@ const burst = quick ? 30_000 : 100_000
 const ours = { file: "effect-posthog.mjs" }
 const node = { file: "posthog-node.mjs" }
 const floor = { file: "floor.mjs" }
+const effect = { file: "effect.mjs" }
 
 const measures: ReadonlyArray<Measure> = [
   {
@@ -99,7 +100,7 @@ const measures: ReadonlyArray<Measure> = [
   {
     name: "burst",
     implementations: { ours, "posthog-node": { ...node, raised: true }, "posthog-node defaults": node, floor },
-    scenario: { kind: "burst", events: burst },
+    scenario: { kind: "burst", events: burst, warmUpEvents: 500 },
     rounds
   },
   {
@@ -110,7 +111,7 @@ const measures: ReadonlyArray<Measure> = [
   },
   {
     name: "start",
-    implementations: { ours, "posthog-node": node, floor },
+    implementations: { ours, "posthog-node": node, floor, "Effect and HttpClient": effect },
     scenario: { kind: "start", events: 1 },
     rounds: rounds * 2 + 1
   },
@@ -144,10 +145,20 @@ const bundleSizes = async (): Promise<Figures> => {
   }
 }
 
+/** What the sink says: `lost` and `duplicated` by the identifiers of the events. */
+const deliveryFigures = (scenario: Measure["scenario"], report: Figures): Figures => ({
+  lost: scenario.events + (scenario.warmUpEvents ?? 0) - report.distinct!,
+  duplicated: report.events! - report.distinct!,
+  requests: report.requests!,
+  wireBytesPerEvent: report.wireBytes! / Math.max(report.distinct!, 1)
+})
+
 const main = async () => {
   await rm(out, { recursive: true, force: true })
   await mkdir(out, { recursive: true })
-  for (const file of [ours, node, floor]) await bundle(`bench/adapters/${file.file.replace(".mjs", ".ts")}`, file.file)
+  for (const file of [ours, node, floor, effect]) {
+    await bundle(`bench/adapters/${file.file.replace(".mjs", ".ts")}`, file.file)
+  }
   await bundle("bench/sink.ts", "sink.mjs")
   const results: Record<string, Record<string, Figures>> = {}
   const sink = await startSink()
@@ -169,14 +180,8 @@ const main = async () => {
             ...(raised === true ? { raised } : undefined)
           })
           const report = await ask("/__report")
-          const sent = measure.scenario.events + (measure.scenario.kind === "burst" ? 500 : 0)
-          ;(collected[name] ??= []).push({
-            ...figures,
-            lost: sent - report.distinct!,
-            duplicated: report.events! - report.distinct!,
-            requests: report.requests!,
-            wireBytesPerEvent: report.wireBytes! / Math.max(report.distinct!, 1)
-          })
+          const delivery = measure.scenario.quiet === true ? {} : deliveryFigures(measure.scenario, report)
+          ;(collected[name] ??= []).push({ ...figures, ...delivery })
         }
       }
       results[measure.name] = Object.fromEntries(
@@ -207,7 +212,9 @@ const compare = (results: Record<string, Record<string, Figures>>): Figures => {
     "CPU per event / floor": ratio("burst", "cpuMicros", "floor"),
     "events per second / floor": ratio("burst", "eventsPerSecond", "floor"),
     "p99 of capture / posthog-node": ratio("steady", "p99Nanos", "posthog-node"),
+    "CPU per event, steady / posthog-node": ratio("steady", "cpuMicros", "posthog-node"),
     "first event acknowledged / posthog-node": ratio("start", "acknowledgedMillis", "posthog-node"),
+    "first event acknowledged / Effect and HttpClient": ratio("start", "acknowledgedMillis", "Effect and HttpClient"),
     "exit / posthog-node": ratio("exit", "closeMillis", "posthog-node"),
     "exit at 100 ms latency / posthog-node": ratio("exit at 100 ms latency", "closeMillis", "posthog-node")
   }

@@ -8,6 +8,8 @@ export interface Scenario {
   readonly host: string
   /** How many events. */
   readonly events: number
+  /** How many are captured and sent before those that are measured. */
+  readonly warmUpEvents?: number
   /** Whether the queue is made large enough where the default is too small. */
   readonly raised?: boolean
   /** Whether sending is put off, so that only the calls are measured. */
@@ -63,7 +65,7 @@ export const run = async (start: () => Promise<Implementation>): Promise<void> =
     }
     case "burst": {
       // Warm up as little as a server does: a few hundred events.
-      await implementation.captureAll(500)
+      await implementation.captureAll(scenario.warmUpEvents ?? 0)
       await implementation.flush()
       const cpuStart = process.cpuUsage()
       const begin = now()
@@ -83,6 +85,7 @@ export const run = async (start: () => Promise<Implementation>): Promise<void> =
     case "steady": {
       // 2,000 events per second in ticks of 10 ms, as requests of a busy server would come.
       const times: Array<number> = []
+      const cpuStart = process.cpuUsage()
       for (let i = 0; i < events;) {
         const tick = now()
         for (let j = 0; j < 20 && i < events; j++, i++) times.push(await implementation.captureTimed(i))
@@ -90,8 +93,13 @@ export const run = async (start: () => Promise<Implementation>): Promise<void> =
         await new Promise((resolve) => setTimeout(resolve, Math.max(rest, 0)))
       }
       await implementation.flush()
+      const cpu = process.cpuUsage(cpuStart)
       const sorted = times.slice(events >> 2).sort((a, b) => a - b)
-      print({ p50Nanos: percentile(sorted, 0.5), p99Nanos: percentile(sorted, 0.99) })
+      print({
+        p50Nanos: percentile(sorted, 0.5),
+        p99Nanos: percentile(sorted, 0.99),
+        cpuMicros: (cpu.user + cpu.system) / events
+      })
       return implementation.close()
     }
     case "exit": {

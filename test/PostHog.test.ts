@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { DateTime, Effect, TestClock } from "effect"
+import { DateTime, Effect, Logger, TestClock } from "effect"
 import { PostHog, type PostHogConfig, PostHogTest } from "effect-posthog"
 import { names, stats } from "./support/posthog.js"
 
@@ -455,6 +455,49 @@ describe("beforeSend", () => {
         return event
       }
     }))))
+})
+
+describe("re-entrance", () => {
+  it.effect("getters, toJSON and hooks that capture events themselves do no harm", () =>
+    Effect.gen(function*() {
+      const service = yield* PostHog.PostHog
+      const inner = (name: string) => Effect.runSync(service.capture(name, { inner: true }))
+      yield* PostHog.capture("outer", {
+        before: 1,
+        get getter() {
+          inner("from getter")
+          return "value"
+        },
+        json: {
+          toJSON: () => {
+            inner("from toJSON")
+            return "json"
+          }
+        },
+        after: 2
+      })
+      const events = yield* PostHogTest.captured
+      assert.deepStrictEqual(names(events), ["from getter", "from toJSON", "outer"])
+      assert.deepInclude(events[2]!.properties, { before: 1, getter: "value", json: "json", after: 2 })
+      assert.strictEqual(new Set(events.map((event) => event.uuid)).size, 3)
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("a logger that captures what it logs does not run in circles", () =>
+    Effect.gen(function*() {
+      let service: PostHog.Service | undefined
+      const logger = Logger.make(({ message }) => {
+        if (service !== undefined) Effect.runSync(service.capture("logged", { message }))
+      })
+      yield* Effect.gen(function*() {
+        service = yield* PostHog.PostHog
+        yield* PostHog.capture("event")
+        assert.include(names(yield* PostHogTest.captured), "event")
+        assert.isBelow((yield* PostHogTest.captured).length, 10)
+      }).pipe(
+        Effect.provide(PostHogTest.layer({ debug: true })),
+        Effect.provide(Logger.replace(Logger.defaultLogger, logger))
+      )
+    }))
 })
 
 describe("limits", () => {

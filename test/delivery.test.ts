@@ -441,14 +441,15 @@ describe("answers for good", () => {
   it.effect("after a 413 later batches are made smaller", () => {
     const client = new FakeClient((request) => ({ status: request.events.length > 30 ? 413 : 200 }))
     return Effect.gen(function*() {
-      yield* captureMany(100)
+      const captureLarge = Effect.forEach(range(100), (name) => PostHog.capture(name, { text: "x".repeat(5_000) }))
+      yield* captureLarge
       yield* PostHog.flush
       const before = client.requests.length
-      yield* captureMany(100, 100)
+      yield* captureLarge
       yield* PostHog.flush
-      assert.strictEqual(names(client.accepted).length, 200)
+      assert.strictEqual(client.accepted.length, 200)
       assert.isBelow(client.requests.length - before, before)
-      assert.isTrue(client.requests.slice(before).every((request) => request.events.length < 100))
+      assert.isTrue(client.requests.slice(before).every((request) => request.events.length < 30))
     }).pipe(Effect.provide(onFake(client)))
   })
 
@@ -830,6 +831,33 @@ describe("consent", () => {
       }).pipe(Effect.provide(onFake(client)))
     }))
 
+  it.effect("an event that is on its way in when somebody opts out does not slip through", () =>
+    Effect.gen(function*() {
+      const client = new FakeClient(() => "hang")
+      let service: PostHog.Service | undefined
+      yield* Effect.gen(function*() {
+        service = yield* PostHog.PostHog
+        yield* PostHog.capture("opts out")
+        assert.deepInclude(yield* stats, { accepted: 1, queued: 0, dropped: { opted_out: 1 } })
+        yield* PostHog.optIn
+        const waiting = yield* Effect.fork(captureMany(5))
+        yield* TestClock.adjust("1 second")
+        yield* PostHog.optOut
+        yield* Fiber.join(waiting)
+        assert.deepInclude(yield* stats, { queued: 0, inFlight: 2, dropped: { opted_out: 4 } })
+      }).pipe(Effect.provide(onFake(client, {
+        flushAt: 2,
+        maxQueueSize: 2,
+        maxBatchSize: 2,
+        maxConcurrentRequests: 1,
+        overflow: { waitUpTo: "1 minute" },
+        beforeSend: (event) => {
+          if (event.event === "opts out") Effect.runSync(service!.optOut)
+          return event
+        }
+      })))
+    }))
+
   it.effect("an instance can begin opted out", () => {
     const client = new FakeClient()
     return Effect.gen(function*() {
@@ -955,6 +983,19 @@ describe("closing", () => {
       yield* Fiber.join(closing)
       assert.deepInclude(yield* Fiber.join(sent), { reason: "closed" })
       assert.deepInclude(yield* service.stats, { inFlight: 0, dropped: { shutdown_timeout: 1 } })
+    }))
+
+  it.effect("keeps its time limit when the instance was built where nothing can be interrupted", () =>
+    Effect.gen(function*() {
+      const client = new FakeClient(() => "hang")
+      const { close, service } = yield* Effect.uninterruptible(open(client))
+      yield* capture(service, 2)
+      yield* TestClock.adjust("5 seconds")
+      const closing = yield* Effect.fork(close)
+      yield* TestClock.adjust("10 seconds")
+      yield* Fiber.join(closing)
+      assert.isAtLeast(client.requests.length, 1)
+      assert.deepInclude(yield* service.stats, { inFlight: 0, queued: 0 })
     }))
 
   it.effect("ends the stream of diagnostics, after what happened while draining", () =>

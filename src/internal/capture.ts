@@ -160,14 +160,14 @@ export const make = (
     let event = JSON.parse(text) as WireEvent
     const { event: name, uuid } = event
     for (const hook of beforeSend) {
-      let result: WireEvent | null | undefined
+      let checked: WireEvent | string
       try {
-        result = hook(event)
+        const result = hook(event)
+        if (result === null || result === undefined) return drop("before_send", name, uuid)
+        checked = checkEvent(result)
       } catch (error) {
         return drop("before_send_failed", name, uuid, `it threw ${describe(error)}`)
       }
-      if (result === null || result === undefined) return drop("before_send", name, uuid)
-      const checked = checkEvent(result)
       if (typeof checked === "string") return drop("before_send_failed", name, uuid, checked)
       event = checked
     }

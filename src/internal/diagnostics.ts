@@ -88,9 +88,13 @@ export const make = Effect.fnUntraced(function*(instance: string, debug: boolean
   const subscribers = new Set<Subscriber>()
   const warned = new Set<string>()
   let verbose = debug
+  /** A program's logger may capture events, whose diagnostics must not be logged in turn. */
+  let logging = false
   let closed = false
 
   const log = (level: LogLevel.LogLevel, diagnostic: Diagnostic, remark = ""): void => {
+    if (logging) return
+    logging = true
     Runtime.runFork(runtime)(
       Effect.logWithLevel(level, `PostHog: ${texts[diagnostic._tag]}${remark} ${toLog(diagnostic)}`).pipe(
         Effect.annotateLogs({ package: packageAnnotation, instance }),
@@ -98,6 +102,7 @@ export const make = Effect.fnUntraced(function*(instance: string, debug: boolean
         verbose ? Logger.withMinimumLogLevel(LogLevel.Debug) : (self) => self
       )
     )
+    logging = false
   }
 
   const emit: Diagnostics["emit"] = (kind, make, reason) => {

@@ -14,7 +14,7 @@ interface Zlib {
 }
 
 /**
- * Level 1 takes less than half the time of the default level 6 and makes bodies of events a fifth larger (measured, see
+ * Level 1 takes less than half the time of the default level 6 and makes bodies of events a tenth larger (measured, see
  * docs/performance.md).
  */
 const level = 1

@@ -43,6 +43,9 @@ export interface Outbox {
   readonly isOpen: () => boolean
 }
 
+/** Batches are not made smaller than this after a 413; for a server that takes even less, each is split by itself. */
+const minBatchBytes = 64 * 1024
+
 /** A batch in the hands of a fiber. */
 interface Sending extends Courier.Sending {
   /** Set when the batch is one event that did not come from the queue, and somebody waits for it. */
@@ -56,7 +59,6 @@ export const make = Effect.fnUntraced(function*(
   statistics: Statistics,
   diagnostics: Diagnostics
 ): Effect.fn.Return<Outbox, never, Scope.Scope> {
-  const clock = yield* Effect.clock
   // Sending fibers belong to no scope, because a scope would end them before the finalizer that waits for them. That finalizer
   // ends those that are left.
   const fork = Runtime.runFork(yield* Effect.runtime<never>())
@@ -81,8 +83,8 @@ export const make = Effect.fnUntraced(function*(
   const drained = Deferred.unsafeMake<void>(FiberId.none)
   /** Queued events below this number are to be sent as soon as a request may be made. */
   let due = 0
-  /** No request is made before this time, unless somebody flushes. */
-  let pausedUntil = 0
+  /** Whether no request is made, because retries failed, until the pause is over or somebody flushes. */
+  let paused = false
   /** Whether a flush has overtaken the batching fiber. */
   let flushed = false
   let halted = false
@@ -143,12 +145,12 @@ export const make = Effect.fnUntraced(function*(
     advancing = false
   }
 
+  const mayRequest = (): boolean => !paused && queue.first < due
+
   const startRequests = (): void => {
     let requests = 0
     for (const { receipt } of sendings) if (receipt === undefined) requests++
-    while (
-      requests < options.maxConcurrentRequests && queue.first < due && pausedUntil <= clock.unsafeCurrentTimeMillis()
-    ) {
+    while (requests < options.maxConcurrentRequests && mayRequest()) {
       const batch = queue.shift()
       if (batch === undefined) return
       statistics.onQueued(-batch.count)
@@ -162,7 +164,8 @@ export const make = Effect.fnUntraced(function*(
     const sending: Sending = { pieces: [batch], waiting: undefined, receipt, fiber: undefined }
     sendings.add(sending)
     statistics.onInFlight(batch.count)
-    sending.fiber = fork(Effect.matchCause(courier(sending, ledger(sending)), {
+    // Interruptible whatever the region was in which the instance was built: time limits depend on it.
+    sending.fiber = fork(Effect.matchCause(Effect.interruptible(courier(sending, ledger(sending))), {
       onSuccess: (failure) => {
         if (sendings.delete(sending) && failure !== undefined) retriesFailed(sending, failure)
         advance()
@@ -206,7 +209,7 @@ export const make = Effect.fnUntraced(function*(
       advance()
     },
     tooLarge: (bytes) => {
-      queue.maxBatchBytes = Math.min(queue.maxBatchBytes, Math.max(bytes >> 1, 1))
+      queue.maxBatchBytes = Math.min(queue.maxBatchBytes, Math.max(bytes >> 1, minBatchBytes))
     },
     mayRetry: () => !halted
   })
@@ -224,7 +227,7 @@ export const make = Effect.fnUntraced(function*(
     const count = sending.pieces.reduce((sum, piece) => sum + piece.count, 0)
     const pauseMillis = Duration.toMillis(options.retryPause)
     const { detail, reason, status } = failure
-    pausedUntil = clock.unsafeCurrentTimeMillis() + pauseMillis
+    paused = true
     diagnostics.emit("DeliveryPaused", () => ({ _tag: "DeliveryPaused", reason, status, detail, count, pauseMillis }))
     trim()
     flushes.failAbove(sending.pieces[0]!.sequence, why)
@@ -264,7 +267,7 @@ export const make = Effect.fnUntraced(function*(
   }
 
   const endPause = (): void => {
-    pausedUntil = 0
+    paused = false
     resumed.unsafeOpen()
     resumed.unsafeClose()
   }
@@ -277,16 +280,25 @@ export const make = Effect.fnUntraced(function*(
     advance()
   }
 
+  /** Makes all due at once, and ends the wait of the batching fiber: its timer would keep an idle process alive. */
+  const overtake = (): void => {
+    flushed = true
+    full.unsafeOpen()
+    makeDue()
+  }
+
   const batching = Effect.gen(function*() {
     yield* pending.await
     // A flush may have come first.
     if (!isPending) return
     flushed = false
-    yield* Effect.raceFirst(Effect.sleep(options.flushInterval), full.await)
+    if (!paused) yield* Effect.raceFirst(Effect.sleep(options.flushInterval), full.await)
     // What this fiber was waiting to send is sent; events that came since have a wait of their own.
     if (flushed) return
-    const pause = pausedUntil - clock.unsafeCurrentTimeMillis()
-    if (pause > 0) yield* Effect.raceFirst(Effect.sleep(pause), resumed.await)
+    if (paused) {
+      yield* Effect.raceFirst(Effect.sleep(options.retryPause), resumed.await)
+      paused = false
+    }
     makeDue()
   })
 
@@ -304,7 +316,7 @@ export const make = Effect.fnUntraced(function*(
   }
 
   const offer = (text: string): Effect.Effect<void> => {
-    if (!open) return refuse("closed", text)
+    if (!open || halted) return refuse(open ? "opted_out" : "closed", text)
     for (;;) {
       const result = queue.push(text)
       if (result === "added") {
@@ -326,10 +338,11 @@ export const make = Effect.fnUntraced(function*(
       // The time may run out, or the fiber be interrupted, at the moment at which the event finds its place.
       let added = false
       const attempt: Effect.Effect<void> = Effect.suspend(() => {
-        added = open && queue.push(text) === "added"
+        const taking = open && !halted
+        added = taking && queue.push(text) === "added"
         if (added) wake()
-        else if (open) full.unsafeOpen()
-        return added || !open ? Effect.void : Effect.zipRight(room.await, attempt)
+        else if (taking) full.unsafeOpen()
+        return added || !taking ? Effect.void : Effect.zipRight(room.await, attempt)
       })
       statistics.onQueued(1)
       return Effect.ensuring(
@@ -337,7 +350,7 @@ export const make = Effect.fnUntraced(function*(
         Effect.suspend(() => {
           if (added) return Effect.void
           statistics.onQueued(-1)
-          return refuse(open ? "queue_full" : "closed", text)
+          return refuse(!open ? "closed" : halted ? "opted_out" : "queue_full", text)
         })
       )
     })
@@ -370,10 +383,7 @@ export const make = Effect.fnUntraced(function*(
     if (expected === 0) return Effect.succeed({ delivered: 0, dropped: 0 })
     return flushes.wait(queue.next, expected, () => {
       endPause()
-      // Ends the batching fiber's wait: its timer would keep a process alive that has nothing left to do.
-      flushed = true
-      full.unsafeOpen()
-      makeDue()
+      overtake()
     })
   })
 
@@ -420,6 +430,7 @@ export const make = Effect.fnUntraced(function*(
         for (const piece of sending.pieces) dropSending("opted_out", sending, piece, why)
       }
       dropAllQueued("opted_out")
+      overtake()
     },
     resume: () => {
       halted = false
