@@ -116,6 +116,12 @@ const measures: ReadonlyArray<Measure> = [
     rounds: rounds * 2 + 1
   },
   {
+    name: "flags",
+    implementations: { ours, "posthog-node": node, "Map look-up in an Effect": effect },
+    scenario: { kind: "flags", events: 1_000_000, quiet: true },
+    rounds
+  },
+  {
     name: "exit",
     implementations: { ours, "posthog-node": node },
     scenario: { kind: "exit", events: 1_000 },
@@ -215,6 +221,8 @@ const compare = (results: Record<string, Record<string, Figures>>): Figures => {
     "CPU per event, steady / posthog-node": ratio("steady", "cpuMicros", "posthog-node"),
     "first event acknowledged / posthog-node": ratio("start", "acknowledgedMillis", "posthog-node"),
     "first event acknowledged / Effect and HttpClient": ratio("start", "acknowledgedMillis", "Effect and HttpClient"),
+    "reading a flag / Map look-up in an Effect": ratio("flags", "readNanos", "Map look-up in an Effect"),
+    "reading a flag / posthog-node": ratio("flags", "readNanos", "posthog-node"),
     "exit / posthog-node": ratio("exit", "closeMillis", "posthog-node"),
     "exit at 100 ms latency / posthog-node": ratio("exit at 100 ms latency", "closeMillis", "posthog-node")
   }

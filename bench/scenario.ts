@@ -4,9 +4,9 @@
  */
 
 export interface Scenario {
-  readonly kind: "call" | "burst" | "steady" | "exit" | "start"
+  readonly kind: "call" | "burst" | "steady" | "exit" | "start" | "flags"
   readonly host: string
-  /** How many events. */
+  /** How many events; for flags how many reads. */
   readonly events: number
   /** How many are captured and sent before those that are measured. */
   readonly warmUpEvents?: number
@@ -26,7 +26,12 @@ export interface Implementation {
   /** Resolves when all is acknowledged or given up. */
   readonly flush: () => Promise<void>
   readonly close: () => Promise<void>
+  /** Evaluates the 100 flags of `flagKeys` once, and gives a function that reads one flag after the other. */
+  readonly readFlags?: () => Promise<(count: number) => Promise<void> | void>
 }
+
+/** The flags that the sink has. */
+export const flagKeys: ReadonlyArray<string> = Array.from({ length: 100 }, (_, index) => `flag-${index}`)
 
 /** The event of every benchmark: 8 properties and groups, about half a kilobyte of JSON. */
 export const properties = (index: number) => ({
@@ -108,6 +113,16 @@ export const run = async (start: () => Promise<Implementation>): Promise<void> =
       await implementation.close()
       print({ closeMillis: (now() - begin) / 1e6 })
       return
+    }
+    case "flags": {
+      const read = await implementation.readFlags!()
+      // The first reads are told to PostHog; they are not what is measured.
+      await read(20_000)
+      await implementation.flush()
+      const begin = now()
+      await read(events)
+      print({ readNanos: (now() - begin) / events })
+      return implementation.close()
     }
     case "start": {
       await implementation.captureAll(1)

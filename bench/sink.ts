@@ -4,6 +4,7 @@
  *
  * POST /batch/      stores the body; with ?delay in the settings waits before answering
  * POST /__settings  {"delay": ms, "poison": "event name"}: how to behave from now on; forgets what was received
+ * POST /flags/      100 flags, which are all on
  * GET  /__report    what was received
  */
 import { createServer } from "node:http"
@@ -23,6 +24,19 @@ let bodies: Array<{ readonly bytes: Buffer; readonly gzipped: boolean; readonly 
 
 const text = (body: { readonly bytes: Buffer; readonly gzipped: boolean }): string =>
   (body.gzipped ? gunzipSync(body.bytes) : body.bytes).toString("utf8")
+
+const flags = JSON.stringify({
+  flags: Object.fromEntries(
+    Array.from({ length: 100 }, (_, index) => [`flag-${index}`, {
+      key: `flag-${index}`,
+      enabled: true,
+      variant: null,
+      reason: { code: "condition_match", description: "Matched condition set 1" },
+      metadata: { id: index, version: 1, payload: null }
+    }])
+  ),
+  errorsWhileComputingFlags: false
+})
 
 const report = () => {
   const seen = new Set<string>()
@@ -60,6 +74,7 @@ const server = createServer((request, response) => {
       return answer(200, "{}")
     }
     if (request.url === "/__report") return answer(200, JSON.stringify(report()))
+    if (request.url?.startsWith("/flags") === true) return answer(200, flags)
     const body = { bytes, gzipped: request.headers["content-encoding"] === "gzip", at: Date.now() }
     const finish = () => {
       if (settings.poison !== undefined && text(body).includes(`"event":"${settings.poison}"`)) {

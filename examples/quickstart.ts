@@ -18,11 +18,14 @@ import {
 } from "@effect/platform"
 import { NodeHttpServer, NodeRuntime } from "@effect/platform-node"
 import { Config, Console, Effect, Layer, Logger, LogLevel, Option, Redacted, Schema, Stream } from "effect"
-import { PostHog, PostHogConfig } from "effect-posthog"
+import { FeatureFlag, FeatureFlags, PostHog, PostHogConfig } from "effect-posthog"
 import { createServer } from "node:http"
 import * as Sink from "../test/support/sink.js"
 
 // ---- The shop: a few routes. Who the customer is comes with each request.
+
+/** Which checkout a customer gets. Until there is such a flag in your project, everybody gets the usual one. */
+const Checkout = FeatureFlag.variants("checkout", ["control", "fast"], { default: "control", owner: "shop" })
 
 class Marketing extends PostHog.Instance<Marketing>()("Marketing") {}
 
@@ -47,9 +50,12 @@ const product = Effect.gen(function*() {
 
 const checkout = Effect.gen(function*() {
   const { products } = yield* HttpServerRequest.schemaBodyJson(Schema.Struct({ products: Schema.Array(Schema.String) }))
-  yield* PostHog.capture("order completed", { products, total: products.length * 42 })
+  const flags = yield* FeatureFlags.evaluate({ flagKeys: [Checkout] })
+  const checkout = yield* flags.get(Checkout)
+  // The event says which checkout it was.
+  yield* PostHog.capture("order completed", { products, total: products.length * 42 }, { flags })
   yield* PostHog.setPersonProperties({ plan: "pro" })
-  return yield* HttpServerResponse.json({ ok: true })
+  return yield* HttpServerResponse.json({ ok: true, checkout })
 })
 
 const shop = HttpRouter.empty.pipe(
@@ -97,7 +103,7 @@ const printAcknowledged = (name: string) =>
         case "EventsDelivered":
           return Effect.forEach(
             diagnostic.events,
-            ({ event, uuid }) => Console.log(`  acknowledged  ${name.padEnd(10)} ${event.padEnd(16)} ${uuid}`),
+            ({ event, uuid }) => Console.log(`  acknowledged  ${name.padEnd(10)} ${event.padEnd(20)} ${uuid}`),
             { discard: true }
           )
         case "EventsDropped":
@@ -143,7 +149,7 @@ const instances = (options: PostHogConfig.Options, marketing: PostHogConfig.Opti
 const PostHogHere = Layer.unwrapScoped(Effect.gen(function*() {
   const options = yield* PostHogConfig.config
   if (options.apiKey === undefined) {
-    const sink = yield* Sink.make()
+    const sink = yield* Sink.make({ flags: (body) => ({ checkout: body.distinct_id === "ada" ? "fast" : "control" }) })
     yield* Console.log(`No POSTHOG_API_KEY: a PostHog of its own listens at ${sink.url}.`)
     return instances({ apiKey: "phc_shop", host: sink.url }, { apiKey: "phc_marketing", host: sink.url })
   }

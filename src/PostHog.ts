@@ -29,6 +29,7 @@ import type { CaptureOptions } from "./internal/capture.js"
 import type { FlushReport } from "./internal/delivery/flushes.js"
 import { metrics } from "./internal/delivery/statistics.js"
 import type { Stats } from "./internal/delivery/statistics.js"
+import type { TypeId } from "./internal/instance.js"
 import * as internal from "./internal/service.js"
 import type * as PostHogConfig from "./PostHogConfig.js"
 import type { ConfigurationError, DeliveryError, Diagnostic } from "./PostHogError.js"
@@ -200,6 +201,8 @@ export interface Service {
   readonly isOptedOut: Effect.Effect<boolean>
   /** Logs every diagnostic at debug level from now on; `false`: no longer. */
   readonly debug: (enabled?: boolean) => Effect.Effect<void>
+  /** For the other modules of this library, which need more than is said here. Only `make` and its kin can provide it. */
+  readonly [TypeId]: unknown
 }
 
 /**

@@ -63,6 +63,11 @@ export interface Options {
    * application (`https://eu.posthog.com`) are mapped to those that take events.
    */
   readonly host?: string | undefined
+  /**
+   * Personal API key (`phx_…`) or project secret key (`phs_…`) for what the project API key may not read, such as
+   * `FeatureFlags.remoteConfig`. A project API key (`phc_…`) here is a `ConfigurationError`. Default none.
+   */
+  readonly secretKey?: Redacted.Redacted<string> | string | undefined
   /** `false` makes everything a no-op. Default `true`. */
   readonly enabled?: boolean | undefined
   /** Whether the instance begins opted out, see `PostHog.optIn`. Default `false`. */
@@ -113,6 +118,30 @@ export interface Options {
   readonly retryPause?: Duration.DurationInput | undefined
   /** Most time that closing the instance may take to send what is queued. Default 10 seconds. */
   readonly shutdownTimeout?: Duration.DurationInput | undefined
+  /** Time limit of each request for feature flags. Default 3 seconds. */
+  readonly featureFlagsRequestTimeout?: Duration.DurationInput | undefined
+  /**
+   * How often a request for feature flags is repeated when there was no answer or a status 502 or 504. The delays are 300,
+   * 600, 1200 … milliseconds. Default 1.
+   */
+  readonly featureFlagsRequestMaxRetries?: number | undefined
+  /**
+   * Keeps complete answers for `timeToLive`, so that equal evaluations in that time make no request; at most `capacity` of
+   * them (default 1,000). Default: nothing is kept.
+   */
+  readonly featureFlagsCache?: {
+    readonly timeToLive: Duration.DurationInput
+    readonly capacity?: number | undefined
+  } | undefined
+  /** Whether reading a flag sends `$feature_flag_called`, from which experiments are counted. Default `true`. */
+  readonly sendFeatureFlagEvents?: boolean | undefined
+  /**
+   * How many combinations of user, flag, value and groups are remembered so that `$feature_flag_called` is not sent again; the
+   * least recently used is forgotten first. Default 50,000.
+   */
+  readonly featureFlagCalledCacheSize?: number | undefined
+  /** Evaluation contexts: flags that are restricted to others are left out. Default: all flags. */
+  readonly evaluationContexts?: ReadonlyArray<string> | undefined
   /** Whether every diagnostic is logged, at debug level, see also `PostHog.debug`. Default `false`. */
   readonly debug?: boolean | undefined
   /** Changes the `HttpClient` that sends events: more headers, a proxy, logging. Default: unchanged. */
@@ -148,6 +177,11 @@ export const defaults = {
   maxRetries: 8,
   retryPause: Duration.seconds(30),
   shutdownTimeout: Duration.seconds(10),
+  featureFlagsRequestTimeout: Duration.seconds(3),
+  featureFlagsRequestMaxRetries: 1,
+  sendFeatureFlagEvents: true,
+  featureFlagCalledCacheSize: 50_000,
+  evaluationContexts: [] as ReadonlyArray<string>,
   debug: false
 } as const
 
@@ -157,10 +191,12 @@ const optional = <A>(config: Config.Config<A>): Config.Config<A | undefined> =>
 /**
  * Options from the environment (through Effect's `ConfigProvider`), all of them optional:
  *
- * `POSTHOG_API_KEY`, `POSTHOG_HOST`, `POSTHOG_ENABLED`, `POSTHOG_OPTED_OUT`, `POSTHOG_IS_SERVER`, `POSTHOG_DISABLE_GEOIP`,
+ * `POSTHOG_API_KEY`, `POSTHOG_SECRET_KEY`, `POSTHOG_HOST`, `POSTHOG_ENABLED`, `POSTHOG_OPTED_OUT`, `POSTHOG_IS_SERVER`, `POSTHOG_DISABLE_GEOIP`,
  * `POSTHOG_HISTORICAL_MIGRATION`, `POSTHOG_FLUSH_AT`, `POSTHOG_FLUSH_INTERVAL`, `POSTHOG_MAX_BATCH_SIZE`,
  * `POSTHOG_MAX_QUEUE_SIZE`, `POSTHOG_MAX_QUEUE_BYTES`, `POSTHOG_COMPRESSION`, `POSTHOG_REQUEST_TIMEOUT`,
- * `POSTHOG_MAX_RETRIES`, `POSTHOG_SHUTDOWN_TIMEOUT`, `POSTHOG_DEBUG`.
+ * `POSTHOG_MAX_RETRIES`, `POSTHOG_SHUTDOWN_TIMEOUT`, `POSTHOG_FEATURE_FLAGS_REQUEST_TIMEOUT`,
+ * `POSTHOG_FEATURE_FLAGS_REQUEST_MAX_RETRIES`, `POSTHOG_SEND_FEATURE_FLAG_EVENTS`, `POSTHOG_EVALUATION_CONTEXTS` (separated by
+ * commas), `POSTHOG_DEBUG`.
  *
  * Durations are written as `5 seconds`.
  *
@@ -170,6 +206,7 @@ const optional = <A>(config: Config.Config<A>): Config.Config<A | undefined> =>
 export const config: Config.Config<Options> = /* #__PURE__ */ (() =>
   Config.all({
     apiKey: optional(Config.redacted("POSTHOG_API_KEY")),
+    secretKey: optional(Config.redacted("POSTHOG_SECRET_KEY")),
     host: optional(Config.string("POSTHOG_HOST")),
     enabled: optional(Config.boolean("POSTHOG_ENABLED")),
     optedOut: optional(Config.boolean("POSTHOG_OPTED_OUT")),
@@ -185,5 +222,9 @@ export const config: Config.Config<Options> = /* #__PURE__ */ (() =>
     requestTimeout: optional(Config.duration("POSTHOG_REQUEST_TIMEOUT")),
     maxRetries: optional(Config.integer("POSTHOG_MAX_RETRIES")),
     shutdownTimeout: optional(Config.duration("POSTHOG_SHUTDOWN_TIMEOUT")),
+    featureFlagsRequestTimeout: optional(Config.duration("POSTHOG_FEATURE_FLAGS_REQUEST_TIMEOUT")),
+    featureFlagsRequestMaxRetries: optional(Config.integer("POSTHOG_FEATURE_FLAGS_REQUEST_MAX_RETRIES")),
+    sendFeatureFlagEvents: optional(Config.boolean("POSTHOG_SEND_FEATURE_FLAG_EVENTS")),
+    evaluationContexts: optional(Config.array(Config.nonEmptyString(), "POSTHOG_EVALUATION_CONTEXTS")),
     debug: optional(Config.boolean("POSTHOG_DEBUG"))
   }))()

@@ -20,7 +20,7 @@
 import * as Effect from "effect/Effect"
 import * as FiberRef from "effect/FiberRef"
 import { dual } from "effect/Function"
-import type { Groups, Properties } from "./core/event/properties.js"
+import type { GroupProperties, Groups, Properties } from "./core/event/properties.js"
 import { currentState, type Owner } from "./internal/context.js"
 
 /**
@@ -38,6 +38,12 @@ export interface Values {
   readonly groups?: Groups | undefined
   /** Properties of events, merged by name with those of the surrounding context. */
   readonly properties?: Properties | undefined
+  /** Device, sent as `$device_id`; flags can be rolled out by device. */
+  readonly deviceId?: string | undefined
+  /** Properties of the person for the evaluation of flags, merged by name. Sent with no event. */
+  readonly personProperties?: Properties | undefined
+  /** Properties of groups for the evaluation of flags, by group type, merged by name. Sent with no event. */
+  readonly groupProperties?: GroupProperties | undefined
 }
 
 /**
@@ -225,12 +231,18 @@ export const getContext = (
 ): Effect.Effect<Values> =>
   Effect.map(FiberRef.get(currentState), (state) => {
     const owner: Owner = { key: options?.instance?.key ?? "", globalProperties: {} }
-    const { distinctId, groups, properties } = state.accumulated(owner, options?.event)
-    const { $session_id: sessionId, ...rest } = properties
+    const { distinctId, groupProperties, groups, personProperties, properties } = state.accumulated(
+      owner,
+      options?.event
+    )
+    const { $device_id: deviceId, $session_id: sessionId, ...rest } = properties
     return {
       ...(distinctId === undefined ? undefined : { distinctId }),
       ...(typeof sessionId === "string" ? { sessionId } : undefined),
+      ...(typeof deviceId === "string" ? { deviceId } : undefined),
       ...(groups === undefined ? undefined : { groups }),
+      ...(personProperties === undefined ? undefined : { personProperties }),
+      ...(groupProperties === undefined ? undefined : { groupProperties }),
       properties: rest
     }
   })

@@ -14,6 +14,7 @@
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
+import type { FlagsUnavailable } from "./internal/flags/errors.js"
 
 /**
  * The options cannot work. `reason` says which mistake it is:
@@ -21,6 +22,8 @@ import * as Schema from "effect/Schema"
  * - `personal_api_key`: a personal API key (`phx_…`) was given as the project API key
  * - `project_secret_key`: a project secret key (`phs_…`) was given as the project API key
  * - `malformed_api_key`: PostHog refuses every key of this form (over 64 characters, or not printable ASCII)
+ * - `project_api_key`: a project API key (`phc_…`) was given as the secret key
+ * - `malformed_secret_key`: no secret key has this form
  * - `invalid_host`: the host is no `http` or `https` URL
  * - `invalid_option`: another option is out of its range
  *
@@ -32,6 +35,8 @@ export class ConfigurationError extends Schema.TaggedError<ConfigurationError>()
     "personal_api_key",
     "project_secret_key",
     "malformed_api_key",
+    "project_api_key",
+    "malformed_secret_key",
     "invalid_host",
     "invalid_option"
   ),
@@ -81,6 +86,39 @@ export class DeliveryError extends Schema.TaggedError<DeliveryError>()("Delivery
     return `${what}${detail}: ${this.delivered} events delivered, ${this.dropped} dropped, ${this.queued} still queued`
   }
 }
+
+export {
+  /**
+   * @since 0.1.0
+   * @category errors
+   */
+  FlagDisabled,
+  /**
+   * @since 0.1.0
+   * @category errors
+   */
+  FlagNotFound,
+  /**
+   * @since 0.1.0
+   * @category errors
+   */
+  FlagsUnavailable,
+  /**
+   * @since 0.1.0
+   * @category errors
+   */
+  MissingDistinctId,
+  /**
+   * @since 0.1.0
+   * @category errors
+   */
+  PayloadInvalid,
+  /**
+   * @since 0.1.0
+   * @category errors
+   */
+  UnknownVariant
+} from "./internal/flags/errors.js"
 
 /**
  * Why an accepted event was not delivered:
@@ -158,7 +196,7 @@ export interface EventRepaired extends EventHead {
  * @since 0.1.0
  * @category diagnostics
  */
-export interface MissingDistinctId extends EventHead {
+export interface PersonlessEvent extends EventHead {
   readonly _tag: "MissingDistinctId"
 }
 
@@ -239,6 +277,48 @@ export interface QuotaLimited {
 }
 
 /**
+ * PostHog evaluated feature flags. A request that several evaluations share is told once.
+ *
+ * @since 0.1.0
+ * @category diagnostics
+ */
+export interface FlagsEvaluated {
+  readonly _tag: "FlagsEvaluated"
+  /** How many flags the answer has. */
+  readonly count: number
+  readonly requestId?: string | undefined
+  readonly durationMillis: number
+  /** 1 when the first request was answered. */
+  readonly requests: number
+  /** Whether PostHog could not compute all flags. */
+  readonly errorsWhileComputing: boolean
+}
+
+/**
+ * Feature flags could not be evaluated; reads give defaults.
+ *
+ * @since 0.1.0
+ * @category diagnostics
+ */
+export interface FlagsFailed {
+  readonly _tag: "FlagsFailed"
+  readonly reason: FlagsUnavailable["reason"] | "missing_distinct_id"
+  readonly status?: number | undefined
+  readonly detail?: string | undefined
+}
+
+/**
+ * `snapshot.only` was asked for flags that the snapshot does not have.
+ *
+ * @since 0.1.0
+ * @category diagnostics
+ */
+export interface FlagsNotInSnapshot {
+  readonly _tag: "FlagsNotInSnapshot"
+  readonly keys: ReadonlyArray<string>
+}
+
+/**
  * What an instance has to tell about its work, see `PostHog.diagnostics`.
  *
  * @since 0.1.0
@@ -247,9 +327,12 @@ export interface QuotaLimited {
 export type Diagnostic =
   | EventsDropped
   | EventRepaired
-  | MissingDistinctId
+  | PersonlessEvent
   | EventsDelivered
   | RequestCompleted
   | RetryScheduled
   | DeliveryPaused
   | QuotaLimited
+  | FlagsEvaluated
+  | FlagsFailed
+  | FlagsNotInSnapshot

@@ -26,11 +26,16 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { makeUuidV7 } from "./core/event/uuid.js"
 import type { WireEvent } from "./core/event/wireEvent.js"
+import { plainFlag } from "./core/flags/response.js"
+import type * as FeatureFlag from "./FeatureFlag.js"
 import * as Memory from "./internal/delivery/memory.js"
+import { type Evaluator, failed, testEvaluatorKey } from "./internal/flags/evaluator.js"
+import { instanceOf } from "./internal/instance.js"
 import { resolve } from "./internal/options.js"
 import * as internal from "./internal/service.js"
 import { PostHog, type Service } from "./PostHog.js"
 import type * as PostHogConfig from "./PostHogConfig.js"
+import type { FlagsUnavailable } from "./PostHogError.js"
 
 /**
  * An event as PostHog would have received it.
@@ -42,8 +47,40 @@ export interface CapturedEvent extends Readonly<Omit<WireEvent, "properties">> {
   readonly properties: { readonly [name: string]: unknown }
 }
 
-/** Where the events of a service made here are kept. */
-const stores = new WeakMap<Service, Memory.Store>()
+/**
+ * The options of a live instance, and what only a test has.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options extends PostHogConfig.Options {
+  /** What feature flags are, for everybody; see {@link setFlags}. Default: there are none. */
+  readonly flags?: ReadonlyArray<FeatureFlag.Override> | undefined
+}
+
+/** What an instance made here keeps. */
+interface Kept {
+  readonly store: Memory.Store
+  flags: ReadonlyArray<FeatureFlag.Override> | FlagsUnavailable
+}
+
+/** Key of the extension under which it keeps that. */
+const keptKey = "PostHogTest"
+
+/** Answers evaluations with what the test says, as PostHog would. */
+const testEvaluator = (kept: Kept): Evaluator => ({ flagKeys }) =>
+  Effect.sync(() => {
+    const { flags } = kept
+    if ("_tag" in flags) return failed(flags)
+    const wanted = flags.filter(({ key }) => flagKeys?.includes(key) ?? true)
+    return {
+      flags: new Map(wanted.map(({ key, payload, value }) => [key, plainFlag(key, value, payload, "override")])),
+      requestId: undefined,
+      evaluatedAt: undefined,
+      errorsWhileComputing: false,
+      failure: undefined
+    }
+  })
 
 /**
  * Builds a service that keeps its events. Takes all options of a live one; those about the network have no effect. Options
@@ -53,21 +90,24 @@ const stores = new WeakMap<Service, Memory.Store>()
  * @category constructors
  */
 export const make = Effect.fnUntraced(function*(
-  options: PostHogConfig.Options = {},
+  options: Options = {},
   key: string = PostHog.key
 ): Effect.fn.Return<Service, never, Scope.Scope> {
   const resolved = yield* Effect.orDie(resolve(options))
-  const store = new Memory.Store()
+  const kept: Kept = { store: new Memory.Store(), flags: options.flags ?? [] }
   const service = resolved.disabled === "not_enabled"
     ? internal.makeIgnoring(key)
     : yield* internal.makeWith(
       resolved,
       key,
+      undefined,
       // Without chance the generator counts from 0 in every millisecond.
       makeUuidV7((bytes) => bytes.fill(0)),
-      (statistics, diagnostics) => Memory.make(store, statistics, diagnostics, resolved.maxEventBytes)
+      (statistics, diagnostics) => Memory.make(kept.store, statistics, diagnostics, resolved.maxEventBytes)
     )
-  stores.set(service, store)
+  const { extensions } = instanceOf(service)
+  extensions.set(keptKey, kept)
+  extensions.set(testEvaluatorKey, testEvaluator(kept))
   return service
 })
 
@@ -77,7 +117,7 @@ export const make = Effect.fnUntraced(function*(
  * @since 0.1.0
  * @category layers
  */
-export const layer = (options?: PostHogConfig.Options): Layer.Layer<PostHog> => layerInstance(PostHog, options)
+export const layer = (options?: Options): Layer.Layer<PostHog> => layerInstance(PostHog, options)
 
 /**
  * A named instance, keeping its events.
@@ -87,7 +127,7 @@ export const layer = (options?: PostHogConfig.Options): Layer.Layer<PostHog> => 
  */
 export const layerInstance = <Self>(
   tag: Context.Tag<Self, Service>,
-  options?: PostHogConfig.Options
+  options?: Options
 ): Layer.Layer<Self> => Layer.scoped(tag, make(options, tag.key))
 
 /**
@@ -98,12 +138,12 @@ export const layerInstance = <Self>(
  */
 export const TestLayer: Layer.Layer<PostHog> = Layer.suspend(() => layer())
 
-const withStore = <A, E>(f: (store: Memory.Store) => Effect.Effect<A, E>): Effect.Effect<A, E, PostHog> =>
+const withKept = <A, E>(f: (kept: Kept) => Effect.Effect<A, E>): Effect.Effect<A, E, PostHog> =>
   Effect.flatMap(PostHog, (service) => {
-    const store = stores.get(service)
-    return store === undefined
+    const kept = instanceOf(service).extensions.get(keptKey) as Kept | undefined
+    return kept === undefined
       ? Effect.dieMessage("PostHogTest: this PostHog was not made by TestLayer or PostHogTest.layer")
-      : f(store)
+      : f(kept)
   })
 
 /**
@@ -112,7 +152,7 @@ const withStore = <A, E>(f: (store: Memory.Store) => Effect.Effect<A, E>): Effec
  * @since 0.1.0
  * @category accessors
  */
-export const captured: Effect.Effect<ReadonlyArray<CapturedEvent>, never, PostHog> = withStore((store) =>
+export const captured: Effect.Effect<ReadonlyArray<CapturedEvent>, never, PostHog> = withKept(({ store }) =>
   Effect.sync(() => store.all())
 )
 
@@ -130,7 +170,7 @@ export const waitFor = (
     readonly count?: number | undefined
   }
 ): Effect.Effect<ReadonlyArray<CapturedEvent>, never, PostHog> =>
-  withStore((store) =>
+  withKept(({ store }) =>
     store.waitFor(typeof event === "string" ? (captured) => captured.event === event : event, options?.count ?? 1)
   )
 
@@ -140,4 +180,20 @@ export const waitFor = (
  * @since 0.1.0
  * @category accessors
  */
-export const clear: Effect.Effect<void, never, PostHog> = withStore((store) => Effect.sync(() => store.clear()))
+export const clear: Effect.Effect<void, never, PostHog> = withKept(({ store }) => Effect.sync(() => store.clear()))
+
+/**
+ * Says what feature flags are from now on, for evaluations that come; snapshots that were taken stay as they are. A
+ * `FlagsUnavailable` lets evaluations fail as they do when PostHog is down.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const setFlags = (
+  flags: ReadonlyArray<FeatureFlag.Override> | FlagsUnavailable
+): Effect.Effect<void, never, PostHog> =>
+  withKept((kept) =>
+    Effect.sync(() => {
+      kept.flags = flags
+    })
+  )

@@ -1,6 +1,20 @@
 // Written by scripts/codegen.ts.
 
 /**
+ * Feature flags as values: a key with its type, so that what a program does with a flag is checked by the compiler.
+ *
+ * @since 0.1.0
+ */
+export * as FeatureFlag from "./FeatureFlag.js"
+
+/**
+ * Feature flags: evaluate once for a user, and read all flags off the snapshot.
+ *
+ * @since 0.1.0
+ */
+export * as FeatureFlags from "./FeatureFlags.js"
+
+/**
  * PostHog as a service: capture events, say who users are, and see what became of it all.
  *
  * @since 0.1.0

@@ -42,6 +42,19 @@ describe("options", () => {
       }
     }))
 
+  it.effect("a secret key of the wrong kind is a typed error that names the mistake and not the key", () =>
+    Effect.gen(function*() {
+      const cases = { "phc_abc123": "project_api_key", "phx abc123": "malformed_secret_key" } as const
+      for (const [secretKey, reason] of Object.entries(cases)) {
+        for (const given of [secretKey, Redacted.make(` ${secretKey}\n`)]) {
+          const error = yield* Effect.flip(build({ apiKey: "phc_a", secretKey: given }))
+          assert.deepStrictEqual([error.reason, error.option], [reason, "secretKey"])
+          assert.notInclude(String(error) + JSON.stringify(error), "abc123")
+        }
+      }
+      for (const secretKey of ["phx_a", "phs_a", " "]) yield* build({ apiKey: "phc_a", secretKey })
+    }))
+
   it.effect("a host that is no URL is a typed error that shows no credentials", () =>
     Effect.gen(function*() {
       for (const host of ["eu.i.posthog.com", "https://user:hunter2@proxy.example.com"]) {
@@ -67,6 +80,10 @@ describe("options", () => {
         { requestTimeout: {} as never },
         { shutdownTimeout: "x" as never },
         { retryPause: "x" as never },
+        { featureFlagsRequestTimeout: "x" as never },
+        { featureFlagCalledCacheSize: -1 },
+        { featureFlagsCache: { timeToLive: "x" as never } },
+        { featureFlagsCache: { timeToLive: 1, capacity: 0 } },
         { overflow: { waitUpTo: "later" as never } },
         { overflow: "dropAll" as never }
       ]
@@ -102,6 +119,11 @@ describe("options", () => {
         maxRetries: 8,
         retryPause: { _id: "Duration", _tag: "Millis", millis: 30000 },
         shutdownTimeout: { _id: "Duration", _tag: "Millis", millis: 10000 },
+        featureFlagsRequestTimeout: { _id: "Duration", _tag: "Millis", millis: 3000 },
+        featureFlagsRequestMaxRetries: 1,
+        sendFeatureFlagEvents: true,
+        featureFlagCalledCacheSize: 50000,
+        evaluationContexts: [],
         debug: false
       })
     }))
@@ -158,6 +180,11 @@ describe("PostHogLive", () => {
           POSTHOG_REQUEST_TIMEOUT: "3 seconds",
           POSTHOG_MAX_RETRIES: "1",
           POSTHOG_SHUTDOWN_TIMEOUT: "4 seconds",
+          POSTHOG_SECRET_KEY: "phs_environment",
+          POSTHOG_FEATURE_FLAGS_REQUEST_TIMEOUT: "2 seconds",
+          POSTHOG_FEATURE_FLAGS_REQUEST_MAX_RETRIES: "0",
+          POSTHOG_SEND_FEATURE_FLAG_EVENTS: "no",
+          POSTHOG_EVALUATION_CONTEXTS: "web, checkout",
           POSTHOG_ENABLED: "yes",
           POSTHOG_OPTED_OUT: "false",
           POSTHOG_DEBUG: "false"

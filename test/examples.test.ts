@@ -17,12 +17,21 @@ describe("quickstart", () => {
       const { code, stderr, stdout } = yield* Effect.promise(() => run("examples/quickstart.ts"))
       assert.strictEqual(code, 0, stderr)
       const acknowledged = stdout.split("\n").filter((line) => line.includes("acknowledged"))
-      assert.strictEqual(acknowledged.length, 21)
-      for (const name of ["$identify", "$groupidentify", "signed up", "product viewed", "order completed", "$set"]) {
+      assert.strictEqual(acknowledged.length, 24)
+      const names = [
+        "$identify",
+        "$groupidentify",
+        "signed up",
+        "product viewed",
+        "$feature_flag_called",
+        "order completed",
+        "$set"
+      ]
+      for (const name of names) {
         assert.strictEqual(acknowledged.filter((line) => line.includes(`PostHog    ${name} `)).length, 3, name)
       }
       assert.strictEqual(acknowledged.filter((line) => line.includes("Marketing  lead won")).length, 3)
-      assert.match(stdout, /PostHog +accepted 18 = delivered 18 \+ queued 0 \+ in flight 0 \+ dropped 0/)
+      assert.match(stdout, /PostHog +accepted 21 = delivered 21 \+ queued 0 \+ in flight 0 \+ dropped 0/)
       assert.match(stdout, /Marketing +accepted 3 = delivered 3/)
     }), minutes)
 
@@ -30,7 +39,7 @@ describe("quickstart", () => {
     "with POSTHOG_API_KEY talks to that PostHog, each customer's events under their own name",
     () =>
       Effect.gen(function*() {
-        const sink = yield* Sink.make()
+        const sink = yield* Sink.make({ flags: () => ({ checkout: "fast" }) })
         const env = { POSTHOG_API_KEY: "phc_mine", POSTHOG_MARKETING_API_KEY: "phc_theirs", POSTHOG_HOST: sink.url }
         const { code, stderr } = yield* Effect.promise(() => run("examples/quickstart.ts", { env }))
         assert.strictEqual(code, 0, stderr)
@@ -41,6 +50,7 @@ describe("quickstart", () => {
         for (const customer of ["ada", "grace", "barbara"]) {
           const own = sink.accepted.filter((event) => event.distinct_id === customer)
           assert.deepStrictEqual(own.map((event) => event.event).sort(), [
+            "$feature_flag_called",
             "$identify",
             "$set",
             "lead won",
@@ -52,6 +62,8 @@ describe("quickstart", () => {
             assert.strictEqual(event.properties.$session_id, `session-${customer}`)
             assert.deepStrictEqual(event.properties.$groups, { company: `${customer}-inc` })
           }
+          const order = own.find(({ event }) => event === "order completed")
+          assert.strictEqual(order?.properties["$feature/checkout"], "fast")
         }
       }),
     minutes

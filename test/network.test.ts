@@ -4,7 +4,7 @@
 import { NodeHttpClient } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
-import { PostHog } from "effect-posthog"
+import { FeatureFlags, PostHog } from "effect-posthog"
 import { apiKey, captureMany, collectDiagnostics, names, onSink, range, settle, stats, sum } from "./support/posthog.js"
 import * as Sink from "./support/sink.js"
 
@@ -207,5 +207,93 @@ describe("bad input", () => {
         event.properties.kept === 1
       ))
       assert.isTrue(sink.batches.every((request) => request.status === 200))
+    }))
+})
+
+describe("flags over the network", () => {
+  const flags = () => ({ on: true, off: false, blue: "blue" })
+  const isFlags = ({ path }: Sink.SinkRequest) => path.startsWith("/flags")
+  const evaluate = FeatureFlags.evaluate({ distinctId: "u" })
+  const full = JSON.stringify(Sink.flagsAnswer(flags()))
+
+  const cases: Record<string, {
+    readonly behaviours: ReadonlyArray<Sink.Behaviour>
+    readonly reason: string | undefined
+    readonly requests: number
+  }> = {
+    "a good answer": { behaviours: [], reason: undefined, requests: 1 },
+    "a slow answer": { behaviours: [Sink.slow(100)], reason: undefined, requests: 1 },
+    "a hang": { behaviours: [Sink.hang, Sink.hang], reason: "timeout", requests: 2 },
+    "a hang and then an answer": { behaviours: [Sink.hang], reason: undefined, requests: 2 },
+    "resets": { behaviours: [Sink.resetAfter, Sink.resetAfter], reason: "connection", requests: 2 },
+    "a reset and then an answer": { behaviours: [Sink.resetAfter], reason: undefined, requests: 2 },
+    "an answer cut off": {
+      behaviours: [{ kind: "cut", body: full }, { kind: "cut", body: full }],
+      reason: "connection",
+      requests: 2
+    },
+    "an answer cut off and then a whole one": {
+      behaviours: [{ kind: "cut", body: full }],
+      reason: undefined,
+      requests: 2
+    },
+    "500": { behaviours: [Sink.status(500)], reason: "status", requests: 1 },
+    "502 and 504": { behaviours: [Sink.status(502), Sink.status(504)], reason: "status", requests: 2 },
+    "402": { behaviours: [Sink.status(402)], reason: "status", requests: 1 },
+    "HTML": { behaviours: [Sink.status(200, {}, "<html></html>")], reason: "invalid_response", requests: 1 },
+    "JSON cut short": {
+      behaviours: [Sink.status(200, {}, full.slice(0, full.length >> 1))],
+      reason: "invalid_response",
+      requests: 1
+    },
+    "half a snapshot": {
+      behaviours: [
+        Sink.status(200, {}, "{\"flags\":{\"on\":{\"enabled\":true},\"off\":null},\"errorsWhileComputingFlags\":true}")
+      ],
+      reason: undefined,
+      requests: 1
+    }
+  }
+  for (const [name, { behaviours, reason, requests }] of Object.entries(cases)) {
+    it.scopedLive(name, () =>
+      Effect.gen(function*() {
+        const sink = yield* Sink.make({ flags })
+        sink.next(...behaviours)
+        yield* Effect.gen(function*() {
+          const snapshot = yield* evaluate
+          assert.strictEqual(
+            snapshot.failure?._tag === "FlagsUnavailable" ? snapshot.failure.reason : undefined,
+            reason
+          )
+          assert.strictEqual(yield* snapshot.isEnabled("on"), reason === undefined)
+          const typed = yield* Effect.either(snapshot.getOrFail("on"))
+          assert.strictEqual(typed._tag, reason === undefined ? "Right" : "Left")
+          assert.strictEqual(sink.requests.filter(isFlags).length, requests)
+          assert.deepStrictEqual(yield* PostHog.flush, { delivered: 1, dropped: 0 })
+        }).pipe(Effect.provide(onSink(sink, { featureFlagsRequestTimeout: "300 millis" })))
+      }))
+  }
+
+  it.scopedLive("nobody listens", () =>
+    Effect.gen(function*() {
+      const layer = yield* Effect.scoped(Effect.map(Sink.make(), (sink) => onSink(sink)))
+      yield* Effect.gen(function*() {
+        const { failure } = yield* evaluate
+        assert.deepInclude(failure, { _tag: "FlagsUnavailable", reason: "connection" })
+        assert.include(failure?.message, "ECONNREFUSED")
+      }).pipe(Effect.provide(layer))
+    }))
+
+  it.scopedLive("reads are told at the end, as captured events are", () =>
+    Effect.gen(function*() {
+      const sink = yield* Sink.make({ flags })
+      yield* Effect.gen(function*() {
+        const snapshot = yield* evaluate
+        yield* snapshot.isEnabled("on")
+        yield* snapshot.get("blue")
+        yield* PostHog.capture("order completed", {}, { flags: snapshot, distinctId: "u" })
+      }).pipe(Effect.provide(onSink(sink)))
+      assert.deepStrictEqual(names(sink.accepted), ["$feature_flag_called", "$feature_flag_called", "order completed"])
+      assert.deepStrictEqual(sink.accepted[2]!.properties.$active_feature_flags, ["blue", "on"])
     }))
 })

@@ -3,21 +3,22 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { PostHog } from "effect-posthog"
+import { FeatureFlags, PostHog } from "effect-posthog"
 import { PostHog as PostHogNode } from "posthog-node"
 import { apiKey, onSink } from "./support/posthog.js"
 import * as Sink from "./support/sink.js"
 
 /** What posthog-node sends. */
 const throughNode = (
-  call: (client: PostHogNode) => void,
-  options: ConstructorParameters<typeof PostHogNode>[1] = {}
+  call: (client: PostHogNode) => void | Promise<void>,
+  options: ConstructorParameters<typeof PostHogNode>[1] = {},
+  rules: Sink.Rules = {}
 ) =>
   Effect.gen(function*() {
-    const sink = yield* Sink.make()
+    const sink = yield* Sink.make(rules)
     yield* Effect.promise(async () => {
       const client = new PostHogNode(apiKey, { host: sink.url, disableCompression: true, ...options })
-      call(client)
+      await call(client)
       // It rejects when events were lost.
       await client.shutdown().catch(() => undefined)
     })
@@ -27,10 +28,11 @@ const throughNode = (
 /** What this library sends. */
 const throughOurs = (
   effect: Effect.Effect<unknown, never, PostHog.PostHog>,
-  options: Parameters<typeof onSink>[1] = {}
+  options: Parameters<typeof onSink>[1] = {},
+  rules: Sink.Rules = {}
 ) =>
   Effect.gen(function*() {
-    const sink = yield* Sink.make()
+    const sink = yield* Sink.make(rules)
     yield* Effect.provide(effect, onSink(sink, { compression: false, ...options }))
     return sink
   })
@@ -40,6 +42,10 @@ const comparable = ({ distinct_id, event, properties }: Sink.SinkEvent) => {
   const { $lib, $lib_version, ...rest } = properties
   return { event, distinct_id, properties: rest }
 }
+
+/** A flag that is missing is null in ours and absent in posthog-node's; PostHog takes both. */
+const withoutMissing = (properties: Readonly<Record<string, any>>) =>
+  Object.fromEntries(Object.entries(properties).filter(([, value]) => value !== null))
 
 /** Members that posthog-node still sends and PostHog's protocol no longer has. */
 const legacyMembers = ["type", "library", "library_version"]
@@ -136,6 +142,65 @@ describe("posthog-node as oracle", () => {
         assert.match(event.distinct_id, /^[0-9a-f]{8}-[0-9a-f]{4}-7/)
       }
     }))
+
+  const answer = (more: Record<string, unknown> = {}) => ({
+    ...Sink.flagsAnswer({ on: true, off: false, blue: { value: "blue", payload: { a: 1 } } }),
+    requestId: "r",
+    evaluatedAt: 5,
+    ...more
+  })
+  const subject = {
+    groups: { company: "acme" },
+    personProperties: { plan: "pro" },
+    groupProperties: { company: { size: 3 } }
+  }
+  const keys = ["on", "off", "blue", "absent"]
+
+  for (
+    const [name, body, status] of [
+      ["all well", answer(), 200],
+      ["not all computed", answer({ errorsWhileComputingFlags: true }), 200],
+      ["over quota", answer({ quotaLimited: ["feature_flags"] }), 200],
+      ["an older server", { featureFlags: { on: true, off: false, blue: "blue" } }, 200]
+    ] as const
+  ) {
+    it.scopedLive(`flags, ${name}: the same request, values and events`, () =>
+      Effect.gen(function*() {
+        const rules = { routes: { "/flags": () => ({ status, body }) } }
+        const values: Array<unknown> = []
+        const node = yield* throughNode(
+          async (client) => {
+            const flags = await client.evaluateFlags("u", subject)
+            for (const key of keys) values.push([flags.isEnabled(key), flags.getFlag(key)])
+            client.capture({ distinctId: "u", event: "e", flags })
+          },
+          {},
+          rules
+        )
+        const mine: Array<unknown> = []
+        const ours = yield* throughOurs(
+          Effect.gen(function*() {
+            const flags = yield* FeatureFlags.evaluate({ distinctId: "u", ...subject })
+            for (const key of keys) mine.push([yield* flags.isEnabled(key), yield* flags.get(key)])
+            yield* PostHog.capture("e", {}, { distinctId: "u", flags })
+          }),
+          {},
+          rules
+        )
+        assert.deepStrictEqual(mine, values)
+        const asked = (sink: Sink.Sink) => sink.requests.filter(({ path }) => path.startsWith("/flags"))
+        assert.deepStrictEqual([asked(ours).length, asked(node).length], [1, 1])
+        // Not sent by posthog-node, which PostHog knows by its name.
+        const { evaluation_runtime, ...sent } = asked(ours)[0]!.body
+        assert.strictEqual(evaluation_runtime, "server")
+        // posthog-node names the empty ones only; ours are always there.
+        assert.deepStrictEqual({ ...asked(node)[0]!.body, ...sent }, { ...sent, ...asked(node)[0]!.body })
+        assert.strictEqual(asked(ours)[0]!.query.get("v"), asked(node)[0]!.query.get("v"))
+        const events = (sink: Sink.Sink) =>
+          sink.accepted.map(comparable).map((event) => ({ ...event, properties: withoutMissing(event.properties) }))
+        assert.deepStrictEqual(events(ours), events(node))
+      }))
+  }
 
   it.scopedLive("where posthog-node loses the whole batch to one getter that throws, we lose nothing", () =>
     Effect.gen(function*() {

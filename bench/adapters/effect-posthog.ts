@@ -1,10 +1,11 @@
 /** This library, with its defaults. */
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+import * as FeatureFlags from "effect-posthog/FeatureFlags"
 import * as PostHog from "effect-posthog/PostHog"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
-import { groups, properties, run, scenario } from "../scenario.js"
+import { flagKeys, groups, properties, run, scenario } from "../scenario.js"
 
 await run(async () => {
   const runtime = ManagedRuntime.make(
@@ -34,6 +35,19 @@ await run(async () => {
         return Effect.map(capture(index), () => Number(process.hrtime.bigint() - begin))
       })),
     flush: () => runtime.runPromise(Effect.ignore(PostHog.flush)),
-    close: () => runtime.dispose()
+    close: () => runtime.dispose(),
+    readFlags: async () => {
+      const snapshot = await runtime.runPromise(FeatureFlags.evaluate({ distinctId: "user" }))
+      return (count) => {
+        let index = 0
+        return runtime.runPromise(Effect.whileLoop({
+          while: () => index < count,
+          body: () => snapshot.isEnabled(flagKeys[index % flagKeys.length]!),
+          step: () => {
+            index++
+          }
+        }))
+      }
+    }
   }
 })

@@ -1,6 +1,6 @@
 /** PostHog's own SDK for Node. */
 import { PostHog } from "posthog-node"
-import { groups, properties, run, scenario } from "../scenario.js"
+import { flagKeys, groups, properties, run, scenario } from "../scenario.js"
 
 await run(async () => {
   const client = new PostHog("phc_bench", {
@@ -27,6 +27,12 @@ await run(async () => {
     flush: async () => {
       await client.flush().catch(() => undefined)
     },
-    close: () => client.shutdown()
+    close: () => client.shutdown(),
+    readFlags: async () => {
+      const snapshot = await client.evaluateFlags("user")
+      return (count) => {
+        for (let index = 0; index < count; index++) snapshot.isEnabled(flagKeys[index % flagKeys.length]!)
+      }
+    }
   }
 })

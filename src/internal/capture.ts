@@ -11,7 +11,7 @@ import { TooLarge, Writer } from "../core/event/json.js"
 import { type Groups, makeLayer, type Properties } from "../core/event/properties.js"
 import { checkEvent, readUuid, type WireEvent, writeEvent } from "../core/event/wireEvent.js"
 import type { DeliveryError, DropReason } from "../PostHogError.js"
-import { currentState, type Owner } from "./context.js"
+import { currentState, flagsLayer, type FlagsOnEvents, type Owner } from "./context.js"
 import type { Outbox } from "./delivery/outbox.js"
 import type { Statistics } from "./delivery/statistics.js"
 import type { Diagnostics } from "./diagnostics.js"
@@ -41,12 +41,19 @@ export interface CaptureOptions {
   readonly disableGeoip?: boolean | undefined
   /** `false`: the event creates or updates no person profile. Default: decided by PostHog, `false` without a distinct id. */
   readonly processPersonProfile?: boolean | undefined
+  /**
+   * A snapshot from `FeatureFlags.evaluate`, whose flags the event carries as `$feature/<key>` and `$active_feature_flags`, in
+   * the place of those of the context.
+   */
+  readonly flags?: FlagsOnEvents | undefined
 }
 
 /** What sets kinds of events apart. */
 export interface Kind {
   /** Events that say who somebody is take neither properties nor groups nor the user from the context. */
   readonly withContext: boolean
+  /** Whether the event carries the flags of the context. */
+  readonly withFlags: boolean
   /** Whether the event makes no sense without a distinct id. */
   readonly needsId: boolean
 }
@@ -59,6 +66,8 @@ export interface Input {
   readonly subject: string | undefined
   readonly options: CaptureOptions | undefined
   readonly kind: Kind
+  /** The only properties that the event shall have, when not all. */
+  readonly keep?: ReadonlySet<string> | undefined
 }
 
 type AnyFiber = Fiber.RuntimeFiber<unknown, unknown>
@@ -70,6 +79,8 @@ export interface Capture {
   /** Counts and reports an event whose arguments are unusable. */
   readonly refuse: (event: string, why: string) => Effect.Effect<void>
 }
+
+const isObject = (value: unknown): value is object => typeof value === "object" && value !== null
 
 /** A `DateTime` is known by its member: asking its module would put all of it into every bundle. */
 const timeOf = (timestamp: CaptureOptions["timestamp"]): number | string | undefined =>
@@ -103,7 +114,12 @@ export const make = (
 
   /** What events that take nothing from the context are surrounded by. */
   const globals = (): Surroundings =>
-    withoutContext ??= { distinctId: undefined, groups: undefined, layers: [makeLayer(owner.globalProperties)] }
+    withoutContext ??= {
+      distinctId: undefined,
+      groups: undefined,
+      flags: undefined,
+      layers: [makeLayer(owner.globalProperties)]
+    }
 
   const giveUp = Drop.make(statistics, diagnostics)
   const drop = (reason: DropReason, event: unknown, uuid: string, detail?: string): undefined => {
@@ -132,7 +148,9 @@ export const make = (
           timestamp: timeOf(call?.timestamp),
           uuid: call?.uuid,
           disableGeoip: call?.disableGeoip,
-          processPersonProfile: call?.processPersonProfile
+          processPersonProfile: call?.processPersonProfile,
+          flags: isObject(call?.flags) ? flagsLayer(call.flags) : kind.withFlags ? undefined : null,
+          keep: input.keep
         } satisfies Call,
         kind.withContext ? fiber.getFiberRef(currentState).surroundings(owner, event) : globals(),
         Context.unsafeGet(fiber.currentDefaultServices, Clock.Clock).unsafeCurrentTimeMillis()

@@ -4,14 +4,38 @@
 import * as FiberRef from "effect/FiberRef"
 import { globalValue } from "effect/GlobalValue"
 import type { Surroundings } from "../core/event/compose.js"
-import { type Groups, isIdentifier, makeLayer, merge, type Properties } from "../core/event/properties.js"
+import {
+  type GroupProperties,
+  type Groups,
+  isIdentifier,
+  type Layer,
+  makeLayer,
+  merge,
+  mergeGroupProperties,
+  type Properties
+} from "../core/event/properties.js"
 import type { Scope, Values } from "../PostHogContext.js"
 
-/** Values that have accumulated in one scope, the session among the properties. Never changed. */
+/** What else a context holds than what a user gives as values. */
+export interface AllValues extends Values {
+  /** The snapshot of feature flags that events shall carry. */
+  readonly flags?: FlagsOnEvents | undefined
+}
+
+/** The part of a snapshot of feature flags that events are interested in. */
+export interface FlagsOnEvents {
+  /** What the flags add to an event; the same object each time. */
+  readonly eventProperties: Properties
+}
+
+/** Values that have accumulated in one scope, session and device among the properties. Never changed. */
 interface Accumulated {
   readonly distinctId: string | undefined
   readonly groups: Groups | undefined
   readonly properties: Properties
+  readonly personProperties: Properties | undefined
+  readonly groupProperties: GroupProperties | undefined
+  readonly flags: FlagsOnEvents | undefined
 }
 
 /** One scope's values, for all events and for single ones. */
@@ -33,7 +57,14 @@ interface Memo {
   readonly events: Map<string, Surroundings | undefined>
 }
 
-const nothing: Accumulated = { distinctId: undefined, groups: undefined, properties: {} }
+const nothing: Accumulated = {
+  distinctId: undefined,
+  groups: undefined,
+  properties: {},
+  personProperties: undefined,
+  groupProperties: undefined,
+  flags: undefined
+}
 const emptyNode: Node = { all: nothing, events: new Map() }
 
 /** An immutable context. Resolving costs merges, and one value serves all events of a region, so results are remembered. */
@@ -47,7 +78,7 @@ export class State {
   ) {}
 
   /** The state with values added in one scope; the same state when the values throw as they are read. */
-  set(values: Values, scope: Scope | undefined, event: string | undefined): State {
+  set(values: AllValues, scope: Scope | undefined, event: string | undefined): State {
     try {
       return this.unsafeSet(values, scope, event)
     } catch {
@@ -55,15 +86,29 @@ export class State {
     }
   }
 
-  private unsafeSet(values: Values, scope: Scope | undefined, event: string | undefined): State {
+  private unsafeSet(values: AllValues, scope: Scope | undefined, event: string | undefined): State {
+    return this.change(scope, ({ all, events }) =>
+      event === undefined
+        ? { all: addValues(all, values), events }
+        : { all, events: new Map(events).set(event, addValues(events.get(event) ?? nothing, values)) })
+  }
+
+  /** The state without the properties for flags that were set for one scope, or without a scope for any. */
+  resetFlagProperties(which: FlagProperties, scope: Scope | undefined): State {
+    const reset = ({ all, events }: Node): Node => ({
+      all: { ...all, ...resetOf(all, which) },
+      events: new Map(Array.from(events, ([name, values]) => [name, { ...values, ...resetOf(values, which) }]))
+    })
+    return scope?.instance === undefined
+      ? new State(reset(this.shared), new Map(Array.from(this.instances, ([key, node]) => [key, reset(node)])))
+      : this.change(scope, reset)
+  }
+
+  private change(scope: Scope | undefined, f: (node: Node) => Node): State {
     const key = scope?.instance?.key
-    const node = key === undefined ? this.shared : this.instances.get(key) ?? emptyNode
-    const next: Node = event === undefined
-      ? { all: addValues(node.all, values), events: node.events }
-      : { all: node.all, events: new Map(node.events).set(event, addValues(node.events.get(event) ?? nothing, values)) }
     return key === undefined
-      ? new State(next, this.instances)
-      : new State(this.shared, new Map(this.instances).set(key, next))
+      ? new State(f(this.shared), this.instances)
+      : new State(this.shared, new Map(this.instances).set(key, f(this.instances.get(key) ?? emptyNode)))
   }
 
   /** What an event of an instance takes from this context. */
@@ -89,7 +134,7 @@ export class State {
   /** All values for an event, or for events without values of their own, from low to high. */
   accumulated(owner: Owner, event: string | undefined): Accumulated {
     const instance = this.instances.get(owner.key)
-    const global: Accumulated = { distinctId: undefined, groups: undefined, properties: owner.globalProperties }
+    const global: Accumulated = { ...nothing, properties: owner.globalProperties }
     return [
       this.shared.all,
       instance?.all,
@@ -100,16 +145,37 @@ export class State {
         over === undefined ? under : {
           distinctId: over.distinctId ?? under.distinctId,
           groups: mergeGroups(under.groups, over.groups),
-          properties: merge(under.properties, over.properties)
+          properties: merge(under.properties, over.properties),
+          personProperties: mergeAny(merge, under.personProperties, over.personProperties),
+          groupProperties: mergeAny(mergeGroupProperties, under.groupProperties, over.groupProperties),
+          flags: over.flags ?? under.flags
         },
       global
     )
   }
 }
 
-const toSurroundings = ({ distinctId, groups, properties }: Accumulated): Surroundings => ({
+/** Properties for flags: of the person, of all groups, or of one group type. */
+export type FlagProperties = "person" | "groups" | { readonly groupType: string }
+
+const resetOf = ({ groupProperties }: Accumulated, which: FlagProperties): Partial<Accumulated> => {
+  if (which === "person") return { personProperties: undefined }
+  if (which === "groups" || groupProperties === undefined) return { groupProperties: undefined }
+  const { [which.groupType]: _, ...rest } = groupProperties
+  return { groupProperties: rest }
+}
+
+/** Merges unless there is nothing to merge. */
+const mergeAny = <A>(
+  merge: (under: A | undefined, over: A | undefined) => A,
+  under: A | undefined,
+  over: A | undefined
+): A | undefined => over === undefined ? under : merge(under, over)
+
+const toSurroundings = ({ distinctId, flags, groups, properties }: Accumulated): Surroundings => ({
   distinctId,
   groups,
+  flags: flags === undefined ? undefined : flagsLayer(flags),
   layers: Object.keys(properties).length === 0 ? [] : [makeLayer(properties)]
 })
 
@@ -117,14 +183,31 @@ const mergeGroups = (under: Groups | undefined, over: Groups | undefined): Group
   over === undefined ? under : merge(under, over) as Groups
 
 /** Copies, so that a later change of the caller's objects changes nothing here. */
-const addValues = (under: Accumulated, values: Values): Accumulated => ({
+const addValues = (under: Accumulated, values: AllValues): Accumulated => ({
   distinctId: isIdentifier(values.distinctId) ? String(values.distinctId) : under.distinctId,
   groups: mergeGroups(under.groups, values.groups),
-  properties: merge(
-    merge(under.properties, values.properties),
-    isIdentifier(values.sessionId) ? { $session_id: String(values.sessionId) } : undefined
-  )
+  properties: merge(merge(under.properties, values.properties), {
+    ...(isIdentifier(values.sessionId) ? { $session_id: String(values.sessionId) } : undefined),
+    ...(isIdentifier(values.deviceId) ? { $device_id: String(values.deviceId) } : undefined)
+  }),
+  personProperties: mergeAny(merge, under.personProperties, values.personProperties),
+  groupProperties: mergeAny(mergeGroupProperties, under.groupProperties, values.groupProperties),
+  flags: values.flags ?? under.flags
 })
+
+/** Written once for each snapshot. */
+const flagsLayers = new WeakMap<Properties, Layer>()
+
+/** What a snapshot adds to an event. Throws `TooLarge`. */
+export const flagsLayer = ({ eventProperties }: FlagsOnEvents): Layer => {
+  if (typeof eventProperties !== "object" || eventProperties === null) return makeLayer({})
+  let layer = flagsLayers.get(eventProperties)
+  if (layer === undefined) {
+    layer = makeLayer(eventProperties)
+    flagsLayers.set(eventProperties, layer)
+  }
+  return layer
+}
 
 /** The fiber's context. A join keeps the parent's value: a child's identity must never become its parent's. */
 export const currentState: FiberRef.FiberRef<State> = globalValue(

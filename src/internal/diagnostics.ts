@@ -8,7 +8,7 @@ import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
 import * as Stream from "effect/Stream"
-import type { Diagnostic, DropReason } from "../PostHogError.js"
+import type { Diagnostic, DropReason, FlagsFailed } from "../PostHogError.js"
 
 /** Diagnostics that a slow subscriber may fall behind before it misses the oldest. */
 const subscriberCapacity = 4096
@@ -18,7 +18,7 @@ export const packageAnnotation = "effect-posthog"
 
 export interface Diagnostics {
   /** Tells what happened. The value is only made when somebody wants to know. */
-  readonly emit: (kind: Diagnostic["_tag"], make: () => Diagnostic, reason?: DropReason) => void
+  readonly emit: (kind: Diagnostic["_tag"], make: () => Diagnostic, reason?: DropReason | FlagsFailed["reason"]) => void
   /** Logs every diagnostic from now on, or no longer. */
   readonly setDebug: (enabled: boolean) => void
   readonly stream: Stream.Stream<Diagnostic>
@@ -31,11 +31,17 @@ const warnings: Partial<Record<Diagnostic["_tag"], true>> = {
   EventRepaired: true,
   EventsDropped: true,
   DeliveryPaused: true,
-  QuotaLimited: true
+  QuotaLimited: true,
+  FlagsFailed: true,
+  FlagsNotInSnapshot: true
 }
 
-/** Drops that were asked for. */
-const intended: Partial<Record<DropReason, true>> = { before_send: true, opted_out: true }
+/** Reasons that were asked for. */
+const intended: { readonly [reason: string]: true | undefined } = {
+  before_send: true,
+  opted_out: true,
+  disabled: true
+}
 
 /** How a log message begins; the members of the diagnostic follow as data. */
 const texts: { readonly [Tag in Diagnostic["_tag"]]: string } = {
@@ -46,7 +52,10 @@ const texts: { readonly [Tag in Diagnostic["_tag"]]: string } = {
   RequestCompleted: "request completed",
   RetryScheduled: "events will be sent again",
   DeliveryPaused: "events could not be sent and stay queued",
-  QuotaLimited: "over quota, PostHog discards events"
+  QuotaLimited: "over quota, PostHog discards events",
+  FlagsEvaluated: "feature flags evaluated",
+  FlagsFailed: "feature flags could not be evaluated, reads give defaults",
+  FlagsNotInSnapshot: "a snapshot does not have all flags it was asked for"
 }
 
 /** Most events that a log message names. */
@@ -107,14 +116,14 @@ export const make = Effect.fnUntraced(function*(instance: string, debug: boolean
 
   const emit: Diagnostics["emit"] = (kind, make, reason) => {
     const warning = warnings[kind] === true && (reason === undefined || intended[reason] !== true)
-    const key = reason === undefined ? kind : reason
+    const key = reason === undefined ? kind : `${kind} ${reason}`
     const first = warning && !warned.has(key)
     if (!first && !verbose && subscribers.size === 0) return
     const diagnostic = make()
     for (const subscriber of subscribers) subscriber.offer(diagnostic)
     if (first) {
       warned.add(key)
-      log(LogLevel.Warning, diagnostic, "; further cases are counted in PostHog.stats, not logged")
+      log(LogLevel.Warning, diagnostic, "; further cases are told in PostHog.diagnostics, not logged")
     } else if (verbose) {
       log(LogLevel.Debug, diagnostic)
     }

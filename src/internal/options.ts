@@ -5,14 +5,21 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
-import { checkApiKey } from "../core/event/apiKey.js"
+import { checkApiKey, checkSecretKey } from "../core/event/apiKey.js"
 import { normaliseHost } from "../core/event/host.js"
 import { merge, type Properties } from "../core/event/properties.js"
 import { type BeforeSend, defaults, type Options } from "../PostHogConfig.js"
 import { ConfigurationError } from "../PostHogError.js"
 
 /** Options that every instance has in the end. */
-type Plain = "optedOut" | "isServer" | "disableGeoip" | "historicalMigration" | "compression" | "debug"
+type Plain =
+  | "optedOut"
+  | "isServer"
+  | "disableGeoip"
+  | "historicalMigration"
+  | "compression"
+  | "sendFeatureFlagEvents"
+  | "debug"
 type Numeric =
   | "flushAt"
   | "maxBatchSize"
@@ -22,7 +29,8 @@ type Numeric =
   | "maxQueueSize"
   | "maxConcurrentRequests"
   | "compressionThreshold"
-type Timed = "flushInterval" | "requestTimeout" | "retryPause" | "shutdownTimeout"
+  | "featureFlagCalledCacheSize"
+type Timed = "flushInterval" | "requestTimeout" | "retryPause" | "shutdownTimeout" | "featureFlagsRequestTimeout"
 
 /** Options that were checked and completed. */
 export interface Resolved
@@ -41,6 +49,10 @@ export interface Resolved
   /** Set when the capturing fiber shall wait for room. */
   readonly waitUpTo: Duration.Duration | undefined
   readonly maxRetries: number
+  readonly secretKey: Redacted.Redacted<string> | undefined
+  readonly featureFlagsRequestMaxRetries: number
+  readonly featureFlagsCache: { readonly timeToLive: Duration.Duration; readonly capacity: number } | undefined
+  readonly evaluationContexts: ReadonlyArray<string>
   readonly transformClient: Options["transformClient"]
 }
 
@@ -53,17 +65,27 @@ const least: Readonly<Record<Numeric, number>> = {
   maxQueueBytes: 1,
   maxQueueSize: 1,
   maxConcurrentRequests: 1,
-  compressionThreshold: 0
+  compressionThreshold: 0,
+  featureFlagCalledCacheSize: 0
 }
 
-const timed: ReadonlyArray<Timed> = ["flushInterval", "requestTimeout", "retryPause", "shutdownTimeout"]
+const timed: ReadonlyArray<Timed> = [
+  "flushInterval",
+  "requestTimeout",
+  "retryPause",
+  "shutdownTimeout",
+  "featureFlagsRequestTimeout"
+]
 
 const wanted = "apiKey wants the project API key (phc_…) from the project settings"
 
 const keyAdvice = {
   personal_api_key: `this is a personal API key (phx_…), which must stay secret; ${wanted}`,
   project_secret_key: `this is a project secret key (phs_…), which must stay secret; ${wanted}`,
-  malformed_api_key: `PostHog refuses keys of this form; ${wanted}`
+  malformed_api_key: `PostHog refuses keys of this form; ${wanted}`,
+  project_api_key:
+    "this is a project API key (phc_…); secretKey wants a personal (phx_…) or project secret key (phs_…)",
+  malformed_secret_key: "no key has this form; secretKey wants a personal (phx_…) or project secret key (phs_…)"
 } as const
 
 /** The part of an address that may be shown: a proxy's user and password may stand in it. */
@@ -76,14 +98,32 @@ const withDefaults = (given: Options): WithDefaults => ({
   ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
 })
 
+/** The text of a key without the white space around it; empty when there is none. */
+const keyText = (key: Redacted.Redacted<string> | string | undefined): string =>
+  (key === undefined ? "" : typeof key === "string" ? key : Redacted.value(key)).trim()
+
+/** PostHog's SDKs read a negative or non-finite number of retries as "never". */
+const retries = (given: number): number => given > 0 && Number.isFinite(given) ? Math.floor(given) : 0
+
+const defaultCacheCapacity = 1_000
+
 /** Checks options and fills the gaps. */
 export const resolve = Effect.fnUntraced(function*(given: Options): Effect.fn.Return<Resolved, ConfigurationError> {
   const options = withDefaults(given)
-  const { apiKey: key = "", beforeSend = [], maxRetries, overflow } = options
-  const apiKey = (typeof key === "string" ? key : Redacted.value(key)).trim()
+  const { beforeSend = [], featureFlagsCache, overflow } = options
+  const apiKey = keyText(options.apiKey)
+  const secretKey = keyText(options.secretKey)
   const problem = apiKey === "" ? undefined : checkApiKey(apiKey)
   if (problem !== undefined) {
     return yield* new ConfigurationError({ reason: problem, option: "apiKey", message: keyAdvice[problem] })
+  }
+  const secretProblem = secretKey === "" ? undefined : checkSecretKey(secretKey)
+  if (secretProblem !== undefined) {
+    return yield* new ConfigurationError({
+      reason: secretProblem,
+      option: "secretKey",
+      message: keyAdvice[secretProblem]
+    })
   }
   const host = normaliseHost(options.host)
   if (host === undefined) {
@@ -106,6 +146,13 @@ export const resolve = Effect.fnUntraced(function*(given: Options): Effect.fn.Re
   if (waitUpTo === undefined && overflow !== "dropOldest" && overflow !== "dropNewest") {
     return yield* invalidOption("overflow", "is neither \"dropOldest\" nor \"dropNewest\" nor { waitUpTo }")
   }
+  const cache = featureFlagsCache === undefined ? undefined : {
+    timeToLive: yield* toDuration("featureFlagsCache", featureFlagsCache.timeToLive),
+    capacity: featureFlagsCache.capacity ?? defaultCacheCapacity
+  }
+  if (cache !== undefined && !(cache.capacity >= 1)) {
+    return yield* invalidOption("featureFlagsCache", `has a capacity of ${cache.capacity}, but needs at least 1`)
+  }
   return {
     ...options,
     ...numbers as Required<typeof numbers>,
@@ -117,8 +164,10 @@ export const resolve = Effect.fnUntraced(function*(given: Options): Effect.fn.Re
     beforeSend: typeof beforeSend === "function" ? [beforeSend] : beforeSend,
     overflow: overflow === "dropOldest" ? overflow : "dropNewest",
     waitUpTo,
-    // PostHog's SDKs read a negative or non-finite number as "never".
-    maxRetries: maxRetries > 0 && Number.isFinite(maxRetries) ? Math.floor(maxRetries) : 0,
+    maxRetries: retries(options.maxRetries),
+    secretKey: secretKey === "" ? undefined : Redacted.make(secretKey),
+    featureFlagsRequestMaxRetries: retries(options.featureFlagsRequestMaxRetries),
+    featureFlagsCache: cache,
     transformClient: options.transformClient
   }
 })

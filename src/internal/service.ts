@@ -18,6 +18,7 @@ import { Statistics } from "./delivery/statistics.js"
 import * as Transport from "./delivery/transport.js"
 import * as Diagnostics from "./diagnostics.js"
 import * as Http from "./http.js"
+import { type Instance, TypeId } from "./instance.js"
 import { resolve, type Resolved } from "./options.js"
 
 /** An instance that sends over the network, or one that does nothing when the options say so. */
@@ -33,6 +34,7 @@ export const make = Effect.fnUntraced(function*(
   return yield* makeWith(
     options,
     key,
+    http,
     makeUuidV7((bytes) => crypto.getRandomValues(bytes)),
     (statistics, diagnostics) => {
       const transport = Transport.make(options, Redacted.value(apiKey), http, diagnostics)
@@ -48,6 +50,7 @@ const instanceName = (key: string): string => key.slice(key.lastIndexOf("/") + 1
 export const makeWith = Effect.fnUntraced(function*(
   options: Resolved,
   key: string,
+  http: Http.Http | undefined,
   newUuid: (millis: number) => string,
   makeOutbox: (
     statistics: Statistics,
@@ -63,8 +66,14 @@ export const makeWith = Effect.fnUntraced(function*(
   let optedOut = options.optedOut
   if (optedOut) outbox.halt()
   const owner = { key, globalProperties: options.globalProperties }
-  const capture = Capture.make(options, owner, outbox, newUuid, statistics, diagnostics, () => optedOut)
-  return makeService(capture, {
+  const door = Capture.make(options, owner, outbox, newUuid, statistics, diagnostics, () => optedOut)
+  const instance: Instance = {
+    active: { options, owner, door, diagnostics, http },
+    state: () => optedOut ? "opted_out" : outbox.isOpen() ? "open" : "closed",
+    extensions: new Map()
+  }
+  return makeService(door, {
+    [TypeId]: instance,
     flush: outbox.flush,
     stats: Effect.sync(() => statistics.snapshot()),
     diagnostics: diagnostics.stream,
@@ -94,9 +103,9 @@ type Verbs =
 
 /** The verbs of a service: each says which event it is, and all go through the one door. */
 const makeService = (door: Capture.Capture, rest: Omit<Service, Verbs>): Service => {
-  const ordinary = { withContext: true, needsId: false }
-  const aboutPerson = { withContext: true, needsId: true }
-  const identifying = { withContext: false, needsId: true }
+  const ordinary = { withContext: true, withFlags: true, needsId: false }
+  const aboutPerson = { withContext: true, withFlags: true, needsId: true }
+  const identifying = { withContext: false, withFlags: false, needsId: true }
 
   /** Captures what `make` gives. Its arguments may throw as they are read, so nothing may escape from it. */
   const special = (
@@ -186,6 +195,7 @@ export const makeIgnoring = (name: string): Service => {
       optOut: Effect.void,
       optIn: Effect.void,
       isOptedOut: Effect.succeed(true),
+      [TypeId]: { active: undefined, state: () => "disabled", extensions: new Map() } satisfies Instance,
       debug: () => Effect.void
     }
   )

@@ -72,8 +72,46 @@ describe("compliance adapter", () => {
         event_count: 2,
         uuid_list: [first.uuid, second.uuid]
       })
-      assert.strictEqual((yield* call("POST", "/get_feature_flag", {})).status, 501)
+      assert.strictEqual((yield* call("POST", "/evaluate_flags", {})).status, 501)
     }), minute)
+
+  it.scopedLive(
+    "evaluates a flag with one request for that flag alone, and tells of it when flushed",
+    () =>
+      Effect.gen(function*() {
+        const { call, init, sink } = yield* start
+        sink.rules = { flags: () => ({ blue: "blue", off: false, other: true }) }
+        yield* init({ flush_at: 100 })
+        const flag = (key: string, more: Record<string, unknown> = {}) =>
+          call("POST", "/get_feature_flag", { key, distinct_id: "user_1", force_remote: true, ...more })
+        assert.deepInclude(yield* flag("blue", { groups: { company: "acme" }, disable_geoip: true }), {
+          success: true,
+          value: "blue"
+        })
+        assert.deepInclude(yield* flag("off"), { value: false })
+        assert.deepInclude(yield* flag("off"), { value: false })
+        assert.deepInclude(yield* flag("absent"), { value: null })
+        const asked = sink.requests.filter(({ path }) => path.startsWith("/flags"))
+        assert.strictEqual(asked.length, 4)
+        assert.deepInclude(asked[0]!.body, {
+          token: "phc_test",
+          distinct_id: "user_1",
+          flag_keys_to_evaluate: ["blue"],
+          groups: { company: "acme" },
+          geoip_disable: true
+        })
+        assert.strictEqual(asked[0]!.query.get("v"), "2")
+        assert.strictEqual(asked[1]!.body.geoip_disable, false)
+        yield* call("POST", "/flush")
+        assert.deepStrictEqual(sink.accepted.map(({ properties }) => properties.$feature_flag), [
+          "blue",
+          "off",
+          "absent"
+        ])
+        assert.deepInclude(yield* call("POST", "/reset"), { success: true })
+      }),
+    minute
+  )
 
   it.scopedLive(
     "reaching flush_at sends; compression, GeoIP and migration follow the options",

@@ -8,7 +8,7 @@ import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import { Effect, Layer, Logger, LogLevel, ManagedRuntime, Stream } from "effect"
-import { PostHog, type PostHogConfig, type PostHogError } from "effect-posthog"
+import { FeatureFlags, PostHog, type PostHogConfig, type PostHogError } from "effect-posthog"
 import { readFileSync } from "node:fs"
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
@@ -43,6 +43,17 @@ interface Capture {
     readonly process_person_profile?: boolean
     readonly product_tour_id?: string
   }
+}
+
+interface GetFeatureFlag {
+  readonly key: string
+  readonly distinct_id: string
+  readonly person_properties?: Record<string, unknown>
+  readonly groups?: Record<string, string>
+  readonly group_properties?: Record<string, Record<string, unknown>>
+  readonly disable_geoip?: boolean
+  /** Every evaluation asks the server: this library evaluates nothing locally yet, and caches only when told to. */
+  readonly force_remote?: boolean
 }
 
 /** One client of the library, and what the harness may ask about it. */
@@ -116,6 +127,22 @@ class Client {
       })
       return this.lastUuid ?? null
     }))
+  }
+
+  getFeatureFlag(body: GetFeatureFlag): Promise<FeatureFlags.FlagValue | null> {
+    return this.runtime.runPromise(
+      FeatureFlags.evaluate({
+        distinctId: body.distinct_id,
+        flagKeys: [body.key],
+        personProperties: body.person_properties,
+        groups: body.groups,
+        groupProperties: body.group_properties,
+        disableGeoip: body.disable_geoip
+      }).pipe(
+        Effect.flatMap((flags) => flags.get(body.key)),
+        Effect.map((value) => value ?? null)
+      )
+    )
   }
 
   flush(): Promise<number> {
@@ -211,8 +238,9 @@ const route = async (
       return ok({ success: true })
     case "GET /state":
       return ok(await clients.get(id)?.state() ?? emptyState)
-    case "POST /capture_ai":
     case "POST /get_feature_flag":
+      return ok({ success: true, value: await existing(id).getFeatureFlag(body as GetFeatureFlag) })
+    case "POST /capture_ai":
     case "POST /evaluate_flags":
     case "POST /match_property":
       return notYet

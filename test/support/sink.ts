@@ -4,6 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import { randomUUID } from "node:crypto"
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import type { AddressInfo, Socket } from "node:net"
 import { brotliDecompressSync, gunzipSync, inflateSync } from "node:zlib"
@@ -23,6 +24,8 @@ export type Behaviour =
   | { readonly kind: "hang" }
   /** Closes the connection, before the request was read or after it was read and recorded. */
   | { readonly kind: "reset"; readonly when: "before" | "after" }
+  /** Sends half of a body and closes the connection. */
+  | { readonly kind: "cut"; readonly body: string }
   /** Waits before behaving. */
   | { readonly kind: "slow"; readonly millis: number; readonly next: Behaviour }
   /** Waits until the test says so. */
@@ -69,6 +72,35 @@ export interface SinkRequest {
   status: number | undefined
 }
 
+/** A flag as somebody has it. */
+export type SinkFlag = boolean | string | { readonly value: boolean | string; readonly payload?: unknown }
+
+/** The answer to a request for flags. */
+export const flagsAnswer = (flags: Readonly<Record<string, SinkFlag>>, only?: ReadonlyArray<string>) => ({
+  flags: Object.fromEntries(
+    Object.entries(flags).filter(([key]) => only?.includes(key) ?? true).map(([key, flag], index) => {
+      const { payload, value } = typeof flag === "object" ? flag : { value: flag, payload: undefined }
+      return [key, {
+        key,
+        enabled: value !== false,
+        variant: typeof value === "string" ? value : null,
+        reason: value === false
+          ? { code: "no_condition_match", description: "No matching condition set", condition_index: null }
+          : { code: "condition_match", description: "Matched condition set 1", condition_index: 0 },
+        metadata: {
+          id: index + 1,
+          version: 1,
+          payload: payload === undefined ? null : JSON.stringify(payload),
+          description: null
+        }
+      }]
+    })
+  ),
+  errorsWhileComputingFlags: false,
+  requestId: randomUUID(),
+  evaluatedAt: Date.now()
+})
+
 export interface Rules {
   /** Bodies above this size, after decompression, are answered 413. */
   readonly maxBodyBytes?: number
@@ -76,7 +108,9 @@ export interface Rules {
   readonly isPoisoned?: (event: SinkEvent) => boolean
   /** What to do with requests for which no behaviour is scripted. Default: as PostHog does. */
   readonly otherwise?: (request: SinkRequest) => Behaviour
-  /** Answers to requests that are not about events. */
+  /** The flags of somebody, by key. Default: none. */
+  readonly flags?: (body: any) => Readonly<Record<string, SinkFlag>>
+  /** Answers to requests that are about neither events nor flags. */
   readonly routes?: Readonly<Record<string, (request: SinkRequest) => { status: number; body: unknown } | Behaviour>>
   /** Whether requests and events are only counted, not kept: for large numbers of them. */
   readonly forgetful?: boolean
@@ -272,6 +306,10 @@ export class Sink {
       case "reset":
         incoming.socket.resetAndDestroy()
         return
+      case "cut":
+        response.writeHead(200, { "content-type": "application/json", "content-length": behaviour.body.length })
+        response.write(behaviour.body.slice(0, behaviour.body.length >> 1), () => incoming.socket.destroy())
+        return
       case "ok": {
         const route = this.rules.routes?.[request.path.replace(/(.)\/$/, "$1")]
         if (route !== undefined) {
@@ -281,6 +319,15 @@ export class Sink {
             : answer(routed.status, typeof routed.body === "string" ? routed.body : JSON.stringify(routed.body))
         }
         const path = request.path.replace(/\/$/, "")
+        if (path === "/flags" && request.method === "POST") {
+          const { body } = request
+          if (typeof body?.token !== "string") return answer(401, "{\"detail\":\"invalid token\"}")
+          if (typeof body.distinct_id !== "string") return answer(400, "{\"detail\":\"no distinct id\"}")
+          return answer(
+            200,
+            JSON.stringify(flagsAnswer(this.rules.flags?.(body) ?? {}, body.flag_keys_to_evaluate))
+          )
+        }
         if (path !== "/batch" || request.method !== "POST") return answer(404, "{\"detail\":\"not found\"}")
         if (this.rules.maxBodyBytes !== undefined && request.bytes > this.rules.maxBodyBytes) return answer(413, "")
         const refused = problem(request) ??

@@ -25,12 +25,18 @@ export interface Call {
   readonly uuid: string | undefined
   readonly disableGeoip: boolean | undefined
   readonly processPersonProfile: boolean | undefined
+  /** What a snapshot of flags adds, in the place of what that of the surroundings adds. `null`: nothing. */
+  readonly flags: Layer | null | undefined
+  /** The only properties that the event shall have, when not all. */
+  readonly keep: ReadonlySet<string> | undefined
 }
 
 /** What the surroundings say about every event. */
 export interface Surroundings {
   readonly distinctId: string | undefined
   readonly groups: Groups | undefined
+  /** What a snapshot of flags adds, below all others. */
+  readonly flags: Layer | undefined
   /** From low to high. */
   readonly layers: ReadonlyArray<Layer>
 }
@@ -75,7 +81,8 @@ export const makeComposer = (
     const uuid = isUuid(call.uuid) ? call.uuid : newUuid(now)
     if (call.uuid !== undefined && call.uuid !== uuid) writer.repair("not a UUID", "uuid")
 
-    const { layers } = surroundings
+    const flags = call.flags === undefined ? surroundings.flags : call.flags
+    const layers = flags === undefined || flags === null ? surroundings.layers : [flags, ...surroundings.layers]
     const properties = typeof call.properties === "object" && call.properties !== null ? call.properties : undefined
     const says = (name: string): boolean => {
       if (properties !== undefined && Object.hasOwn(properties, name)) return true
@@ -89,8 +96,9 @@ export const makeComposer = (
       ? undefined
       : writeGroups(writer, surroundings.groups, call.groups)
 
-    /** Whether the SDK writes this name itself. */
+    /** Whether the SDK writes this name itself, or it shall not be written at all. */
     const isFixed = (name: string): boolean => {
+      if (call.keep !== undefined && !call.keep.has(name)) return true
       if (name.charCodeAt(0) !== dollar) return false
       switch (name) {
         case "$is_server":

@@ -15,6 +15,11 @@ export interface Groups {
   readonly [groupType: string]: string | number | undefined
 }
 
+/** Properties of groups: group type to properties. */
+export interface GroupProperties {
+  readonly [groupType: string]: Properties
+}
+
 /** Whether a value can be a distinct id or a key: a text that is not only white space, or a finite number. */
 export const isIdentifier = (value: unknown): value is string | number =>
   // Nearly all begin with a visible character, and looking at it spares a copy of the rest.
@@ -43,6 +48,22 @@ export const merge = (under: Properties | undefined, over: Properties | undefine
     }
   }
   return merged
+}
+
+/** Both, the properties of each group type merged with {@link merge}. */
+export const mergeGroupProperties = (
+  under: GroupProperties | undefined,
+  over: GroupProperties | undefined
+): GroupProperties => {
+  const [first, second] = [merge(under, undefined), merge(over, undefined)] as [GroupProperties, GroupProperties]
+  return merge(
+    first,
+    Object.fromEntries(
+      Object.keys(second).map((
+        type
+      ) => [type, merge(Object.hasOwn(first, type) ? first[type] : undefined, second[type])])
+    )
+  ) as GroupProperties
 }
 
 /**

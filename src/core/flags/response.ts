@@ -1,0 +1,134 @@
+/**
+ * What PostHog answers to `POST /flags/?v=2`, in its current and its older shapes.
+ *
+ * @since 0.1.0
+ */
+
+/** The value of a flag: off, on, or the variant that is on. */
+export type FlagValue = boolean | string
+
+/** Where a value came from: PostHog's answer, definitions evaluated in this process, or a test. */
+export type FlagSource = "remote" | "local" | "override"
+
+/** One flag as it was evaluated for somebody. */
+export interface EvaluatedFlag {
+  readonly key: string
+  readonly value: FlagValue
+  readonly source: FlagSource
+  /** The payload of the value, decoded from JSON; a text that is no JSON stays a text. `undefined`: none. */
+  readonly payload: unknown
+  readonly id: number | undefined
+  readonly version: number | undefined
+  /** Why the value is what it is, such as `condition_match`. */
+  readonly reasonCode: string | undefined
+  /** The same for people, such as `Matched condition set 1`. */
+  readonly reasonDescription: string | undefined
+  /** Whether the flag belongs to an experiment; `undefined`: not known. */
+  readonly hasExperiment: boolean | undefined
+}
+
+/** One evaluation of all flags that were asked for. */
+export interface FlagsResponse {
+  readonly flags: ReadonlyMap<string, EvaluatedFlag>
+  readonly requestId: string | undefined
+  /** Milliseconds since the epoch. */
+  readonly evaluatedAt: number | undefined
+  /** Whether PostHog could not compute all flags; those in `flags` are right. */
+  readonly errorsWhileComputing: boolean
+  /** Whether the project is over its quota; there are no flags then. */
+  readonly quotaLimited: boolean
+  /** Whether events about flags without an experiment may be sent in their short form. */
+  readonly minimalFlagCalledEvents: boolean
+}
+
+type Json = { readonly [name: string]: unknown }
+
+const isObject = (value: unknown): value is Json => typeof value === "object" && value !== null && !Array.isArray(value)
+
+const text = (value: unknown): string | undefined => typeof value === "string" ? value : undefined
+const number = (value: unknown): number | undefined => typeof value === "number" ? value : undefined
+const boolean = (value: unknown): boolean | undefined => typeof value === "boolean" ? value : undefined
+
+/** Payloads travel as JSON inside of JSON. */
+export const parsePayload = (payload: unknown): unknown => {
+  if (payload === null) return undefined
+  if (typeof payload !== "string") return payload
+  try {
+    return JSON.parse(payload) as unknown
+  } catch {
+    return payload
+  }
+}
+
+const parseFlag = (key: string, flag: unknown): EvaluatedFlag | undefined => {
+  if (!isObject(flag) || typeof flag.enabled !== "boolean") return undefined
+  const metadata = isObject(flag.metadata) ? flag.metadata : {}
+  const reason = isObject(flag.reason) ? flag.reason : {}
+  return {
+    key,
+    value: flag.enabled && typeof flag.variant === "string" ? flag.variant : flag.enabled,
+    source: "remote",
+    payload: parsePayload(metadata.payload),
+    id: number(metadata.id),
+    version: number(metadata.version),
+    reasonCode: text(reason.code),
+    reasonDescription: text(reason.description),
+    hasExperiment: boolean(metadata.has_experiment)
+  }
+}
+
+/** A flag of which only value and payload are known. */
+export const plainFlag = (key: string, value: FlagValue, payload: unknown, source: FlagSource): EvaluatedFlag => ({
+  key,
+  value,
+  source,
+  payload,
+  id: undefined,
+  version: undefined,
+  reasonCode: undefined,
+  reasonDescription: undefined,
+  hasExperiment: undefined
+})
+
+const parseFlags = (body: Json): ReadonlyMap<string, EvaluatedFlag> | undefined => {
+  const flags = new Map<string, EvaluatedFlag>()
+  if (isObject(body.flags)) {
+    for (const key of Object.keys(body.flags)) {
+      const flag = parseFlag(key, body.flags[key])
+      if (flag !== undefined) flags.set(key, flag)
+    }
+    return flags
+  }
+  if (body.flags !== undefined) return undefined
+  // Answers of older servers: values by key, or only the keys of flags that are on.
+  const legacy = body.featureFlags
+  if (Array.isArray(legacy)) {
+    for (const key of legacy) if (typeof key === "string") flags.set(key, plainFlag(key, true, undefined, "remote"))
+    return flags
+  }
+  if (!isObject(legacy)) return undefined
+  const payloads = isObject(body.featureFlagPayloads) ? body.featureFlagPayloads : {}
+  for (const key of Object.keys(legacy)) {
+    const value = legacy[key]
+    if (typeof value !== "boolean" && typeof value !== "string") continue
+    const payload = Object.hasOwn(payloads, key) ? parsePayload(payloads[key]) : undefined
+    flags.set(key, plainFlag(key, value, payload, "remote"))
+  }
+  return flags
+}
+
+/** Reads an answer; `undefined` when it is none. Flags that are malformed are left out: they are missing, not off. */
+export const parseFlagsResponse = (body: unknown): FlagsResponse | undefined => {
+  if (!isObject(body)) return undefined
+  const flags = parseFlags(body)
+  const quotaLimited = Array.isArray(body.quotaLimited) && body.quotaLimited.includes("feature_flags")
+  if (flags === undefined && !quotaLimited) return undefined
+  return {
+    flags: quotaLimited || flags === undefined ? new Map<string, EvaluatedFlag>() : flags,
+    requestId: text(body.requestId),
+    evaluatedAt: number(body.evaluatedAt),
+    errorsWhileComputing: body.errorsWhileComputingFlags === true,
+    quotaLimited,
+    minimalFlagCalledEvents: body.minimalFlagCalledEvents === true
+  }
+}

@@ -1,0 +1,31 @@
+/**
+ * A map that holds at most `capacity` entries and forgets the least recently used one first.
+ *
+ * @since 0.1.0
+ */
+export class Lru<K, V> {
+  // A Map iterates in the order of insertion, and a used entry is inserted anew.
+  private readonly entries = new Map<K, V>()
+
+  constructor(private readonly capacity: number) {}
+
+  get size(): number {
+    return this.entries.size
+  }
+
+  get(key: K): V | undefined {
+    const value = this.entries.get(key)
+    if (value !== undefined) {
+      this.entries.delete(key)
+      this.entries.set(key, value)
+    }
+    return value
+  }
+
+  set(key: K, value: V): void {
+    this.entries.delete(key)
+    if (this.capacity < 1) return
+    if (this.entries.size >= this.capacity) this.entries.delete(this.entries.keys().next().value!)
+    this.entries.set(key, value)
+  }
+}

@@ -1,0 +1,148 @@
+/**
+ * The typed errors of feature flags, which `PostHogError` exports: in a file of their own, so that programs without flags do not
+ * bundle them.
+ */
+import * as Schema from "effect/Schema"
+
+/**
+ * PostHog did not say what the flags are. `reason` says why:
+ *
+ * - `timeout`: no answer within `featureFlagsRequestTimeout`, retries included
+ * - `connection`: no connection, or it broke off
+ * - `status`: PostHog, or something in front of it, answered with the error in `status`
+ * - `quota_limited`: the project is over its quota of flag requests
+ * - `invalid_response`: the answer is no answer to a request for flags
+ * - `errors_while_computing`: PostHog could compute some flags and this one not
+ * - `invalid_request`: the properties given for the evaluation are too large or cannot be read
+ * - `no_secret_key`: this needs the option `secretKey`
+ * - `disabled`, `opted_out`, `closed`: the instance asks nothing
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class FlagsUnavailable extends Schema.TaggedError<FlagsUnavailable>()("FlagsUnavailable", {
+  reason: Schema.Literal(
+    "timeout",
+    "connection",
+    "status",
+    "quota_limited",
+    "invalid_response",
+    "errors_while_computing",
+    "invalid_request",
+    "no_secret_key",
+    "disabled",
+    "opted_out",
+    "closed"
+  ),
+  /** Status of the last answer, if there was one. */
+  status: Schema.optional(Schema.Number),
+  /** What the transport or the server said, for people. */
+  detail: Schema.optional(Schema.String)
+}) {
+  /** What happened and what to do. */
+  override get message(): string {
+    const what = {
+      timeout: "PostHog did not answer in time; check the network or raise featureFlagsRequestTimeout",
+      connection: "PostHog could not be reached; check the host and the network",
+      status: `PostHog answered ${this.status}; check apiKey and host, or see its status page`,
+      quota_limited: "the project is over its quota of feature flag requests; see its billing settings",
+      invalid_response: "the answer is not PostHog's; check the host, and what is between",
+      errors_while_computing: "PostHog could not compute the flag; see its status page",
+      invalid_request: "the properties given for the evaluation cannot be sent; give fewer and plain ones",
+      no_secret_key: "this needs the option secretKey, a personal (phx_…) or project secret key (phs_…)",
+      disabled: "the instance is disabled",
+      opted_out: "the instance is opted out",
+      closed: "the instance is closed"
+    }[this.reason]
+    return `Feature flags are unavailable: ${what}${this.detail === undefined ? "" : ` (${this.detail})`}`
+  }
+}
+
+/**
+ * Flags were to be evaluated, and neither the call nor the context has a distinct id. No id is made up, because the answer would
+ * be one for nobody.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class MissingDistinctId extends Schema.TaggedError<MissingDistinctId>()("MissingDistinctId", {}) {
+  /** What happened and what to do. */
+  override get message(): string {
+    return "There is no distinct id to evaluate feature flags for; pass distinctId or run inside PostHog.withDistinctId"
+  }
+}
+
+/**
+ * PostHog evaluated the flags, and there is none of this key: it does not exist, is switched off for everybody, or is meant for
+ * another runtime or evaluation context.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class FlagNotFound extends Schema.TaggedError<FlagNotFound>()("FlagNotFound", {
+  /** Key of the flag. */
+  key: Schema.String
+}) {
+  /** What happened and what to do. */
+  override get message(): string {
+    return `There is no active feature flag "${this.key}"; check the key, and that the flag is enabled in PostHog`
+  }
+}
+
+/**
+ * PostHog answered with a variant that the program does not know.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class UnknownVariant extends Schema.TaggedError<UnknownVariant>()("UnknownVariant", {
+  /** Key of the flag. */
+  key: Schema.String,
+  /** What PostHog answered: a variant, or `true` for a flag that has none. */
+  value: Schema.Union(Schema.String, Schema.Boolean),
+  /** The variants that the program knows. */
+  variants: Schema.Array(Schema.String)
+}) {
+  /** What happened and what to do. */
+  override get message(): string {
+    return `Feature flag "${this.key}" is ${JSON.stringify(this.value)} and should be one of ${
+      this.variants.join(", ")
+    }; add the variant to the program or remove it in PostHog`
+  }
+}
+
+/**
+ * The payload of a flag does not have the shape that its schema describes.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class PayloadInvalid extends Schema.TaggedError<PayloadInvalid>()("PayloadInvalid", {
+  /** Key of the flag. */
+  key: Schema.String,
+  /** Where the payload differs from the schema, for people. */
+  detail: Schema.String,
+  /** The `ParseError`. */
+  cause: Schema.optional(Schema.Defect)
+}) {
+  /** What happened and what to do. */
+  override get message(): string {
+    return `The payload of feature flag "${this.key}" is not what the program expects: ${this.detail}`
+  }
+}
+
+/**
+ * A flag that is required is off.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class FlagDisabled extends Schema.TaggedError<FlagDisabled>()("FlagDisabled", {
+  /** Key of the flag. */
+  key: Schema.String
+}) {
+  /** What happened and what to do. */
+  override get message(): string {
+    return `Feature flag "${this.key}" is not enabled for this user`
+  }
+}

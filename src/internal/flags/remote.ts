@@ -1,0 +1,87 @@
+/**
+ * Asking PostHog what the flags are: one request, repeated where PostHog's SDKs repeat it.
+ */
+import * as HttpBody from "@effect/platform/HttpBody"
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import { FlagNotFound, FlagsUnavailable } from "../../PostHogError.js"
+import { type Answer, type NoAnswer, summary } from "../http.js"
+import type { Active } from "../instance.js"
+
+/** What PostHog answered. */
+export interface Reply {
+  readonly body: unknown
+  /** How many requests it took. */
+  readonly requests: number
+}
+
+/** Delay before the first repetition, in milliseconds; it doubles with each (specification of PostHog's SDKs, flags request). */
+const firstDelay = 300
+
+const unavailable = (reason: FlagsUnavailable["reason"], status?: number, detail?: string): FlagsUnavailable =>
+  new FlagsUnavailable({ reason, status, detail })
+
+/** Whether the request may be repeated: nobody answered, the answer broke off, or a proxy had no PostHog behind it. */
+const isTransient = (answer: Answer | NoAnswer): boolean =>
+  answer._tag === "NoAnswer" || answer.text === undefined || answer.status === 502 || answer.status === 504
+
+/** The JSON value in an answer, or what is wrong with it. */
+const readAnswer = (answer: Answer | NoAnswer): Effect.Effect<unknown, FlagsUnavailable> => {
+  if (answer._tag === "NoAnswer") return unavailable(answer.reason, undefined, answer.detail)
+  const { headers, status, text } = answer
+  if (status < 200 || status >= 300) return unavailable("status", status, summary(answer))
+  if (text === undefined) return unavailable("connection", status, "the answer broke off")
+  try {
+    return Effect.succeed(JSON.parse(text) as unknown)
+  } catch {
+    // Not the text itself: it may be half of somebody's flags.
+    return unavailable("invalid_response", status, `${headers["content-type"] ?? "no type"}, ${text.length} characters`)
+  }
+}
+
+/** Sends a request for flags whose body is ready. */
+export const askFlags = ({ http, options }: Active, body: string): Effect.Effect<Reply, FlagsUnavailable> => {
+  if (http === undefined) return unavailable("disabled", undefined, "nothing is sent from a test layer")
+  const request = http.request("POST", "/flags/?v=2").pipe(
+    HttpClientRequest.setBody(HttpBody.uint8Array(new TextEncoder().encode(body), "application/json"))
+  )
+  const attempt = (requests: number): Effect.Effect<Reply, FlagsUnavailable> =>
+    Effect.flatMap(
+      http.exchange(request, options.featureFlagsRequestTimeout),
+      (answer) =>
+        isTransient(answer) && requests <= options.featureFlagsRequestMaxRetries
+          ? Effect.delay(attempt(requests + 1), Duration.millis(firstDelay * 2 ** (requests - 1)))
+          : Effect.map(readAnswer(answer), (body) => ({ body, requests }))
+    )
+  return attempt(1)
+}
+
+/** Asks for the payload of a remote config flag. */
+export const askRemoteConfig = (
+  { http, options }: Active,
+  key: string
+): Effect.Effect<unknown, FlagNotFound | FlagsUnavailable> => {
+  const { apiKey, secretKey } = options
+  if (http === undefined || apiKey === undefined) {
+    return unavailable("disabled", undefined, "nothing is sent from a test layer")
+  }
+  if (secretKey === undefined) return unavailable("no_secret_key")
+  let path: string
+  try {
+    const token = encodeURIComponent(Redacted.value(apiKey))
+    path = `/api/projects/@current/feature_flags/${encodeURIComponent(key)}/remote_config?token=${token}`
+  } catch {
+    // A lone surrogate has no encoding, and no flag has one in its key.
+    return new FlagNotFound({ key })
+  }
+  const request = http.request("GET", path).pipe(
+    HttpClientRequest.setHeader("authorization", `Bearer ${Redacted.value(secretKey)}`)
+  )
+  return Effect.flatMap(
+    http.exchange(request, options.requestTimeout),
+    (answer): Effect.Effect<unknown, FlagNotFound | FlagsUnavailable> =>
+      answer._tag === "Answer" && answer.status === 404 ? new FlagNotFound({ key }) : readAnswer(answer)
+  )
+}

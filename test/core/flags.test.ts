@@ -1,0 +1,278 @@
+import { assert, describe, it } from "@effect/vitest"
+import {
+  calledKey,
+  calledProperties,
+  errorCodes,
+  eventProperties,
+  minimalProperties
+} from "../../src/core/flags/called.js"
+import { flagsBody, usableGroups } from "../../src/core/flags/request.js"
+import { parseFlagsResponse, plainFlag } from "../../src/core/flags/response.js"
+import { Lru } from "../../src/core/lru.js"
+
+const facts = { requestId: "r", evaluatedAt: 5, errorsWhileComputing: false, failure: undefined }
+
+const subject = {
+  distinctId: "u",
+  groups: undefined,
+  personProperties: undefined,
+  groupProperties: undefined,
+  deviceId: undefined,
+  disableGeoip: true,
+  flagKeys: undefined
+}
+
+describe("request", () => {
+  it("has every field that PostHog wants, empty ones included", () => {
+    assert.deepStrictEqual(JSON.parse(flagsBody("phc_a", subject, [])), {
+      token: "phc_a",
+      distinct_id: "u",
+      groups: {},
+      person_properties: {},
+      group_properties: {},
+      geoip_disable: true,
+      evaluation_runtime: "server"
+    })
+  })
+
+  it("has what was asked for", () => {
+    const body = JSON.parse(flagsBody(
+      "phc_a",
+      {
+        ...subject,
+        groups: { company: "acme", team: "red" },
+        personProperties: { plan: "pro", since: new Date(0), bad: Number.NaN },
+        groupProperties: { company: { size: 3 }, team: { $group_key: "mine" }, other: { a: 1 } },
+        deviceId: "d",
+        disableGeoip: false,
+        flagKeys: ["a", "b"]
+      },
+      ["mobile"]
+    ))
+    assert.deepStrictEqual(body, {
+      token: "phc_a",
+      distinct_id: "u",
+      groups: { company: "acme", team: "red" },
+      person_properties: { plan: "pro", since: "1970-01-01T00:00:00.000Z", bad: null },
+      group_properties: {
+        company: { $group_key: "acme", size: 3 },
+        team: { $group_key: "mine" },
+        other: { a: 1 }
+      },
+      geoip_disable: false,
+      $device_id: "d",
+      flag_keys_to_evaluate: ["a", "b"],
+      evaluation_contexts: ["mobile"],
+      evaluation_runtime: "server"
+    })
+  })
+
+  it("leaves out group memberships that cannot be ones", () => {
+    const groups = { a: "x", b: 7, c: "", d: "  ", e: undefined, f: Number.NaN, g: {} as never }
+    assert.deepStrictEqual(usableGroups(groups), { a: "x", b: "7" })
+    assert.isUndefined(usableGroups({ a: undefined }))
+    assert.isUndefined(usableGroups(undefined))
+  })
+})
+
+describe("response", () => {
+  const parse = (body: unknown) => parseFlagsResponse(body)!
+
+  it("in its current shape", () => {
+    const response = parse({
+      flags: {
+        checkout: {
+          key: "checkout",
+          enabled: true,
+          variant: "blue",
+          reason: { code: "condition_match", description: "Matched condition set 1", condition_index: 0 },
+          metadata: { id: 42, version: 7, payload: "{\"color\":\"#00f\"}", has_experiment: true }
+        },
+        off: { key: "off", enabled: false, variant: "ignored", metadata: { id: 43, version: 1, payload: null } },
+        on: { key: "on", enabled: true, variant: null }
+      },
+      errorsWhileComputingFlags: false,
+      requestId: "r1",
+      evaluatedAt: 1735689600000,
+      minimalFlagCalledEvents: true
+    })
+    assert.deepStrictEqual(response.flags.get("checkout"), {
+      key: "checkout",
+      value: "blue",
+      source: "remote",
+      payload: { color: "#00f" },
+      id: 42,
+      version: 7,
+      reasonCode: "condition_match",
+      reasonDescription: "Matched condition set 1",
+      hasExperiment: true
+    })
+    assert.strictEqual(response.flags.get("off")!.value, false)
+    assert.isUndefined(response.flags.get("off")!.payload)
+    assert.strictEqual(response.flags.get("on")!.value, true)
+    assert.isUndefined(response.flags.get("on")!.hasExperiment)
+    assert.deepInclude(response, {
+      requestId: "r1",
+      evaluatedAt: 1735689600000,
+      errorsWhileComputing: false,
+      quotaLimited: false,
+      minimalFlagCalledEvents: true
+    })
+  })
+
+  it("in its older shapes", () => {
+    const values = parse({
+      featureFlags: { a: true, b: "blue", c: false },
+      featureFlagPayloads: { b: "{\"x\":1}", c: { y: 2 } }
+    })
+    assert.deepStrictEqual(Array.from(values.flags, ([key, { value }]) => [key, value]), [
+      ["a", true],
+      ["b", "blue"],
+      ["c", false]
+    ])
+    assert.deepStrictEqual(values.flags.get("b")!.payload, { x: 1 })
+    assert.deepStrictEqual(values.flags.get("c")!.payload, { y: 2 })
+    assert.isFalse(values.minimalFlagCalledEvents)
+    const keys = parse({ featureFlags: ["a", "b", 3] })
+    assert.deepStrictEqual(Array.from(keys.flags.values(), ({ value }) => value), [true, true])
+  })
+
+  it("payloads: JSON in JSON, text that is none, values, nothing", () => {
+    const payloads = { a: "\"hello\"", b: "hello", c: "[1]", d: 5, e: null, f: "" }
+    const flags = Object.fromEntries(
+      Object.entries(payloads).map(([key, payload]) => [key, { enabled: true, metadata: { payload } }])
+    )
+    const parsed = parse({ flags })
+    assert.deepStrictEqual(Array.from(parsed.flags.values(), ({ payload }) => payload), [
+      "hello",
+      "hello",
+      [1],
+      5,
+      undefined,
+      ""
+    ])
+  })
+
+  it("over quota there are no flags, whatever else the answer says", () => {
+    const response = parse({ flags: { a: { enabled: true } }, quotaLimited: ["recordings", "feature_flags"] })
+    assert.isTrue(response.quotaLimited)
+    assert.strictEqual(response.flags.size, 0)
+    assert.isTrue(parse({ quotaLimited: ["feature_flags"] }).quotaLimited)
+    assert.strictEqual(parse({ flags: { a: { enabled: true } }, quotaLimited: ["events"] }).flags.size, 1)
+  })
+
+  it("malformed flags are missing, not off", () => {
+    const flags = { a: null, b: 1, c: {}, d: { enabled: "yes" }, e: [], good: { enabled: true } }
+    assert.deepStrictEqual(Array.from(parse({ flags }).flags.keys()), ["good"])
+  })
+
+  it("what is no answer is none", () => {
+    for (const body of [null, undefined, 1, "flags", [], {}, { flags: [] }, { flags: null }, { featureFlags: 3 }]) {
+      assert.isUndefined(parseFlagsResponse(body), JSON.stringify(body))
+    }
+  })
+})
+
+describe("$feature_flag_called", () => {
+  it("tells what is known", () => {
+    const flag = {
+      ...plainFlag("a", "blue", undefined, "remote"),
+      id: 1,
+      version: 2,
+      reasonCode: "condition_match",
+      hasExperiment: false
+    }
+    assert.deepStrictEqual(JSON.parse(JSON.stringify(calledProperties("a", flag, facts, { company: "acme" }))), {
+      $feature_flag: "a",
+      $feature_flag_response: "blue",
+      "$feature/a": "blue",
+      $feature_flag_id: 1,
+      $feature_flag_version: 2,
+      $feature_flag_reason: "condition_match",
+      $feature_flag_request_id: "r",
+      $feature_flag_evaluated_at: 5,
+      $feature_flag_has_experiment: false,
+      locally_evaluated: false,
+      $groups: { company: "acme" }
+    })
+  })
+
+  it("error codes come in PostHog's order", () => {
+    const failure = (reason: string, status?: number) => ({ ...facts, failure: { reason, status } })
+    assert.isUndefined(errorCodes(facts, false))
+    assert.strictEqual(errorCodes(facts, true), "flag_missing")
+    assert.strictEqual(errorCodes({ ...facts, errorsWhileComputing: true }, false), "errors_while_computing_flags")
+    assert.strictEqual(
+      errorCodes({ ...facts, errorsWhileComputing: true }, true),
+      "errors_while_computing_flags,flag_missing"
+    )
+    assert.strictEqual(errorCodes(failure("quota_limited"), true), "quota_limited,flag_missing")
+    assert.strictEqual(errorCodes(failure("timeout"), true), "timeout")
+    assert.strictEqual(errorCodes(failure("connection"), true), "connection_error")
+    assert.strictEqual(errorCodes(failure("status", 500), true), "api_error_500")
+    assert.strictEqual(errorCodes(failure("invalid_response"), true), "unknown_error")
+  })
+
+  it("equal reads have one name, different ones have different names", () => {
+    assert.strictEqual(calledKey("u", "k", true, { a: "1", b: "2" }), calledKey("u", "k", true, { b: "2", a: "1" }))
+    const names = [
+      calledKey("u", "k", true, undefined),
+      calledKey("u", "k", "true", undefined),
+      calledKey("u", "k", false, undefined),
+      calledKey("u", "k", undefined, undefined),
+      calledKey("v", "k", true, undefined),
+      calledKey("u", "l", true, undefined),
+      calledKey("u\",\"k", "", true, undefined),
+      calledKey("u", "k", true, { a: "1" }),
+      calledKey("u", "k", true, { a: "1,b:2" }),
+      calledKey("u", "k", true, { a: "1", b: "2" })
+    ]
+    assert.strictEqual(new Set(names).size, names.length)
+  })
+
+  it("the short form keeps what says who, what and from where, and drops values by flag", () => {
+    for (const name of ["$feature_flag", "$groups", "$session_id", "$lib", "utm_source", "gclid"]) {
+      assert.isTrue(minimalProperties.has(name), name)
+    }
+    for (const name of ["$feature/a", "$referrer", "plan"]) assert.isFalse(minimalProperties.has(name), name)
+  })
+})
+
+describe("properties of events", () => {
+  it("have every value, and the keys of those that are on, sorted", () => {
+    const flags = [
+      plainFlag("z", true, undefined, "remote"),
+      plainFlag("b", "blue", undefined, "remote"),
+      plainFlag("off", false, undefined, "remote")
+    ]
+    assert.deepStrictEqual(eventProperties(flags), {
+      "$feature/z": true,
+      "$feature/b": "blue",
+      "$feature/off": false,
+      $active_feature_flags: ["b", "z"]
+    })
+    assert.deepStrictEqual(eventProperties([flags[2]!]), { "$feature/off": false })
+    assert.deepStrictEqual(eventProperties([]), {})
+  })
+})
+
+describe("Lru", () => {
+  it("forgets one entry at a time, the least recently used first", () => {
+    const lru = new Lru<string, number>(3)
+    for (const [index, key] of ["a", "b", "c"].entries()) lru.set(key, index)
+    assert.strictEqual(lru.get("a"), 0)
+    lru.set("d", 3)
+    assert.isUndefined(lru.get("b"))
+    assert.deepStrictEqual(["a", "c", "d"].map((key) => lru.get(key)), [0, 2, 3])
+    lru.set("c", 9)
+    assert.strictEqual(lru.size, 3)
+    assert.strictEqual(lru.get("c"), 9)
+  })
+
+  it("with room for nothing keeps nothing", () => {
+    const lru = new Lru<string, number>(0)
+    lru.set("a", 1)
+    assert.isUndefined(lru.get("a"))
+    assert.strictEqual(lru.size, 0)
+  })
+})
