@@ -26,10 +26,20 @@ const partSize = 5_000
 
 class ImportError extends Data.TaggedError("ImportError")<{ readonly message: string }> {}
 
+/** A date with or without time, as ISO 8601 writes it; other forms mean different days to different people. */
+const timestampPattern = /^(\d{4}-\d{2}-\d{2})([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?\s?(Z|[+-]\d{2}(:?\d{2})?)?)?$/i
+
+const isTimestamp = (text: string): boolean => {
+  const day = timestampPattern.exec(text)?.[1]
+  // The second look is for days that no month has.
+  return day !== undefined && !Number.isNaN(Date.parse(text)) &&
+    new Date(`${day}T00:00:00Z`).toISOString().startsWith(day)
+}
+
 const HistoricalEvent = Schema.Struct({
   event: Schema.NonEmptyString,
   distinct_id: Schema.NonEmptyString,
-  timestamp: Schema.NonEmptyString.pipe(Schema.filter((text) => !Number.isNaN(Date.parse(text)))),
+  timestamp: Schema.String.pipe(Schema.filter((text) => isTimestamp(text) || `${text} is no timestamp of ISO 8601`)),
   uuid: Schema.optional(Schema.UUID),
   properties: Schema.optionalWith(Schema.Record({ key: Schema.String, value: Schema.Unknown }), { default: () => ({}) })
 })
@@ -95,18 +105,25 @@ const importPart = (rows: Chunk.Chunk<Row>, position: Position) =>
     const problems = (yield* Effect.forEach(rows, captureRow)).filter((problem) => problem !== undefined)
     yield* PostHog.flush.pipe(
       Effect.catchTag("DeliveryError", (error) =>
-        // Events that PostHog refuses are counted; events that it cannot take now stop the import.
-        error.queued === 0 ? Effect.void : new ImportError({ message: `${error.message}. Start again to go on.` }))
+        // An event that PostHog refuses is counted; when it takes none, or not now, the import stops.
+        error.queued === 0 && (error.status === 400 || error.status === 413)
+          ? Effect.void
+          : new ImportError({ message: `${error.message}. Start again to go on.` }))
     )
     if (problems.length > 0) yield* io(() => appendFile(`${file}.rejected`, `${problems.join("\n")}\n`))
     const after = yield* PostHog.stats
+    const delivered = after.delivered - before.delivered
+    const dropped = droppedOf(after) - droppedOf(before)
+    if (delivered + dropped + problems.length !== rows.length) {
+      return yield* new ImportError({ message: `${rows.length} rows were read, but not all of them are accounted for` })
+    }
     return {
       size: position.size,
       offset: Chunk.unsafeLast(rows).end,
       rows: position.rows + rows.length,
-      delivered: position.delivered + after.delivered - before.delivered,
+      delivered: position.delivered + delivered,
       rejected: position.rejected + problems.length,
-      dropped: position.dropped + droppedOf(after) - droppedOf(before)
+      dropped: position.dropped + dropped
     }
   })
 
@@ -128,6 +145,7 @@ const program = Effect.gen(function*() {
   if (file === undefined) {
     return yield* new ImportError({ message: "usage: import-events FILE [--from-start]" })
   }
+  if (yield* PostHog.isOptedOut) return yield* new ImportError({ message: "PostHog is switched off (POSTHOG_ENABLED)" })
   const { size } = yield* io(() => stat(file))
   const start = yield* loadPosition(size)
   if (start.offset === 0) yield* io(() => rm(`${file}.rejected`, { force: true }))
@@ -146,9 +164,6 @@ const program = Effect.gen(function*() {
     `${end.rows} rows = ${end.delivered} delivered + ${end.rejected} rejected + ${end.dropped} dropped`
   )
   if (end.rejected > 0) yield* Console.log(`See ${file}.rejected.`)
-  if (end.rows !== end.delivered + end.rejected + end.dropped) {
-    return yield* new ImportError({ message: "the rows do not add up" })
-  }
 })
 
 const PostHogHere = Layer.unwrapScoped(Effect.gen(function*() {

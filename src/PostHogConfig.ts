@@ -16,7 +16,11 @@
  */
 import type * as HttpClient from "@effect/platform/HttpClient"
 import * as Config from "effect/Config"
+import type * as ConfigError from "effect/ConfigError"
+import * as ConfigProvider from "effect/ConfigProvider"
 import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import { defaultHost } from "./core/event/host.js"
@@ -101,7 +105,7 @@ export interface Options {
   readonly maxQueueSize?: number | undefined
   /** What happens when the queue is full. Default `dropOldest`. */
   readonly overflow?: Overflow | undefined
-  /** Most requests in flight at the same time. Default 4. */
+  /** Most requests in flight at the same time, those of `captureNow` not counted. Default 4. */
   readonly maxConcurrentRequests?: number | undefined
   /** Whether request bodies are compressed with gzip. Default `true`. */
   readonly compression?: boolean | undefined
@@ -185,8 +189,18 @@ export const defaults = {
   debug: false
 } as const
 
-const optional = <A>(config: Config.Config<A>): Config.Config<A | undefined> =>
-  Config.map(Config.option(config), Option.getOrUndefined)
+/** A variable that may be absent, or blank as compose files leave it. */
+const optional = <A>(config: (name: string) => Config.Config<A>, name: string): Config.Config<A | undefined> =>
+  Config.string(name).pipe(
+    Config.mapOrFail((text): Either.Either<A | undefined, ConfigError.ConfigError> =>
+      text.trim() === ""
+        ? Either.right(undefined)
+        // Read by itself; reading never waits.
+        : Effect.runSync(Effect.either(ConfigProvider.fromMap(new Map([[name, text]])).load(config(name))))
+    ),
+    Config.option,
+    Config.map(Option.getOrUndefined)
+  )
 
 /**
  * Options from the environment (through Effect's `ConfigProvider`), all of them optional:
@@ -205,26 +219,26 @@ const optional = <A>(config: Config.Config<A>): Config.Config<A | undefined> =>
  */
 export const config: Config.Config<Options> = /* #__PURE__ */ (() =>
   Config.all({
-    apiKey: optional(Config.redacted("POSTHOG_API_KEY")),
-    secretKey: optional(Config.redacted("POSTHOG_SECRET_KEY")),
-    host: optional(Config.string("POSTHOG_HOST")),
-    enabled: optional(Config.boolean("POSTHOG_ENABLED")),
-    optedOut: optional(Config.boolean("POSTHOG_OPTED_OUT")),
-    isServer: optional(Config.boolean("POSTHOG_IS_SERVER")),
-    disableGeoip: optional(Config.boolean("POSTHOG_DISABLE_GEOIP")),
-    historicalMigration: optional(Config.boolean("POSTHOG_HISTORICAL_MIGRATION")),
-    flushAt: optional(Config.integer("POSTHOG_FLUSH_AT")),
-    flushInterval: optional(Config.duration("POSTHOG_FLUSH_INTERVAL")),
-    maxBatchSize: optional(Config.integer("POSTHOG_MAX_BATCH_SIZE")),
-    maxQueueSize: optional(Config.integer("POSTHOG_MAX_QUEUE_SIZE")),
-    maxQueueBytes: optional(Config.integer("POSTHOG_MAX_QUEUE_BYTES")),
-    compression: optional(Config.boolean("POSTHOG_COMPRESSION")),
-    requestTimeout: optional(Config.duration("POSTHOG_REQUEST_TIMEOUT")),
-    maxRetries: optional(Config.integer("POSTHOG_MAX_RETRIES")),
-    shutdownTimeout: optional(Config.duration("POSTHOG_SHUTDOWN_TIMEOUT")),
-    featureFlagsRequestTimeout: optional(Config.duration("POSTHOG_FEATURE_FLAGS_REQUEST_TIMEOUT")),
-    featureFlagsRequestMaxRetries: optional(Config.integer("POSTHOG_FEATURE_FLAGS_REQUEST_MAX_RETRIES")),
-    sendFeatureFlagEvents: optional(Config.boolean("POSTHOG_SEND_FEATURE_FLAG_EVENTS")),
-    evaluationContexts: optional(Config.array(Config.nonEmptyString(), "POSTHOG_EVALUATION_CONTEXTS")),
-    debug: optional(Config.boolean("POSTHOG_DEBUG"))
+    apiKey: optional((name) => Config.redacted(name), "POSTHOG_API_KEY"),
+    secretKey: optional((name) => Config.redacted(name), "POSTHOG_SECRET_KEY"),
+    host: optional(Config.string, "POSTHOG_HOST"),
+    enabled: optional(Config.boolean, "POSTHOG_ENABLED"),
+    optedOut: optional(Config.boolean, "POSTHOG_OPTED_OUT"),
+    isServer: optional(Config.boolean, "POSTHOG_IS_SERVER"),
+    disableGeoip: optional(Config.boolean, "POSTHOG_DISABLE_GEOIP"),
+    historicalMigration: optional(Config.boolean, "POSTHOG_HISTORICAL_MIGRATION"),
+    flushAt: optional(Config.integer, "POSTHOG_FLUSH_AT"),
+    flushInterval: optional(Config.duration, "POSTHOG_FLUSH_INTERVAL"),
+    maxBatchSize: optional(Config.integer, "POSTHOG_MAX_BATCH_SIZE"),
+    maxQueueSize: optional(Config.integer, "POSTHOG_MAX_QUEUE_SIZE"),
+    maxQueueBytes: optional(Config.integer, "POSTHOG_MAX_QUEUE_BYTES"),
+    compression: optional(Config.boolean, "POSTHOG_COMPRESSION"),
+    requestTimeout: optional(Config.duration, "POSTHOG_REQUEST_TIMEOUT"),
+    maxRetries: optional(Config.integer, "POSTHOG_MAX_RETRIES"),
+    shutdownTimeout: optional(Config.duration, "POSTHOG_SHUTDOWN_TIMEOUT"),
+    featureFlagsRequestTimeout: optional(Config.duration, "POSTHOG_FEATURE_FLAGS_REQUEST_TIMEOUT"),
+    featureFlagsRequestMaxRetries: optional(Config.integer, "POSTHOG_FEATURE_FLAGS_REQUEST_MAX_RETRIES"),
+    sendFeatureFlagEvents: optional(Config.boolean, "POSTHOG_SEND_FEATURE_FLAG_EVENTS"),
+    evaluationContexts: optional((name) => Config.array(Config.nonEmptyString(), name), "POSTHOG_EVALUATION_CONTEXTS"),
+    debug: optional(Config.boolean, "POSTHOG_DEBUG")
   }))()

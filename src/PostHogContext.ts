@@ -20,7 +20,7 @@
 import * as Effect from "effect/Effect"
 import * as FiberRef from "effect/FiberRef"
 import { dual } from "effect/Function"
-import type { GroupProperties, Groups, Properties } from "./core/event/properties.js"
+import { type GroupProperties, type Groups, type Properties, thawAll } from "./core/event/properties.js"
 import { currentState, type Owner } from "./internal/context.js"
 
 /**
@@ -241,8 +241,8 @@ export const getContext = (
       ...(typeof sessionId === "string" ? { sessionId } : undefined),
       ...(typeof deviceId === "string" ? { deviceId } : undefined),
       ...(groups === undefined ? undefined : { groups }),
-      ...(personProperties === undefined ? undefined : { personProperties }),
+      ...(personProperties === undefined ? undefined : { personProperties: thawAll(personProperties) }),
       ...(groupProperties === undefined ? undefined : { groupProperties }),
-      properties: rest
+      properties: thawAll(rest)
     }
   })

@@ -457,6 +457,56 @@ describe("beforeSend", () => {
     }))))
 })
 
+describe("arguments that cannot be read", () => {
+  const throws = {
+    get boom(): string {
+      throw new Error("no")
+    },
+    kept: 1
+  }
+  const revoked = () => {
+    const { proxy, revoke } = Proxy.revocable<Record<string, string>>({}, {})
+    revoke()
+    return proxy
+  }
+
+  it.effect("cost no more than themselves, and are counted", () =>
+    Effect.gen(function*() {
+      yield* PostHog.pageView("https://a.b/c", throws)
+      yield* PostHog.screen("home", throws)
+      yield* PostHog.capture("in context").pipe(PostHog.withContext({ properties: throws }))
+      yield* PostHog.capture("no object", "text" as never)
+      yield* PostHog.capture("function", (() => 1) as never)
+      yield* PostHog.capture("no time", {}, { timestamp: {} as never })
+      yield* PostHog.capture("dead time", {}, { timestamp: revoked() as never })
+      yield* PostHog.capture("dead groups", {}, { groups: revoked() })
+      yield* PostHog.capture("no groups", {}, { groups: "acme" as never })
+      const { accepted, delivered, repaired } = yield* stats
+      assert.deepStrictEqual([accepted, delivered, repaired], [9, 9, 9])
+      const [page, home, context, ...rest] = yield* PostHogTest.captured
+      assert.deepInclude(page!.properties, { $host: "a.b", boom: "[Throws]", kept: 1 })
+      assert.deepInclude(home!.properties, { $screen_name: "home", boom: "[Throws]", kept: 1 })
+      assert.deepInclude(context!.properties, { boom: "[Throws]", kept: 1 })
+      for (const event of rest) assert.notProperty(event.properties, "$groups")
+      yield* PostHogTest.clear
+      yield* PostHog.screen("home", JSON.parse("{\"__proto__\":1}"))
+      assert.isTrue(Object.hasOwn((yield* PostHogTest.captured)[0]!.properties, "__proto__"))
+    }).pipe(PostHog.withDistinctId("u"), Effect.provide(layer)))
+
+  it.effect("drop the event as invalid when nothing of it can be known", () =>
+    Effect.gen(function*() {
+      yield* PostHog.capture("e", revoked())
+      yield* PostHog.capture("e", {}, revoked() as never)
+      assert.deepStrictEqual((yield* stats).dropped, { invalid_event: 2 })
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("in a name, are counted each time", () =>
+    Effect.gen(function*() {
+      for (let i = 0; i < 3; i++) yield* PostHog.capture("e", { "a\ud800": 1 })
+      assert.strictEqual((yield* stats).repaired, 3)
+    }).pipe(Effect.provide(layer)))
+})
+
 describe("re-entrance", () => {
   it.effect("getters, toJSON and hooks that capture events themselves do no harm", () =>
     Effect.gen(function*() {

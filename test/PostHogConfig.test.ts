@@ -94,6 +94,33 @@ describe("options", () => {
       }
     }))
 
+  it.effect("values of another type are typed errors, as they come from JavaScript", () =>
+    Effect.gen(function*() {
+      const bad: ReadonlyArray<Record<string, unknown>> = [
+        { apiKey: 123 },
+        { secretKey: {} },
+        { maxRetries: "a" },
+        { featureFlagsRequestMaxRetries: null },
+        { beforeSend: [1] },
+        { beforeSend: "scrub" },
+        { flushInterval: -5 },
+        { enabled: "false" },
+        { isServer: 1 },
+        { debug: "yes" }
+      ]
+      for (const options of bad) {
+        const error = yield* Effect.flip(build({ apiKey: "phc_a", ...options }))
+        assert.deepStrictEqual([error.reason, error.option], ["invalid_option", Object.keys(options)[0]!])
+      }
+      assert.strictEqual((yield* Effect.flip(build({ apiKey: "phc_a", host: 123 as never }))).reason, "invalid_host")
+    }))
+
+  it.effect("of an instance that is not enabled are not looked at", () =>
+    Effect.gen(function*() {
+      const messages = yield* logged(build({ enabled: false, apiKey: "phx_abc", host: "::bad", flushAt: 0 }))
+      assert.strictEqual(messages.length, 1)
+    }))
+
   it.effect("every default is the documented one", () =>
     Effect.sync(() => {
       assert.deepStrictEqual(JSON.parse(JSON.stringify(PostHogConfig.defaults)), {
@@ -194,6 +221,25 @@ describe("PostHogLive", () => {
       assert.deepInclude(request!.body, { api_key: "phc_environment", historical_migration: true })
       const { $lib, $lib_version, ...properties } = request!.events[0]!.properties
       assert.deepStrictEqual(properties, {})
+    }))
+
+  it.scopedLive("takes blank variables for absent ones, as compose files leave them", () =>
+    Effect.gen(function*() {
+      const sink = yield* Sink.make()
+      yield* captureMany(1).pipe(
+        Effect.provide(PostHogLive),
+        Effect.provide(fromEnvironment({
+          POSTHOG_API_KEY: "phc_environment",
+          POSTHOG_HOST: sink.url,
+          POSTHOG_MAX_RETRIES: "",
+          POSTHOG_FLUSH_AT: " ",
+          POSTHOG_FLUSH_INTERVAL: "",
+          POSTHOG_DEBUG: "",
+          POSTHOG_SECRET_KEY: "",
+          POSTHOG_EVALUATION_CONTEXTS: ""
+        }))
+      )
+      assert.strictEqual(sink.accepted.length, 1)
     }))
 
   it.effect("is a silent no-op after one warning without a key, or when it is switched off", () =>

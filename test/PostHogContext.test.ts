@@ -12,6 +12,42 @@ const idsByName = Effect.map(
 
 const contextId = Effect.map(PostHog.getContext(), (context) => context.distinctId)
 
+describe("values of a context", () => {
+  it.effect("are those of the moment at which they were set, nested ones too", () =>
+    Effect.gen(function*() {
+      const n = { v: 1, date: new Date(0) }
+      yield* Effect.gen(function*() {
+        yield* PostHog.capture("a")
+        n.v = 2
+        n.date.setFullYear(2000)
+        yield* PostHog.capture("b")
+        yield* PostHog.capture("c", { z: 1 })
+        yield* PostHog.capture("d").pipe(PostHog.withContext({ properties: { w: 1 } }))
+        assert.deepStrictEqual((yield* PostHog.getContext()).properties, {
+          n: { v: 1, date: "1970-01-01T00:00:00.000Z" },
+          z: 0
+        })
+      }).pipe(PostHog.withContext({ properties: { n, z: 0 } }))
+      for (const event of yield* PostHogTest.captured) {
+        assert.deepStrictEqual(event.properties.n, { v: 1, date: "1970-01-01T00:00:00.000Z" }, event.event)
+      }
+    }).pipe(Effect.provide(TestLayer)))
+
+  it.effect("cost no event, however large they are", () =>
+    Effect.gen(function*() {
+      yield* PostHog.capture("a", { text: "small" })
+      yield* PostHog.capture("b")
+      const [a, b] = yield* PostHogTest.captured
+      assert.strictEqual(a!.properties.text, "small")
+      assert.strictEqual(b!.properties.text, "[Too large]")
+      assert.strictEqual(b!.properties.list, "[Too large]")
+      assert.strictEqual((yield* PostHog.stats).repaired, 2)
+    }).pipe(
+      PostHog.withContext({ properties: { text: "x".repeat(2_000_000), list: ["y".repeat(2_000_000)] } }),
+      Effect.provide(TestLayer)
+    ))
+})
+
 describe("withContext", () => {
   it.effect("applies to the region and everything in it, and to nothing after it", () =>
     Effect.gen(function*() {

@@ -400,6 +400,18 @@ describe("retries", () => {
 })
 
 describe("answers for good", () => {
+  it.effect("a redirect is not followed, and says where it leads", () => {
+    const client = new FakeClient(() => ({ status: 302, headers: { location: "https://login.example/?next=secret" } }))
+    return Effect.gen(function*() {
+      yield* captureMany(2)
+      const error = yield* Effect.flip(PostHog.flush)
+      assert.deepInclude(error, { reason: "rejected", status: 302, dropped: 2 })
+      assert.include(error.message, "https://login.example/")
+      assert.notInclude(error.message, "secret")
+      assert.strictEqual(client.requests.length, 1)
+    }).pipe(Effect.provide(onFake(client)))
+  })
+
   for (const status of [301, 401, 402, 403, 404, 422]) {
     it.effect(`${status} drops the batch with its reason, and later events are not affected`, () =>
       Effect.gen(function*() {
@@ -610,6 +622,46 @@ describe("overflow", () => {
         flushAt: 2,
         maxConcurrentRequests: 1,
         overflow: { waitUpTo: "30 seconds" }
+      })))
+    }))
+
+  it.effect("waitUpTo holds also where the caller cannot be interrupted", () =>
+    Effect.gen(function*() {
+      const client = new FakeClient(() => "hang")
+      yield* Effect.gen(function*() {
+        const capturing = yield* Effect.fork(Effect.uninterruptible(captureMany(5)))
+        yield* TestClock.adjust("31 seconds")
+        yield* Fiber.join(capturing)
+        assert.deepStrictEqual((yield* stats).dropped, { queue_full: 1 })
+      }).pipe(Effect.provide(onFake(client, {
+        maxQueueSize: 2,
+        flushAt: 2,
+        maxConcurrentRequests: 1,
+        requestTimeout: "1 hour",
+        overflow: { waitUpTo: "30 seconds" }
+      })))
+    }))
+
+  it.effect("with waitUpTo nothing gives way to events that come back after failed retries", () =>
+    Effect.gen(function*() {
+      const client = new FakeClient()
+      client.next("hang")
+      yield* Effect.gen(function*() {
+        const capturing = yield* Effect.fork(captureMany(6))
+        yield* TestClock.adjust("11 seconds")
+        assert.deepInclude(yield* stats, { dropped: {} })
+        yield* TestClock.adjust("1 minute")
+        yield* Fiber.join(capturing)
+        yield* PostHog.flush
+        assert.deepInclude(yield* stats, { delivered: 6, dropped: {} })
+      }).pipe(Effect.provide(onFake(client, {
+        maxQueueSize: 2,
+        maxBatchSize: 2,
+        flushAt: 2,
+        maxConcurrentRequests: 1,
+        maxRetries: 0,
+        retryPause: "5 seconds",
+        overflow: { waitUpTo: "1 minute" }
       })))
     }))
 
@@ -831,6 +883,57 @@ describe("consent", () => {
       }).pipe(Effect.provide(onFake(client)))
     }))
 
+  it.effect("a batch that is being taken apart goes no further after opting out", () =>
+    Effect.gen(function*() {
+      for (const status of [400, 413]) {
+        const client = new FakeClient((request) => ({ status: request.events.length > 1 ? status : 200 }))
+        yield* Effect.gen(function*() {
+          const service = yield* PostHog.PostHog
+          const { otherwise } = client
+          client.otherwise = (request) => {
+            Effect.runSync(service.optOut)
+            return otherwise(request)
+          }
+          yield* captureMany(8)
+          assert.deepStrictEqual(yield* PostHog.flush, { delivered: 0, dropped: 8 })
+          assert.strictEqual(client.requests.length, 1)
+          assert.deepInclude(yield* stats, { inFlight: 0, delivered: 0, dropped: { opted_out: 8 } })
+        }).pipe(Effect.provide(onFake(client)))
+      }
+    }))
+
+  it.effect("opting in again repeats nothing that was sent before opting out", () =>
+    Effect.gen(function*() {
+      const client = new FakeClient()
+      client.next("hang")
+      yield* Effect.gen(function*() {
+        yield* captureMany(1)
+        const flushed = yield* Effect.fork(PostHog.flush)
+        yield* TestClock.adjust(0)
+        yield* PostHog.optOut
+        yield* PostHog.optIn
+        yield* TestClock.adjust("5 minutes")
+        yield* Fiber.join(flushed)
+        assert.strictEqual(client.requests.length, 1)
+        assert.deepInclude(yield* stats, { dropped: { opted_out: 1 } })
+      }).pipe(Effect.provide(onFake(client)))
+    }))
+
+  it.effect("opting out ends a pause: what is captured after opting in is sent in its time", () =>
+    Effect.gen(function*() {
+      const client = new FakeClient()
+      client.next({ status: 503 })
+      yield* Effect.gen(function*() {
+        yield* captureMany(1)
+        yield* Effect.either(PostHog.flush)
+        yield* PostHog.optOut
+        yield* PostHog.optIn
+        yield* captureMany(1, 1)
+        yield* TestClock.adjust("5 seconds")
+        assert.deepStrictEqual(names(client.accepted), range(1, 1))
+      }).pipe(Effect.provide(onFake(client, { maxRetries: 0, retryPause: "1 hour" })))
+    }))
+
   it.effect("an event that is on its way in when somebody opts out does not slip through", () =>
     Effect.gen(function*() {
       const client = new FakeClient(() => "hang")
@@ -907,7 +1010,8 @@ describe("closing", () => {
       client.next(...Array.from({ length: 6 }, (): Answer => ({ status: 503 })))
       const { close, service } = yield* open(client)
       yield* capture(service, 2)
-      yield* TestClock.adjust("40 seconds")
+      // Chance lengthens the pauses between the requests.
+      while (client.requests.length < 6) yield* TestClock.adjust("1 second")
       const before = client.requests.length
       yield* close
       assert.strictEqual(client.requests.length, before + 1)

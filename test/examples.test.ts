@@ -3,7 +3,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { mkdtemp, readFile, rm } from "node:fs/promises"
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { run } from "./support/child.js"
@@ -126,4 +126,87 @@ describe("import-events", () => {
       minutes
     )
   }
+
+  /** Imports a file with these rows. */
+  const importing = (name: string, content: string, sink: Sink.Sink, env: Record<string, string> = {}) =>
+    Effect.gen(function*() {
+      const file = join(yield* folder, name)
+      yield* Effect.promise(() => writeFile(file, content))
+      const again = Effect.promise(() =>
+        run("examples/import-events.ts", {
+          args: [file],
+          env: { POSTHOG_API_KEY: "phc_import", POSTHOG_HOST: sink.url, ...env }
+        })
+      )
+      return { first: yield* again, again, rejected: Effect.promise(() => readFile(`${file}.rejected`, "utf8")) }
+    })
+
+  const row = (i: number, what = `value ${i}`) => `e,user_${i},2024-01-01T00:00:0${i}Z,${what}\n`
+  const header = "event,distinct_id,timestamp,\"a, b\"\n"
+  const rows = (count: number) => Array.from({ length: count }, (_, i) => row(i)).join("")
+
+  it.scopedLive(
+    "a row that is no CSV is rejected once, and a name with a comma is one column",
+    () =>
+      Effect.gen(function*() {
+        const sink = yield* Sink.make()
+        const { first } = yield* importing("a.csv", header + row(1) + row(2, "a\"b\"c") + row(3), sink)
+        assert.include(first.stdout, "3 rows = 2 delivered + 1 rejected + 0 dropped", first.stderr)
+        assert.deepStrictEqual(sink.accepted.map(({ properties }) => properties["a, b"]), ["value 1", "value 3"])
+      }),
+    minutes
+  )
+
+  it.scopedLive(
+    "a quote that is never closed stops the import: what comes after it cannot be read",
+    () =>
+      Effect.gen(function*() {
+        const sink = yield* Sink.make()
+        const { first } = yield* importing("a.csv", header + rows(4) + row(4, "\"open") + rows(4), sink)
+        assert.notStrictEqual(first.code, 0)
+        assert.include(first.stderr + first.stdout, "a quote is opened and never closed")
+      }),
+    minutes
+  )
+
+  it.scopedLive("times that mean different days to different people are rejected", () =>
+    Effect.gen(function*() {
+      const sink = yield* Sink.make()
+      const times = [
+        "01/02/2024",
+        "Mon, 01 Jan 2024 00:00:00 GMT",
+        "2024-02-30",
+        "2024",
+        "2024-01-02",
+        "2024-01-02 03:04Z"
+      ]
+      const lines = times.map((timestamp) => JSON.stringify({ event: "e", distinct_id: "u", timestamp }))
+      const { first, rejected } = yield* importing("a.ndjson", lines.join("\n"), sink)
+      assert.include(first.stdout, "6 rows = 2 delivered + 4 rejected + 0 dropped", first.stderr)
+      assert.deepStrictEqual(sink.accepted.map(({ timestamp }) => timestamp), [
+        "2024-01-02T00:00:00Z",
+        "2024-01-02T03:04:00Z"
+      ])
+      assert.include(yield* rejected, "01/02/2024 is no timestamp")
+    }), minutes)
+
+  it.scopedLive("stops where PostHog takes nothing, and goes on where it stopped", () =>
+    Effect.gen(function*() {
+      const sink = yield* Sink.make({ otherwise: () => Sink.status(401) })
+      const { again, first } = yield* importing("a.csv", header + rows(9), sink)
+      assert.notStrictEqual(first.code, 0)
+      assert.include(first.stderr + first.stdout, "401")
+      sink.rules = {}
+      const second = yield* again
+      assert.include(second.stdout, "9 rows = 9 delivered + 0 rejected + 0 dropped", second.stderr)
+      assert.strictEqual(sink.accepted.length, 9)
+    }), minutes)
+
+  it.scopedLive("says so when PostHog is switched off", () =>
+    Effect.gen(function*() {
+      const sink = yield* Sink.make()
+      const { first } = yield* importing("a.csv", header + rows(2), sink, { POSTHOG_ENABLED: "false" })
+      assert.notStrictEqual(first.code, 0)
+      assert.include(first.stderr + first.stdout, "switched off")
+    }), minutes)
 })

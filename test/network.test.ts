@@ -43,6 +43,22 @@ describe("over the network", () => {
     60_000
   )
 
+  it.scopedLive("a redirect is not followed: the page it leads to has not seen the events", () =>
+    Effect.gen(function*() {
+      for (const code of [301, 302, 303, 307, 308]) {
+        const sink = yield* Sink.make({ routes: { "/login": () => ({ status: 200, body: "welcome" }) } })
+        sink.next(Sink.status(code, { location: "/login" }), Sink.status(code, { location: "/login" }))
+        yield* Effect.gen(function*() {
+          yield* captureMany(3)
+          const error = yield* Effect.flip(PostHog.flush)
+          assert.deepInclude(error, { reason: "rejected", status: code, delivered: 0, dropped: 3 })
+          const flags = yield* FeatureFlags.evaluate({ distinctId: "u" })
+          assert.deepInclude(flags.failure, { reason: "status", status: code })
+        }).pipe(Effect.provide(onSink(sink)))
+        assert.deepStrictEqual(sink.requests.map(({ path }) => path), ["/batch/", "/flags/"])
+      }
+    }))
+
   it.scopedLive("a connection that is reset before the body was read costs nothing", () =>
     Effect.gen(function*() {
       const sink = yield* Sink.make()

@@ -2,6 +2,7 @@
  * Reads a file of events row by row, from any position on.
  */
 import { parse } from "csv-parse"
+import { parse as parseSync } from "csv-parse/sync"
 import { Data, Stream } from "effect"
 import { createReadStream } from "node:fs"
 import { open } from "node:fs/promises"
@@ -48,15 +49,22 @@ async function* readNdjson(file: string, from: number): AsyncGenerator<Row> {
   if (last !== undefined) yield last
 }
 
-/** The first line of a CSV file, and where the one after it begins. */
-const readHeader = async (file: string): Promise<{ readonly columns: ReadonlyArray<string>; readonly end: number }> => {
+/** The longest header that is looked at. */
+const maxHeader = 64 * 1024
+
+/** The columns of a CSV file, and where the row after them begins. */
+const readHeader = async (file: string): Promise<{ readonly columns: Array<string>; readonly end: number }> => {
   const handle = await open(file)
   try {
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(64 * 1024), 0, 64 * 1024, 0)
-    const newline = buffer.indexOf(10)
-    const end = newline === -1 || newline >= bytesRead ? bytesRead : newline + 1
-    const columns = buffer.toString("utf8", 0, end).trim().split(",")
-    return { columns: columns.map((column) => column.replace(/^"|"$/g, "")), end }
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(maxHeader), 0, maxHeader, 0)
+    const [first] = parseSync(buffer.subarray(0, bytesRead), {
+      to: 1,
+      info: true,
+      bom: true
+    }) as unknown as ReadonlyArray<
+      { readonly record: Array<string>; readonly info: { readonly bytes: number } }
+    >
+    return { columns: first?.record ?? [], end: first?.info.bytes ?? bytesRead }
   } finally {
     await handle.close()
   }
@@ -66,25 +74,37 @@ const readHeader = async (file: string): Promise<{ readonly columns: ReadonlyArr
 async function* readCsv(file: string, from: number): AsyncGenerator<Row> {
   const header = await readHeader(file)
   const start = Math.max(from, header.end)
-  /** Rows that cannot be parsed. The parser meets them ahead of the rows that it has handed out. */
-  const skipped: Array<Row> = []
+  /** Rows that cannot be parsed, by line. The parser meets them ahead of the rows that it has handed out. */
+  const skipped = new Map<number, Row>()
   const parser = createReadStream(file, { start }).pipe(parse({
-    columns: [...header.columns],
+    columns: header.columns,
     skip_empty_lines: true,
     skip_records_with_error: true,
     on_skip: (error) => {
-      skipped.push({ end: start + (error as unknown as { readonly bytes: number }).bytes, value: error!.code })
+      const { bytes, lines } = error as unknown as { readonly bytes: number; readonly lines: number }
+      // All that comes after such a quote is inside of it, so the rest of the file is not read, and must not be passed over.
+      if (error!.code === "CSV_QUOTE_NOT_CLOSED") {
+        parser.destroy(new Error("a quote is opened and never closed; mend the file and start again with --from-start"))
+      } else if (!skipped.has(lines)) {
+        // The parser may find more than one thing wrong with a row.
+        skipped.set(lines, { end: start + bytes, value: error!.code })
+      }
       return undefined
     },
     info: true
   }))
+  const passed = (before: number): ReadonlyArray<Row> => {
+    const rows = Array.from(skipped).filter(([, { end }]) => end < before)
+    for (const [line] of rows) skipped.delete(line)
+    return rows.map(([, row]) => row)
+  }
   for await (const { info, record } of parser) {
     const end = start + (info as { readonly bytes: number }).bytes
-    while (skipped.length > 0 && skipped[0]!.end < end) yield skipped.shift()!
+    yield* passed(end)
     const { distinct_id, event, timestamp, uuid, ...properties } = record as Record<string, string>
     yield { end, value: { distinct_id, event, timestamp, ...(uuid ? { uuid } : undefined), properties } }
   }
-  yield* skipped
+  yield* passed(Number.POSITIVE_INFINITY)
 }
 
 export class FileError extends Data.TaggedError("FileError")<{ readonly message: string }> {}

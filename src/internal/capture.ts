@@ -80,15 +80,20 @@ export interface Capture {
   readonly refuse: (event: string, why: string) => Effect.Effect<void>
 }
 
-const isObject = (value: unknown): value is object => typeof value === "object" && value !== null
+const isObject = <A>(value: A): value is A & object => typeof value === "object" && value !== null
 
-/** A `DateTime` is known by its member: asking its module would put all of it into every bundle. */
-const timeOf = (timestamp: CaptureOptions["timestamp"]): number | string | undefined =>
-  typeof timestamp !== "object" || timestamp === null
-    ? timestamp ?? undefined
-    : timestamp instanceof Date
-    ? timestamp.getTime()
-    : timestamp.epochMillis
+/**
+ * The time in milliseconds or as text; `NaN` for what is no time. A `DateTime` is known by its member: asking its module would put
+ * all of it into every bundle.
+ */
+const timeOf = (timestamp: CaptureOptions["timestamp"]): number | string | undefined => {
+  if (!isObject(timestamp)) return timestamp ?? undefined
+  try {
+    return timestamp instanceof Date ? timestamp.getTime() : timestamp.epochMillis ?? Number.NaN
+  } catch {
+    return Number.NaN
+  }
+}
 
 /** Room for an event before a hook had the chance to make it smaller: the largest body that PostHog takes. */
 const maxUnhookedLength = 20 * 1024 * 1024
@@ -167,9 +172,11 @@ export const make = (
       }
       return text
     } catch (error) {
-      return error instanceof TooLarge
-        ? drop("too_large", input.event, uuid, `larger than ${maxEventBytes} bytes`)
-        : drop("internal_error", input.event, uuid, describe(error))
+      if (error instanceof TooLarge) return drop("too_large", input.event, uuid, `larger than ${maxEventBytes} bytes`)
+      const { options, properties } = input
+      return [properties, options].every(isReadable)
+        ? drop("internal_error", input.event, uuid, describe(error))
+        : drop("invalid_event", input.event, uuid, "an argument throws as it is read")
     }
   }
 
@@ -215,6 +222,17 @@ export const make = (
       }
       return Effect.void
     }
+  }
+}
+
+/** Whether all members of an object can be looked at: not those of a revoked Proxy, for instance. */
+const isReadable = (value: unknown): boolean => {
+  if (!isObject(value)) return true
+  try {
+    for (const name of Object.keys(value)) void (value as { readonly [name: string]: unknown })[name]
+    return true
+  } catch {
+    return false
   }
 }
 

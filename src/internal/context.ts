@@ -11,6 +11,7 @@ import {
   type Layer,
   makeLayer,
   merge,
+  mergeFrozen,
   mergeGroupProperties,
   type Properties
 } from "../core/event/properties.js"
@@ -186,7 +187,7 @@ const mergeGroups = (under: Groups | undefined, over: Groups | undefined): Group
 const addValues = (under: Accumulated, values: AllValues): Accumulated => ({
   distinctId: isIdentifier(values.distinctId) ? String(values.distinctId) : under.distinctId,
   groups: mergeGroups(under.groups, values.groups),
-  properties: merge(merge(under.properties, values.properties), {
+  properties: merge(mergeFrozen(under.properties, values.properties), {
     ...(isIdentifier(values.sessionId) ? { $session_id: String(values.sessionId) } : undefined),
     ...(isIdentifier(values.deviceId) ? { $device_id: String(values.deviceId) } : undefined)
   }),

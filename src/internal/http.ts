@@ -1,12 +1,14 @@
 /**
  * One request, one answer: what all requests to PostHog have in common. Nothing is retried here.
  */
+import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as HttpClient from "@effect/platform/HttpClient"
 import type * as HttpClientError from "@effect/platform/HttpClientError"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { Resolved } from "./options.js"
@@ -39,6 +41,16 @@ export interface Http {
     timeout: Duration.Duration
   ) => Effect.Effect<Answer | NoAnswer>
 }
+
+/**
+ * Redirects are not followed: fetch would go on with a GET, whose answer says nothing about the events, and cannot send a body
+ * twice. Other settings of the program stay.
+ */
+const withoutRedirects = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.mapInputContext(self, (context: Context.Context<R>) => {
+    const settings = context.unsafeMap.get(FetchHttpClient.RequestInit.key) as RequestInit | undefined
+    return Context.add(context, FetchHttpClient.RequestInit, { ...settings, redirect: "manual" })
+  })
 
 /** As much of an error or an error page as is worth showing to people, in characters. */
 const maxDetail = 200
@@ -74,7 +86,7 @@ export const make = (options: Resolved, client: HttpClient.HttpClient): Http => 
       Effect.flatMap(Clock.currentTimeMillis, (now) => {
         const deadline = now + Duration.toMillis(timeout)
         // Disconnected, because a client that cannot be interrupted must not hold up the end of the program.
-        return Effect.disconnect(transformed.execute(request)).pipe(
+        return Effect.disconnect(withoutRedirects(transformed.execute(request))).pipe(
           // A client that fails on bad statuses has read the answer for us.
           Effect.catchTag("ResponseError", (error: HttpClientError.ResponseError) => Effect.succeed(error.response)),
           Effect.timeoutOption(timeout),
@@ -94,9 +106,11 @@ export const make = (options: Resolved, client: HttpClient.HttpClient): Http => 
   }
 }
 
-/** An error page in one line, for people. */
-export const summary = (answer: Answer): string | undefined =>
-  answer.text?.replace(/\s+/g, " ").trim().slice(0, maxDetail) || undefined
+/** An error page in one line, for people; of a redirect, where it leads. */
+export const summary = ({ headers, text }: Answer): string | undefined =>
+  headers.location === undefined
+    ? text?.replace(/\s+/g, " ").trim().slice(0, maxDetail) || undefined
+    : `redirected to ${headers.location.replace(/[?#].*$/s, "").slice(0, maxDetail)}`
 
 /**
  * The part of an error that helps and is safe to show: codes such as `ECONNREFUSED` and messages of the error's causes. The

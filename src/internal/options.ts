@@ -7,7 +7,7 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import { checkApiKey, checkSecretKey } from "../core/event/apiKey.js"
 import { normaliseHost } from "../core/event/host.js"
-import { merge, type Properties } from "../core/event/properties.js"
+import { mergeFrozen, type Properties } from "../core/event/properties.js"
 import { type BeforeSend, defaults, type Options } from "../PostHogConfig.js"
 import { ConfigurationError } from "../PostHogError.js"
 
@@ -107,9 +107,34 @@ const retries = (given: number): number => given > 0 && Number.isFinite(given) ?
 
 const defaultCacheCapacity = 1_000
 
-/** Checks options and fills the gaps. */
-export const resolve = Effect.fnUntraced(function*(given: Options): Effect.fn.Return<Resolved, ConfigurationError> {
+const switches: ReadonlyArray<Plain | "enabled"> = [
+  "enabled",
+  "optedOut",
+  "isServer",
+  "disableGeoip",
+  "historicalMigration",
+  "compression",
+  "sendFeatureFlagEvents",
+  "debug"
+]
+
+/** Checks options and fills the gaps. An instance that is not enabled has no use for them, so that they are not looked at. */
+export const resolve = (given: Options): Effect.Effect<Resolved, ConfigurationError> =>
+  given.enabled === false
+    ? Effect.map(check({}), (resolved) => ({ ...resolved, disabled: "not_enabled" }))
+    : check(given)
+
+const check = Effect.fnUntraced(function*(given: Options): Effect.fn.Return<Resolved, ConfigurationError> {
   const options = withDefaults(given)
+  for (const option of switches) {
+    if (typeof options[option] !== "boolean") return yield* invalidOption(option, "is neither true nor false")
+  }
+  for (const option of ["apiKey", "secretKey"] as const) {
+    const key: unknown = options[option]
+    if (key !== undefined && typeof key !== "string" && !Redacted.isRedacted(key)) {
+      return yield* invalidOption(option, "is neither a text nor Redacted")
+    }
+  }
   const { beforeSend = [], featureFlagsCache, overflow } = options
   const apiKey = keyText(options.apiKey)
   const secretKey = keyText(options.secretKey)
@@ -125,13 +150,20 @@ export const resolve = Effect.fnUntraced(function*(given: Options): Effect.fn.Re
       message: keyAdvice[secretProblem]
     })
   }
-  const host = normaliseHost(options.host)
+  const host = normaliseHost(String(options.host))
   if (host === undefined) {
     return yield* new ConfigurationError({
       reason: "invalid_host",
       option: "host",
-      message: `"${showHost(options.host)}" is no URL of the form https://eu.i.posthog.com`
+      message: `"${showHost(String(options.host))}" is no URL of the form https://eu.i.posthog.com`
     })
+  }
+  const hooks = typeof beforeSend === "function" ? [beforeSend] : beforeSend
+  if (!Array.isArray(hooks) || hooks.some((hook) => typeof hook !== "function")) {
+    return yield* invalidOption("beforeSend", "is neither a function nor a list of functions")
+  }
+  for (const option of ["maxRetries", "featureFlagsRequestMaxRetries"] as const) {
+    if (typeof options[option] !== "number") return yield* invalidOption(option, "is no number")
   }
   const numbers: Partial<Record<Numeric, number>> = {}
   for (const option of Object.keys(least) as Array<Numeric>) {
@@ -157,11 +189,11 @@ export const resolve = Effect.fnUntraced(function*(given: Options): Effect.fn.Re
     ...options,
     ...numbers as Required<typeof numbers>,
     ...durations as Required<typeof durations>,
-    apiKey: apiKey === "" || !options.enabled ? undefined : Redacted.make(apiKey),
-    disabled: !options.enabled ? "not_enabled" : apiKey === "" ? "no_api_key" : undefined,
+    apiKey: apiKey === "" ? undefined : Redacted.make(apiKey),
+    disabled: apiKey === "" ? "no_api_key" : undefined,
     host,
-    globalProperties: merge(options.globalProperties, undefined),
-    beforeSend: typeof beforeSend === "function" ? [beforeSend] : beforeSend,
+    globalProperties: mergeFrozen(options.globalProperties, undefined),
+    beforeSend: hooks,
     overflow: overflow === "dropOldest" ? overflow : "dropNewest",
     waitUpTo,
     maxRetries: retries(options.maxRetries),
@@ -177,7 +209,7 @@ const invalidOption = (option: string, problem: string): ConfigurationError =>
 
 const toDuration = (option: string, value: unknown): Effect.Effect<Duration.Duration, ConfigurationError> => {
   const decoded = Duration.decodeUnknown(value)
-  return Option.isSome(decoded)
+  return Option.isSome(decoded) && !(typeof value === "number" && value < 0)
     ? Effect.succeed(decoded.value)
     : invalidOption(option, "is no duration; write \"5 seconds\" or a number of milliseconds")
 }

@@ -59,6 +59,8 @@ const invalid = (why: string): Composed => ({ _tag: "Invalid", why })
 /** The first character of all names that PostHog gives a meaning. */
 const dollar = 0x24
 
+const isObject = (value: unknown): value is object => typeof value === "object" && value !== null
+
 /** Makes the composer of an instance. It throws `TooLarge`, and whatever the caller's objects throw when they are read. */
 export const makeComposer = (
   identity: Identity,
@@ -83,7 +85,10 @@ export const makeComposer = (
 
     const flags = call.flags === undefined ? surroundings.flags : call.flags
     const layers = flags === undefined || flags === null ? surroundings.layers : [flags, ...surroundings.layers]
-    const properties = typeof call.properties === "object" && call.properties !== null ? call.properties : undefined
+    const properties = isObject(call.properties) ? call.properties : undefined
+    if (properties === undefined && call.properties !== undefined && call.properties !== null) {
+      writer.repair("no object", "properties")
+    }
     const says = (name: string): boolean => {
       if (properties !== undefined && Object.hasOwn(properties, name)) return true
       for (const layer of layers) if (Object.hasOwn(layer.properties, name)) return true
@@ -161,12 +166,17 @@ const writeGroups = (writer: Writer, under: Groups | undefined, over: Groups | u
 
 const writeGroupMembers = (writer: Writer, groups: Groups | undefined, except: Groups | undefined): string => {
   let members = ""
-  if (typeof groups !== "object" || groups === null) return members
-  for (const type of Object.keys(groups)) {
-    if (except !== undefined && Object.hasOwn(except, type)) continue
-    const key: unknown = groups[type]
-    if (isIdentifier(key)) members += writeName(writer, type) + writeString(writer, String(key))
-    else if (key !== undefined) writer.repair("no usable key", `$groups.${type}`)
+  if (groups === undefined || groups === null) return members
+  try {
+    if (typeof groups !== "object") throw new TypeError("no object")
+    for (const type of Object.keys(groups)) {
+      if (except !== undefined && Object.hasOwn(except, type)) continue
+      const key: unknown = groups[type]
+      if (isIdentifier(key)) members += writeName(writer, type) + writeString(writer, String(key))
+      else if (key !== undefined) writer.repair("no usable key", `$groups.${type}`)
+    }
+  } catch {
+    writer.repair("no readable groups", "$groups")
   }
   return members
 }

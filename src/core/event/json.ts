@@ -27,6 +27,15 @@ export class TooLarge {
   readonly _tag = "TooLarge"
 }
 
+/** A value whose text is there already. */
+export class Written {
+  constructor(
+    readonly text: string,
+    readonly repairs: number,
+    readonly notes: ReadonlyArray<string> | undefined
+  ) {}
+}
+
 /** The writing of one event: its limit, and what had to be replaced on the way. */
 export class Writer {
   /** Number of values that were replaced. */
@@ -79,8 +88,11 @@ const maxMemberNames = 4096
 export const writeName = (writer: Writer, name: string): string => {
   const known = memberNames.get(name)
   if (known !== undefined) return known
+  const before = writer.repairs
   const text = "," + writeString(writer, name) + ":"
-  if (memberNames.size < maxMemberNames && name.length <= 100) memberNames.set(name, text)
+  // A name that had to be repaired is to be counted each time.
+  const isKept = memberNames.size < maxMemberNames && name.length <= 100 && writer.repairs === before
+  if (isKept) memberNames.set(name, text)
   return text
 }
 
@@ -137,6 +149,10 @@ const writeObject = (writer: Writer, key: string, value: object): string | undef
 }
 
 const writeContents = (writer: Writer, key: string, value: object): string | undefined => {
+  if (value instanceof Written) {
+    writer.addRepairs(value.repairs, value.notes)
+    return value.text
+  }
   if (Array.isArray(value)) return writeArray(writer, value)
   if (value instanceof Date) {
     return Number.isNaN(value.getTime())
@@ -194,6 +210,32 @@ const writeError = (writer: Writer, error: Error): string =>
   )
 
 const braces = (members: string): string => "{" + members.slice(1) + "}"
+
+/**
+ * The value as it is now: objects as {@link Written}, so that no later change of theirs is seen. What is longer than `limit` is
+ * replaced.
+ */
+export const freeze = (name: string, value: unknown, limit: number): unknown => {
+  const isLong = typeof value === "string" && value.length > limit
+  if (!isLong && (typeof value !== "object" || value === null || value instanceof Written)) return value
+  const writer = new Writer(limit)
+  writer.key = name
+  let text: string | undefined
+  try {
+    text = writeValue(writer, name, value)
+    if (text !== undefined && text.length > limit) throw new TooLarge()
+  } catch {
+    writer.repair("too large")
+    text = "\"[Too large]\""
+  }
+  return text === undefined ? undefined : new Written(text, writer.repairs, writer.notes)
+}
+
+/** The value behind {@link freeze}, in its JSON form. */
+export const thaw = (value: unknown): unknown => value instanceof Written ? JSON.parse(value.text) as unknown : value
+
+/** Stands for a member that throws as it is read. */
+export const throwing = new Written("\"[Throws]\"", 1, ["getter that throws"])
 
 /**
  * The own enumerable members of an object, each with a comma before it: `,"a":1,"b":2`. Members for which `skip` says so are

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { writeMembers, Writer } from "./json.js"
+import { freeze, thaw, throwing, writeMembers, Writer } from "./json.js"
 
 /** Properties of an event, a person or a group: JSON values by name. */
 export interface Properties {
@@ -31,16 +31,20 @@ export const isIdentifier = (value: unknown): value is string | number =>
  * The own enumerable members of both, `over` winning, as a new object. A getter that throws is replaced by a marker; anything
  * that is no object counts as empty.
  */
-export const merge = (under: Properties | undefined, over: Properties | undefined): Properties => {
+export const merge = (
+  under: Properties | undefined,
+  over: Properties | undefined,
+  change: (name: string, value: unknown) => unknown = (_, value) => value
+): Properties => {
   const merged: Record<string, unknown> = {}
   for (const source of [under, over]) {
     if (typeof source !== "object" || source === null) continue
     for (const name of Object.keys(source)) {
       let value: unknown
       try {
-        value = source[name]
+        value = change(name, source[name])
       } catch {
-        value = "[Throws]"
+        value = throwing
       }
       // Plain assignment to this name would change the object's prototype instead of adding a member.
       if (name === "__proto__") Object.defineProperty(merged, name, { value, enumerable: true, configurable: true })
@@ -49,6 +53,25 @@ export const merge = (under: Properties | undefined, over: Properties | undefine
   }
   return merged
 }
+
+/** A context's property need not be longer than what PostHog takes as one event. */
+const maxFrozenLength = 1_000_000
+
+/** As {@link merge}, with values as they are now, see {@link freeze}. */
+export const mergeFrozen = (under: Properties | undefined, over: Properties | undefined): Properties =>
+  merge(under, over, (name, value) => freeze(name, value, maxFrozenLength))
+
+/** The properties as values of JSON. */
+export const thawAll = (properties: Properties): Properties => merge(properties, undefined, (_, value) => thaw(value))
+
+/**
+ * A new object with the members of both, `over` winning. Members that are computed as they are read stay so: it is for the writer
+ * to read them.
+ */
+export const extend = (under: Properties, over: Properties | undefined): Properties =>
+  typeof over === "object" && over !== null
+    ? Object.defineProperties({ ...under }, Object.getOwnPropertyDescriptors(over))
+    : { ...under }
 
 /** Both, the properties of each group type merged with {@link merge}. */
 export const mergeGroupProperties = (

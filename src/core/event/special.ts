@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { isIdentifier, type Properties } from "./properties.js"
+import { extend, isIdentifier, type Properties } from "./properties.js"
 
 /** Subject and properties of a special event. */
 export interface SpecialEvent {
@@ -92,10 +92,10 @@ export const pageView = (url: string | URL | undefined, properties: Properties |
       // A relative address has no host; what was given is still the page's address.
     }
   }
-  return { distinctId: undefined, properties: Object.assign(where, properties) }
+  return { distinctId: undefined, properties: extend(where, properties) }
 }
 
 export const screen = (name: string, properties: Properties | undefined): SpecialEvent => ({
   distinctId: undefined,
-  properties: Object.assign({ $screen_name: name }, properties)
+  properties: extend({ $screen_name: name }, properties)
 })

@@ -30,11 +30,14 @@ export interface Ledger {
   readonly dropped: (piece: Batch, reason: DropReason, failure: SendFailure) => void
   /** The server found a body of this size too large. */
   readonly tooLarge: (bytes: number) => void
-  /** Whether a failed request may still be repeated. */
-  readonly mayRetry: () => boolean
+  /** Whether more requests may be made for this batch. When not, it is left as it is. */
+  readonly mayGoOn: () => boolean
 }
 
-/** Makes the effect that sends a batch; it gives the last failure when the retries are used up and pieces are left. */
+/**
+ * Makes the effect that sends a batch. Pieces that are left at its end could not be sent: it gives the last failure when the
+ * retries are used up, and nothing when it may not go on.
+ */
 export const make = (
   maxRetries: number,
   transport: Transport,
@@ -42,7 +45,7 @@ export const make = (
   diagnostics: Diagnostics
 ): (sending: Sending, ledger: Ledger) => Effect.Effect<Retryable | undefined> => {
   /** Sends one piece, repeatedly if need be. */
-  const deliver = (piece: Batch, sending: Sending, mayRetry: () => boolean): Effect.Effect<void, SendFailure> => {
+  const deliver = (piece: Batch, sending: Sending, mayGoOn: () => boolean): Effect.Effect<void, SendFailure> => {
     let attempt = 0
     return Effect.suspend(() => {
       sending.waiting = undefined
@@ -62,7 +65,7 @@ export const make = (
             count: piece.count
           }))
         }),
-        while: mayRetry
+        while: mayGoOn
       })
     )
   }
@@ -73,9 +76,9 @@ export const make = (
     let accepted = 0
     for (;;) {
       const [piece, ...rest] = sending.pieces
-      if (piece === undefined) return undefined
+      if (piece === undefined || !ledger.mayGoOn()) return undefined
       const halves = [piece.slice(0, piece.count >> 1), piece.slice(piece.count >> 1), ...rest]
-      const result = yield* Effect.either(deliver(piece, sending, ledger.mayRetry))
+      const result = yield* Effect.either(deliver(piece, sending, ledger.mayGoOn))
       if (result._tag === "Right") {
         accepted += piece.count
         sending.pieces = rest

@@ -50,6 +50,8 @@ const minBatchBytes = 64 * 1024
 interface Sending extends Courier.Sending {
   /** Set when the batch is one event that did not come from the queue, and somebody waits for it. */
   readonly receipt: Deferred.Deferred<void, DeliveryError> | undefined
+  /** Whether somebody opted out since it began: the request that is under way is the last. */
+  stopped: boolean
   fiber: Fiber.RuntimeFiber<void> | undefined
 }
 
@@ -161,13 +163,13 @@ export const make = Effect.fnUntraced(function*(
 
   /** Hands a batch to a fiber, which begins on the spot: on some platforms only the caller of a flush may do I/O. */
   const start = (batch: Batch, receipt: Sending["receipt"]): Sending => {
-    const sending: Sending = { pieces: [batch], waiting: undefined, receipt, fiber: undefined }
+    const sending: Sending = { pieces: [batch], waiting: undefined, receipt, stopped: false, fiber: undefined }
     sendings.add(sending)
     statistics.onInFlight(batch.count)
     // Interruptible whatever the region was in which the instance was built: time limits depend on it.
     sending.fiber = fork(Effect.matchCause(Effect.interruptible(courier(sending, ledger(sending))), {
       onSuccess: (failure) => {
-        if (sendings.delete(sending) && failure !== undefined) retriesFailed(sending, failure)
+        if (sendings.delete(sending)) notDelivered(sending, failure)
         advance()
       },
       onFailure: (cause) => {
@@ -175,7 +177,7 @@ export const make = Effect.fnUntraced(function*(
         if (!sendings.delete(sending)) return
         const detail = Cause.isInterruptedOnly(cause) ? "interrupted" : String(Cause.squash(cause))
         if (Cause.isInterruptedOnly(cause)) {
-          retriesFailed(sending, { _tag: "Retryable", reason: "connection", detail })
+          notDelivered(sending, { _tag: "Retryable", reason: "connection", detail })
         } else {
           for (const piece of sending.pieces) {
             dropSending("internal_error", sending, piece, { reason: "connection", detail })
@@ -211,19 +213,26 @@ export const make = Effect.fnUntraced(function*(
     tooLarge: (bytes) => {
       queue.maxBatchBytes = Math.min(queue.maxBatchBytes, Math.max(bytes >> 1, minBatchBytes))
     },
-    mayRetry: () => !halted
+    mayGoOn: () => !sending.stopped
   })
 
-  /** Pieces of a sending are left and no retries. */
-  const retriesFailed = (sending: Sending, failure: Retryable): void => {
-    const why = toFailure(failure)
+  /** What is left of a sending that has come to its end. `failure` is set when the retries are used up. */
+  const notDelivered = (sending: Sending, failure: Retryable | undefined): void => {
+    if (sending.pieces.length === 0) return
+    const why = failure === undefined ? undefined : toFailure(failure)
+    if (sending.stopped || failure === undefined || why === undefined) {
+      // Whoever waits for an event is told what happened to it; a flush takes a drop that was asked for in its stride.
+      const told = sending.receipt === undefined ? undefined : why
+      for (const piece of sending.pieces) dropSending("opted_out", sending, piece, told)
+      return
+    }
+    // An event that somebody waits for is theirs to send again, and a closed outbox has no later.
+    const giveUp = sending.receipt !== undefined || !open
     for (const piece of sending.pieces) {
-      if (halted) dropSending("opted_out", sending, piece, sending.receipt === undefined ? undefined : why)
-      // An event that somebody waits for is theirs to send again, and a closed outbox has no later.
-      else if (sending.receipt !== undefined || !open) dropSending("undelivered", sending, piece, why)
+      if (giveUp) dropSending("undelivered", sending, piece, why)
       else requeue(piece)
     }
-    if (halted || sending.receipt !== undefined || !open) return
+    if (giveUp) return
     const count = sending.pieces.reduce((sum, piece) => sum + piece.count, 0)
     const pauseMillis = Duration.toMillis(options.retryPause)
     const { detail, reason, status } = failure
@@ -241,9 +250,9 @@ export const make = Effect.fnUntraced(function*(
     queue.unshift(piece)
   }
 
-  /** What came back may be too much for the queue. */
+  /** What came back may be too much for the queue. Where callers wait for room, they wait a little longer instead. */
   const trim = (): void => {
-    while (queue.isOver) {
+    while (queue.isOver && options.waitUpTo === undefined) {
       const batch = options.overflow === "dropOldest" ? queue.dropOldest(1) : queue.dropNewest(1)
       dropQueued("queue_full", batch!, { reason: "queue_full" })
     }
@@ -346,7 +355,8 @@ export const make = Effect.fnUntraced(function*(
       })
       statistics.onQueued(1)
       return Effect.ensuring(
-        Effect.timeoutOption(attempt, waitUpTo),
+        // Interruptible, because the limit holds also where the caller cannot be interrupted.
+        Effect.timeoutOption(Effect.interruptible(attempt), waitUpTo),
         Effect.suspend(() => {
           if (added) return Effect.void
           statistics.onQueued(-1)
@@ -425,6 +435,8 @@ export const make = Effect.fnUntraced(function*(
     flush,
     halt: () => {
       halted = true
+      endPause()
+      for (const sending of sendings) sending.stopped = true
       for (const sending of takeWaiting(() => true)) {
         const why = sending.receipt === undefined ? undefined : toFailure(sending.waiting!)
         for (const piece of sending.pieces) dropSending("opted_out", sending, piece, why)

@@ -105,6 +105,7 @@ const failureOf = (answer: Answer | NoAnswer, now: number): SendFailure | undefi
     const retryAfter = parseRetryAfter(headers["retry-after"], now)
     return { _tag: "Retryable", reason: "status", status, detail, retryAfter }
   }
+  // Everything else is for good, a redirect included: it leads to a host that is not the one of the options.
   return { _tag: "Rejected", status, detail }
 }
 
