@@ -70,6 +70,17 @@ describe("quickstart", () => {
   )
 })
 
+describe("feature-flags", () => {
+  it.live("reads flags, puts them on events, and compares the list with PostHog", () =>
+    Effect.gen(function*() {
+      const { code, stderr, stdout } = yield* Effect.promise(() => run("examples/feature-flags.ts"))
+      assert.strictEqual(code, 0, stderr)
+      assert.match(stdout, /ada:\n {2}banner: .*Hello, Ada[^]*the fast checkout\ngrace:\n {2}the usual checkout/)
+      assert.include(stdout, "Feature flag \"banner\" is not enabled for this user")
+      assert.match(stdout, /compared with PostHog:\n {2}Expired: old-receipt\n {2}Undeclared: of-another-program\n$/)
+    }), minutes)
+})
+
 describe("import-events", () => {
   const folder = Effect.acquireRelease(
     Effect.promise(() => mkdtemp(join(tmpdir(), "import-"))),
