@@ -8,7 +8,7 @@
  */
 import { build } from "esbuild"
 import { type ChildProcess, spawn } from "node:child_process"
-import { mkdir, readFile, rm } from "node:fs/promises"
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises"
 import { createInterface } from "node:readline"
 import { gzipSync } from "node:zlib"
 import type { Scenario } from "./scenario.js"
@@ -122,6 +122,18 @@ const measures: ReadonlyArray<Measure> = [
     rounds
   },
   {
+    name: "exceptions",
+    implementations: { ours, "posthog-node": node },
+    scenario: { kind: "exceptions", events: 2_000, warmUpEvents: 100 },
+    rounds
+  },
+  {
+    name: "exceptions without source lines",
+    implementations: { ours },
+    scenario: { kind: "exceptions", events: 2_000, warmUpEvents: 100, sourceLines: false },
+    rounds
+  },
+  {
     name: "exit",
     implementations: { ours, "posthog-node": node },
     scenario: { kind: "exit", events: 1_000 },
@@ -159,6 +171,16 @@ const deliveryFigures = (scenario: Measure["scenario"], report: Figures): Figure
   wireBytesPerEvent: report.wireBytes! / Math.max(report.distinct!, 1)
 })
 
+/** Functions that call each other, so that a stack has frames that differ. */
+const thrower = () =>
+  Array.from({ length: 40 }, (_, index) =>
+    index === 0
+      ? "const f0 = (i) => new TypeError(`failure ${i}`)"
+      : `const f${index} = (i) => {\n  // calls the next\n  const error = f${index - 1}(i)\n  return error\n}`).join(
+      "\n"
+    ) +
+  "\nexport const fail = (i) => f39(i)\n"
+
 const main = async () => {
   await rm(out, { recursive: true, force: true })
   await mkdir(out, { recursive: true })
@@ -166,6 +188,7 @@ const main = async () => {
     await bundle(`bench/adapters/${file.file.replace(".mjs", ".ts")}`, file.file)
   }
   await bundle("bench/sink.ts", "sink.mjs")
+  await writeFile(`${out}/thrower.mjs`, thrower())
   const results: Record<string, Record<string, Figures>> = {}
   const sink = await startSink()
   const ask = async (path: string, body?: unknown): Promise<Figures> => {
@@ -223,6 +246,7 @@ const compare = (results: Record<string, Record<string, Figures>>): Figures => {
     "first event acknowledged / Effect and HttpClient": ratio("start", "acknowledgedMillis", "Effect and HttpClient"),
     "reading a flag / Map look-up in an Effect": ratio("flags", "readNanos", "Map look-up in an Effect"),
     "reading a flag / posthog-node": ratio("flags", "readNanos", "posthog-node"),
+    "CPU per exception / posthog-node": ratio("exceptions", "cpuMicros", "posthog-node"),
     "exit / posthog-node": ratio("exit", "closeMillis", "posthog-node"),
     "exit at 100 ms latency / posthog-node": ratio("exit at 100 ms latency", "closeMillis", "posthog-node")
   }

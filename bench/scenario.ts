@@ -4,10 +4,12 @@
  */
 
 export interface Scenario {
-  readonly kind: "call" | "burst" | "steady" | "exit" | "start" | "flags"
+  readonly kind: "call" | "burst" | "steady" | "exit" | "start" | "flags" | "exceptions"
   readonly host: string
   /** How many events; for flags how many reads. */
   readonly events: number
+  /** Whether exceptions carry source lines. */
+  readonly sourceLines?: boolean
   /** How many are captured and sent before those that are measured. */
   readonly warmUpEvents?: number
   /** Whether the queue is made large enough where the default is too small. */
@@ -26,6 +28,8 @@ export interface Implementation {
   /** Resolves when all is acknowledged or given up. */
   readonly flush: () => Promise<void>
   readonly close: () => Promise<void>
+  /** Captures an error. */
+  readonly captureError?: (error: Error) => Promise<void> | void
   /** Evaluates the 100 flags of `flagKeys` once, and gives a function that reads one flag after the other. */
   readonly readFlags?: () => Promise<(count: number) => Promise<void> | void>
 }
@@ -122,6 +126,23 @@ export const run = async (start: () => Promise<Implementation>): Promise<void> =
       const begin = now()
       await read(events)
       print({ readNanos: (now() - begin) / events })
+      return implementation.close()
+    }
+    case "exceptions": {
+      Error.stackTraceLimit = 30
+      // A file of its own, because nobody looks for source lines in a bundle.
+      const { fail } = await import(new URL("./thrower.mjs", import.meta.url).href) as {
+        readonly fail: (index: number) => Error
+      }
+      const all = async (count: number) => {
+        for (let index = 0; index < count; index++) await implementation.captureError!(fail(index))
+        await implementation.flush()
+      }
+      await all(scenario.warmUpEvents ?? 0)
+      const cpuStart = process.cpuUsage()
+      await all(events)
+      const cpu = process.cpuUsage(cpuStart)
+      print({ cpuMicros: (cpu.user + cpu.system) / events })
       return implementation.close()
     }
     case "start": {

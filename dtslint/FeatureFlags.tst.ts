@@ -98,10 +98,13 @@ describe("combinators", () => {
       Effect.Effect<Option.Option<number>, "e", "r" | PostHog.PostHog>
     >()
     expect(effect.pipe(FeatureFlags.require(NewUi))).type.toBe<
-      Effect.Effect<number, "e" | PostHogError.FlagDisabled, "r" | PostHog.PostHog>
+      Effect.Effect<number, "e" | PostHogError.FlagDisabled | FeatureFlags.FlagError, "r" | PostHog.PostHog>
     >()
     expect(FeatureFlags.check(Checkout)).type.toBe<
       Effect.Effect<"control" | "fast" | false, never, PostHog.PostHog>
+    >()
+    expect(FeatureFlags.check("a", { default: true })).type.toBe<
+      Effect.Effect<string | boolean, never, PostHog.PostHog>
     >()
     expect(FeatureFlags.layerWhen("a", {
       onEnabled: {} as Layer.Layer<"out", "e1", "in1">,

@@ -23,6 +23,8 @@ export const refused = (flags: FeatureFlags.Snapshot) => [
   FeatureFlags.match(Checkout, { control: Effect.void, fast: Effect.void }),
   // @ts-expect-error there is no purple
   FeatureFlags.match(Checkout, { control: Effect.void, fast: Effect.void, false: Effect.void, purple: Effect.void }),
+  // @ts-expect-error variants that the compiler does not know cannot be matched
+  FeatureFlags.match(FeatureFlag.variants("w", ["x", "y"] as Array<string>), { x: Effect.void, false: Effect.void }),
   // @ts-expect-error there is no purple
   FeatureFlag.override(Checkout, "purple")
 ]

@@ -138,7 +138,8 @@ export interface FlagDetails {
   readonly value: FlagValue
   /** Whether the value is not `false`. */
   readonly enabled: boolean
-  readonly variant: string | undefined
+  /** Only there when the value is a variant. */
+  readonly variant?: string
   /** Decoded from JSON; text that is no JSON stays text. `undefined`: none. */
   readonly payload: unknown
   /** Why the value is what it is: a code such as `condition_match`, and the same for people. */
@@ -174,6 +175,8 @@ export interface Snapshot extends FlagsOnEvents {
   readonly evaluatedAt: number | undefined
   /** Keys of the flags that are here, sorted. */
   readonly keys: ReadonlyArray<string>
+  /** The values by key, as a plain object. Sends nothing. */
+  readonly values: { readonly [key: string]: FlagValue }
   /** Keys that were read so far, sorted, those included that are not here. */
   readonly accessed: ReadonlyArray<string>
   /** What {@link PostHog.capture} adds to an event that is given this snapshot: `$feature/<key>`, `$active_feature_flags`. */
@@ -224,9 +227,7 @@ const ask = <A, E>(f: (instance: Instance, state: State) => Effect.Effect<A, E>)
     )
   )
 
-const keyOf = (flag: string | Any): string => typeof flag === "string" ? flag : flag.key
-
-const evaluateOn = (
+const evaluateActive = (
   active: Active,
   instance: Instance,
   state: State,
@@ -242,7 +243,7 @@ const evaluateOn = (
     return Effect.succeed(internal.empty(undefined, new MissingDistinctId(), key))
   }
   const distinctId = String(given)
-  const flagKeys = options.flagKeys?.map(keyOf)
+  const flagKeys = options.flagKeys?.map(internal.keyOf)
   if (flagKeys !== undefined && flagKeys.length === 0) {
     return Effect.succeed(internal.empty(distinctId, undefined, key))
   }
@@ -262,15 +263,8 @@ const evaluateOn = (
   return Effect.map(flags.evaluate(request), (evaluation) => internal.make(evaluation, exposures, key))
 }
 
-/**
- * Evaluates flags for the user of the call or of the context: one request, and the answer as a snapshot. Never fails; a snapshot
- * without flags says in `failure` why. Concurrent evaluations that ask the same share one request.
- *
- * @since 0.1.0
- * @category accessors
- */
-export const evaluate = (options: EvaluateOptions = {}): Effect.Effect<Snapshot, never, PostHog> =>
-  ask((instance, state) => {
+const evaluateOn = (instance: Instance, state: State, options: EvaluateOptions): Effect.Effect<Snapshot> =>
+  Effect.suspend(() => {
     const { active } = instance
     const current = instance.state()
     if (active === undefined || current !== "open") {
@@ -279,7 +273,7 @@ export const evaluate = (options: EvaluateOptions = {}): Effect.Effect<Snapshot,
       return Effect.succeed(internal.empty(undefined, new FlagsUnavailable({ reason }), key))
     }
     try {
-      return evaluateOn(active, instance, state, options)
+      return evaluateActive(active, instance, state, options)
     } catch {
       // A Proxy or a getter among the arguments throws.
       const reason = "invalid_request"
@@ -287,6 +281,16 @@ export const evaluate = (options: EvaluateOptions = {}): Effect.Effect<Snapshot,
       return Effect.succeed(internal.empty(undefined, new FlagsUnavailable({ reason }), active.owner.key))
     }
   })
+
+/**
+ * Evaluates flags for the user of the call or of the context: one request, and the answer as a snapshot. Never fails; a snapshot
+ * without flags says in `failure` why. Concurrent evaluations that ask the same share one request.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const evaluate = (options?: EvaluateOptions): Effect.Effect<Snapshot, never, PostHog> =>
+  ask((instance, state) => evaluateOn(instance, state, options ?? {}))
 
 /**
  * As {@link evaluate}, but fails when there is no distinct id or PostHog did not answer with flags.
@@ -316,8 +320,10 @@ export const current: Effect.Effect<Option.Option<Snapshot>, never, PostHog> = /
 )
 
 /** The instance that a snapshot belongs to. */
-const scopeOf = (snapshot: Snapshot): Scope =>
-  internal.isSnapshot(snapshot) ? { instance: { key: snapshot.instance } } : {}
+const scopeOf = (snapshot: Snapshot): Scope => {
+  const key = internal.behind(snapshot)?.instance
+  return key === undefined ? {} : { instance: { key } }
+}
 
 /**
  * Runs an effect, and all fibers it forks, so that its events carry the flags of a snapshot, and {@link check} and the other
@@ -400,21 +406,21 @@ export const resetGroupPropertiesForFlags = (groupType?: string, scope?: Scope):
 /** Options of the short forms: whom to evaluate for, and how to read. */
 type ShortOptions<A> = Omit<EvaluateOptions, "flagKeys"> & ReadOptions<A>
 
-/** The snapshot of the context, unless the call says for whom to evaluate; else one of this flag alone. */
+/** The snapshot of the context if it is for the user of the context and the call does not say otherwise; else one of this flag. */
 const snapshotFor = (
   flag: string | Any,
-  { default: _, sendFeatureFlagEvents: __, ...subject }: ShortOptions<FlagValue> = {}
-): Effect.Effect<Snapshot, never, PostHog> => {
-  const alone = evaluate({ ...subject, flagKeys: [flag] })
-  if (Object.values(subject).some((value) => value !== undefined)) return alone
-  return Effect.flatMap(
-    current,
-    (snapshot) =>
-      Option.isSome(snapshot) && internal.isSnapshot(snapshot.value) && snapshot.value.covers(keyOf(flag))
-        ? Effect.succeed(snapshot.value)
-        : alone
-  )
-}
+  options: ShortOptions<FlagValue> | undefined
+): Effect.Effect<Snapshot, never, PostHog> =>
+  ask((instance, state) => {
+    const { default: _, sendFeatureFlagEvents: __, ...subject } = options ?? {}
+    const alone = evaluateOn(instance, state, { ...subject, flagKeys: [flag] })
+    if (instance.active === undefined || Object.values(subject).some((value) => value !== undefined)) return alone
+    const { distinctId, flags } = state.accumulated(instance.active.owner, undefined)
+    return internal.isSnapshot(flags) && flags.distinctId === distinctId &&
+        internal.behind(flags)!.covers(internal.keyOf(flag))
+      ? Effect.succeed(flags)
+      : alone
+  })
 
 /**
  * The value of one flag: reads it off the snapshot of the context, or else evaluates this flag alone. For more than one flag
@@ -430,7 +436,17 @@ export const check: {
    * @since 0.1.0
    * @category accessors
    */
-  <A extends FlagValue>(flag: FeatureFlag<A>, options?: ShortOptions<NoInfer<A>>): Effect.Effect<A, never, PostHog>
+  <F extends Any>(flag: F, options?: ShortOptions<NoInfer<Value<F>>>): Effect.Effect<Value<F>, never, PostHog>
+  /**
+   * The value of one flag, or the default.
+   *
+   * @since 0.1.0
+   * @category accessors
+   */
+  (
+    flag: string,
+    options: ShortOptions<FlagValue> & { readonly default: FlagValue }
+  ): Effect.Effect<FlagValue, never, PostHog>
   /**
    * The value of one flag; `undefined` when it is not known and there is no default.
    *
@@ -452,7 +468,7 @@ export const check: {
  */
 export const isEnabled = (
   flag: string | Any,
-  options: ShortOptions<boolean> = {}
+  options?: ShortOptions<boolean>
 ): Effect.Effect<boolean, never, PostHog> =>
   Effect.flatMap(snapshotFor(flag, options), (snapshot) => snapshot.isEnabled(flag, options))
 
@@ -464,11 +480,11 @@ export const isEnabled = (
  */
 export const result = (
   flag: string | Any,
-  options: Omit<ShortOptions<never>, "default"> = {}
+  options?: Omit<ShortOptions<never>, "default">
 ): Effect.Effect<FlagDetails, FlagError, PostHog> =>
   Effect.flatMap(snapshotFor(flag, options), (snapshot) => {
-    const key = keyOf(flag)
-    const sendFeatureFlagEvents = options.sendFeatureFlagEvents ??
+    const key = internal.keyOf(flag)
+    const sendFeatureFlagEvents = options?.sendFeatureFlagEvents ??
       (typeof flag === "string" ? undefined : flag.sendFeatureFlagEvents)
     return Effect.map(snapshot.getOrFail(key, { sendFeatureFlagEvents }), () => snapshot.details(key)!)
   })
@@ -525,7 +541,7 @@ export const match = <
   F extends Any,
   H extends { readonly [Case in Cases<F>]: Effect.Effect<unknown, unknown, unknown> }
 >(
-  flag: F,
+  flag: string extends Value<F> ? never : F,
   handlers: H & { readonly [Case in Exclude<keyof H, Cases<F>>]: never },
   options?: ShortOptions<Value<F>>
 ): Effect.Effect<
@@ -534,19 +550,22 @@ export const match = <
   Effect.Effect.Context<Handled<H>> | PostHog
 > =>
   Effect.flatMap(
-    check(flag, options as ShortOptions<FlagValue>),
-    (value) => handlers[String(value) as Cases<F>] as Effect.Effect<never, never, never>
+    check(flag as Any, options as ShortOptions<FlagValue>),
+    // A value that has no effect cannot come from a flag of this type.
+    (value) =>
+      (handlers[String(value) as Cases<F>] ?? handlers["false" as Cases<F>]) as Effect.Effect<never, never, never>
   )
 
 /**
- * Runs an effect only if a flag is on, and else fails with `FlagDisabled`.
+ * Runs an effect only if a flag is on. Fails with `FlagDisabled` when it is off, and when that is not known, with why, unless there is
+ * a default.
  *
  * @since 0.1.0
  * @category combinators
  */
 export const require: {
   /**
-   * Runs an effect only if a flag is on, and else fails with `FlagDisabled`.
+   * Runs an effect only if a flag is on.
    *
    * @since 0.1.0
    * @category combinators
@@ -554,9 +573,9 @@ export const require: {
   (
     flag: string | Any,
     options?: ShortOptions<boolean>
-  ): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | FlagDisabled, R | PostHog>
+  ): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | FlagDisabled | FlagError, R | PostHog>
   /**
-   * Runs an effect only if a flag is on, and else fails with `FlagDisabled`.
+   * Runs an effect only if a flag is on.
    *
    * @since 0.1.0
    * @category combinators
@@ -565,18 +584,28 @@ export const require: {
     self: Effect.Effect<A, E, R>,
     flag: string | Any,
     options?: ShortOptions<boolean>
-  ): Effect.Effect<A, E | FlagDisabled, R | PostHog>
+  ): Effect.Effect<A, E | FlagDisabled | FlagError, R | PostHog>
 } = /* #__PURE__ */ dual(
   (args) => Effect.isEffect(args[0]),
   <A, E, R>(
     self: Effect.Effect<A, E, R>,
     flag: string | Any,
     options?: ShortOptions<boolean>
-  ): Effect.Effect<A, E | FlagDisabled, R | PostHog> =>
-    Effect.flatMap(
-      isEnabled(flag, options),
-      (enabled): Effect.Effect<A, E | FlagDisabled, R> => enabled ? self : new FlagDisabled({ key: keyOf(flag) })
-    )
+  ): Effect.Effect<A, E | FlagDisabled | FlagError, R | PostHog> =>
+    Effect.flatMap(snapshotFor(flag, options), (snapshot) => {
+      const key = internal.keyOf(flag)
+      const sendFeatureFlagEvents = options?.sendFeatureFlagEvents ??
+        (typeof flag === "string" ? undefined : flag.sendFeatureFlagEvents)
+      return Effect.flatMap(
+        snapshot.read(key, { default: options?.default, sendFeatureFlagEvents }),
+        ({ error, value }): Effect.Effect<A, E | FlagDisabled | FlagError, R> =>
+          error !== undefined && error._tag !== "UnknownVariant" && options?.default === undefined
+            ? Effect.fail(error)
+            : value !== undefined && value !== false
+            ? self
+            : new FlagDisabled({ key })
+      )
+    })
 )
 
 /**
@@ -597,13 +626,13 @@ export const layerWhen = <A, E, R, E2, R2>(
 
 /** The active instance, or why there is none. */
 const askActive = <A, E>(
-  f: (active: Active) => Effect.Effect<A, E>
+  f: (active: Active, isOpen: () => boolean) => Effect.Effect<A, E>
 ): Effect.Effect<A, E | FlagsUnavailable, PostHog> =>
   ask((instance): Effect.Effect<A, E | FlagsUnavailable> => {
     const state = instance.state()
     return instance.active === undefined || state !== "open"
       ? new FlagsUnavailable({ reason: state === "open" ? "disabled" : state })
-      : f(instance.active)
+      : f(instance.active, () => instance.state() === "open")
   })
 
 /**
@@ -614,13 +643,15 @@ const askActive = <A, E>(
  * @category accessors
  */
 export const request = (body: Properties): Effect.Effect<unknown, FlagsUnavailable, PostHog> =>
-  askActive((active) =>
+  askActive((active, isOpen) =>
     Effect.flatMap(
       Effect.try({
-        try: () => JSON.stringify({ ...body, token: Redacted.value(active.options.apiKey!) }),
+        // PostHog does not know this SDK by its name yet, and would leave out the flags that are for servers.
+        try: () =>
+          JSON.stringify({ evaluation_runtime: "server", ...body, token: Redacted.value(active.options.apiKey!) }),
         catch: () => new FlagsUnavailable({ reason: "invalid_request" })
       }),
-      (text) => Effect.map(askFlags(active, text), (reply) => reply.body)
+      (text) => Effect.map(askFlags(active, text, isOpen), (reply) => reply.body)
     )
   )
 
@@ -706,7 +737,7 @@ export const verify = (
       const payload = yield* Effect.either(snapshot.payload(flag))
       if (payload._tag === "Left") findings.push({ _tag: "PayloadInvalid", flag, error: payload.left })
     }
-    const declared = new Set(flags.map(keyOf))
+    const declared = new Set(flags.map(internal.keyOf))
     for (const key of snapshot.keys) if (!declared.has(key)) findings.push({ _tag: "Undeclared", key })
     return findings
   })

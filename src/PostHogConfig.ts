@@ -16,7 +16,6 @@
  */
 import type * as HttpClient from "@effect/platform/HttpClient"
 import * as Config from "effect/Config"
-import type * as ConfigError from "effect/ConfigError"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -146,6 +145,15 @@ export interface Options {
   readonly featureFlagCalledCacheSize?: number | undefined
   /** Evaluation contexts: flags that are restricted to others are left out. Default: all flags. */
   readonly evaluationContexts?: ReadonlyArray<string> | undefined
+  /** Whether exceptions carry the lines of source around their frames, where files can be read. Default `true`. */
+  readonly sourceContext?: boolean | undefined
+  /** How many lines before and after a frame's own; PostHog keeps at most 10. Default 5. */
+  readonly contextLines?: number | undefined
+  /**
+   * Whether a file is the program's own, by its absolute path; `undefined`: as without this option, by which everything outside of
+   * `node_modules` is.
+   */
+  readonly isInApp?: ((path: string) => boolean | undefined) | undefined
   /** Whether every diagnostic is logged, at debug level, see also `PostHog.debug`. Default `false`. */
   readonly debug?: boolean | undefined
   /** Changes the `HttpClient` that sends events: more headers, a proxy, logging. Default: unchanged. */
@@ -186,18 +194,28 @@ export const defaults = {
   sendFeatureFlagEvents: true,
   featureFlagCalledCacheSize: 50_000,
   evaluationContexts: [] as ReadonlyArray<string>,
+  sourceContext: true,
+  contextLines: 5,
   debug: false
 } as const
 
-/** A variable that may be absent, or blank as compose files leave it. */
-const optional = <A>(config: (name: string) => Config.Config<A>, name: string): Config.Config<A | undefined> =>
-  Config.string(name).pipe(
-    Config.mapOrFail((text): Either.Either<A | undefined, ConfigError.ConfigError> =>
-      text.trim() === ""
-        ? Either.right(undefined)
-        // Read by itself; reading never waits.
-        : Effect.runSync(Effect.either(ConfigProvider.fromMap(new Map([[name, text]])).load(config(name))))
-    ),
+/** A variable that may be absent, or blank as compose files leave it; `config` reads what is there. */
+const optional = <A>(config: Config.Config<A>, name: string): Config.Config<A | undefined> =>
+  Config.primitive<A | undefined>("text", (text) =>
+    text.trim() === ""
+      ? Either.right(undefined)
+      // Read by itself; reading never waits.
+      : Effect.runSync(Effect.either(ConfigProvider.fromMap(new Map([["", text]])).load(config)))).pipe(
+      Config.nested(name),
+      Config.option,
+      Config.map(Option.getOrUndefined)
+    )
+
+/** A list in a variable, separated by commas, or as the provider has lists; blank is none. */
+const optionalList = (name: string): Config.Config<ReadonlyArray<string> | undefined> =>
+  Config.array(Config.string(), name).pipe(
+    Config.map((items) => items.map((item) => item.trim()).filter((item) => item !== "")),
+    Config.map((items) => items.length === 0 ? undefined : items),
     Config.option,
     Config.map(Option.getOrUndefined)
   )
@@ -210,7 +228,7 @@ const optional = <A>(config: (name: string) => Config.Config<A>, name: string): 
  * `POSTHOG_MAX_QUEUE_SIZE`, `POSTHOG_MAX_QUEUE_BYTES`, `POSTHOG_COMPRESSION`, `POSTHOG_REQUEST_TIMEOUT`,
  * `POSTHOG_MAX_RETRIES`, `POSTHOG_SHUTDOWN_TIMEOUT`, `POSTHOG_FEATURE_FLAGS_REQUEST_TIMEOUT`,
  * `POSTHOG_FEATURE_FLAGS_REQUEST_MAX_RETRIES`, `POSTHOG_SEND_FEATURE_FLAG_EVENTS`, `POSTHOG_EVALUATION_CONTEXTS` (separated by
- * commas), `POSTHOG_DEBUG`.
+ * commas), `POSTHOG_SOURCE_CONTEXT`, `POSTHOG_CONTEXT_LINES`, `POSTHOG_DEBUG`.
  *
  * Durations are written as `5 seconds`.
  *
@@ -219,26 +237,28 @@ const optional = <A>(config: (name: string) => Config.Config<A>, name: string): 
  */
 export const config: Config.Config<Options> = /* #__PURE__ */ (() =>
   Config.all({
-    apiKey: optional((name) => Config.redacted(name), "POSTHOG_API_KEY"),
-    secretKey: optional((name) => Config.redacted(name), "POSTHOG_SECRET_KEY"),
-    host: optional(Config.string, "POSTHOG_HOST"),
-    enabled: optional(Config.boolean, "POSTHOG_ENABLED"),
-    optedOut: optional(Config.boolean, "POSTHOG_OPTED_OUT"),
-    isServer: optional(Config.boolean, "POSTHOG_IS_SERVER"),
-    disableGeoip: optional(Config.boolean, "POSTHOG_DISABLE_GEOIP"),
-    historicalMigration: optional(Config.boolean, "POSTHOG_HISTORICAL_MIGRATION"),
-    flushAt: optional(Config.integer, "POSTHOG_FLUSH_AT"),
-    flushInterval: optional(Config.duration, "POSTHOG_FLUSH_INTERVAL"),
-    maxBatchSize: optional(Config.integer, "POSTHOG_MAX_BATCH_SIZE"),
-    maxQueueSize: optional(Config.integer, "POSTHOG_MAX_QUEUE_SIZE"),
-    maxQueueBytes: optional(Config.integer, "POSTHOG_MAX_QUEUE_BYTES"),
-    compression: optional(Config.boolean, "POSTHOG_COMPRESSION"),
-    requestTimeout: optional(Config.duration, "POSTHOG_REQUEST_TIMEOUT"),
-    maxRetries: optional(Config.integer, "POSTHOG_MAX_RETRIES"),
-    shutdownTimeout: optional(Config.duration, "POSTHOG_SHUTDOWN_TIMEOUT"),
-    featureFlagsRequestTimeout: optional(Config.duration, "POSTHOG_FEATURE_FLAGS_REQUEST_TIMEOUT"),
-    featureFlagsRequestMaxRetries: optional(Config.integer, "POSTHOG_FEATURE_FLAGS_REQUEST_MAX_RETRIES"),
-    sendFeatureFlagEvents: optional(Config.boolean, "POSTHOG_SEND_FEATURE_FLAG_EVENTS"),
-    evaluationContexts: optional((name) => Config.array(Config.nonEmptyString(), name), "POSTHOG_EVALUATION_CONTEXTS"),
-    debug: optional(Config.boolean, "POSTHOG_DEBUG")
+    apiKey: optional(Config.redacted(), "POSTHOG_API_KEY"),
+    secretKey: optional(Config.redacted(), "POSTHOG_SECRET_KEY"),
+    host: optional(Config.string(), "POSTHOG_HOST"),
+    enabled: optional(Config.boolean(), "POSTHOG_ENABLED"),
+    optedOut: optional(Config.boolean(), "POSTHOG_OPTED_OUT"),
+    isServer: optional(Config.boolean(), "POSTHOG_IS_SERVER"),
+    disableGeoip: optional(Config.boolean(), "POSTHOG_DISABLE_GEOIP"),
+    historicalMigration: optional(Config.boolean(), "POSTHOG_HISTORICAL_MIGRATION"),
+    flushAt: optional(Config.integer(), "POSTHOG_FLUSH_AT"),
+    flushInterval: optional(Config.duration(), "POSTHOG_FLUSH_INTERVAL"),
+    maxBatchSize: optional(Config.integer(), "POSTHOG_MAX_BATCH_SIZE"),
+    maxQueueSize: optional(Config.integer(), "POSTHOG_MAX_QUEUE_SIZE"),
+    maxQueueBytes: optional(Config.integer(), "POSTHOG_MAX_QUEUE_BYTES"),
+    compression: optional(Config.boolean(), "POSTHOG_COMPRESSION"),
+    requestTimeout: optional(Config.duration(), "POSTHOG_REQUEST_TIMEOUT"),
+    maxRetries: optional(Config.integer(), "POSTHOG_MAX_RETRIES"),
+    shutdownTimeout: optional(Config.duration(), "POSTHOG_SHUTDOWN_TIMEOUT"),
+    featureFlagsRequestTimeout: optional(Config.duration(), "POSTHOG_FEATURE_FLAGS_REQUEST_TIMEOUT"),
+    featureFlagsRequestMaxRetries: optional(Config.integer(), "POSTHOG_FEATURE_FLAGS_REQUEST_MAX_RETRIES"),
+    sendFeatureFlagEvents: optional(Config.boolean(), "POSTHOG_SEND_FEATURE_FLAG_EVENTS"),
+    evaluationContexts: optionalList("POSTHOG_EVALUATION_CONTEXTS"),
+    sourceContext: optional(Config.boolean(), "POSTHOG_SOURCE_CONTEXT"),
+    contextLines: optional(Config.integer(), "POSTHOG_CONTEXT_LINES"),
+    debug: optional(Config.boolean(), "POSTHOG_DEBUG")
   }))()

@@ -57,7 +57,14 @@ export interface Scope {
   readonly instance?: { readonly key: string } | undefined
 }
 
-const isEffectFirst = (args: IArguments): boolean => Effect.isEffect(args[0])
+const isEffectFirst = (args: IArguments): boolean => {
+  try {
+    return Effect.isEffect(args[0])
+  } catch {
+    // A revoked Proxy is no effect.
+    return false
+  }
+}
 
 /**
  * Runs an effect, and all fibers it forks, with values added to the context of all events.

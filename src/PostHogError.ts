@@ -129,6 +129,7 @@ export {
  * - `too_large`: the event is larger than `maxEventBytes`, or the server finds it so
  * - `queue_full`: the queue was full, see `overflow`
  * - `rejected`: the server refused the event for good (a 4xx status)
+ * - `rate_limited`: there were too many of the same exception, see `ErrorTracking`
  * - `undelivered`: somebody waited for the event and was told that it could not be delivered
  * - `opted_out`: the instance was opted out while the event was queued
  * - `closed`: the instance was closed already
@@ -145,6 +146,7 @@ export type DropReason =
   | "too_large"
   | "queue_full"
   | "rejected"
+  | "rate_limited"
   | "undelivered"
   | "opted_out"
   | "closed"
@@ -319,6 +321,17 @@ export interface FlagsNotInSnapshot {
 }
 
 /**
+ * An exception could not be made into an event. A fault of this library, please report it.
+ *
+ * @since 0.1.0
+ * @category diagnostics
+ */
+export interface ExceptionLost {
+  readonly _tag: "ExceptionLost"
+  readonly detail: string
+}
+
+/**
  * What an instance has to tell about its work, see `PostHog.diagnostics`.
  *
  * @since 0.1.0
@@ -336,3 +349,4 @@ export type Diagnostic =
   | FlagsEvaluated
   | FlagsFailed
   | FlagsNotInSnapshot
+  | ExceptionLost

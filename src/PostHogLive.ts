@@ -1,5 +1,5 @@
 /**
- * The layer for a program that runs: options from the environment, the platform's `fetch` as transport.
+ * The layer for a program that runs: options from the environment, the platform's `fetch` as transport, error tracking on.
  *
  * ```ts
  * import { Effect } from "effect"
@@ -13,20 +13,63 @@
  * @since 0.1.0
  */
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+import * as Config from "effect/Config"
 import type * as ConfigError from "effect/ConfigError"
+import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as LogLevel from "effect/LogLevel"
+import * as Redacted from "effect/Redacted"
+import * as ErrorTracking from "./ErrorTracking.js"
 import * as PostHog from "./PostHog.js"
 import * as PostHogConfig from "./PostHogConfig.js"
 import type { ConfigurationError } from "./PostHogError.js"
 
+/** Read first: what an instance that does nothing would be built with must not keep the program from starting. */
+const switches = Config.all({
+  // What is no truth value is told by the other options.
+  enabled: Config.orElse(Config.boolean("POSTHOG_ENABLED"), () => Config.succeed(true)),
+  apiKey: Config.withDefault(Config.redacted("POSTHOG_API_KEY"), Redacted.make(""))
+})
+
+const instance = Layer.unwrapEffect(
+  Effect.map(switches, ({ apiKey, enabled }) =>
+    enabled && Redacted.value(apiKey).trim() !== ""
+      ? PostHog.layerConfig(PostHogConfig.config)
+      : PostHog.layer({ enabled, apiKey }))
+)
+
+const settings = Config.all({
+  enabled: Config.withDefault(Config.boolean("POSTHOG_ERROR_TRACKING"), true),
+  captureLevel: Config.withDefault(Config.logLevel("POSTHOG_CAPTURE_LEVEL"), LogLevel.Error),
+  metadata: Config.withDefault(Config.array(Config.string(), "POSTHOG_METADATA"), [])
+})
+
+/** `all` and `none` are no names of annotations. */
+const metadataOf = (names: ReadonlyArray<string>) => names.includes("all") ? "all" : names
+
+const errorTracking = Layer.unwrapEffect(
+  Effect.map(
+    settings,
+    ({ captureLevel, enabled, metadata }) =>
+      enabled ? ErrorTracking.layerLogger({ captureLevel, metadata: metadataOf(metadata) }) : Layer.empty
+  )
+)
+
 /**
- * The default instance with options from the environment (see `PostHogConfig.config`) and `fetch` as transport. Without
- * `POSTHOG_API_KEY`, or with `POSTHOG_ENABLED=false`, it does nothing, after one warning.
+ * The default instance with options from the environment (see `PostHogConfig.config`), `fetch` as transport, and
+ * `ErrorTracking.layerLogger`. Without `POSTHOG_API_KEY`, or with `POSTHOG_ENABLED=false`, it does nothing, after one warning.
+ *
+ * Error tracking has variables of its own: `POSTHOG_ERROR_TRACKING=false` switches it off, `POSTHOG_CAPTURE_LEVEL` is the least
+ * level of log messages that are captured (`Error`), `POSTHOG_METADATA` the log annotations that become properties (`all`, or
+ * names separated by commas).
  *
  * @since 0.1.0
  * @category layers
  */
-export const PostHogLive: Layer.Layer<PostHog.PostHog, ConfigurationError | ConfigError.ConfigError> = Layer.provide(
-  PostHog.layerConfig(PostHogConfig.config),
-  FetchHttpClient.layer
-)
+export const PostHogLive: Layer.Layer<PostHog.PostHog, ConfigurationError | ConfigError.ConfigError> = errorTracking
+  .pipe(
+    Layer.provideMerge(instance),
+    Layer.provide(FetchHttpClient.layer),
+    // A redirect leads away from PostHog, see the decisions.
+    Layer.provide(Layer.succeed(FetchHttpClient.RequestInit, { redirect: "manual" }))
+  )

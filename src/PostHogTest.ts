@@ -26,12 +26,13 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { makeUuidV7 } from "./core/event/uuid.js"
 import type { WireEvent } from "./core/event/wireEvent.js"
-import { plainFlag } from "./core/flags/response.js"
+import type { Entry } from "./core/exceptions/list.js"
+import { parsePayload, plainFlag } from "./core/flags/response.js"
 import type * as FeatureFlag from "./FeatureFlag.js"
 import * as Memory from "./internal/delivery/memory.js"
 import { type Evaluator, failed, testEvaluatorKey } from "./internal/flags/evaluator.js"
 import { instanceOf } from "./internal/instance.js"
-import { resolve } from "./internal/options.js"
+import { check } from "./internal/options.js"
 import * as internal from "./internal/service.js"
 import { PostHog, type Service } from "./PostHog.js"
 import type * as PostHogConfig from "./PostHogConfig.js"
@@ -74,7 +75,10 @@ const testEvaluator = (kept: Kept): Evaluator => ({ flagKeys }) =>
     if ("_tag" in flags) return failed(flags)
     const wanted = flags.filter(({ key }) => flagKeys?.includes(key) ?? true)
     return {
-      flags: new Map(wanted.map(({ key, payload, value }) => [key, plainFlag(key, value, payload, "override")])),
+      flags: new Map(
+        wanted.map(({ key, payload, value }) => [key, plainFlag(key, value, parsePayload(payload ?? null), "override")])
+      ),
+      malformed: new Set(),
       requestId: undefined,
       evaluatedAt: undefined,
       errorsWhileComputing: false,
@@ -93,9 +97,9 @@ export const make = Effect.fnUntraced(function*(
   options: Options = {},
   key: string = PostHog.key
 ): Effect.fn.Return<Service, never, Scope.Scope> {
-  const resolved = yield* Effect.orDie(resolve(options))
+  const resolved = yield* Effect.orDie(check(options))
   const kept: Kept = { store: new Memory.Store(), flags: options.flags ?? [] }
-  const service = resolved.disabled === "not_enabled"
+  const service = options.enabled === false
     ? internal.makeIgnoring(key)
     : yield* internal.makeWith(
       resolved,
@@ -173,6 +177,37 @@ export const waitFor = (
   withKept(({ store }) =>
     store.waitFor(typeof event === "string" ? (captured) => captured.event === event : event, options?.count ?? 1)
   )
+
+/**
+ * An exception as it was captured: the outermost entry in front, and all entries behind it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface CapturedException {
+  readonly type: string
+  readonly value: string
+  readonly level: string
+  readonly handled: boolean | undefined
+  readonly list: ReadonlyArray<Entry>
+  readonly event: CapturedEvent
+}
+
+/**
+ * The exceptions captured so far, oldest first.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const exceptions: Effect.Effect<ReadonlyArray<CapturedException>, never, PostHog> = Effect.map(
+  captured,
+  (events) =>
+    events.filter(({ event }) => event === "$exception").map((event) => {
+      const list = event.properties.$exception_list as ReadonlyArray<Entry>
+      const { mechanism: { handled }, type, value } = list[0]!
+      return { type, value, level: String(event.properties.$exception_level), handled, list, event }
+    })
+)
 
 /**
  * Forgets the events captured so far.

@@ -1,6 +1,14 @@
 // Written by scripts/codegen.ts.
 
 /**
+ * Error tracking: what goes wrong in a program, as PostHog's `$exception` events. A `Cause` stays the tree that it is: each of
+ * its failures and defects is an entry of its own, with its type, its message, its frames and the spans through which it went.
+ *
+ * @since 0.1.0
+ */
+export * as ErrorTracking from "./ErrorTracking.js"
+
+/**
  * Feature flags as values: a key with its type, so that what a program does with a flag is checked by the compiler.
  *
  * @since 0.1.0
@@ -43,6 +51,13 @@ export * as PostHogContext from "./PostHogContext.js"
  * @since 0.1.0
  */
 export * as PostHogError from "./PostHogError.js"
+
+/**
+ * PostHog in HTTP servers that are built with `@effect/platform`.
+ *
+ * @since 0.1.0
+ */
+export * as PostHogHttp from "./PostHogHttp.js"
 
 /**
  * PostHog for tests: the same service with the same context, enrichment and `beforeSend`, but events are kept as data instead

@@ -233,7 +233,6 @@ describe("evaluate", () => {
         { personProperties: hostile },
         { groups: hostile },
         { groupProperties: hostile },
-        { flagKeys: [null as never] },
         { personProperties: { text: "x".repeat(1_100_000) } },
         {
           get distinctId(): string {
@@ -383,10 +382,10 @@ describe("failures", () => {
     "no answer": { answers: ["hang", "hang"], reason: "timeout", code: "timeout", requests: 2 },
     "a client with a bug": { answers: ["dies", "dies"], reason: "connection", code: "connection_error", requests: 2 },
     "a client that interrupts": {
-      answers: ["interrupts"],
+      answers: ["interrupts", "interrupts"],
       reason: "connection",
       code: "connection_error",
-      requests: 1
+      requests: 2
     },
     "HTML": { answers: [html], reason: "invalid_response", status: 200, code: "unknown_error", requests: 1 },
     "JSON cut short": { answers: [cut], reason: "invalid_response", status: 200, code: "unknown_error", requests: 1 },
@@ -571,6 +570,169 @@ describe("snapshot", () => {
       assert.deepStrictEqual([yield* before.get("on"), yield* after.get("on")], [true, false])
       assert.isTrue(Object.isFrozen(before.eventProperties))
     }).pipe(Effect.provide(layer)))
+})
+
+describe("what a snapshot cannot say", () => {
+  it.effect("flags that were not asked for are not in it, and are not missing either", () => {
+    const client = flagsClient(() => answer(all))
+    return Effect.gen(function*() {
+      const flags = yield* FeatureFlags.evaluate({ distinctId: "u", flagKeys: ["on", "absent"] })
+      assert.deepStrictEqual(flags.keys, ["on"])
+      assert.deepStrictEqual(flags.values, { on: true })
+      const reason = (key: string, of = flags) =>
+        Effect.map(
+          Effect.flip(of.getOrFail(key)),
+          (error) => error._tag === "FlagsUnavailable" ? error.reason : error._tag
+        )
+      assert.strictEqual(yield* reason("blue"), "not_evaluated")
+      assert.strictEqual(yield* reason("absent"), "FlagNotFound")
+      assert.strictEqual(yield* reason("on", flags.only([])), "not_evaluated")
+      assert.strictEqual(yield* reason("absent", flags.only([])), "FlagNotFound")
+      const none = yield* FeatureFlags.evaluate({ distinctId: "u", flagKeys: [] })
+      assert.strictEqual(yield* reason("on", none), "not_evaluated")
+      // The short forms ask for it then.
+      yield* FeatureFlags.result("on").pipe(FeatureFlags.withSnapshot(none), PostHog.withDistinctId("u"))
+      assert.strictEqual(asked(client).length, 2)
+    }).pipe(Effect.provide(onFake(client)))
+  })
+
+  it.effect("an outage of one flag stays one in a part", () => {
+    const body = JSON.stringify({ flags: { a: { enabled: true }, b: {} }, errorsWhileComputingFlags: true })
+    const client = flagsClient(() => ({ status: 200, body }))
+    return Effect.gen(function*() {
+      const flags = yield* FeatureFlags.evaluate({ distinctId: "u" })
+      for (const snapshot of [flags, flags.only(["a", "c"])]) {
+        assert.deepInclude(yield* Effect.flip(snapshot.getOrFail("b")), { reason: "invalid_response" })
+        assert.deepInclude(yield* Effect.flip(snapshot.getOrFail("c")), { reason: "errors_while_computing" })
+      }
+      yield* PostHog.flush
+      assert.strictEqual(
+        client.accepted.find(({ properties }) => properties.$feature_flag === "b")!.properties.$feature_flag_error,
+        "errors_while_computing_flags,unknown_error"
+      )
+    }).pipe(Effect.provide(onFake(client)))
+  })
+
+  it.effect("it is for one user: short forms and events of another do without it", () => {
+    const client = flagsClient(() => answer(all))
+    return Effect.gen(function*() {
+      const flags = yield* FeatureFlags.evaluate({ distinctId: "a" })
+      yield* Effect.gen(function*() {
+        yield* PostHog.capture("of a")
+        yield* PostHog.capture("of c", {}, { distinctId: "c" })
+        yield* FeatureFlags.check("on").pipe(PostHog.withDistinctId("b"))
+        yield* FeatureFlags.check("on")
+      }).pipe(FeatureFlags.withSnapshot(flags), PostHog.withDistinctId("a"))
+      assert.deepStrictEqual(asked(client).map(({ body }) => body.distinct_id), ["a", "b"])
+      yield* PostHog.flush
+      const [ofA, ofC] = client.accepted
+      assert.property(ofA!.properties, "$active_feature_flags")
+      assert.notProperty(ofC!.properties, "$active_feature_flags")
+      // One that was taken before the user was known says nothing about them.
+      const before = yield* FeatureFlags.evaluate()
+      const details = yield* FeatureFlags.result("on").pipe(
+        FeatureFlags.withSnapshot(before),
+        PostHog.withDistinctId("a")
+      )
+      assert.isTrue(details.enabled)
+    }).pipe(Effect.provide(onFake(client)))
+  })
+})
+
+describe("robustness", () => {
+  it.effect("nobody can change what others read", () => {
+    const body = JSON.stringify({ flags: { a: { enabled: true, metadata: { payload: "{\"limit\":{\"n\":1}}" } } } })
+    const client = flagsClient(() => ({ status: 200, body }))
+    return Effect.gen(function*() {
+      const flags = yield* FeatureFlags.evaluate({ distinctId: "u" })
+      const payload = Option.getOrThrow(yield* flags.payload("a")) as { limit: { n: number } }
+      assert.throws(() => {
+        payload.limit.n = 999
+      })
+      assert.throws(() => (flags.eventProperties.$active_feature_flags as Array<string>).push("x"))
+      assert.throws(() => Object.assign(flags, { distinctId: "v" }))
+      const again = yield* FeatureFlags.evaluate({ distinctId: "u" })
+      assert.deepStrictEqual(yield* again.payload("a"), Option.some({ limit: { n: 1 } }))
+      assert.strictEqual(asked(client).length, 1)
+    }).pipe(Effect.provide(onFake(client, { featureFlagsCache: { timeToLive: "1 minute" } })))
+  })
+
+  it.effect("methods can be passed on, and arguments that are none give defaults", () =>
+    Effect.gen(function*() {
+      const { get, isEnabled, payload } = yield* FeatureFlags.evaluate({ distinctId: "u" })
+      assert.deepStrictEqual(yield* Effect.forEach(["a", "b"], (key) => get(key)), [true, undefined])
+      for (const flag of [null, undefined, 3, {}]) {
+        assert.isFalse(yield* isEnabled(flag as never))
+        assert.isUndefined(yield* get(flag as never))
+        assert.isTrue(Option.isNone(yield* payload(flag as never)))
+      }
+      assert.isTrue(yield* FeatureFlags.isEnabled("a", null as never))
+      assert.strictEqual(yield* FeatureFlags.check("a", null as never), true)
+    }).pipe(
+      PostHog.withDistinctId("u"),
+      Effect.provide(PostHogTest.layer({ flags: [FeatureFlag.override("a", true)] }))
+    ))
+
+  it.effect("a schema whose own function throws is an invalid payload", () =>
+    Effect.gen(function*() {
+      const Bad = FeatureFlag.boolean("a").payload(Schema.transform(Schema.Unknown, Schema.String, {
+        decode: () => {
+          throw new Error("oops")
+        },
+        encode: (text) => text
+      }))
+      const flags = yield* FeatureFlags.evaluate({ distinctId: "u" })
+      assert.deepInclude(yield* Effect.flip(flags.payload(Bad)), { _tag: "PayloadInvalid", key: "a" })
+    }).pipe(Effect.provide(PostHogTest.layer({ flags: [FeatureFlag.override("a", true, "{}")] }))))
+
+  it.effect("a read does not wait for room in the queue", () => {
+    const client = flagsClient(() => answer(all))
+    return Effect.gen(function*() {
+      const flags = yield* FeatureFlags.evaluate({ distinctId: "u" })
+      client.otherwise = () => "hang"
+      for (const key of ["on", "off", "blue", "absent"]) yield* flags.get(key)
+      yield* settle
+      assert.deepInclude(yield* stats, { accepted: 4 })
+    }).pipe(Effect.provide(onFake(client, {
+      maxQueueSize: 1,
+      maxBatchSize: 1,
+      flushAt: 1,
+      maxConcurrentRequests: 1,
+      overflow: { waitUpTo: "1 hour" }
+    })))
+  })
+
+  it.effect("nothing is asked again after opting out", () => {
+    const client = flagsClient(() => ({ status: 502 }))
+    return Effect.gen(function*() {
+      const fiber = yield* Effect.fork(FeatureFlags.evaluate({ distinctId: "u" }))
+      yield* settle
+      yield* PostHog.optOut
+      yield* TestClock.adjust("1 minute")
+      assert.strictEqual((yield* Fiber.join(fiber)).failure?._tag, "FlagsUnavailable")
+      assert.strictEqual(asked(client).length, 1)
+    }).pipe(Effect.provide(onFake(client)))
+  })
+
+  it.effect("properties in another order are the same question", () => {
+    const client = flagsClient(() => answer(all))
+    return Effect.gen(function*() {
+      yield* Effect.all([
+        FeatureFlags.evaluate({ distinctId: "u", personProperties: { a: 1, b: 2 } }),
+        FeatureFlags.evaluate({ distinctId: "u", personProperties: { b: 2, a: 1 } })
+      ], { concurrency: 2 })
+      assert.strictEqual(asked(client).length, 1)
+    }).pipe(Effect.provide(onFake(client)))
+  })
+
+  it.effect("payloads of a test are what PostHog would have sent", () =>
+    Effect.gen(function*() {
+      const flags = yield* FeatureFlags.evaluate({ distinctId: "u" })
+      assert.deepStrictEqual(yield* flags.payload("text"), Option.some({ k: 1 }))
+      assert.deepStrictEqual(yield* flags.payload("null"), Option.none())
+    }).pipe(Effect.provide(PostHogTest.layer({
+      flags: [FeatureFlag.override("text", true, "{\"k\":1}"), FeatureFlag.override("null", true, null)]
+    }))))
 })
 
 describe("$feature_flag_called", () => {
@@ -867,7 +1029,9 @@ describe("flags as values", () => {
       assert.strictEqual(reading.flag?.value, "purple")
       const error = yield* Effect.flip(flags.getOrFail(Checkout))
       assert.deepInclude(error, { _tag: "UnknownVariant", value: "purple", variants: ["control", "fast"] })
-      assert.isTrue(yield* flags.isEnabled(Checkout))
+      // As with get: to this program the flag is off. By its key it is on.
+      assert.isFalse(yield* flags.isEnabled(Checkout))
+      assert.isTrue(yield* flags.isEnabled("checkout"))
       assert.deepStrictEqual((yield* called).map(({ properties }) => properties.$feature_flag_response), ["purple"])
     }).pipe(Effect.provide(PostHogTest.layer({ flags: [FeatureFlag.override("checkout", "purple")] }))))
 
@@ -997,6 +1161,17 @@ describe("short forms and combinators", () => {
     })
   })
 
+  it.effect("require tells an outage from a flag that is off", () =>
+    Effect.gen(function*() {
+      yield* PostHogTest.setFlags(new PostHogError.FlagsUnavailable({ reason: "timeout" }))
+      const required = FeatureFlags.require(Effect.succeed(1), "f")
+      assert.strictEqual((yield* Effect.flip(required))._tag, "MissingDistinctId")
+      const error = yield* Effect.flip(required.pipe(PostHog.withDistinctId("u")))
+      assert.strictEqual(error._tag, "FlagsUnavailable")
+      const withDefault = FeatureFlags.require(Effect.succeed(1), "f", { default: true, distinctId: "u" })
+      assert.strictEqual(yield* withDefault, 1)
+    }).pipe(Effect.provide(TestLayer)))
+
   it.effect("match chooses by variant", () =>
     Effect.gen(function*() {
       const chosen = yield* FeatureFlags.match(Fast, {
@@ -1011,7 +1186,12 @@ describe("short forms and combinators", () => {
     const client = flagsClient(() => ({ status: 200, body: "{\"anything\":1}" }))
     return Effect.gen(function*() {
       assert.deepStrictEqual(yield* FeatureFlags.request({ distinct_id: "u", token: "theirs", x: 1 }), { anything: 1 })
-      assert.deepStrictEqual(asked(client)[0]!.body, { distinct_id: "u", token: apiKey, x: 1 })
+      assert.deepStrictEqual(asked(client)[0]!.body, {
+        distinct_id: "u",
+        token: apiKey,
+        x: 1,
+        evaluation_runtime: "server"
+      })
       const cyclic: Record<string, unknown> = {}
       cyclic.self = cyclic
       assert.strictEqual((yield* Effect.flip(FeatureFlags.request(cyclic))).reason, "invalid_request")
@@ -1076,6 +1256,14 @@ describe("remote config", () => {
       const error = yield* Effect.flip(Effect.provide(FeatureFlags.remoteConfig("k"), without.layer))
       assert.deepInclude(error, { _tag: "FlagsUnavailable", reason: "no_secret_key" })
       assert.deepStrictEqual(without.client.requests, [])
+      for (const key of ["", ".", ".."]) {
+        const { client, layer } = config({ status: 200, body: "1" })
+        assert.strictEqual(
+          (yield* Effect.flip(Effect.provide(FeatureFlags.remoteConfig(key), layer)))._tag,
+          "FlagNotFound"
+        )
+        assert.deepStrictEqual(client.requests, [])
+      }
       const surrogate = yield* Effect.flip(
         Effect.provide(FeatureFlags.remoteConfig("\ud800"), config({ status: 200 }).layer)
       )

@@ -500,6 +500,16 @@ describe("arguments that cannot be read", () => {
       assert.deepStrictEqual((yield* stats).dropped, { invalid_event: 2 })
     }).pipe(Effect.provide(layer)))
 
+  it.effect("as a context, leave a mark", () =>
+    Effect.gen(function*() {
+      yield* PostHog.capture("e").pipe(PostHog.withContext(revoked() as never))
+      yield* PostHog.capture("e").pipe(PostHog.withContext({ properties: revoked() }))
+      assert.strictEqual((yield* stats).repaired, 2)
+      for (const { properties } of yield* PostHogTest.captured) {
+        assert.strictEqual(properties["[unreadable]"], "[Throws]")
+      }
+    }).pipe(Effect.provide(layer)))
+
   it.effect("in a name, are counted each time", () =>
     Effect.gen(function*() {
       for (let i = 0; i < 3; i++) yield* PostHog.capture("e", { "a\ud800": 1 })

@@ -106,7 +106,16 @@ describe("options", () => {
         { flushInterval: -5 },
         { enabled: "false" },
         { isServer: 1 },
-        { debug: "yes" }
+        { debug: "yes" },
+        { overflow: null },
+        { featureFlagsCache: null },
+        { flushAt: 5n },
+        { maxQueueBytes: true },
+        { transformClient: 5 },
+        { isInApp: "src" },
+        { evaluationContexts: "web" },
+        { requestTimeout: Number.NaN },
+        { requestTimeout: "-5 seconds" }
       ]
       for (const options of bad) {
         const error = yield* Effect.flip(build({ apiKey: "phc_a", ...options }))
@@ -119,6 +128,29 @@ describe("options", () => {
     Effect.gen(function*() {
       const messages = yield* logged(build({ enabled: false, apiKey: "phx_abc", host: "::bad", flushAt: 0 }))
       assert.strictEqual(messages.length, 1)
+      const withoutKey = yield* logged(build({ apiKey: " ", host: "::bad", flushAt: 0 }))
+      assert.strictEqual(withoutKey.length, 1)
+      const variables = { POSTHOG_API_KEY: "phc_a", POSTHOG_ENABLED: "false", POSTHOG_FLUSH_INTERVAL: "soon" }
+      const live = yield* logged(
+        captureMany(1).pipe(Effect.provide(PostHogLive), Effect.provide(fromEnvironment(variables)))
+      )
+      assert.strictEqual(live.length, 1)
+    }))
+
+  it.effect("of which not even the names can be read cost themselves alone", () =>
+    Effect.gen(function*() {
+      const hostile = new Proxy({}, { ownKeys: () => Object.keys(null as never) })
+      yield* build({ apiKey: "phc_a", globalProperties: hostile })
+    }))
+
+  it.effect("from a provider that has lists", () =>
+    Effect.gen(function*() {
+      const provider = ConfigProvider.fromJson({ POSTHOG_EVALUATION_CONTEXTS: ["a", "b"], POSTHOG_FLUSH_AT: 7 })
+      const options = yield* Effect.withConfigProvider(PostHogConfig.config, provider)
+      assert.deepInclude(options, { evaluationContexts: ["a", "b"], flushAt: 7 })
+      const bad = ConfigProvider.fromMap(new Map([["POSTHOG_FLUSH_AT", "ten"]]))
+      const error = yield* Effect.flip(Effect.withConfigProvider(PostHogConfig.config, bad))
+      assert.match(String(error), /at POSTHOG_FLUSH_AT:/)
     }))
 
   it.effect("every default is the documented one", () =>
@@ -151,6 +183,8 @@ describe("options", () => {
         sendFeatureFlagEvents: true,
         featureFlagCalledCacheSize: 50000,
         evaluationContexts: [],
+        sourceContext: true,
+        contextLines: 5,
         debug: false
       })
     }))

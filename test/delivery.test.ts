@@ -355,9 +355,9 @@ describe("retries", () => {
     client.next("interrupts")
     return Effect.gen(function*() {
       yield* captureMany(2)
-      const error = yield* Effect.flip(PostHog.flush)
-      assert.deepInclude({ ...error }, { reason: "connection", queued: 2 })
-      assert.deepStrictEqual(yield* PostHog.flush, { delivered: 2, dropped: 0 })
+      const flushed = yield* Effect.fork(PostHog.flush)
+      yield* TestClock.adjust("2 seconds")
+      assert.deepStrictEqual(yield* Fiber.join(flushed), { delivered: 2, dropped: 0 })
     }).pipe(Effect.provide(onFake(client)))
   })
 
@@ -902,6 +902,57 @@ describe("consent", () => {
       }
     }))
 
+  it.effect("a request that has not begun yet is not made", () =>
+    Effect.gen(function*() {
+      const client = new FakeClient()
+      yield* Effect.gen(function*() {
+        yield* captureMany(3)
+        const flushed = yield* Effect.fork(PostHog.flush)
+        // The flush has handed the batch to a fiber, which has not come to its request.
+        while ((yield* PostHog.stats).inFlight === 0) yield* Effect.yieldNow()
+        assert.strictEqual(client.requests.length, 0)
+        yield* PostHog.optOut
+        yield* Fiber.join(flushed)
+        assert.strictEqual(client.requests.length, 0)
+        assert.deepInclude(yield* stats, { dropped: { opted_out: 3 } })
+      }).pipe(Effect.provide(onFake(client)))
+    }))
+
+  it.effect("captureNow does not get past a hook that opts out", () => {
+    const client = new FakeClient()
+    let service: PostHog.Service | undefined
+    return Effect.gen(function*() {
+      service = yield* PostHog.PostHog
+      assert.deepStrictEqual(yield* PostHog.captureNow("now"), Option.none())
+      assert.strictEqual(client.requests.length, 0)
+      assert.deepInclude(yield* stats, { dropped: { opted_out: 1 } })
+    }).pipe(Effect.provide(onFake(client, {
+      beforeSend: (event) => {
+        Effect.runSync(service!.optOut)
+        return event
+      }
+    })))
+  })
+
+  it.effect("an event that waits for room does not outlive opting out, however soon somebody opts in", () =>
+    Effect.gen(function*() {
+      const client = new FakeClient(() => "hang")
+      yield* Effect.gen(function*() {
+        const capturing = yield* Effect.fork(captureMany(3))
+        yield* TestClock.adjust("1 second")
+        assert.deepInclude(yield* stats, { inFlight: 1, queued: 2 })
+        yield* Effect.zipRight(PostHog.optOut, PostHog.optIn)
+        yield* Fiber.join(capturing)
+        assert.deepInclude(yield* stats, { queued: 0, dropped: { opted_out: 2 } })
+      }).pipe(Effect.provide(onFake(client, {
+        maxQueueSize: 1,
+        maxBatchSize: 1,
+        flushAt: 1,
+        maxConcurrentRequests: 1,
+        overflow: { waitUpTo: "1 minute" }
+      })))
+    }))
+
   it.effect("opting in again repeats nothing that was sent before opting out", () =>
     Effect.gen(function*() {
       const client = new FakeClient()
@@ -1100,6 +1151,20 @@ describe("closing", () => {
       yield* Fiber.join(closing)
       assert.isAtLeast(client.requests.length, 1)
       assert.deepInclude(yield* service.stats, { inFlight: 0, queued: 0 })
+    }))
+
+  it.effect("sends what waits for a retry once, when the instance was built where nothing can be interrupted", () =>
+    Effect.gen(function*() {
+      const client = new FakeClient()
+      client.next({ status: 503 })
+      const { close, service } = yield* Effect.uninterruptible(open(client))
+      yield* capture(service, 2)
+      yield* TestClock.adjust("5 seconds")
+      assert.strictEqual(client.requests.length, 1)
+      yield* close
+      yield* TestClock.adjust("1 minute")
+      assert.strictEqual(client.requests.length, 2)
+      assert.deepInclude(yield* service.stats, { delivered: 2 })
     }))
 
   it.effect("ends the stream of diagnostics, after what happened while draining", () =>

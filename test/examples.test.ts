@@ -81,6 +81,24 @@ describe("feature-flags", () => {
     }), minutes)
 })
 
+describe("error-tracking", () => {
+  it.live("fails in six ways and shows what arrives", () =>
+    Effect.gen(function*() {
+      const { code, stderr, stdout } = yield* Effect.promise(() => run("examples/error-tracking.ts"))
+      assert.strictEqual(code, 0, stderr)
+      for (
+        const line of [
+          "Declined: card refused  at examples/error-tracking.ts:",
+          "TypeError: undefined is not a price  at examples/error-tracking.ts:",
+          "    RangeError: page 0  at",
+          "Parallel(Declined, Error): Declined: again; Error: boom",
+          "Sequential(Error, Error): Error: upload; Error: cleanup",
+          "Error: disk full  at"
+        ]
+      ) assert.include(stdout, line)
+    }), minutes)
+})
+
 describe("import-events", () => {
   const folder = Effect.acquireRelease(
     Effect.promise(() => mkdtemp(join(tmpdir(), "import-"))),
@@ -175,7 +193,7 @@ describe("import-events", () => {
         const sink = yield* Sink.make()
         const { first } = yield* importing("a.csv", header + rows(4) + row(4, "\"open") + rows(4), sink)
         assert.notStrictEqual(first.code, 0)
-        assert.include(first.stderr + first.stdout, "a quote is opened and never closed")
+        assert.include(first.stderr + first.stdout, "a quote does not end where it should")
       }),
     minutes
   )
@@ -220,4 +238,35 @@ describe("import-events", () => {
       assert.notStrictEqual(first.code, 0)
       assert.include(first.stderr + first.stdout, "switched off")
     }), minutes)
+
+  it.scopedLive(
+    "so does a quote that ends too early, because the next rows are taken for its inside",
+    () =>
+      Effect.gen(function*() {
+        const sink = yield* Sink.make()
+        const content = header + "\"e1\"x,u,2024-01-01,y\n" + rows(3) + row(5, "\"z\"")
+        const { first } = yield* importing("a.csv", content, sink)
+        assert.notStrictEqual(first.code, 0)
+        assert.include(first.stderr + first.stdout, "CSV_INVALID_CLOSING_QUOTE")
+      }),
+    minutes
+  )
+
+  it.scopedLive(
+    "a row that is no CSV is counted once, also where the import stops behind it",
+    () =>
+      Effect.gen(function*() {
+        // A part has 5,000 rows: the bad one is the last of the first.
+        const content = Array.from({ length: 6_000 }, (_, i) => i === 4_999 ? row(1, "a\"b") : row(i % 10)).join("")
+        const sink = yield* Sink.make()
+        sink.rules = { otherwise: () => sink.acceptedCount >= 4_999 ? Sink.status(401) : Sink.ok }
+        const { again, first } = yield* importing("a.csv", header + content, sink)
+        assert.notStrictEqual(first.code, 0)
+        sink.rules = {}
+        const second = yield* again
+        assert.include(second.stdout, "Going on at row 5001.")
+        assert.include(second.stdout, "6000 rows = 5999 delivered + 1 rejected + 0 dropped", second.stderr)
+      }),
+    minutes
+  )
 })

@@ -1,6 +1,7 @@
 /**
  * Over real sockets: what a TestClock cannot show.
  */
+import { FetchHttpClient } from "@effect/platform"
 import { NodeHttpClient } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
@@ -48,15 +49,53 @@ describe("over the network", () => {
       for (const code of [301, 302, 303, 307, 308]) {
         const sink = yield* Sink.make({ routes: { "/login": () => ({ status: 200, body: "welcome" }) } })
         sink.next(Sink.status(code, { location: "/login" }), Sink.status(code, { location: "/login" }))
+        const manual = Layer.succeed(FetchHttpClient.RequestInit, { redirect: "manual" })
+        const layer = PostHog.layer({ apiKey, host: sink.url }).pipe(
+          Layer.provide(FetchHttpClient.layer),
+          Layer.provide(manual)
+        )
         yield* Effect.gen(function*() {
           yield* captureMany(3)
           const error = yield* Effect.flip(PostHog.flush)
           assert.deepInclude(error, { reason: "rejected", status: code, delivered: 0, dropped: 3 })
           const flags = yield* FeatureFlags.evaluate({ distinctId: "u" })
           assert.deepInclude(flags.failure, { reason: "status", status: code })
-        }).pipe(Effect.provide(onSink(sink)))
+        }).pipe(Effect.provide(layer))
         assert.deepStrictEqual(sink.requests.map(({ path }) => path), ["/batch/", "/flags/"])
       }
+    }))
+
+  it.scopedLive("a redirect that fetch has followed is seen, and is no acknowledgement", () =>
+    Effect.gen(function*() {
+      const sink = yield* Sink.make({ routes: { "/login": () => ({ status: 200, body: "welcome" }) } })
+      sink.next(Sink.status(302, { location: "/login?from=here" }))
+      yield* Effect.gen(function*() {
+        yield* captureMany(3)
+        const error = yield* Effect.flip(PostHog.flush)
+        assert.deepInclude(error, { reason: "rejected", status: 302, delivered: 0, dropped: 3 })
+        assert.include(error.message, "/login")
+        assert.notInclude(error.message, "from=here")
+      }).pipe(Effect.provide(onSink(sink)))
+    }))
+
+  it.scopedLive("settings of the program's fetch reach PostHog's requests", () =>
+    Effect.gen(function*() {
+      const sink = yield* Sink.make()
+      const settings = Layer.succeed(FetchHttpClient.RequestInit, { headers: { "x-proxy": "yes" }, mode: "cors" })
+      const seen: Array<RequestInit | undefined> = []
+      const fetch = Layer.succeed(FetchHttpClient.Fetch, (input: RequestInfo | URL, init?: RequestInit) => {
+        seen.push(init)
+        return globalThis.fetch(input, init)
+      })
+      yield* Effect.zipRight(captureMany(1), PostHog.flush).pipe(
+        Effect.provide(
+          PostHog.layer({ apiKey, host: sink.url }).pipe(
+            Layer.provide(FetchHttpClient.layer),
+            Layer.provide(Layer.merge(settings, fetch))
+          )
+        )
+      )
+      assert.strictEqual(seen[0]?.mode, "cors")
     }))
 
   it.scopedLive("a connection that is reset before the body was read costs nothing", () =>
@@ -253,6 +292,12 @@ describe("flags over the network", () => {
       reason: undefined,
       requests: 2
     },
+    "an answer that stalls": {
+      behaviours: [{ kind: "stall", body: full }, { kind: "stall", body: full }],
+      reason: "timeout",
+      requests: 2
+    },
+    "500 that stalls": { behaviours: [{ kind: "stall", body: full, status: 500 }], reason: "status", requests: 1 },
     "500": { behaviours: [Sink.status(500)], reason: "status", requests: 1 },
     "502 and 504": { behaviours: [Sink.status(502), Sink.status(504)], reason: "status", requests: 2 },
     "402": { behaviours: [Sink.status(402)], reason: "status", requests: 1 },

@@ -3,7 +3,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { FeatureFlags, PostHog } from "effect-posthog"
+import { ErrorTracking, FeatureFlags, PostHog } from "effect-posthog"
 import { PostHog as PostHogNode } from "posthog-node"
 import { apiKey, onSink } from "./support/posthog.js"
 import * as Sink from "./support/sink.js"
@@ -199,6 +199,51 @@ describe("posthog-node as oracle", () => {
         const events = (sink: Sink.Sink) =>
           sink.accepted.map(comparable).map((event) => ({ ...event, properties: withoutMissing(event.properties) }))
         assert.deepStrictEqual(events(ours), events(node))
+      }))
+  }
+
+  const thrown: Readonly<Record<string, unknown>> = {
+    "an error": new TypeError("boom"),
+    "an error of a class": new (class Custom extends Error {
+      override readonly name = "Custom"
+    })("x"),
+    "an error with a cause": new Error("top", { cause: new RangeError("root") }),
+    "an error of two": new AggregateError([new Error("a"), new TypeError("b")], "both"),
+    "an error in an object": { error: new TypeError("inner") },
+    "an object": { b: 1, a: 2 },
+    "an object with a name": { name: "Bad", message: "m" }
+  }
+  for (const [name, error] of Object.entries(thrown)) {
+    it.scopedLive(`exceptions, ${name}: the same types, values, links and frames`, () =>
+      Effect.gen(function*() {
+        const node = yield* throughNode(async (client) => {
+          client.captureException(error, "u")
+          // It reads source files before it sends.
+          await client.flush()
+        })
+        yield* Effect.promise(() => node.until(() => node.accepted.length > 0))
+        const ours = yield* throughOurs(ErrorTracking.capture(error, { distinctId: "u" }))
+        const entries = (sink: Sink.Sink) =>
+          (sink.accepted[0]!.properties.$exception_list as ReadonlyArray<any>).map((entry) => ({
+            type: entry.type,
+            value: entry.value,
+            handled: entry.mechanism.handled,
+            synthetic: entry.mechanism.synthetic
+          }))
+        const summary = (sink: Sink.Sink) => entries(sink).map(({ type, value }) => `${type}: ${value}`)
+        assert.deepStrictEqual(summary(ours), summary(node))
+        assert.deepInclude(ours.accepted[0]!.properties, {
+          $exception_level: node.accepted[0]!.properties.$exception_level
+        })
+        // What stands in the stack of the error itself; made-up stacks begin where each library was called.
+        if (!(error instanceof Error)) return
+        const frames = (sink: Sink.Sink) =>
+          (sink.accepted[0]!.properties.$exception_list[0].stacktrace.frames as ReadonlyArray<any>)
+            .filter(({ in_app }) => in_app)
+            .map(({ context_line, filename, function: name, lineno }) => ({ filename, name, lineno, context_line }))
+        const [mine, theirs] = [frames(ours).at(-1)!, frames(node).at(-1)!]
+        assert.deepStrictEqual([mine.filename, mine.lineno], [theirs.filename, theirs.lineno])
+        assert.strictEqual(mine.context_line, theirs.context_line)
       }))
   }
 

@@ -1,5 +1,6 @@
 /** This library, with its defaults. */
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+import * as ErrorTracking from "effect-posthog/ErrorTracking"
 import * as FeatureFlags from "effect-posthog/FeatureFlags"
 import * as PostHog from "effect-posthog/PostHog"
 import * as Effect from "effect/Effect"
@@ -12,6 +13,7 @@ await run(async () => {
     PostHog.layer({
       apiKey: "phc_bench",
       host: scenario.host,
+      sourceContext: scenario.sourceLines !== false,
       ...(scenario.quiet === true ? { flushAt: 1e9, flushInterval: "1 hour", maxBatchBytes: 1e9 } : undefined)
     }).pipe(Layer.provide(FetchHttpClient.layer))
   )
@@ -36,6 +38,7 @@ await run(async () => {
       })),
     flush: () => runtime.runPromise(Effect.ignore(PostHog.flush)),
     close: () => runtime.dispose(),
+    captureError: (error) => runtime.runSync(ErrorTracking.capture(error, { distinctId: "user" })),
     readFlags: async () => {
       const snapshot = await runtime.runPromise(FeatureFlags.evaluate({ distinctId: "user" }))
       return (count) => {

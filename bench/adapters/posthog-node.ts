@@ -28,6 +28,7 @@ await run(async () => {
       await client.flush().catch(() => undefined)
     },
     close: () => client.shutdown(),
+    captureError: (error) => client.captureException(error, "user"),
     readFlags: async () => {
       const snapshot = await client.evaluateFlags("user")
       return (count) => {

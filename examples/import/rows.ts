@@ -70,33 +70,59 @@ const readHeader = async (file: string): Promise<{ readonly columns: Array<strin
   }
 }
 
+/** Errors after which the parser takes what follows for the inside of a quote: rows would be passed over unseen. */
+const fatal = new Set(["CSV_QUOTE_NOT_CLOSED", "CSV_INVALID_CLOSING_QUOTE"])
+
+/** Where the line ends in which a byte is. */
+const endOfLine = async (file: string, at: number): Promise<number> => {
+  const handle = await open(file)
+  try {
+    const buffer = Buffer.alloc(64 * 1024)
+    for (let position = at;;) {
+      const { bytesRead } = await handle.read(buffer, 0, buffer.length, position)
+      const newline = buffer.subarray(0, bytesRead).indexOf(10)
+      if (newline !== -1) return position + newline + 1
+      position += bytesRead
+      if (bytesRead === 0) return position
+    }
+  } finally {
+    await handle.close()
+  }
+}
+
 /** Comma-separated values with a header; columns that are no member of an event are properties. */
 async function* readCsv(file: string, from: number): AsyncGenerator<Row> {
   const header = await readHeader(file)
   const start = Math.max(from, header.end)
   /** Rows that cannot be parsed, by line. The parser meets them ahead of the rows that it has handed out. */
-  const skipped = new Map<number, Row>()
+  const skipped = new Map<number, { readonly at: number; readonly why: string }>()
   const parser = createReadStream(file, { start }).pipe(parse({
     columns: header.columns,
     skip_empty_lines: true,
     skip_records_with_error: true,
     on_skip: (error) => {
       const { bytes, lines } = error as unknown as { readonly bytes: number; readonly lines: number }
-      // All that comes after such a quote is inside of it, so the rest of the file is not read, and must not be passed over.
-      if (error!.code === "CSV_QUOTE_NOT_CLOSED") {
-        parser.destroy(new Error("a quote is opened and never closed; mend the file and start again with --from-start"))
-      } else if (!skipped.has(lines)) {
-        // The parser may find more than one thing wrong with a row.
-        skipped.set(lines, { end: start + bytes, value: error!.code })
+      const why = error!.code
+      // The parser may find more than one thing wrong with a row.
+      if (!skipped.has(lines)) skipped.set(lines, { at: start + bytes, why })
+      if (fatal.has(why)) {
+        parser.destroy(
+          new Error(
+            `${why} near byte ${start + bytes}: a quote does not end where it should; mend the file and start again`
+          )
+        )
       }
       return undefined
     },
     info: true
   }))
-  const passed = (before: number): ReadonlyArray<Row> => {
-    const rows = Array.from(skipped).filter(([, { end }]) => end < before)
-    for (const [line] of rows) skipped.delete(line)
-    return rows.map(([, row]) => row)
+  async function* passed(before: number): AsyncGenerator<Row> {
+    for (const [line, { at, why }] of skipped) {
+      if (at >= before) continue
+      skipped.delete(line)
+      // Not where the parser gave up, or the rest of the row would be read as a row when the import goes on from there.
+      yield { end: await endOfLine(file, Math.max(at - 1, 0)), value: why }
+    }
   }
   for await (const { info, record } of parser) {
     const end = start + (info as { readonly bytes: number }).bytes

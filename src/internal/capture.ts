@@ -4,8 +4,9 @@
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import type * as DateTime from "effect/DateTime"
+import type * as DefaultServices from "effect/DefaultServices"
 import * as Effect from "effect/Effect"
-import type * as Fiber from "effect/Fiber"
+import type * as FiberRef from "effect/FiberRef"
 import { type Call, makeComposer, type Surroundings } from "../core/event/compose.js"
 import { TooLarge, Writer } from "../core/event/json.js"
 import { type Groups, makeLayer, type Properties } from "../core/event/properties.js"
@@ -66,18 +67,24 @@ export interface Input {
   readonly subject: string | undefined
   readonly options: CaptureOptions | undefined
   readonly kind: Kind
-  /** The only properties that the event shall have, when not all. */
-  readonly keep?: ReadonlySet<string> | undefined
+  /** Whether the event shall not have a property, wherever it comes from. */
+  readonly omits?: ((name: string) => boolean) | undefined
 }
 
-type AnyFiber = Fiber.RuntimeFiber<unknown, unknown>
+/** Where an event comes from: a fiber, or what a logger is told of one. */
+export interface Origin {
+  readonly getFiberRef: <A>(ref: FiberRef.FiberRef<A>) => A
+  readonly currentDefaultServices: Context.Context<DefaultServices.DefaultServices>
+}
 
 export interface Capture {
-  readonly capture: (fiber: AnyFiber, input: Input) => Effect.Effect<void>
+  readonly capture: (origin: Origin, input: Input) => Effect.Effect<void>
   /** Gives the uuid of the acknowledged event, `undefined` when nothing was to be sent. */
-  readonly captureNow: (fiber: AnyFiber, input: Input) => Effect.Effect<string | undefined, DeliveryError>
+  readonly captureNow: (origin: Origin, input: Input) => Effect.Effect<string | undefined, DeliveryError>
   /** Counts and reports an event whose arguments are unusable. */
   readonly refuse: (event: string, why: string) => Effect.Effect<void>
+  /** Counts and reports an event of which there were too many. */
+  readonly holdBack: (event: string) => void
 }
 
 const isObject = <A>(value: A): value is A & object => typeof value === "object" && value !== null
@@ -132,7 +139,7 @@ export const make = (
   }
 
   /** The text of the event, or `undefined` when there is nothing to send, which is counted. */
-  const prepare = (fiber: AnyFiber, input: Input): string | undefined => {
+  const prepare = (origin: Origin, input: Input): string | undefined => {
     if (isOptedOut()) {
       statistics.onIgnored()
       return undefined
@@ -155,10 +162,10 @@ export const make = (
           disableGeoip: call?.disableGeoip,
           processPersonProfile: call?.processPersonProfile,
           flags: isObject(call?.flags) ? flagsLayer(call.flags) : kind.withFlags ? undefined : null,
-          keep: input.keep
+          omits: input.omits
         } satisfies Call,
-        kind.withContext ? fiber.getFiberRef(currentState).surroundings(owner, event) : globals(),
-        Context.unsafeGet(fiber.currentDefaultServices, Clock.Clock).unsafeCurrentTimeMillis()
+        kind.withContext ? origin.getFiberRef(currentState).surroundings(owner, event) : globals(),
+        Context.unsafeGet(origin.currentDefaultServices, Clock.Clock).unsafeCurrentTimeMillis()
       )
       if (composed._tag === "Invalid") return drop("invalid_event", event, "", composed.why)
       uuid = composed.uuid
@@ -203,15 +210,20 @@ export const make = (
   }
 
   return {
-    capture: (fiber, input) => {
-      const text = prepare(fiber, input)
+    capture: (origin, input) => {
+      const text = prepare(origin, input)
       return text === undefined ? Effect.void : outbox.offer(text)
     },
-    captureNow: (fiber, input) => {
-      const text = prepare(fiber, input)
+    captureNow: (origin, input) => {
+      const text = prepare(origin, input)
       return text === undefined
         ? Effect.succeed(undefined)
         : Effect.map(outbox.sendNow(text), (sent) => sent ? readUuid(text) : undefined)
+    },
+    holdBack: (event) => {
+      if (isOptedOut()) return statistics.onIgnored()
+      statistics.onAccepted()
+      drop("rate_limited", event, "")
     },
     refuse: (event, why) => {
       if (isOptedOut()) {

@@ -13,7 +13,8 @@ import {
   merge,
   mergeFrozen,
   mergeGroupProperties,
-  type Properties
+  type Properties,
+  unreadable
 } from "../core/event/properties.js"
 import type { Scope, Values } from "../PostHogContext.js"
 
@@ -27,6 +28,8 @@ export interface AllValues extends Values {
 export interface FlagsOnEvents {
   /** What the flags add to an event; the same object each time. */
   readonly eventProperties: Properties
+  /** For whom the flags are. In a context they are added to the events of this user only. */
+  readonly distinctId?: string | undefined
 }
 
 /** Values that have accumulated in one scope, session and device among the properties. Never changed. */
@@ -78,12 +81,12 @@ export class State {
     private readonly instances: ReadonlyMap<string, Node>
   ) {}
 
-  /** The state with values added in one scope; the same state when the values throw as they are read. */
+  /** The state with values added in one scope; with a marker when they throw as they are read. */
   set(values: AllValues, scope: Scope | undefined, event: string | undefined): State {
     try {
       return this.unsafeSet(values, scope, event)
     } catch {
-      return this
+      return this.unsafeSet({ properties: unreadable }, scope, event)
     }
   }
 
@@ -176,7 +179,7 @@ const mergeAny = <A>(
 const toSurroundings = ({ distinctId, flags, groups, properties }: Accumulated): Surroundings => ({
   distinctId,
   groups,
-  flags: flags === undefined ? undefined : flagsLayer(flags),
+  flags: flags === undefined ? undefined : { layer: flagsLayer(flags), distinctId: flags.distinctId },
   layers: Object.keys(properties).length === 0 ? [] : [makeLayer(properties)]
 })
 
@@ -191,7 +194,7 @@ const addValues = (under: Accumulated, values: AllValues): Accumulated => ({
     ...(isIdentifier(values.sessionId) ? { $session_id: String(values.sessionId) } : undefined),
     ...(isIdentifier(values.deviceId) ? { $device_id: String(values.deviceId) } : undefined)
   }),
-  personProperties: mergeAny(merge, under.personProperties, values.personProperties),
+  personProperties: mergeAny(mergeFrozen, under.personProperties, values.personProperties),
   groupProperties: mergeAny(mergeGroupProperties, under.groupProperties, values.groupProperties),
   flags: values.flags ?? under.flags
 })

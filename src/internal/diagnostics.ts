@@ -33,7 +33,8 @@ const warnings: Partial<Record<Diagnostic["_tag"], true>> = {
   DeliveryPaused: true,
   QuotaLimited: true,
   FlagsFailed: true,
-  FlagsNotInSnapshot: true
+  FlagsNotInSnapshot: true,
+  ExceptionLost: true
 }
 
 /** Reasons that were asked for. */
@@ -55,7 +56,8 @@ const texts: { readonly [Tag in Diagnostic["_tag"]]: string } = {
   QuotaLimited: "over quota, PostHog discards events",
   FlagsEvaluated: "feature flags evaluated",
   FlagsFailed: "feature flags could not be evaluated, reads give defaults",
-  FlagsNotInSnapshot: "a snapshot does not have all flags it was asked for"
+  FlagsNotInSnapshot: "a snapshot does not have all flags it was asked for",
+  ExceptionLost: "an exception could not be made into an event"
 }
 
 /** Most events that a log message names. */

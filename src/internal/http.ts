@@ -1,14 +1,12 @@
 /**
  * One request, one answer: what all requests to PostHog have in common. Nothing is retried here.
  */
-import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as HttpClient from "@effect/platform/HttpClient"
 import type * as HttpClientError from "@effect/platform/HttpClientError"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
-import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { Resolved } from "./options.js"
@@ -20,8 +18,10 @@ export interface Answer {
   readonly status: number
   /** By lower-case name. */
   readonly headers: { readonly [name: string]: string | undefined }
-  /** The body as text; `undefined` when it broke off or did not come in time. */
+  /** The body as text; `undefined` when it broke off or did not come in time, see `unread`. */
   readonly text: string | undefined
+  /** Why the body could not be read. */
+  readonly unread?: "connection" | "timeout" | undefined
 }
 
 /** There was no answer. */
@@ -40,17 +40,30 @@ export interface Http {
     request: HttpClientRequest.HttpClientRequest,
     timeout: Duration.Duration
   ) => Effect.Effect<Answer | NoAnswer>
+  /** The same, unless `isWanted` says at the last moment that the request shall not be made; then `undefined`. */
+  readonly exchangeIf: (
+    isWanted: () => boolean,
+    request: HttpClientRequest.HttpClientRequest,
+    timeout: Duration.Duration
+  ) => Effect.Effect<Answer | NoAnswer | undefined>
+}
+
+interface Wrapped {
+  readonly source?: { readonly redirected?: unknown; readonly url?: unknown }
 }
 
 /**
- * Redirects are not followed: fetch would go on with a GET, whose answer says nothing about the events, and cannot send a body
- * twice. Other settings of the program stay.
+ * What fetch went to in the end, when it followed a redirect. It goes on with a GET, so the answer says nothing about what was
+ * sent. Other clients do not follow redirects.
  */
-const withoutRedirects = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.mapInputContext(self, (context: Context.Context<R>) => {
-    const settings = context.unsafeMap.get(FetchHttpClient.RequestInit.key) as RequestInit | undefined
-    return Context.add(context, FetchHttpClient.RequestInit, { ...settings, redirect: "manual" })
-  })
+const redirectedTo = (response: HttpClientResponse.HttpClientResponse): string | undefined => {
+  // Members that the platform's responses have and do not tell: the answer of fetch, in a wrapper or not.
+  const { original, source = original?.source } = response as Wrapped & { readonly original?: Wrapped }
+  return source?.redirected === true && typeof source.url === "string" ? source.url : undefined
+}
+
+/** The status that a redirect is told with when the client has followed it and the real one is not known. */
+const followedRedirect = 302
 
 /** As much of an error or an error page as is worth showing to people, in characters. */
 const maxDetail = 200
@@ -69,8 +82,21 @@ export const make = (options: Resolved, client: HttpClient.HttpClient): Http => 
     Effect.flatMap(Clock.currentTimeMillis, (now) =>
       response.text.pipe(
         Effect.timeout(Math.max(deadline - now, 0)),
-        Effect.orElseSucceed(() => undefined),
-        Effect.map((text) => ({ _tag: "Answer", status: response.status, headers: response.headers, text }))
+        Effect.either,
+        Effect.map((body) => {
+          const location = redirectedTo(response)
+          return {
+            _tag: "Answer",
+            status: location === undefined ? response.status : followedRedirect,
+            headers: location === undefined ? response.headers : { ...response.headers, location },
+            text: body._tag === "Right" ? body.right : undefined,
+            unread: body._tag === "Right"
+              ? undefined
+              : body.left._tag === "TimeoutException"
+              ? "timeout"
+              : "connection"
+          }
+        })
       ))
 
   const noAnswer = (reason: NoAnswer["reason"], detail: string | undefined): NoAnswer => ({
@@ -79,30 +105,39 @@ export const make = (options: Resolved, client: HttpClient.HttpClient): Http => 
     detail
   })
 
+  const exchangeIf: Http["exchangeIf"] = (isWanted, request, timeout) =>
+    Effect.flatMap(Clock.currentTimeMillis, (now) => {
+      const deadline = now + Duration.toMillis(timeout)
+      // Disconnected, because a client that cannot be interrupted must not hold up the end of the program.
+      return Effect.disconnect(
+        // Looked at as late as can be: what comes before takes time.
+        Effect.suspend(() => isWanted() ? transformed.execute(request) : Effect.succeed(undefined))
+      ).pipe(
+        // A client that fails on bad statuses has read the answer for us.
+        Effect.catchTag("ResponseError", (error: HttpClientError.ResponseError) => Effect.succeed(error.response)),
+        Effect.timeoutOption(timeout),
+        Effect.flatMap((response): Effect.Effect<Answer | NoAnswer | undefined> =>
+          response._tag === "None"
+            ? Effect.succeed(noAnswer("timeout", `no answer within ${Duration.format(timeout)}`))
+            : response.value === undefined
+            ? Effect.succeed(undefined)
+            : read(response.value, deadline)
+        ),
+        // Whatever a client can do, throwing and interrupting itself included, is a failed exchange. (A fiber that is interrupted
+        // from outside does not come here.)
+        Effect.catchAllCause((cause) =>
+          Effect.succeed(
+            noAnswer("connection", Cause.isInterruptedOnly(cause) ? "interrupted" : explain(Cause.squash(cause)))
+          )
+        )
+      )
+    })
+
   return {
     request: (method, path) =>
       HttpClientRequest.setHeader(HttpClientRequest.make(method)(options.host + path), "user-agent", userAgent),
-    exchange: (request, timeout) =>
-      Effect.flatMap(Clock.currentTimeMillis, (now) => {
-        const deadline = now + Duration.toMillis(timeout)
-        // Disconnected, because a client that cannot be interrupted must not hold up the end of the program.
-        return Effect.disconnect(withoutRedirects(transformed.execute(request))).pipe(
-          // A client that fails on bad statuses has read the answer for us.
-          Effect.catchTag("ResponseError", (error: HttpClientError.ResponseError) => Effect.succeed(error.response)),
-          Effect.timeoutOption(timeout),
-          Effect.flatMap((response): Effect.Effect<Answer | NoAnswer> =>
-            response._tag === "Some"
-              ? read(response.value, deadline)
-              : Effect.succeed(noAnswer("timeout", `no answer within ${Duration.format(timeout)}`))
-          ),
-          // Interruption stays one; anything else that a client can do, throwing included, is a failed exchange.
-          Effect.catchAllCause((cause) =>
-            Cause.isInterrupted(cause)
-              ? Effect.failCause(cause as Cause.Cause<never>)
-              : Effect.succeed(noAnswer("connection", explain(Cause.squash(cause))))
-          )
-        )
-      })
+    exchange: (request, timeout) => exchangeIf(() => true, request, timeout) as Effect.Effect<Answer | NoAnswer>,
+    exchangeIf
   }
 }
 

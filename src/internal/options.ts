@@ -19,6 +19,7 @@ type Plain =
   | "historicalMigration"
   | "compression"
   | "sendFeatureFlagEvents"
+  | "sourceContext"
   | "debug"
 type Numeric =
   | "flushAt"
@@ -30,6 +31,7 @@ type Numeric =
   | "maxConcurrentRequests"
   | "compressionThreshold"
   | "featureFlagCalledCacheSize"
+  | "contextLines"
 type Timed = "flushInterval" | "requestTimeout" | "retryPause" | "shutdownTimeout" | "featureFlagsRequestTimeout"
 
 /** Options that were checked and completed. */
@@ -53,6 +55,7 @@ export interface Resolved
   readonly featureFlagsRequestMaxRetries: number
   readonly featureFlagsCache: { readonly timeToLive: Duration.Duration; readonly capacity: number } | undefined
   readonly evaluationContexts: ReadonlyArray<string>
+  readonly isInApp: Options["isInApp"]
   readonly transformClient: Options["transformClient"]
 }
 
@@ -66,7 +69,8 @@ const least: Readonly<Record<Numeric, number>> = {
   maxQueueSize: 1,
   maxConcurrentRequests: 1,
   compressionThreshold: 0,
-  featureFlagCalledCacheSize: 0
+  featureFlagCalledCacheSize: 0,
+  contextLines: 0
 }
 
 const timed: ReadonlyArray<Timed> = [
@@ -100,7 +104,7 @@ const withDefaults = (given: Options): WithDefaults => ({
 
 /** The text of a key without the white space around it; empty when there is none. */
 const keyText = (key: Redacted.Redacted<string> | string | undefined): string =>
-  (key === undefined ? "" : typeof key === "string" ? key : Redacted.value(key)).trim()
+  String(key === undefined ? "" : typeof key === "string" ? key : Redacted.value(key)).trim()
 
 /** PostHog's SDKs read a negative or non-finite number of retries as "never". */
 const retries = (given: number): number => given > 0 && Number.isFinite(given) ? Math.floor(given) : 0
@@ -115,16 +119,26 @@ const switches: ReadonlyArray<Plain | "enabled"> = [
   "historicalMigration",
   "compression",
   "sendFeatureFlagEvents",
+  "sourceContext",
   "debug"
 ]
 
-/** Checks options and fills the gaps. An instance that is not enabled has no use for them, so that they are not looked at. */
-export const resolve = (given: Options): Effect.Effect<Resolved, ConfigurationError> =>
-  given.enabled === false
-    ? Effect.map(check({}), (resolved) => ({ ...resolved, disabled: "not_enabled" }))
-    : check(given)
+/** Why an instance does nothing, if it does. */
+const disabledBy = ({ apiKey, enabled }: Options): Resolved["disabled"] =>
+  enabled === false
+    ? "not_enabled"
+    : apiKey === undefined || (typeof apiKey === "string" || Redacted.isRedacted(apiKey)) && keyText(apiKey) === ""
+    ? "no_api_key"
+    : undefined
 
-const check = Effect.fnUntraced(function*(given: Options): Effect.fn.Return<Resolved, ConfigurationError> {
+/** Checks options and fills the gaps. An instance that does nothing has no use for them, so that they are not looked at. */
+export const resolve = (given: Options): Effect.Effect<Resolved, ConfigurationError> => {
+  const disabled = disabledBy(given)
+  return disabled === undefined ? check(given) : Effect.map(check({}), (resolved) => ({ ...resolved, disabled }))
+}
+
+/** The same for an instance that works without a key, in a test. */
+export const check = Effect.fnUntraced(function*(given: Options): Effect.fn.Return<Resolved, ConfigurationError> {
   const options = withDefaults(given)
   for (const option of switches) {
     if (typeof options[option] !== "boolean") return yield* invalidOption(option, "is neither true nor false")
@@ -167,16 +181,33 @@ const check = Effect.fnUntraced(function*(given: Options): Effect.fn.Return<Reso
   }
   const numbers: Partial<Record<Numeric, number>> = {}
   for (const option of Object.keys(least) as Array<Numeric>) {
-    if (!(options[option] >= least[option])) {
-      return yield* invalidOption(option, `is ${options[option]}, but has to be at least ${least[option]}`)
+    if (typeof options[option] !== "number" || !(options[option] >= least[option])) {
+      return yield* invalidOption(
+        option,
+        `is ${String(options[option])}, but has to be a number of at least ${least[option]}`
+      )
     }
     numbers[option] = Math.floor(options[option])
   }
   const durations: Partial<Record<Timed, Duration.Duration>> = {}
   for (const option of timed) durations[option] = yield* toDuration(option, options[option])
-  const waitUpTo = typeof overflow === "object" ? yield* toDuration("overflow", overflow.waitUpTo) : undefined
+  const waitUpTo = typeof overflow === "object" && overflow !== null
+    ? yield* toDuration("overflow", overflow.waitUpTo)
+    : undefined
   if (waitUpTo === undefined && overflow !== "dropOldest" && overflow !== "dropNewest") {
     return yield* invalidOption("overflow", "is neither \"dropOldest\" nor \"dropNewest\" nor { waitUpTo }")
+  }
+  if (featureFlagsCache !== undefined && (typeof featureFlagsCache !== "object" || featureFlagsCache === null)) {
+    return yield* invalidOption("featureFlagsCache", "is no object with a timeToLive")
+  }
+  for (const option of ["transformClient", "isInApp"] as const) {
+    if (options[option] !== undefined && typeof options[option] !== "function") {
+      return yield* invalidOption(option, "is no function")
+    }
+  }
+  const contexts: unknown = options.evaluationContexts
+  if (!Array.isArray(contexts) || contexts.some((context) => typeof context !== "string")) {
+    return yield* invalidOption("evaluationContexts", "is no list of texts")
   }
   const cache = featureFlagsCache === undefined ? undefined : {
     timeToLive: yield* toDuration("featureFlagsCache", featureFlagsCache.timeToLive),
@@ -192,7 +223,7 @@ const check = Effect.fnUntraced(function*(given: Options): Effect.fn.Return<Reso
     apiKey: apiKey === "" ? undefined : Redacted.make(apiKey),
     disabled: apiKey === "" ? "no_api_key" : undefined,
     host,
-    globalProperties: mergeFrozen(options.globalProperties, undefined),
+    globalProperties: mergeFrozen(undefined, options.globalProperties),
     beforeSend: hooks,
     overflow: overflow === "dropOldest" ? overflow : "dropNewest",
     waitUpTo,
@@ -200,6 +231,7 @@ const check = Effect.fnUntraced(function*(given: Options): Effect.fn.Return<Reso
     secretKey: secretKey === "" ? undefined : Redacted.make(secretKey),
     featureFlagsRequestMaxRetries: retries(options.featureFlagsRequestMaxRetries),
     featureFlagsCache: cache,
+    isInApp: options.isInApp,
     transformClient: options.transformClient
   }
 })
@@ -209,7 +241,10 @@ const invalidOption = (option: string, problem: string): ConfigurationError =>
 
 const toDuration = (option: string, value: unknown): Effect.Effect<Duration.Duration, ConfigurationError> => {
   const decoded = Duration.decodeUnknown(value)
-  return Option.isSome(decoded) && !(typeof value === "number" && value < 0)
+  const isNegative = typeof value === "number"
+    ? !(value >= 0)
+    : typeof value === "string" && value.trim().startsWith("-")
+  return Option.isSome(decoded) && !isNegative
     ? Effect.succeed(decoded.value)
     : invalidOption(option, "is no duration; write \"5 seconds\" or a number of milliseconds")
 }

@@ -187,7 +187,12 @@ export const makeIgnoring = (name: string): Service => {
   const statistics = new Statistics(name)
   const ignore = Effect.sync(() => statistics.onIgnored())
   return makeService(
-    { capture: () => ignore, captureNow: () => Effect.as(ignore, undefined), refuse: () => ignore },
+    {
+      capture: () => ignore,
+      captureNow: () => Effect.as(ignore, undefined),
+      refuse: () => ignore,
+      holdBack: () => statistics.onIgnored()
+    },
     {
       flush: Effect.succeed({ delivered: 0, dropped: 0 }),
       stats: Effect.sync(() => statistics.snapshot()),

@@ -163,7 +163,9 @@ describe("response", () => {
 
   it("malformed flags are missing, not off", () => {
     const flags = { a: null, b: 1, c: {}, d: { enabled: "yes" }, e: [], good: { enabled: true } }
-    assert.deepStrictEqual(Array.from(parse({ flags }).flags.keys()), ["good"])
+    const response = parse({ flags })
+    assert.deepStrictEqual(Array.from(response.flags.keys()), ["good"])
+    assert.deepStrictEqual(Array.from(response.malformed), ["a", "b", "c", "d", "e"])
   })
 
   it("what is no answer is none", () => {

@@ -24,6 +24,8 @@ export type Behaviour =
   | { readonly kind: "hang" }
   /** Closes the connection, before the request was read or after it was read and recorded. */
   | { readonly kind: "reset"; readonly when: "before" | "after" }
+  /** Sends half of a body, and nothing after that. */
+  | { readonly kind: "stall"; readonly body: string; readonly status?: number }
   /** Sends half of a body and closes the connection. */
   | { readonly kind: "cut"; readonly body: string }
   /** Waits before behaving. */
@@ -305,6 +307,13 @@ export class Sink {
         return
       case "reset":
         incoming.socket.resetAndDestroy()
+        return
+      case "stall":
+        response.writeHead(behaviour.status ?? 200, {
+          "content-type": "application/json",
+          "content-length": behaviour.body.length
+        })
+        response.write(behaviour.body.slice(0, behaviour.body.length >> 1))
         return
       case "cut":
         response.writeHead(200, { "content-type": "application/json", "content-length": behaviour.body.length })

@@ -27,16 +27,16 @@ export interface Call {
   readonly processPersonProfile: boolean | undefined
   /** What a snapshot of flags adds, in the place of what that of the surroundings adds. `null`: nothing. */
   readonly flags: Layer | null | undefined
-  /** The only properties that the event shall have, when not all. */
-  readonly keep: ReadonlySet<string> | undefined
+  /** Whether the event shall not have a property, wherever it comes from. */
+  readonly omits: ((name: string) => boolean) | undefined
 }
 
 /** What the surroundings say about every event. */
 export interface Surroundings {
   readonly distinctId: string | undefined
   readonly groups: Groups | undefined
-  /** What a snapshot of flags adds, below all others. */
-  readonly flags: Layer | undefined
+  /** What a snapshot of flags adds, below all others, to the events of one user. */
+  readonly flags: { readonly layer: Layer; readonly distinctId: string | undefined } | undefined
   /** From low to high. */
   readonly layers: ReadonlyArray<Layer>
 }
@@ -61,6 +61,13 @@ const dollar = 0x24
 
 const isObject = (value: unknown): value is object => typeof value === "object" && value !== null
 
+/** What flags were for one user says nothing about another. */
+const flagsFor = ({ flags }: Surroundings, distinctId: string | number | undefined): Layer | undefined =>
+  flags !== undefined &&
+    (flags.distinctId === undefined || distinctId === undefined || flags.distinctId === String(distinctId))
+    ? flags.layer
+    : undefined
+
 /** Makes the composer of an instance. It throws `TooLarge`, and whatever the caller's objects throw when they are read. */
 export const makeComposer = (
   identity: Identity,
@@ -83,7 +90,7 @@ export const makeComposer = (
     const uuid = isUuid(call.uuid) ? call.uuid : newUuid(now)
     if (call.uuid !== undefined && call.uuid !== uuid) writer.repair("not a UUID", "uuid")
 
-    const flags = call.flags === undefined ? surroundings.flags : call.flags
+    const flags = call.flags === undefined ? flagsFor(surroundings, given) : call.flags
     const layers = flags === undefined || flags === null ? surroundings.layers : [flags, ...surroundings.layers]
     const properties = isObject(call.properties) ? call.properties : undefined
     if (properties === undefined && call.properties !== undefined && call.properties !== null) {
@@ -103,7 +110,7 @@ export const makeComposer = (
 
     /** Whether the SDK writes this name itself, or it shall not be written at all. */
     const isFixed = (name: string): boolean => {
-      if (call.keep !== undefined && !call.keep.has(name)) return true
+      if (call.omits !== undefined && call.omits(name)) return true
       if (name.charCodeAt(0) !== dollar) return false
       switch (name) {
         case "$is_server":

@@ -57,9 +57,18 @@ export const merge = (
 /** A context's property need not be longer than what PostHog takes as one event. */
 const maxFrozenLength = 1_000_000
 
+/** What stands in the place of properties of which not even the names can be read. */
+export const unreadable: Properties = { "[unreadable]": throwing }
+
 /** As {@link merge}, with values as they are now, see {@link freeze}. */
-export const mergeFrozen = (under: Properties | undefined, over: Properties | undefined): Properties =>
-  merge(under, over, (name, value) => freeze(name, value, maxFrozenLength))
+export const mergeFrozen = (under: Properties | undefined, over: Properties | undefined): Properties => {
+  const change = (name: string, value: unknown) => freeze(name, value, maxFrozenLength)
+  try {
+    return merge(under, over, change)
+  } catch {
+    return merge(under, unreadable, change)
+  }
+}
 
 /** The properties as values of JSON. */
 export const thawAll = (properties: Properties): Properties => merge(properties, undefined, (_, value) => thaw(value))
@@ -84,7 +93,7 @@ export const mergeGroupProperties = (
     Object.fromEntries(
       Object.keys(second).map((
         type
-      ) => [type, merge(Object.hasOwn(first, type) ? first[type] : undefined, second[type])])
+      ) => [type, mergeFrozen(Object.hasOwn(first, type) ? first[type] : undefined, second[type])])
     )
   ) as GroupProperties
 }

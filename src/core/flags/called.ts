@@ -12,17 +12,21 @@ export interface EvaluationFacts {
   /** Milliseconds since the epoch. */
   readonly evaluatedAt: number | undefined
   readonly errorsWhileComputing: boolean
+  /** Keys of flags that nobody can read. */
+  readonly malformed?: ReadonlySet<string> | undefined
   /** Why there was no answer, or none that counts. */
   readonly failure: { readonly reason: string; readonly status?: number | undefined } | undefined
 }
 
 /** What went wrong, for a flag that the evaluation has or (`missing`) has not; in the order in which PostHog's SDKs list it. */
-export const errorCodes = (facts: EvaluationFacts, missing: boolean): string | undefined => {
+export const errorCodes = (facts: EvaluationFacts, missing: boolean, key = ""): string | undefined => {
   const codes: Array<string> = []
   if (facts.errorsWhileComputing) codes.push("errors_while_computing_flags")
   if (facts.failure?.reason === "quota_limited") codes.push("quota_limited")
   // A flag that is missing because nobody answered must not look like one that does not exist.
-  if (missing) codes.push(failureCode(facts.failure) ?? "flag_missing")
+  if (missing) {
+    codes.push(failureCode(facts.failure) ?? (facts.malformed?.has(key) === true ? "unknown_error" : "flag_missing"))
+  }
   return codes.length === 0 ? undefined : codes.join()
 }
 
@@ -60,7 +64,7 @@ export const calledProperties = (
     $feature_flag_reason: local ? "Evaluated locally" : flag?.reasonDescription ?? flag?.reasonCode,
     $feature_flag_request_id: local ? undefined : facts.requestId,
     $feature_flag_evaluated_at: facts.evaluatedAt,
-    $feature_flag_error: errorCodes(facts, flag === undefined),
+    $feature_flag_error: errorCodes(facts, flag === undefined, key),
     $feature_flag_has_experiment: flag?.hasExperiment,
     locally_evaluated: local,
     // Also when there are none: those of the context are not what the flag was evaluated for.
@@ -143,6 +147,6 @@ export const eventProperties = (flags: Iterable<EvaluatedFlag>): Properties => {
     properties[`$feature/${key}`] = value
     if (value !== false) active.push(key)
   }
-  if (active.length > 0) properties.$active_feature_flags = active.sort()
+  if (active.length > 0) properties.$active_feature_flags = Object.freeze(active.sort())
   return properties
 }

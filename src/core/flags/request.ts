@@ -38,6 +38,10 @@ const withGroupKeys = (groups: Groups, properties: GroupProperties): GroupProper
   return all
 }
 
+/** With sorted names, so that what says the same is the same text. */
+const sorted = (properties: Properties): Properties =>
+  Object.fromEntries(Object.keys(properties).sort().map((name) => [name, properties[name]]))
+
 /** More than any set of properties about one person can need; PostHog refuses larger bodies. */
 const maxLength = 1_000_000
 
@@ -47,9 +51,9 @@ export const flagsBody = (token: string, request: FlagsRequest, evaluationContex
   const members = writeMembers(new Writer(maxLength), {
     token,
     distinct_id: distinctId,
-    groups,
-    person_properties: personProperties,
-    group_properties: withGroupKeys(groups, groupProperties),
+    groups: sorted(groups),
+    person_properties: sorted(personProperties),
+    group_properties: sorted(withGroupKeys(groups, groupProperties)),
     geoip_disable: request.disableGeoip,
     $device_id: deviceId,
     flag_keys_to_evaluate: flagKeys,

@@ -30,6 +30,8 @@ export interface EvaluatedFlag {
 /** One evaluation of all flags that were asked for. */
 export interface FlagsResponse {
   readonly flags: ReadonlyMap<string, EvaluatedFlag>
+  /** Keys of flags in a form that nobody can read. */
+  readonly malformed: ReadonlySet<string>
   readonly requestId: string | undefined
   /** Milliseconds since the epoch. */
   readonly evaluatedAt: number | undefined
@@ -49,12 +51,21 @@ const text = (value: unknown): string | undefined => typeof value === "string" ?
 const number = (value: unknown): number | undefined => typeof value === "number" ? value : undefined
 const boolean = (value: unknown): boolean | undefined => typeof value === "boolean" ? value : undefined
 
-/** Payloads travel as JSON inside of JSON. */
+/** One payload may be read by many, none of whom must change it for the others. */
+const deepFreeze = (value: unknown): unknown => {
+  if (typeof value === "object" && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value)
+    for (const member of Object.values(value)) deepFreeze(member)
+  }
+  return value
+}
+
+/** Payloads travel as JSON inside of JSON. The result cannot be changed. */
 export const parsePayload = (payload: unknown): unknown => {
   if (payload === null) return undefined
-  if (typeof payload !== "string") return payload
+  if (typeof payload !== "string") return deepFreeze(payload)
   try {
-    return JSON.parse(payload) as unknown
+    return deepFreeze(JSON.parse(payload)) ?? undefined
   } catch {
     return payload
   }
@@ -90,13 +101,11 @@ export const plainFlag = (key: string, value: FlagValue, payload: unknown, sourc
   hasExperiment: undefined
 })
 
-const parseFlags = (body: Json): ReadonlyMap<string, EvaluatedFlag> | undefined => {
-  const flags = new Map<string, EvaluatedFlag>()
+/** The flags of an answer by key; `undefined` for those that nobody can read. `undefined` for what is no answer. */
+const parseFlags = (body: Json): ReadonlyMap<string, EvaluatedFlag | undefined> | undefined => {
+  const flags = new Map<string, EvaluatedFlag | undefined>()
   if (isObject(body.flags)) {
-    for (const key of Object.keys(body.flags)) {
-      const flag = parseFlag(key, body.flags[key])
-      if (flag !== undefined) flags.set(key, flag)
-    }
+    for (const key of Object.keys(body.flags)) flags.set(key, parseFlag(key, body.flags[key]))
     return flags
   }
   if (body.flags !== undefined) return undefined
@@ -110,21 +119,32 @@ const parseFlags = (body: Json): ReadonlyMap<string, EvaluatedFlag> | undefined 
   const payloads = isObject(body.featureFlagPayloads) ? body.featureFlagPayloads : {}
   for (const key of Object.keys(legacy)) {
     const value = legacy[key]
-    if (typeof value !== "boolean" && typeof value !== "string") continue
     const payload = Object.hasOwn(payloads, key) ? parsePayload(payloads[key]) : undefined
-    flags.set(key, plainFlag(key, value, payload, "remote"))
+    const isValue = typeof value === "boolean" || typeof value === "string"
+    flags.set(key, isValue ? plainFlag(key, value, payload, "remote") : undefined)
   }
   return flags
 }
 
-/** Reads an answer; `undefined` when it is none. Flags that are malformed are left out: they are missing, not off. */
-export const parseFlagsResponse = (body: unknown): FlagsResponse | undefined => {
+/**
+ * Reads an answer, or of it only the flags with the keys that were asked for; `undefined` when it is none. Flags that are malformed
+ * are neither off nor missing.
+ */
+export const parseFlagsResponse = (body: unknown, only?: ReadonlyArray<string>): FlagsResponse | undefined => {
   if (!isObject(body)) return undefined
-  const flags = parseFlags(body)
+  const parsed = parseFlags(body)
   const quotaLimited = Array.isArray(body.quotaLimited) && body.quotaLimited.includes("feature_flags")
-  if (flags === undefined && !quotaLimited) return undefined
+  if (parsed === undefined && !quotaLimited) return undefined
+  const flags = new Map<string, EvaluatedFlag>()
+  const malformed = new Set<string>()
+  for (const [key, flag] of quotaLimited || parsed === undefined ? [] : parsed) {
+    if (only !== undefined && !only.includes(key)) continue
+    if (flag === undefined) malformed.add(key)
+    else flags.set(key, flag)
+  }
   return {
-    flags: quotaLimited || flags === undefined ? new Map<string, EvaluatedFlag>() : flags,
+    flags,
+    malformed,
     requestId: text(body.requestId),
     evaluatedAt: number(body.evaluatedAt),
     errorsWhileComputing: body.errorsWhileComputingFlags === true,

@@ -50,7 +50,7 @@ export const make = (
     return Effect.suspend(() => {
       sending.waiting = undefined
       if (attempt > 0) statistics.onRetried(piece.count)
-      return transport.send(piece, attempt++)
+      return transport.send(piece, attempt++, mayGoOn)
     }).pipe(
       Effect.retry({
         schedule: Retry.schedule(maxRetries, (failure, attempt, delayMillis) => {

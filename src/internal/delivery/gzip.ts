@@ -49,9 +49,13 @@ export const gzip = (bytes: Uint8Array<ArrayBuffer>): Effect.Effect<Uint8Array<A
     : bytes.length <= maxSyncBytes
     ? Effect.try(() => zlib.gzipSync(bytes, { level }))
     : Effect.async((resume) => {
-      zlib.gzip(bytes, { level }, (error, result) => {
-        resume(error === null ? Effect.succeed(result) : Effect.fail(error))
-      })
+      try {
+        zlib.gzip(bytes, { level }, (error, result) => {
+          resume(error === null ? Effect.succeed(result) : Effect.fail(error))
+        })
+      } catch (error) {
+        resume(Effect.fail(error))
+      }
     })
   return Effect.orElseSucceed(compressed, () => undefined)
 }

@@ -90,6 +90,8 @@ export const make = Effect.fnUntraced(function*(
   /** Whether a flush has overtaken the batching fiber. */
   let flushed = false
   let halted = false
+  /** How often somebody opted out. */
+  let halts = 0
   let open = true
 
   // Bookkeeping
@@ -346,8 +348,9 @@ export const make = Effect.fnUntraced(function*(
     Effect.suspend(() => {
       // The time may run out, or the fiber be interrupted, at the moment at which the event finds its place.
       let added = false
+      const before = halts
       const attempt: Effect.Effect<void> = Effect.suspend(() => {
-        const taking = open && !halted
+        const taking = open && halts === before
         added = taking && queue.push(text) === "added"
         if (added) wake()
         else if (taking) full.unsafeOpen()
@@ -360,7 +363,7 @@ export const make = Effect.fnUntraced(function*(
         Effect.suspend(() => {
           if (added) return Effect.void
           statistics.onQueued(-1)
-          return refuse(!open ? "closed" : halted ? "opted_out" : "queue_full", text)
+          return refuse(!open ? "closed" : halts !== before ? "opted_out" : "queue_full", text)
         })
       )
     })
@@ -368,7 +371,13 @@ export const make = Effect.fnUntraced(function*(
   const sendNow = (text: string): Effect.Effect<boolean, DeliveryError> =>
     Effect.suspend(() => {
       const batch = Batch.single(text)
-      const reason = !open ? "closed" : batch.bytes.length > maxEventBytes ? "too_large" : undefined
+      const reason = !open
+        ? "closed"
+        : halted
+        ? "opted_out"
+        : batch.bytes.length > maxEventBytes
+        ? "too_large"
+        : undefined
       if (reason !== undefined) return Effect.as(refuse(reason, text), false)
       const receipt = Deferred.unsafeMake<void, DeliveryError>(FiberId.none)
       const sending = start(batch, receipt)
@@ -435,6 +444,7 @@ export const make = Effect.fnUntraced(function*(
     flush,
     halt: () => {
       halted = true
+      halts++
       endPause()
       for (const sending of sendings) sending.stopped = true
       for (const sending of takeWaiting(() => true)) {

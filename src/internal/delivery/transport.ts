@@ -37,8 +37,11 @@ export interface Rejected {
 export type SendFailure = Retryable | TooLarge | Rejected
 
 export interface Transport {
-  /** Sends a batch once; succeeds when PostHog acknowledged it. `attempt` counts from 0 and is for diagnostics only. */
-  readonly send: (batch: Batch, attempt: number) => Effect.Effect<void, SendFailure>
+  /**
+   * Sends a batch once; succeeds when PostHog acknowledged it. `attempt` counts from 0 and is for diagnostics only. Until the last
+   * moment `mayGoOn` can keep the request from being made.
+   */
+  readonly send: (batch: Batch, attempt: number, mayGoOn: () => boolean) => Effect.Effect<void, SendFailure>
 }
 
 const encoder = new TextEncoder()
@@ -60,7 +63,7 @@ export const make = (options: Resolved, apiKey: string, http: Http, diagnostics:
   }
 
   return {
-    send: Effect.fnUntraced(function*(batch, attempt): Effect.fn.Return<void, SendFailure> {
+    send: Effect.fnUntraced(function*(batch, attempt, mayGoOn): Effect.fn.Return<void, SendFailure> {
       const clock = yield* Effect.clock
       const startedAt = clock.unsafeCurrentTimeMillis()
       const plain = body(batch, startedAt)
@@ -68,13 +71,17 @@ export const make = (options: Resolved, apiKey: string, http: Http, diagnostics:
         ? yield* gzip(plain)
         : undefined
       const bytes = compressed ?? plain
-      const answer = yield* http.exchange(
+      const answer = yield* http.exchangeIf(
+        mayGoOn,
         request.pipe(
           HttpClientRequest.setBody(HttpBody.uint8Array(bytes, "application/json")),
           compressed === undefined ? (self) => self : HttpClientRequest.setHeader("content-encoding", "gzip")
         ),
         options.requestTimeout
       )
+      if (answer === undefined) {
+        return yield* Effect.fail<Retryable>({ _tag: "Retryable", reason: "connection", detail: "not sent" })
+      }
       const now = clock.unsafeCurrentTimeMillis()
       const failure = failureOf(answer, now)
       diagnostics.emit("RequestCompleted", () => ({

@@ -7,12 +7,13 @@ import * as Schema from "effect/Schema"
 /**
  * PostHog did not say what the flags are. `reason` says why:
  *
- * - `timeout`: no answer within `featureFlagsRequestTimeout`, retries included
+ * - `timeout`: no answer within `featureFlagsRequestTimeout`, also when asked again
  * - `connection`: no connection, or it broke off
  * - `status`: PostHog, or something in front of it, answered with the error in `status`
  * - `quota_limited`: the project is over its quota of flag requests
  * - `invalid_response`: the answer is no answer to a request for flags
  * - `errors_while_computing`: PostHog could compute some flags and this one not
+ * - `not_evaluated`: this flag was not asked for, or left out of a part of a snapshot
  * - `invalid_request`: the properties given for the evaluation are too large or cannot be read
  * - `no_secret_key`: this needs the option `secretKey`
  * - `disabled`, `opted_out`, `closed`: the instance asks nothing
@@ -28,6 +29,7 @@ export class FlagsUnavailable extends Schema.TaggedError<FlagsUnavailable>()("Fl
     "quota_limited",
     "invalid_response",
     "errors_while_computing",
+    "not_evaluated",
     "invalid_request",
     "no_secret_key",
     "disabled",
@@ -48,6 +50,7 @@ export class FlagsUnavailable extends Schema.TaggedError<FlagsUnavailable>()("Fl
       quota_limited: "the project is over its quota of feature flag requests; see its billing settings",
       invalid_response: "the answer is not PostHog's; check the host, and what is between",
       errors_while_computing: "PostHog could not compute the flag; see its status page",
+      not_evaluated: "the snapshot was made without this flag; name it in flagKeys, or in only",
       invalid_request: "the properties given for the evaluation cannot be sent; give fewer and plain ones",
       no_secret_key: "this needs the option secretKey, a personal (phx_…) or project secret key (phs_…)",
       disabled: "the instance is disabled",

@@ -19,6 +19,8 @@ import { askFlags, type Reply } from "./remote.js"
 /** What the flags are for somebody, or why that is not known. */
 export interface Evaluation extends EvaluationFacts {
   readonly flags: ReadonlyMap<string, EvaluatedFlag>
+  /** Keys of flags that PostHog answered in a form that nobody can read. */
+  readonly malformed: ReadonlySet<string>
   readonly failure: FlagsUnavailable | undefined
 }
 
@@ -48,7 +50,7 @@ export const flagsOf = (instance: Instance, active: Active): Flags =>
     const flags: Flags = {
       called: new Lru(active.options.featureFlagCalledCacheSize),
       minimalEvents: false,
-      evaluate: test ?? makeRemoteEvaluator(active, (minimal) => {
+      evaluate: test ?? makeRemoteEvaluator(active, () => instance.state() === "open", (minimal) => {
         flags.minimalEvents = minimal
       })
     }
@@ -58,6 +60,7 @@ export const flagsOf = (instance: Instance, active: Active): Flags =>
 /** An evaluation without flags. */
 export const failed = (failure: FlagsUnavailable): Evaluation => ({
   flags: new Map(),
+  malformed: new Set(),
   requestId: undefined,
   evaluatedAt: undefined,
   errorsWhileComputing: false,
@@ -71,7 +74,11 @@ interface Flight {
   fiber: Fiber.RuntimeFiber<void> | undefined
 }
 
-const makeRemoteEvaluator = (active: Active, onMinimalEvents: (minimal: boolean) => void): Evaluator => {
+const makeRemoteEvaluator = (
+  active: Active,
+  isOpen: () => boolean,
+  onMinimalEvents: (minimal: boolean) => void
+): Evaluator => {
   const { diagnostics, options } = active
   const { featureFlagsCache } = options
   const flights = new Map<string, Flight>()
@@ -79,11 +86,11 @@ const makeRemoteEvaluator = (active: Active, onMinimalEvents: (minimal: boolean)
     ? undefined
     : new Lru<string, { readonly evaluation: Evaluation; readonly expires: number }>(featureFlagsCache.capacity)
 
-  const read = ({ body, requests }: Reply, durationMillis: number): Evaluation => {
-    const response = parseFlagsResponse(body)
+  const read = ({ body, requests }: Reply, only: FlagsRequest["flagKeys"], durationMillis: number): Evaluation => {
+    const response = parseFlagsResponse(body, only)
     if (response === undefined) return failed(new FlagsUnavailable({ reason: "invalid_response" }))
     onMinimalEvents(response.minimalFlagCalledEvents)
-    const { errorsWhileComputing, evaluatedAt, flags, quotaLimited, requestId } = response
+    const { errorsWhileComputing, evaluatedAt, flags, malformed, quotaLimited, requestId } = response
     if (!quotaLimited) {
       diagnostics.emit("FlagsEvaluated", () => ({
         _tag: "FlagsEvaluated",
@@ -96,20 +103,20 @@ const makeRemoteEvaluator = (active: Active, onMinimalEvents: (minimal: boolean)
     }
     return quotaLimited
       ? { ...failed(new FlagsUnavailable({ reason: "quota_limited" })), requestId, errorsWhileComputing }
-      : { flags, requestId, evaluatedAt, errorsWhileComputing, failure: undefined }
+      : { flags, malformed, requestId, evaluatedAt, errorsWhileComputing, failure: undefined }
   }
 
-  const ask = (body: string): Effect.Effect<Evaluation> =>
+  const ask = (body: string, only: FlagsRequest["flagKeys"]): Effect.Effect<Evaluation> =>
     Effect.flatMap(Effect.clock, (clock) => {
       const begin = clock.unsafeCurrentTimeMillis()
-      return Effect.map(Effect.either(askFlags(active, body)), (reply) => {
+      return Effect.map(Effect.either(askFlags(active, body, isOpen)), (reply) => {
         const now = clock.unsafeCurrentTimeMillis()
-        const evaluation = reply._tag === "Left" ? failed(reply.left) : read(reply.right, now - begin)
+        const evaluation = reply._tag === "Left" ? failed(reply.left) : read(reply.right, only, now - begin)
         const { errorsWhileComputing, failure } = evaluation
         if (failure !== undefined) {
           const { detail, reason, status } = failure
           diagnostics.emit("FlagsFailed", () => ({ _tag: "FlagsFailed", reason, status, detail }), reason)
-        } else if (cache !== undefined && !errorsWhileComputing) {
+        } else if (cache !== undefined && !errorsWhileComputing && evaluation.malformed.size === 0) {
           cache.set(body, { evaluation, expires: now + Duration.toMillis(featureFlagsCache!.timeToLive) })
         }
         return evaluation
@@ -127,7 +134,7 @@ const makeRemoteEvaluator = (active: Active, onMinimalEvents: (minimal: boolean)
       flight.fiber?.unsafeInterruptAsFork(FiberId.none)
     })
 
-  const share = (body: string): Effect.Effect<Evaluation> =>
+  const share = (body: string, only: FlagsRequest["flagKeys"]): Effect.Effect<Evaluation> =>
     Effect.uninterruptibleMask((restore) => {
       const known = flights.get(body)
       if (known !== undefined) {
@@ -136,7 +143,7 @@ const makeRemoteEvaluator = (active: Active, onMinimalEvents: (minimal: boolean)
       }
       const flight: Flight = { result: Deferred.unsafeMake(FiberId.none), waiting: 1, fiber: undefined }
       flights.set(body, flight)
-      const request = Effect.map(Effect.interruptible(ask(body)), (evaluation) => {
+      const request = Effect.map(Effect.interruptible(ask(body, only)), (evaluation) => {
         if (flights.get(body) === flight) flights.delete(body)
         Deferred.unsafeDone(flight.result, Effect.succeed(evaluation))
       })
@@ -158,6 +165,8 @@ const makeRemoteEvaluator = (active: Active, onMinimalEvents: (minimal: boolean)
         return Effect.succeed(failed(failure))
       }
       const cached = cache?.get(body)
-      return cached !== undefined && now < cached.expires ? Effect.succeed(cached.evaluation) : share(body)
+      return cached !== undefined && now < cached.expires
+        ? Effect.succeed(cached.evaluation)
+        : share(body, request.flagKeys)
     })
 }

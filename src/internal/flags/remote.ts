@@ -23,16 +23,17 @@ const firstDelay = 300
 const unavailable = (reason: FlagsUnavailable["reason"], status?: number, detail?: string): FlagsUnavailable =>
   new FlagsUnavailable({ reason, status, detail })
 
-/** Whether the request may be repeated: nobody answered, the answer broke off, or a proxy had no PostHog behind it. */
+/** Whether the request may be repeated: nobody answered, a good answer broke off, or a proxy had no PostHog behind it. */
 const isTransient = (answer: Answer | NoAnswer): boolean =>
-  answer._tag === "NoAnswer" || answer.text === undefined || answer.status === 502 || answer.status === 504
+  answer._tag === "NoAnswer" || answer.status === 502 || answer.status === 504 ||
+  (answer.text === undefined && answer.status >= 200 && answer.status < 300)
 
 /** The JSON value in an answer, or what is wrong with it. */
 const readAnswer = (answer: Answer | NoAnswer): Effect.Effect<unknown, FlagsUnavailable> => {
   if (answer._tag === "NoAnswer") return unavailable(answer.reason, undefined, answer.detail)
   const { headers, status, text } = answer
   if (status < 200 || status >= 300) return unavailable("status", status, summary(answer))
-  if (text === undefined) return unavailable("connection", status, "the answer broke off")
+  if (text === undefined) return unavailable(answer.unread ?? "connection", status, "the answer broke off")
   try {
     return Effect.succeed(JSON.parse(text) as unknown)
   } catch {
@@ -41,17 +42,23 @@ const readAnswer = (answer: Answer | NoAnswer): Effect.Effect<unknown, FlagsUnav
   }
 }
 
-/** Sends a request for flags whose body is ready. */
-export const askFlags = ({ http, options }: Active, body: string): Effect.Effect<Reply, FlagsUnavailable> => {
+/** Sends a request for flags whose body is ready, and repeats it while `isOpen` allows it. */
+export const askFlags = (
+  { http, options }: Active,
+  body: string,
+  isOpen: () => boolean
+): Effect.Effect<Reply, FlagsUnavailable> => {
   if (http === undefined) return unavailable("disabled", undefined, "nothing is sent from a test layer")
   const request = http.request("POST", "/flags/?v=2").pipe(
     HttpClientRequest.setBody(HttpBody.uint8Array(new TextEncoder().encode(body), "application/json"))
   )
   const attempt = (requests: number): Effect.Effect<Reply, FlagsUnavailable> =>
     Effect.flatMap(
-      http.exchange(request, options.featureFlagsRequestTimeout),
-      (answer) =>
-        isTransient(answer) && requests <= options.featureFlagsRequestMaxRetries
+      http.exchangeIf(isOpen, request, options.featureFlagsRequestTimeout),
+      (answer): Effect.Effect<Reply, FlagsUnavailable> =>
+        answer === undefined
+          ? unavailable("closed")
+          : isTransient(answer) && requests <= options.featureFlagsRequestMaxRetries
           ? Effect.delay(attempt(requests + 1), Duration.millis(firstDelay * 2 ** (requests - 1)))
           : Effect.map(readAnswer(answer), (body) => ({ body, requests }))
     )
@@ -68,6 +75,10 @@ export const askRemoteConfig = (
     return unavailable("disabled", undefined, "nothing is sent from a test layer")
   }
   if (secretKey === undefined) return unavailable("no_secret_key")
+  // As a part of a path these would be something else.
+  if (typeof key !== "string" || key === "" || key === "." || key === "..") {
+    return new FlagNotFound({ key: String(key) })
+  }
   let path: string
   try {
     const token = encodeURIComponent(Redacted.value(apiKey))

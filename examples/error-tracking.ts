@@ -1,0 +1,48 @@
+/**
+ * A program that fails in six ways, and what PostHog gets to see of it.
+ *
+ *   npx tsx examples/error-tracking.ts
+ */
+import { FetchHttpClient } from "@effect/platform"
+import { NodeRuntime } from "@effect/platform-node"
+import { Console, Data, Effect, Layer, Logger } from "effect"
+import { ErrorTracking, PostHog } from "effect-posthog"
+import * as Sink from "../test/support/sink.js"
+
+class Declined extends Data.TaggedError("Declined")<{ readonly message: string; readonly order: string }> {}
+
+const ways: Readonly<Record<string, Effect.Effect<unknown, unknown>>> = {
+  "a typed failure in a span": Effect.fail(new Declined({ message: "card refused", order: "ord_1" })).pipe(
+    Effect.withSpan("charge")
+  ),
+  "a defect": Effect.sync(() => {
+    throw new TypeError("undefined is not a price")
+  }),
+  "a failure with a cause": Effect.fail(new Error("no receipt", { cause: new RangeError("page 0") })),
+  "two at once": Effect.all([
+    Effect.fail(new Declined({ message: "again", order: "ord_2" })),
+    Effect.die(new Error("boom"))
+  ], {
+    concurrency: 2
+  }).pipe(Effect.uninterruptible),
+  "a failure and a finalizer": Effect.fail(new Error("upload")).pipe(Effect.ensuring(Effect.die(new Error("cleanup")))),
+  "a plain text": Effect.fail("disk full")
+}
+
+const program = Effect.gen(function*() {
+  const sink = yield* Sink.make()
+  yield* Effect.forEach(Object.values(ways), (way) => Effect.exit(ErrorTracking.captureErrors(way))).pipe(
+    PostHog.withDistinctId("ada"),
+    Effect.provide(PostHog.layer({ apiKey: "phc_errors", host: sink.url }))
+  )
+  for (const [index, { properties }] of sink.accepted.entries()) {
+    yield* Console.log(`${Object.keys(ways)[index]}:`)
+    for (const { mechanism, stacktrace, type, value } of properties.$exception_list) {
+      const place = stacktrace?.frames.filter((frame: { in_app: boolean }) => frame.in_app).at(-1)
+      const where = place === undefined ? "" : `  at ${place.filename}:${place.lineno}`
+      yield* Console.log(`  ${"  ".repeat(mechanism.parent_id === undefined ? 0 : 1)}${type}: ${value}${where}`)
+    }
+  }
+}).pipe(Effect.scoped)
+
+NodeRuntime.runMain(Effect.provide(program, Layer.merge(FetchHttpClient.layer, Logger.remove(Logger.defaultLogger))))

@@ -1,0 +1,415 @@
+/**
+ * Error tracking: what goes wrong in a program, as PostHog's `$exception` events. A `Cause` stays the tree that it is: each of
+ * its failures and defects is an entry of its own, with its type, its message, its frames and the spans through which it went.
+ *
+ * ```ts
+ * import { Data, Effect } from "effect"
+ * import { ErrorTracking, PostHog } from "effect-posthog"
+ *
+ * class Declined extends Data.TaggedError("Declined")<{ readonly card: string }> {}
+ *
+ * const charge = Effect.fail(new Declined({ card: "1234" })).pipe(
+ *   Effect.withSpan("charge"),
+ *   ErrorTracking.captureErrors(),
+ *   PostHog.withDistinctId("user_123")
+ * )
+ * ```
+ *
+ * @since 0.1.0
+ */
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as DefaultServices from "effect/DefaultServices"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as FiberId from "effect/FiberId"
+import * as FiberRef from "effect/FiberRef"
+import * as FiberRefs from "effect/FiberRefs"
+import * as HashMap from "effect/HashMap"
+import * as Layer from "effect/Layer"
+import * as List from "effect/List"
+import * as Logger from "effect/Logger"
+import * as LogLevel from "effect/LogLevel"
+import * as Option from "effect/Option"
+import * as Runtime from "effect/Runtime"
+import type * as Scope from "effect/Scope"
+import * as Tracer from "effect/Tracer"
+import type { Properties } from "./core/event/properties.js"
+import { isError, template } from "./core/exceptions/coerce.js"
+import { type Level, toLevel } from "./core/exceptions/level.js"
+import type { CaptureOptions as EventOptions, Origin } from "./internal/capture.js"
+import { packageAnnotation } from "./internal/diagnostics.js"
+import { type Report, trackerOf } from "./internal/errors/tracker.js"
+import { type Instance, instanceOf } from "./internal/instance.js"
+import { PostHog, type Service } from "./PostHog.js"
+
+export type {
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  Level
+}
+
+/**
+ * What can be said about an exception besides what it says itself.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface CaptureOptions extends EventOptions {
+  /** Properties of the event. Those that only PostHog or this library may set are left out. */
+  readonly properties?: Properties | undefined
+  /** Default `error`. */
+  readonly level?: Level | undefined
+  /** Puts exceptions with the same text into one issue, whatever they are. Default: PostHog groups by types and frames. */
+  readonly fingerprint?: string | undefined
+  /** Whether the program dealt with it. Default: `true` for {@link capture}, `false` for {@link captureErrors}. */
+  readonly handled?: boolean | undefined
+  /** Kind of place that reports, such as `task` or `middleware`. Default `generic`. */
+  readonly mechanism?: string | undefined
+  /** The hook that reports, `<technology>.<hook>` in lower case, for integrations. Default none. */
+  readonly source?: string | undefined
+}
+
+const ask = (f: (instance: Instance, origin: Origin, fiberId: FiberId.FiberId) => Effect.Effect<void>) =>
+  Effect.withFiberRuntime<void, never, PostHog>((fiber) =>
+    f(
+      instanceOf(Context.unsafeGet(fiber.currentContext as Context.Context<PostHog>, PostHog)),
+      fiber,
+      fiber.id()
+    )
+  )
+
+/** Sends a report, if there is somebody to send it. */
+const send = (instance: Instance, origin: Origin, report: Report): Effect.Effect<void> =>
+  instance.active === undefined ? Effect.void : trackerOf(instance, instance.active).report(origin, report)
+
+const nonEmpty = (text: unknown): string | undefined => typeof text === "string" && text !== "" ? text : undefined
+
+/** Invalid values are as good as none. */
+const toReport = (
+  given: unknown,
+  options: CaptureOptions,
+  handled: boolean
+): Pick<Report, "boundary" | "fingerprint" | "given" | "level" | "options" | "properties" | "source"> => ({
+  given,
+  level: toLevel(options.level) ?? "error",
+  boundary: {
+    type: nonEmpty(options.mechanism) ?? "generic",
+    handled: typeof options.handled === "boolean" ? options.handled : handled,
+    synthetic: undefined
+  },
+  source: nonEmpty(options.source),
+  fingerprint: nonEmpty(options.fingerprint),
+  properties: options.properties,
+  options
+})
+
+/** Whether something in it has no stack of its own. */
+const hasNoStack = (given: unknown): boolean =>
+  Cause.isCause(given)
+    ? [...Cause.failures(given), ...Cause.defects(given)].some((thrown) => !isError(thrown))
+    : !isError(given)
+
+/** The stack of whoever called `above`. */
+const stackOf = (above: (...args: ReadonlyArray<never>) => unknown): string | undefined => {
+  const here: { stack?: string } = {}
+  // Only engines that are built on V8 have it; elsewhere the stack begins with frames of this library.
+  const { captureStackTrace } = Error as { readonly captureStackTrace?: (target: object, above: unknown) => void }
+  if (captureStackTrace === undefined) return new Error().stack
+  captureStackTrace(here, above)
+  return here.stack
+}
+
+/**
+ * Captures an exception: a `Cause`, an error, or whatever else may be thrown. Never fails. An interruption alone is nothing.
+ *
+ * An error that was captured a moment ago, here or by {@link captureErrors} or the logger, is not captured again.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const capture = (
+  causeOrError: unknown,
+  options: CaptureOptions = {}
+): Effect.Effect<void, never, PostHog> => {
+  const fallback = hasNoStack(causeOrError) ? stackOf(capture) : undefined
+  return ask((instance, origin, fiberId) =>
+    send(instance, origin, {
+      ...toReport(causeOrError, options, true),
+      fallback,
+      fiberId: FiberId.threadName(fiberId),
+      isLimited: false
+    })
+  )
+}
+
+/**
+ * Captures whatever an effect fails or dies with, and lets it fail or die with that. For the edge of a program, next to `runMain`,
+ * where the logger of a layer cannot see, and for regions that shall be reported wherever they are used.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const captureErrors: {
+  /**
+   * Captures whatever an effect fails or dies with, and lets it fail or die with that.
+   *
+   * @since 0.1.0
+   * @category combinators
+   */
+  (options?: CaptureOptions): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R | PostHog>
+  /**
+   * Captures whatever an effect fails or dies with, and lets it fail or die with that.
+   *
+   * @since 0.1.0
+   * @category combinators
+   */
+  <A, E, R>(self: Effect.Effect<A, E, R>, options?: CaptureOptions): Effect.Effect<A, E, R | PostHog>
+} = function captureErrors<A, E, R>(
+  self: Effect.Effect<A, E, R> | CaptureOptions | undefined,
+  options?: CaptureOptions
+): never {
+  // Not `dual`: what has no stack of its own is located here, where the caller is.
+  const fallback = stackOf(captureErrors as never)
+  const given = Effect.isEffect(self) ? options : self
+  const observe = (effect: Effect.Effect<A, E, R>) =>
+    Effect.tapErrorCause(effect, (cause) =>
+      ask((instance, origin, fiberId) =>
+        send(instance, origin, {
+          ...toReport(cause, given ?? {}, false),
+          fallback,
+          fiberId: FiberId.threadName(fiberId),
+          isLimited: true
+        })
+      ))
+  return (Effect.isEffect(self) ? observe(self) : observe) as never
+}
+
+/** Log annotation by which messages are left out. */
+const skipAnnotation = "posthog.capture"
+
+/**
+ * Runs an effect whose log messages are not captured as exceptions.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const withoutCapture = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.annotateLogs(self, skipAnnotation, false)
+
+/**
+ * Options of {@link layerLogger}.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface LoggerOptions {
+  /** Messages of this level and above are captured; those with a cause always are. Default `LogLevel.Error`. */
+  readonly captureLevel?: LogLevel.LogLevel | undefined
+  /** Log annotations, and log spans as `<label>_ms`, that become properties: none, all, or those of these names. Default `none`. */
+  readonly metadata?: "none" | "all" | ReadonlyArray<string> | undefined
+  /**
+   * Captures failures of fibers that nobody observes. Effect logs them at debug level; this raises it. It cannot tell a fiber
+   * that nobody waits for from one that is joined and whose failure is dealt with, so `handled` stays unsaid. Default `false`.
+   */
+  readonly unhandledFiberFailures?: boolean | undefined
+}
+
+/** What Effect logs about a fiber that ends with a failure. */
+const unhandledMessage = "Fiber terminated with an unhandled error"
+
+const text = (part: unknown): string => {
+  if (typeof part === "string") return part
+  try {
+    return JSON.stringify(part) ?? String(part)
+  } catch {
+    return String(part)
+  }
+}
+
+/** A message without an error. Its type groups by where it was logged, not by what was filled in. */
+class LogMessage extends Error {
+  constructor(level: string, message: string, place: string) {
+    super(message)
+    this.name = `Logger ${level} (${place})`
+    // It would show the logger.
+    this.stack = ""
+  }
+}
+
+const metadataOf = (
+  { annotations, date, spans }: Logger.Logger.Options<unknown>,
+  metadata: "none" | "all" | ReadonlyArray<string>
+): Properties => {
+  if (metadata === "none") return {}
+  const all: Record<string, unknown> = Object.fromEntries(annotations)
+  for (const span of List.toArray(spans)) all[`${span.label}_ms`] = date.getTime() - span.startTime
+  return metadata === "all"
+    ? all
+    : Object.fromEntries(Object.entries(all).filter(([name]) => metadata.includes(name)))
+}
+
+const makeLogger = (
+  service: Service,
+  options: LoggerOptions,
+  isClosed: () => boolean
+): Logger.Logger<unknown, void> => {
+  const instance = instanceOf(service)
+  const { captureLevel = LogLevel.Error, metadata = "none" } = options
+  const log = (entry: Logger.Logger.Options<unknown>): void => {
+    const { annotations, cause, context, fiberId, logLevel, message } = entry
+    const parts = Array.isArray(message) ? message as ReadonlyArray<unknown> : [message]
+    const hasCause = !Cause.isEmpty(cause)
+    if (isClosed() || instance.state() !== "open") return
+    if (!hasCause && LogLevel.lessThan(logLevel, captureLevel)) return
+    const annotation = (name: string) => Option.getOrUndefined(HashMap.get(annotations, name))
+    if (annotation("package") === packageAnnotation || annotation(skipAnnotation) === false) return
+    const isFiberFailure = parts[0] === unhandledMessage
+    if (isFiberFailure && options.unhandledFiberFailures !== true) return
+    const span = Option.map(
+      Context.getOption(FiberRefs.getOrDefault(context, FiberRef.currentContext), Tracer.ParentSpan),
+      (span) => span._tag === "Span" ? span.name : undefined
+    )
+    const error = parts.find(isError)
+    const said = parts.filter((part) => part !== error).map(text).join(" ")
+    const given = hasCause
+      ? cause
+      : error ?? new LogMessage(logLevel.label.toLowerCase(), said, Option.getOrUndefined(span) ?? template(said))
+    const origin: Origin = {
+      getFiberRef: (ref) => FiberRefs.getOrDefault(context, ref),
+      currentDefaultServices: FiberRefs.getOrDefault(context, DefaultServices.currentServices)
+    }
+    const captured = send(instance, origin, {
+      given,
+      level: toLevel(logLevel.label) ?? "error",
+      boundary: isFiberFailure
+        ? { type: "task", handled: undefined, synthetic: undefined }
+        : { type: "logger", handled: true, synthetic: undefined },
+      source: isFiberFailure ? "effect.fiber_failure" : "effect.logger",
+      properties: {
+        ...metadataOf(entry, metadata),
+        ...(given instanceof LogMessage || isFiberFailure || said === "" ? undefined : { log_message: said })
+      },
+      fiberId: FiberId.threadName(fiberId),
+      isLimited: true
+    })
+    // Waits only under the overflow policy that waits.
+    if (captured !== Effect.void) Effect.runFork(captured)
+  }
+  return Logger.make((entry) => {
+    try {
+      log(entry)
+    } catch {
+      // A logger that throws kills the fiber that logs.
+    }
+  })
+}
+
+/**
+ * Captures what is logged with `Effect.logError` and above, and every cause that is given to a logger. Adds a logger; those that
+ * are there stay. Provide it to layers with `Layer.provide`, so that the fibers that they start are covered too.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerLogger = (options: LoggerOptions = {}): Layer.Layer<never, never, PostHog> => {
+  const logger: Layer.Layer<never, never, PostHog> = Logger.addScoped(
+    Effect.gen(function*() {
+      let closed = false
+      yield* Effect.addFinalizer(() =>
+        Effect.sync(() => {
+          closed = true
+        })
+      )
+      return makeLogger(yield* PostHog, options, () => closed)
+    }) as Effect.Effect<Logger.Logger<unknown, void>, never, PostHog | Scope.Scope>
+  )
+  return options.unhandledFiberFailures === true
+    ? Layer.merge(logger, Layer.setUnhandledErrorLogLevel(Option.some(LogLevel.Error)))
+    : logger
+}
+
+/** The part of Node's `process` that is used. */
+interface Process {
+  readonly on: (event: "uncaughtException", listener: (error: unknown, origin: string) => void) => unknown
+  readonly off: (event: "uncaughtException", listener: (error: unknown, origin: string) => void) => unknown
+  readonly listenerCount: (event: "uncaughtException") => number
+  readonly nextTick: (f: () => void) => void
+}
+
+/**
+ * Options of {@link layerProcess}.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ProcessOptions {
+  /** Most time that sending may take before the process ends. Default 2 seconds. */
+  readonly timeout?: Duration.DurationInput | undefined
+}
+
+/**
+ * Captures exceptions that nobody caught and rejections that nobody handled, on Node and what has its `process`; elsewhere it does
+ * nothing. Node's decision about the process stays: an exception that would end it does so, with Node's message and exit code,
+ * after the exception was sent or the time is up. A program that has a listener of its own goes on.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerProcess = (options: ProcessOptions = {}): Layer.Layer<never, never, PostHog> =>
+  Layer.scopedDiscard(Effect.gen(function*() {
+    const process = (globalThis as { readonly process?: Partial<Process> }).process
+    if (typeof process?.on !== "function" || typeof process.nextTick !== "function") return
+    const { listenerCount, nextTick, off, on } = process as Process
+    const service = yield* PostHog
+    const instance = instanceOf(service)
+    const run = Runtime.runFork(yield* Effect.runtime<never>())
+    let isEnding = false
+
+    const onUncaught = (error: unknown, origin: string): void => {
+      const isLast = listenerCount.call(process, "uncaughtException") === 1
+      const isRejection = origin === "unhandledRejection"
+      const captured = Effect.withFiberRuntime<void>((fiber) =>
+        send(instance, fiber, {
+          given: error,
+          level: isLast ? "fatal" : "error",
+          boundary: {
+            type: isRejection ? "onunhandledrejection" : "onuncaughtexception",
+            handled: false,
+            synthetic: undefined
+          },
+          source: isRejection ? "node.process_unhandled_rejection" : "node.process_uncaught_exception",
+          isLimited: true
+        })
+      )
+      if (!isLast) {
+        run(captured)
+        return
+      }
+      // While it is being sent, more may go wrong; that must neither end the process early nor begin this anew.
+      if (isEnding) return
+      isEnding = true
+      run(
+        Effect.ensuring(
+          Effect.zipRight(
+            captured,
+            Effect.timeoutOption(Effect.ignore(service.flush), options.timeout ?? "2 seconds")
+          ),
+          // Thrown again without us, it meets what Node would have done at once.
+          Effect.sync(() => {
+            off.call(process, "uncaughtException", onUncaught)
+            nextTick(() => {
+              throw error
+            })
+          })
+        )
+      )
+    }
+
+    yield* Effect.acquireRelease(
+      Effect.sync(() => on.call(process, "uncaughtException", onUncaught)),
+      () => Effect.sync(() => off.call(process, "uncaughtException", onUncaught))
+    )
+  }))

@@ -1,0 +1,46 @@
+/**
+ * A guard against storms: lets a few of each kind through and counts the rest.
+ *
+ * @since 0.1.0
+ */
+import { Lru } from "../lru.js"
+
+/** Tokens of one kind, as of a moment. */
+interface Bucket {
+  tokens: number
+  at: number
+  heldBack: number
+}
+
+/**
+ * A token bucket per key: `size` at once, one more every `refillMillis`. Knows `capacity` keys; the one that was not seen for
+ * longest is forgotten first.
+ */
+export class TokenBuckets {
+  private readonly buckets: Lru<string, Bucket>
+
+  constructor(private readonly size: number, private readonly refillMillis: number, capacity: number) {
+    this.buckets = new Lru(capacity)
+  }
+
+  /** How many were held back since the last that passed, or `undefined` when this one is to be held back too. */
+  take(key: string, now: number): number | undefined {
+    let bucket = this.buckets.get(key)
+    if (bucket === undefined) {
+      bucket = { tokens: this.size, at: now, heldBack: 0 }
+      this.buckets.set(key, bucket)
+    }
+    // A clock that goes back gives nothing and takes nothing.
+    const earned = Math.max(now - bucket.at, 0) / this.refillMillis
+    bucket.tokens = Math.min(bucket.tokens + earned, this.size)
+    bucket.at = now
+    if (bucket.tokens < 1) {
+      bucket.heldBack++
+      return undefined
+    }
+    bucket.tokens--
+    const { heldBack } = bucket
+    bucket.heldBack = 0
+    return heldBack
+  }
+}

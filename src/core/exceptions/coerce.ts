@@ -1,0 +1,193 @@
+/**
+ * What can be said about anything that may be thrown: type, message, stack. Nothing here throws.
+ *
+ * @since 0.1.0
+ */
+
+/** A thrown value as PostHog can show it. */
+export interface Coerced {
+  /** Never empty. */
+  readonly type: string
+  readonly value: string
+  /** The stack of the value itself. */
+  readonly stack: string | undefined
+  /** Whether the value is no error, so that type and message were made up from it. */
+  readonly isConverted: boolean
+  /** What else a tagged error says about itself, by name. */
+  readonly fields: Readonly<Record<string, unknown>> | undefined
+}
+
+const maxText = 10_000
+
+/** A member that may be a getter that throws, or belong to a revoked Proxy. */
+const read = (value: object, name: string): unknown => {
+  try {
+    return (value as { readonly [name: string]: unknown })[name]
+  } catch {
+    return undefined
+  }
+}
+
+const readText = (value: object, name: string): string | undefined => {
+  const text = read(value, name)
+  return typeof text === "string" ? text.slice(0, maxText) : undefined
+}
+
+const isObject = (value: unknown): value is object => typeof value === "object" && value !== null
+
+/** Also errors of other realms, such as those of `vm` contexts. */
+export const isError = (value: unknown): value is Error => {
+  try {
+    if (!isObject(value)) return false
+    return value instanceof Error || /^\[object (?:Error|DOMException)\]$/.test(Object.prototype.toString.call(value))
+  } catch {
+    return false
+  }
+}
+
+const builtIn = /^(?:Uncaught )?((?:Eval|Internal|Range|Reference|Syntax|Type|URI)?Error): (.*)$/s
+
+const ofText = (text: string): Omit<Coerced, "stack" | "fields"> => {
+  const match = builtIn.exec(text)
+  return match === null
+    ? { type: "Error", value: text.replace(/^Uncaught /, ""), isConverted: true }
+    : { type: match[1]!, value: match[2]!, isConverted: true }
+}
+
+const constructorName = (value: object): string | undefined => {
+  const constructor = read(value, "constructor")
+  const name = typeof constructor === "function" ? readText(constructor, "name") : undefined
+  return name === "" ? undefined : name
+}
+
+/** Names of the members, sorted, as many as fit. */
+const keysOf = (value: object): string => {
+  let keys: ReadonlyArray<string>
+  try {
+    keys = Object.keys(value).sort()
+  } catch {
+    keys = []
+  }
+  if (keys.length === 0) return "[object has no keys]"
+  if (keys[0]!.length >= 40) return `${keys[0]!.slice(0, 39)}…`
+  let text = keys[0]!
+  for (const key of keys.slice(1)) {
+    if (text.length + 2 + key.length > 40) break
+    text += `, ${key}`
+  }
+  return text
+}
+
+/** Type and message of an object that is no error. */
+const ofObject = (value: object): Omit<Coerced, "stack" | "fields"> => {
+  const name = readText(value, "name")
+  const message = readText(value, "message")
+  const tag = readText(value, "_tag")
+  if (tag !== undefined && tag !== "") {
+    return {
+      type: tag,
+      value: message ?? `${tag} captured as exception with keys: ${keysOf(value)}`,
+      isConverted: true
+    }
+  }
+  if (name !== undefined && name !== "") {
+    const value = message === undefined ? "" : ` with message: '${message}'`
+    return { type: name, value: `'${name}' captured as exception${value}`, isConverted: true }
+  }
+  if (message !== undefined) return { type: "Error", value: message, isConverted: true }
+  const kind = constructorName(value)
+  const what = kind === undefined || kind === "Object" ? "Object" : `'${kind}'`
+  return { type: "Error", value: `${what} captured as exception with keys: ${keysOf(value)}`, isConverted: true }
+}
+
+const ofError = (error: object): Omit<Coerced, "stack" | "fields"> => {
+  const message = read(error, "message")
+  // Some libraries wrap what they caught in the place of the message.
+  const wrapped = isObject(message) && isObject(read(message, "error"))
+    ? readText(read(message, "error") as object, "message")
+    : undefined
+  const tag = readText(error, "_tag")
+  const name = readText(error, "name")
+  return {
+    type: (tag || name) ?? constructorName(error) ?? "Error",
+    value: wrapped ?? (typeof message === "string" ? message.slice(0, maxText) : ""),
+    isConverted: false
+  }
+}
+
+/** Members that are said elsewhere, or that Effect adds. */
+const notFields = new Set(["_tag", "name", "message", "stack", "cause", "errors", "span"])
+
+/** The members of a tagged error. */
+const fieldsOf = (value: object): Readonly<Record<string, unknown>> | undefined => {
+  if (readText(value, "_tag") === undefined) return undefined
+  try {
+    const entries = Object.keys(value).filter((name) => !notFields.has(name)).map((name) => [name, read(value, name)])
+    return entries.length === 0 ? undefined : Object.fromEntries(entries) as Record<string, unknown>
+  } catch {
+    return undefined
+  }
+}
+
+/** Looks at a thrown value. */
+export const coerce = (thrown: unknown): Coerced => {
+  try {
+    if (typeof thrown === "string") return { ...ofText(thrown.slice(0, maxText)), stack: undefined, fields: undefined }
+    if (!isObject(thrown)) {
+      const value = `Primitive value captured as exception: ${String(thrown).slice(0, maxText)}`
+      return { type: "Error", value, stack: undefined, isConverted: true, fields: undefined }
+    }
+    const said = isError(thrown) ? ofError(thrown) : ofObject(thrown)
+    const stack = read(thrown, "stack")
+    return {
+      ...said,
+      type: said.type === "" ? "Error" : said.type,
+      stack: typeof stack === "string" ? stack : undefined,
+      fields: fieldsOf(thrown)
+    }
+  } catch {
+    return { type: "Error", value: "Unknown error", stack: undefined, isConverted: true, fields: undefined }
+  }
+}
+
+/** Most members of an aggregate that are looked at. */
+const maxMembers = 1000
+
+/** What stands behind a thrown value, in order: its cause, then its members. */
+export const behind = (
+  thrown: unknown
+): ReadonlyArray<{ readonly source: "cause" | "member"; readonly thrown: unknown }> => {
+  if (!isObject(thrown)) return []
+  const parts: Array<{ readonly source: "cause" | "member"; readonly thrown: unknown }> = []
+  const cause = read(thrown, "cause")
+  if (cause !== undefined && cause !== null) parts.push({ source: "cause", thrown: cause })
+  const errors = read(thrown, "errors")
+  try {
+    if (isError(thrown) && Array.isArray(errors)) {
+      for (const member of errors.slice(0, maxMembers)) parts.push({ source: "member", thrown: member as unknown })
+    }
+  } catch {
+    // A list that throws as it is read has no members.
+  }
+  return parts
+}
+
+/** An error that a plain object has as a member, which is what was meant. */
+export const errorWithin = (thrown: unknown): unknown => {
+  if (!isObject(thrown) || isError(thrown)) return thrown
+  try {
+    for (const name of Object.keys(thrown)) {
+      const member = read(thrown, name)
+      if (isError(member)) return member
+    }
+  } catch {
+    // What cannot be looked into stands for itself.
+  }
+  return thrown
+}
+
+const variable = /"[^"]*"|'[^']*'|\b[0-9a-f]{8}-[0-9a-f-]{27,}\b|\b0x[0-9a-f]+\b|\b[0-9a-f]{12,}\b|\d+(?:[.,:]\d+)*/gi
+
+/** A message without its variable parts: what is left says where it was written. */
+export const template = (message: string): string =>
+  message.slice(0, 1_000).replace(variable, "…").replace(/\s+/g, " ").trim().slice(0, 100)

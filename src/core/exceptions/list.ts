@@ -1,0 +1,133 @@
+/**
+ * `$exception_list`: a tree of what went wrong, flattened as PostHog wants it.
+ *
+ * @since 0.1.0
+ */
+import { behind, coerce, type Coerced, errorWithin } from "./coerce.js"
+import { type Frame, type FrameSettings, toFrames } from "./frames.js"
+
+/** One thing that went wrong, or several at once or one after the other. */
+export type Failure =
+  | {
+    readonly _tag: "One"
+    readonly thrown: unknown
+    /** A stack that says more than the value's own. */
+    readonly stack: string | undefined
+  }
+  | { readonly _tag: "Several"; readonly how: "Parallel" | "Sequential"; readonly members: ReadonlyArray<Failure> }
+
+/** How an entry came about. */
+export interface Mechanism {
+  readonly type?: string
+  readonly handled?: boolean
+  readonly synthetic?: boolean
+  readonly source?: string
+  readonly exception_id: number
+  readonly parent_id?: number
+}
+
+/** One entry on the wire. */
+export interface Entry {
+  readonly type: string
+  readonly value: string
+  readonly mechanism: Mechanism
+  readonly stacktrace?: { readonly type: "raw"; readonly frames: ReadonlyArray<Frame> }
+}
+
+/** What the place that reports knows about the outermost entry. */
+export interface Boundary {
+  readonly type: string
+  /** `undefined`: not known. */
+  readonly handled: boolean | undefined
+  readonly synthetic: boolean | undefined
+}
+
+/** PostHog takes so many entries. */
+const maxEntries = 50
+
+/** The lines of a stack without the message before them, in which anything may stand. */
+const withoutMessage = (stack: string, message: string): string => {
+  const at = message === "" ? -1 : stack.indexOf(message)
+  return at === -1 ? stack : stack.slice(at + message.length)
+}
+
+interface Parent {
+  readonly id: number
+  readonly source: string
+}
+
+/**
+ * The entries of a failure, outermost first, parents before children; at least one. `fallback` is a stack for what has none.
+ * `fields` are what the outermost says about itself.
+ */
+export const toList = (
+  failure: Failure,
+  boundary: Boundary,
+  fallback: string | undefined,
+  settings: FrameSettings
+): { readonly list: ReadonlyArray<Entry>; readonly fields: Coerced["fields"] } => {
+  const list: Array<Entry> = []
+  const seen = new Set<unknown>()
+  let fields: Coerced["fields"]
+
+  const add = (type: string, value: string, synthetic: boolean, frames: ReadonlyArray<Frame>, parent?: Parent) => {
+    const id = list.length
+    list.push({
+      type,
+      value,
+      mechanism: parent === undefined
+        ? {
+          type: boundary.type,
+          ...(boundary.handled === undefined ? undefined : { handled: boundary.handled }),
+          synthetic: boundary.synthetic ?? synthetic,
+          exception_id: id
+        }
+        : { type: "chained", source: parent.source, synthetic, exception_id: id, parent_id: parent.id },
+      ...(frames.length === 0 ? undefined : { stacktrace: { type: "raw", frames } })
+    })
+    return id
+  }
+
+  const visit = (failure: Failure, parent?: Parent): void => {
+    if (list.length >= maxEntries) return
+    if (failure._tag === "Several") {
+      const id = add(...nameOf(failure), true, [], parent)
+      for (const member of failure.members) visit(member, { id, source: "member" })
+      return
+    }
+    const thrown = errorWithin(failure.thrown)
+    if (typeof thrown === "object" && thrown !== null) {
+      if (seen.has(thrown)) return
+      seen.add(thrown)
+    }
+    const coerced = coerce(thrown)
+    const own = failure.stack ?? coerced.stack
+    let frames = own === undefined ? [] : toFrames(withoutMessage(own, coerced.value), settings)
+    const isWithout = frames.length === 0
+    if (isWithout && fallback !== undefined && parent?.source !== "cause") frames = toFrames(fallback, settings)
+    if (list.length === 0) fields = coerced.fields
+    const id = add(coerced.type, coerced.value, coerced.isConverted || (isWithout && frames.length > 0), frames, parent)
+    for (const { source, thrown: next } of behind(thrown)) {
+      visit({ _tag: "One", thrown: next, stack: undefined }, { id, source })
+    }
+  }
+
+  visit(failure)
+  return { list, fields }
+}
+
+/** Type and value of what has no error of its own. The types are in the type, so that other combinations are other issues. */
+const nameOf = (failure: Failure & { readonly _tag: "Several" }): [type: string, value: string] => {
+  const members = failure.members.map((member): readonly [string, string] => {
+    if (member._tag === "Several") return nameOf(member)
+    const { type, value } = coerce(errorWithin(member.thrown))
+    return [type, value === "" ? type : `${type}: ${value}`]
+  })
+  const types = members.map(([type]) => type)
+  // Which of several fibers fails first is chance.
+  if (failure.how === "Parallel") types.sort()
+  return [
+    `${failure.how}(${types.join(", ").slice(0, 200)})`,
+    members.map(([, value]) => value).join("; ").slice(0, 1000)
+  ]
+}

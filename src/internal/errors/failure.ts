@@ -1,0 +1,58 @@
+/**
+ * From what somebody hands over, a Cause or anything that was thrown, to a tree of failures.
+ */
+import * as Cause from "effect/Cause"
+import * as Runtime from "effect/Runtime"
+import type { Failure } from "../../core/exceptions/list.js"
+
+/** Causes that nest deeper are flattened: nobody can read them as a tree. */
+const maxDepth = 30
+
+const one = (thrown: unknown): Failure => {
+  const original = Cause.originalError(thrown)
+  let stack: string | undefined
+  try {
+    // Effect's own text of the stack: without its run loop, and with the spans through which the failure went.
+    stack = Cause.prettyErrors(Cause.fail(thrown))[0]?.stack
+  } catch {
+    stack = undefined
+  }
+  return { _tag: "One", thrown: original, stack }
+}
+
+const several = (how: "Parallel" | "Sequential", members: ReadonlyArray<Failure>): Failure | undefined => {
+  // Compositions of one kind within each other say no more than one of them.
+  const flat = members.flatMap((member) => member._tag === "Several" && member.how === how ? member.members : [member])
+  return flat.length < 2 ? flat[0] : { _tag: "Several", how, members: flat }
+}
+
+const ofCause = (cause: Cause.Cause<unknown>, depth: number): Failure | undefined => {
+  switch (cause._tag) {
+    case "Empty":
+    case "Interrupt":
+      return undefined
+    case "Fail":
+      return one(cause.error)
+    case "Die":
+      return one(cause.defect)
+    default: {
+      if (depth >= maxDepth) {
+        return several(cause._tag, [...Cause.failures(cause), ...Cause.defects(cause)].map(one))
+      }
+      const left = ofCause(cause.left, depth + 1)
+      const right = ofCause(cause.right, depth + 1)
+      return several(cause._tag, [left, right].filter((side) => side !== undefined))
+    }
+  }
+}
+
+/** What went wrong; `undefined` when nothing did, as with an interruption. */
+export const toFailure = (given: unknown): Failure | undefined => {
+  if (Cause.isCause(given)) return ofCause(given, 0)
+  if (Runtime.isFiberFailure(given)) return ofCause(given[Runtime.FiberFailureCauseId], 0)
+  return { _tag: "One", thrown: Cause.originalError(given), stack: undefined }
+}
+
+/** The thrown values of a failure, in order. */
+export const thrownIn = (failure: Failure): ReadonlyArray<unknown> =>
+  failure._tag === "One" ? [failure.thrown] : failure.members.flatMap(thrownIn)

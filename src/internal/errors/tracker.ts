@@ -1,0 +1,237 @@
+/**
+ * What an instance keeps for error tracking, and the way from a failure to an `$exception` event.
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as FiberRef from "effect/FiberRef"
+import * as Redacted from "effect/Redacted"
+import * as Tracer from "effect/Tracer"
+import { freeze, type Written } from "../../core/event/json.js"
+import type { Properties } from "../../core/event/properties.js"
+import { TokenBuckets } from "../../core/exceptions/bucket.js"
+import { coerce, template } from "../../core/exceptions/coerce.js"
+import { type Frame, type FrameSettings, toPath } from "../../core/exceptions/frames.js"
+import { type Boundary, type Failure, toList } from "../../core/exceptions/list.js"
+import { readStack } from "../../core/exceptions/stack.js"
+import { Lru } from "../../core/lru.js"
+import type { CaptureOptions, Kind, Origin } from "../capture.js"
+import { type Active, extension, type Instance } from "../instance.js"
+import { thrownIn, toFailure } from "./failure.js"
+import { SourceReader, workingDirectory } from "./source.js"
+
+/** One thing to report. */
+export interface Report {
+  /** A Cause or anything that was thrown. */
+  readonly given: unknown
+  readonly level: string
+  readonly boundary: Boundary
+  /** The hook that reports, such as `effect.logger`. */
+  readonly source?: string | undefined
+  readonly fingerprint?: string | undefined
+  /** Properties of the caller. */
+  readonly properties?: Properties | undefined
+  readonly options?: CaptureOptions | undefined
+  /** A stack for what has none. */
+  readonly fallback?: string | undefined
+  readonly fiberId?: string | undefined
+  /** Whether too many of the same are held back. */
+  readonly isLimited: boolean
+  /** Whether what was reported a moment ago is reported again. */
+  readonly isRepeated?: boolean | undefined
+}
+
+export interface Tracker {
+  /** Never fails. */
+  readonly report: (origin: Origin, report: Report) => Effect.Effect<void>
+}
+
+const kind: Kind = { withContext: true, withFlags: true, needsId: false }
+
+/** What only PostHog, or only this library, may say (specification of PostHog's SDKs, exception metadata). */
+const reserved = new Set([
+  "$exception_list",
+  "$exception_level",
+  "$exception_source",
+  "$debug_images",
+  "$exception_types",
+  "$exception_values",
+  "$exception_sources",
+  "$exception_functions",
+  "$exception_handled",
+  "$exception_fingerprint_version",
+  "$exception_fingerprint_record",
+  "$exception_issue_id",
+  "$exception_release",
+  "$cymbal_errors"
+])
+
+/** Those that context and global properties may not have either; the others are replaced by ours. */
+const neverSent = (name: string): boolean => name.startsWith("$exception_") && neverSentNames.has(name)
+const neverSentNames = new Set(
+  [...reserved].filter((name) => !["$exception_list", "$exception_level", "$exception_source"].includes(name))
+)
+
+/** The same kind of exception may come so often at once, and once more in this time (posthog-node's values). */
+const burst = 10
+const refillMillis = 10_000
+/** Kinds of exceptions that are told apart. */
+const maxKinds = 1_000
+
+/** Frames that are kept, and the longest. */
+const maxFrames = 2_000
+const maxFrameLength = 50_000
+
+/** For so long an error that was reported is the same event when it comes again, on its way up a chain of calls. */
+const repeatMillis = 30_000
+
+const secret = /pass(?:word|phrase|wd)?$|secret|token|api_?key|authori[sz]ation|cookie|credential/i
+
+/** What a tagged error says about itself, without what must not be told. */
+const withoutSecrets = (fields: Properties | undefined): Properties =>
+  Object.fromEntries(
+    Object.entries(fields ?? {}).filter(([name, value]) =>
+      !name.startsWith("$") && !secret.test(name) && !Redacted.isRedacted(value)
+    )
+  )
+
+const unreserved = (properties: Properties | undefined): Properties => {
+  try {
+    return Object.fromEntries(Object.entries(properties ?? {}).filter(([name]) => !reserved.has(name)))
+  } catch {
+    return {}
+  }
+}
+
+/** What tells kinds of exceptions apart before anything costly is done: types, and where the first was made. */
+const kindOf = (failure: Failure): string => {
+  const thrown = thrownIn(failure)
+  const first = coerce(thrown[0])
+  const place = readStack(first.stack ?? "", 1)[0]
+  const types = thrown.slice(0, 10).map((value) => coerce(value).type)
+  return [...new Set(types)].sort().join() +
+    (place === undefined ? template(first.value) : `@${place.location}:${place.line}`)
+}
+
+/** A function of the program's that may throw. */
+const guarded = (isInApp: (path: string) => boolean | undefined) => (path: string): boolean | undefined => {
+  try {
+    return isInApp(path)
+  } catch {
+    return undefined
+  }
+}
+
+interface Injected {
+  readonly _posthogChunkIds?: Readonly<Record<string, string>>
+  readonly _debugIds?: Readonly<Record<string, string>>
+  readonly _posthogReleaseId?: unknown
+  readonly process?: { readonly env?: Readonly<Record<string, string | undefined>> }
+}
+
+/** Ids that PostHog's bundler plugins put into a bundle: by path. */
+const makeChunkIds = () => {
+  let known = -1
+  let paths = new Map<string, string>()
+  return (path: string): string | undefined => {
+    const { _debugIds, _posthogChunkIds } = globalThis as Injected
+    if (_posthogChunkIds === undefined && _debugIds === undefined) return undefined
+    const ids = Object.entries({ ..._debugIds, ..._posthogChunkIds })
+    if (ids.length !== known) {
+      known = ids.length
+      paths = new Map(ids.flatMap(([stack, id]) => {
+        const place = readStack(stack, 10).find(({ location }) => location !== undefined)
+        return place === undefined ? [] : [[toPath(place.location!), id] as const]
+      }))
+    }
+    return paths.get(path)
+  }
+}
+
+export const trackerOf = (instance: Instance, active: Active): Tracker =>
+  extension(instance, "ErrorTracking", () => make(active))
+
+const make = ({ diagnostics, door, options }: Active): Tracker => {
+  const reported = new WeakMap<object, number>()
+  const buckets = new TokenBuckets(burst, refillMillis, maxKinds)
+  const reader = options.sourceContext ? new SourceReader(options.contextLines) : undefined
+  // Written already: the same frames come again and again, and their source lines are long.
+  const frames = new Lru<string, Written>(maxFrames)
+  const settings: FrameSettings = {
+    remember: (line, make) => {
+      let frame = frames.get(line)
+      if (frame === undefined) {
+        frame = freeze("frame", make(), maxFrameLength) as Written
+        if (reader?.isExhausted !== true) frames.set(line, frame)
+      }
+      return frame as unknown as Frame
+    },
+    workingDirectory,
+    isInApp: options.isInApp === undefined ? undefined : guarded(options.isInApp),
+    chunkId: makeChunkIds(),
+    findSource: reader === undefined ? undefined : (path, line, column) => reader.find(path, line, column)
+  }
+  const { _posthogReleaseId, process } = globalThis as Injected
+  const release = process?.env?.POSTHOG_RELEASE_ID ?? _posthogReleaseId
+
+  /** Whether all that was thrown has been reported already. Marks it. */
+  const isRepetition = (given: unknown, failure: Failure, now: number): boolean => {
+    const objects = [given, ...thrownIn(failure)].filter((value) => typeof value === "object" && value !== null)
+    const isNew = (value: object) => now - (reported.get(value) ?? Number.NEGATIVE_INFINITY) > repeatMillis
+    // A Cause that is reported again brings the failures it had; in a new one a failure without identity is a new one.
+    const thrown = thrownIn(failure)
+    const repeated = !isNew((objects[0] ?? {}) as object) ||
+      thrown.every((value) => typeof value === "object" && value !== null && !isNew(value))
+    for (const value of objects) if (isNew(value as object)) reported.set(value as object, now)
+    return repeated
+  }
+
+  const report: Tracker["report"] = (origin, report) => {
+    const failure = toFailure(report.given)
+    if (failure === undefined) return Effect.void
+    const now = Context.unsafeGet(origin.currentDefaultServices, Clock.Clock).unsafeCurrentTimeMillis()
+    if (isRepetition(report.given, failure, now) && report.isRepeated !== true) return Effect.void
+    const heldBack = report.isLimited ? buckets.take(kindOf(failure), now) : 0
+    if (heldBack === undefined) {
+      door.holdBack("$exception")
+      return Effect.void
+    }
+    reader?.begin()
+    const { fields, list } = toList(failure, report.boundary, report.fallback, settings)
+    const span = Context.getOption(origin.getFiberRef(FiberRef.currentContext), Tracer.ParentSpan)
+    const given = unreserved(report.properties)
+    const fingerprint = report.fingerprint ?? given.$exception_fingerprint
+    return door.capture(origin, {
+      event: "$exception",
+      properties: {
+        ...(span._tag === "Some" ? { $trace_id: span.value.traceId, $span_id: span.value.spanId } : undefined),
+        ...withoutSecrets(fields),
+        ...given,
+        $exception_list: list,
+        $exception_level: report.level,
+        $exception_type: list[0]!.type,
+        $exception_message: list[0]!.value,
+        $exception_source: report.source,
+        $exception_fingerprint: typeof fingerprint === "string" && fingerprint !== "" ? fingerprint : undefined,
+        ...(typeof release === "string" && release !== "" ? { $release_id: release } : undefined),
+        ...(report.fiberId === undefined ? undefined : { fiber_id: report.fiberId }),
+        ...(heldBack === 0 ? undefined : { exceptions_held_back: heldBack })
+      },
+      subject: undefined,
+      options: report.options,
+      kind,
+      omits: neverSent
+    })
+  }
+
+  return {
+    report: (origin, given) => {
+      try {
+        return report(origin, given)
+      } catch (error) {
+        diagnostics.emit("ExceptionLost", () => ({ _tag: "ExceptionLost", detail: String(coerce(error).value) }))
+        return Effect.void
+      }
+    }
+  }
+}

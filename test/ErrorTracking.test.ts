@@ -1,0 +1,401 @@
+import { HttpApp, HttpRouter, HttpServerResponse } from "@effect/platform"
+import { assert, describe, it } from "@effect/vitest"
+import { Cause, Data, Effect, Exit, Fiber, FiberRef, Layer, Logger, LogLevel, Redacted, TestClock } from "effect"
+import { ErrorTracking, PostHog, PostHogHttp, PostHogTest, TestLayer } from "effect-posthog"
+import { run } from "./support/child.js"
+import { stats } from "./support/posthog.js"
+import * as Sink from "./support/sink.js"
+
+class Declined extends Data.TaggedError("Declined")<{
+  readonly message: string
+  readonly card?: string
+  readonly password?: string
+  readonly key?: Redacted.Redacted
+}> {}
+
+interface Entry {
+  readonly type: string
+  readonly value: string
+  readonly mechanism: Readonly<Record<string, unknown>>
+  readonly stacktrace?: { readonly frames: ReadonlyArray<Readonly<Record<string, any>>> }
+}
+
+const exceptions = Effect.map(
+  PostHogTest.captured,
+  (events) => events.filter(({ event }) => event === "$exception")
+)
+const listOf = (event: PostHogTest.CapturedEvent | undefined) =>
+  event!.properties.$exception_list as ReadonlyArray<Entry>
+const firstInApp = (entry: Entry) => entry.stacktrace?.frames.filter((frame) => frame.in_app).at(-1)
+
+/** Adds the logger of error tracking and takes away the one that prints. */
+const withLogger = (options?: ErrorTracking.LoggerOptions, test: PostHogTest.Options = {}) =>
+  ErrorTracking.layerLogger(options).pipe(
+    Layer.provideMerge(PostHogTest.layer(test)),
+    Layer.merge(Logger.remove(Logger.defaultLogger))
+  )
+
+const charge = Effect.fn("charge")(function*() {
+  return yield* new Declined({ message: "card refused", card: "1", password: "p", key: Redacted.make("s") })
+})
+
+describe("capture", () => {
+  it.effect("one error is one event with what it says about itself, without its secrets", () =>
+    Effect.gen(function*() {
+      const exit = yield* Effect.exit(charge().pipe(Effect.withSpan("request")))
+      assert.isTrue(Exit.isFailure(exit))
+      if (Exit.isFailure(exit)) yield* ErrorTracking.capture(exit.cause, { properties: { order: 7, handled: "mine" } })
+      const [event, ...rest] = yield* exceptions
+      assert.deepStrictEqual(rest, [])
+      const [exception] = yield* PostHogTest.exceptions
+      const { event: behind, handled, level, type, value } = exception!
+      assert.deepStrictEqual([type, value, level, handled], ["Declined", "card refused", "error", true])
+      assert.deepStrictEqual(behind, event)
+      assert.strictEqual(event!.distinct_id, "u")
+      assert.deepInclude(event!.properties, {
+        $exception_type: "Declined",
+        $exception_message: "card refused",
+        $exception_level: "error",
+        card: "1",
+        order: 7,
+        handled: "mine",
+        plan: "pro"
+      })
+      for (const name of ["password", "key", "$exception_source", "$exception_fingerprint"]) {
+        assert.notProperty(event!.properties, name)
+      }
+      const [entry] = listOf(event)
+      assert.deepStrictEqual(entry!.mechanism, { type: "generic", handled: true, synthetic: false, exception_id: 0 })
+      const frames = entry!.stacktrace!.frames
+      const names = frames.map((frame) => frame.function)
+      // From the outermost span to where the error was made.
+      assert.deepStrictEqual(names.slice(0, 2), ["request", "charge"])
+      const crash = frames.at(-1)!
+      assert.strictEqual(crash.filename, "test/ErrorTracking.test.ts")
+      assert.isTrue(crash.in_app)
+      assert.include(crash.context_line, "yield* new Declined")
+      assert.include(crash.pre_context.at(-1), "Effect.fn(\"charge\")")
+      assert.strictEqual(crash.pre_context.length, 5)
+      assert.isFalse(frames.some((frame) => /node_modules[\\/]effect/.test(frame.filename ?? "")))
+    }).pipe(PostHog.withContext({ distinctId: "u", properties: { plan: "pro" } }), Effect.provide(TestLayer)))
+
+  it.effect("a parallel and sequential cause stays the tree that it is", () =>
+    Effect.gen(function*() {
+      const upload = (name: string) => Effect.fail(new Declined({ message: name }))
+      yield* Effect.all([upload("a.png"), Effect.die(new TypeError("boom"))], { concurrency: 2 }).pipe(
+        Effect.uninterruptible,
+        Effect.ensuring(Effect.die(new RangeError("cleanup", { cause: new Error("disk") }))),
+        ErrorTracking.captureErrors(),
+        Effect.exit
+      )
+      const [event] = yield* exceptions
+      const entries = listOf(event)
+      assert.deepStrictEqual(
+        entries.map(({ mechanism: { parent_id, source }, type, value }) => [type, value, source, parent_id]),
+        [
+          [
+            "Sequential(Parallel(Declined, TypeError), RangeError)",
+            "Declined: a.png; TypeError: boom; RangeError: cleanup",
+            undefined,
+            undefined
+          ],
+          ["Parallel(Declined, TypeError)", "Declined: a.png; TypeError: boom", "member", 0],
+          ["Declined", "a.png", "member", 1],
+          ["TypeError", "boom", "member", 1],
+          ["RangeError", "cleanup", "member", 0],
+          ["Error", "disk", "cause", 4]
+        ]
+      )
+      assert.strictEqual(entries[0]!.mechanism.handled, false)
+      for (const entry of entries.slice(2)) {
+        assert.notProperty(entry.mechanism, "handled")
+        assert.strictEqual(firstInApp(entry)?.filename, "test/ErrorTracking.test.ts", entry.type)
+      }
+    }).pipe(Effect.provide(TestLayer)))
+
+  it.effect("an interruption alone is nothing, beside a failure it is left out", () =>
+    Effect.gen(function*() {
+      yield* ErrorTracking.capture(Cause.interrupt(Fiber.id(yield* Effect.fork(Effect.never))))
+      yield* ErrorTracking.capture(Cause.empty)
+      const fiber = yield* Effect.fork(ErrorTracking.captureErrors(Effect.never))
+      yield* Effect.yieldNow()
+      yield* Fiber.interrupt(fiber)
+      assert.deepStrictEqual(yield* exceptions, [])
+      yield* ErrorTracking.capture(Cause.parallel(Cause.interrupt(Fiber.id(fiber)), Cause.fail(new Error("real"))))
+      assert.deepStrictEqual(listOf((yield* exceptions)[0]).map(({ type }) => type), ["Error"])
+    }).pipe(Effect.provide(TestLayer)))
+
+  it.effect("what has no stack is located where it was captured, and says so", () =>
+    Effect.gen(function*() {
+      yield* ErrorTracking.capture("disk full")
+      yield* Effect.fail("plain").pipe(ErrorTracking.captureErrors(), Effect.ignore)
+      yield* ErrorTracking.captureErrors(Effect.fail({ code: 3 })).pipe(Effect.ignore)
+      for (const event of yield* exceptions) {
+        const [entry] = listOf(event)
+        assert.isTrue(entry!.mechanism.synthetic)
+        assert.strictEqual(firstInApp(entry!)?.filename, "test/ErrorTracking.test.ts")
+        assert.match(firstInApp(entry!)?.context_line, /ErrorTracking\.capture/)
+      }
+    }).pipe(Effect.provide(TestLayer)))
+
+  it.effect("the same error at several levels of a chain is one event, and again later another", () =>
+    Effect.gen(function*() {
+      const error = new Error("once")
+      const level = <A, E, R>(self: Effect.Effect<A, E, R>) =>
+        self.pipe(ErrorTracking.captureErrors(), Effect.tapErrorCause((cause) => Effect.logError("failed", cause)))
+      yield* Effect.fail(error).pipe(Effect.withSpan("a"), level, Effect.withSpan("b"), level, Effect.ignore)
+      yield* Effect.fail("no identity").pipe(level, level, Effect.ignore)
+      yield* ErrorTracking.capture(error)
+      assert.deepStrictEqual((yield* exceptions).map((event) => listOf(event)[0]!.value), ["once", "no identity"])
+      yield* TestClock.adjust("1 minute")
+      yield* ErrorTracking.capture(error)
+      assert.strictEqual((yield* exceptions).length, 3)
+    }).pipe(Effect.provide(withLogger())))
+
+  it.effect("level, fingerprint, mechanism and source can be said, invalid ones fall back; reserved names cannot", () =>
+    Effect.gen(function*() {
+      yield* ErrorTracking.capture(new Error("a"), {
+        level: "fatal",
+        fingerprint: "f",
+        handled: false,
+        mechanism: "task",
+        source: "my.queue"
+      })
+      yield* ErrorTracking.capture(new Error("b"), {
+        level: "loud" as never,
+        fingerprint: "",
+        mechanism: "",
+        handled: 1 as never,
+        properties: {
+          $exception_list: [],
+          $exception_level: "x",
+          $exception_types: [1],
+          $exception_fingerprint: "by property",
+          kept: 1
+        }
+      }).pipe(PostHog.withContext({ properties: { $exception_values: [1], $exception_issue_id: "i", other: 2 } }))
+      const [a, b] = yield* exceptions
+      assert.deepInclude(a!.properties, {
+        $exception_level: "fatal",
+        $exception_fingerprint: "f",
+        $exception_source: "my.queue"
+      })
+      assert.deepInclude(listOf(a)[0]!.mechanism, { type: "task", handled: false })
+      assert.deepInclude(b!.properties, {
+        $exception_level: "error",
+        $exception_fingerprint: "by property",
+        kept: 1,
+        other: 2
+      })
+      assert.deepInclude(listOf(b)[0]!.mechanism, { type: "generic", handled: true })
+      for (const name of ["$exception_types", "$exception_values", "$exception_issue_id"]) {
+        assert.notProperty(b!.properties, name)
+      }
+    }).pipe(Effect.provide(TestLayer)))
+
+  it.effect("trace, span and fiber are on it, and beforeSend sees it like any event", () =>
+    Effect.gen(function*() {
+      yield* ErrorTracking.capture(new Error("x")).pipe(Effect.withSpan("s"))
+      const [event] = yield* exceptions
+      assert.match(String(event!.properties.$trace_id), /^[0-9a-f]{32}$/)
+      assert.match(String(event!.properties.$span_id), /^[0-9a-f]{16}$/)
+      assert.match(String(event!.properties.fiber_id), /^#\d+$/)
+      assert.isTrue(event!.properties.hooked)
+    }).pipe(Effect.provide(PostHogTest.layer({
+      beforeSend: (event) => ({ ...event, properties: { ...event.properties, hooked: true } })
+    }))))
+
+  it.effect("does nothing while opted out or disabled", () =>
+    Effect.gen(function*() {
+      yield* PostHog.optOut
+      yield* ErrorTracking.capture(new Error("x"))
+      yield* ErrorTracking.captureErrors(Effect.fail(new Error("y"))).pipe(Effect.ignore)
+      assert.deepStrictEqual(yield* PostHogTest.captured, [])
+      yield* ErrorTracking.capture(new Error("x")).pipe(Effect.provide(PostHog.layerNoop))
+    }).pipe(Effect.provide(TestLayer)))
+
+  it.effect("source lines and the rule of the program's own files follow the options", () =>
+    Effect.gen(function*() {
+      yield* ErrorTracking.capture(new Error("x"))
+      const frame = listOf((yield* exceptions)[0])[0]!.stacktrace!.frames.at(-1)!
+      assert.notProperty(frame, "context_line")
+      assert.isFalse(frame.in_app)
+    }).pipe(
+      Effect.provide(PostHogTest.layer({ sourceContext: false, isInApp: (path) => !path.includes("ErrorTracking") }))
+    ))
+})
+
+describe("logger", () => {
+  it.effect("messages of the level and above are exceptions, grouped by where they were logged", () =>
+    Effect.gen(function*() {
+      yield* Effect.logWarning("not yet")
+      yield* Effect.logError("payment 42 of \"ada\" failed")
+      yield* Effect.logFatal("payment", { id: 43 }).pipe(Effect.withSpan("pay"))
+      const [first, second, ...rest] = yield* exceptions
+      assert.deepStrictEqual(rest, [])
+      assert.deepInclude(first!.properties, {
+        $exception_type: "Logger error (payment … of … failed)",
+        $exception_message: "payment 42 of \"ada\" failed",
+        $exception_level: "error",
+        $exception_source: "effect.logger"
+      })
+      assert.deepInclude(listOf(first)[0]!.mechanism, { type: "logger", handled: true })
+      assert.deepInclude(second!.properties, { $exception_type: "Logger fatal (pay)", $exception_level: "fatal" })
+      assert.strictEqual(first!.distinct_id, "u")
+    }).pipe(PostHog.withDistinctId("u"), Effect.provide(withLogger())))
+
+  it.effect("a cause is always captured, an error among the words too", () =>
+    Effect.gen(function*() {
+      yield* Effect.logInfo("refused", Cause.fail(new Declined({ message: "m" })))
+      yield* Effect.logError("broken", new TypeError("t"))
+      yield* Effect.logError("gone", Cause.interrupt(Fiber.id(yield* Effect.fork(Effect.void))))
+      const events = yield* exceptions
+      assert.deepStrictEqual(
+        events.map((
+          { properties }
+        ) => [properties.$exception_type, properties.$exception_level, properties.log_message]),
+        [["Declined", "info", "refused"], ["TypeError", "error", "broken"]]
+      )
+    }).pipe(Effect.provide(withLogger())))
+
+  it.effect("annotations and spans become properties as chosen", () =>
+    Effect.gen(function*() {
+      const log = Effect.logError("x").pipe(
+        Effect.annotateLogs({ order: 7, secret: "s" }),
+        Effect.withLogSpan("checkout")
+      )
+      const of = (metadata: ErrorTracking.LoggerOptions["metadata"]) =>
+        Effect.map(Effect.zipRight(log, exceptions), ([event]) => {
+          const { checkout_ms, order, secret } = event!.properties
+          return { checkout_ms, order, secret }
+        }).pipe(Effect.provide(withLogger({ metadata })))
+      const nothing = { checkout_ms: undefined, order: undefined, secret: undefined }
+      assert.deepStrictEqual(yield* of("none"), nothing)
+      assert.deepStrictEqual(yield* of(["order"]), { ...nothing, order: 7 })
+      assert.deepStrictEqual(yield* of("all"), { checkout_ms: 0, order: 7, secret: "s" })
+    }))
+
+  it.effect("leaves out what is annotated so, and what this library logs itself", () =>
+    Effect.gen(function*() {
+      yield* ErrorTracking.withoutCapture(Effect.logError("private"))
+      yield* PostHog.capture("")
+      yield* PostHog.capture("x", { toJSON: 1, bad: 3n })
+      assert.deepStrictEqual(yield* exceptions, [])
+    }).pipe(Effect.provide(withLogger({ captureLevel: LogLevel.Warning }))))
+
+  it.effect("is inert after the instance is closed, and throws nothing into the fiber", () =>
+    Effect.gen(function*() {
+      const before = yield* FiberRef.get(FiberRef.currentLoggers)
+      const kept = yield* Effect.scoped(
+        Effect.flatMap(Layer.build(withLogger()), () => FiberRef.get(FiberRef.currentLoggers))
+      )
+      assert.notStrictEqual(kept, before)
+      const hostile = new Proxy({}, {
+        get: () => {
+          throw new Error("no")
+        }
+      })
+      yield* Effect.logError(hostile, "after").pipe(Effect.locally(FiberRef.currentLoggers, kept))
+      yield* Effect.logError(hostile).pipe(Effect.provide(withLogger()))
+    }))
+
+  it.effect("failures of fibers that nobody observes, when asked for, do not claim to be handled or not", () =>
+    Effect.gen(function*() {
+      const fail = Effect.gen(function*() {
+        const fiber = yield* Effect.fork(Effect.fail(new Error("lost")))
+        yield* Fiber.await(fiber)
+        return yield* exceptions
+      })
+      assert.deepStrictEqual(yield* Effect.provide(fail, withLogger()), [])
+      const [event] = yield* Effect.provide(fail, withLogger({ unhandledFiberFailures: true }))
+      assert.strictEqual(event!.properties.$exception_source, "effect.fiber_failure")
+      assert.deepStrictEqual(listOf(event)[0]!.mechanism, { type: "task", synthetic: false, exception_id: 0 })
+    }))
+
+  it.effect("a storm is ten at once and one in ten seconds, and the next one says how many there were", () =>
+    Effect.gen(function*() {
+      for (let i = 0; i < 5_000; i++) yield* Effect.logError(`payment ${i} failed`)
+      yield* Effect.logError("something else")
+      const all = yield* exceptions
+      assert.strictEqual(all.length, 11)
+      assert.deepInclude(yield* stats, { accepted: 5_001, delivered: 11, dropped: { rate_limited: 4_990 } })
+      yield* TestClock.adjust("10 seconds")
+      yield* Effect.logError("payment 7 failed")
+      assert.strictEqual((yield* exceptions).at(-1)!.properties.exceptions_held_back, 4_990)
+    }).pipe(Effect.provide(withLogger())))
+})
+
+describe("HTTP", () => {
+  const app = HttpRouter.empty.pipe(
+    HttpRouter.get("/fine", HttpServerResponse.text("fine")),
+    HttpRouter.get("/broken", Effect.fail(new Declined({ message: "no" }))),
+    HttpRouter.get("/dead", Effect.die(new TypeError("dead"))),
+    PostHogHttp.captureErrors
+  )
+
+  it.effect("failures of handlers are exceptions, a route that is not found is none", () =>
+    Effect.gen(function*() {
+      const runtime = yield* Effect.runtime<PostHog.PostHog>()
+      const handler = HttpApp.toWebHandlerRuntime(runtime)(app.pipe(PostHog.withContext({ distinctId: "u" })))
+      const get = (path: string) => Effect.promise(() => handler(new Request(`http://shop${path}`)))
+      const statuses: Array<number> = []
+      for (const path of ["/fine", "/nowhere", "/broken?card=1", "/dead"]) statuses.push((yield* get(path)).status)
+      assert.deepStrictEqual(statuses, [200, 404, 500, 500])
+      const [broken, dead, ...rest] = yield* exceptions
+      assert.deepStrictEqual(rest, [])
+      assert.strictEqual(broken!.distinct_id, "u")
+      assert.deepInclude(broken!.properties, {
+        $exception_type: "Declined",
+        $exception_source: "effect.http_middleware",
+        $request_method: "GET",
+        $request_path: "/broken"
+      })
+      assert.deepInclude(listOf(dead)[0]!.mechanism, { type: "middleware", handled: false })
+    }).pipe(Effect.provide(TestLayer)))
+})
+
+describe("process", () => {
+  const minute = 60_000
+  const program = "test/programs/uncaught.ts"
+
+  for (
+    const [how, source, type] of [
+      ["throw", "node.process_uncaught_exception", "onuncaughtexception"],
+      ["reject", "node.process_unhandled_rejection", "onunhandledrejection"]
+    ] as const
+  ) {
+    it.scopedLive(`${how}: what ends the process is sent, and it ends as it would have`, () =>
+      Effect.gen(function*() {
+        const sink = yield* Sink.make()
+        const { code, stderr } = yield* Effect.promise(() => run(program, { args: [how], env: { SINK: sink.url } }))
+        assert.strictEqual(code, 1)
+        assert.include(stderr, "RangeError: nobody caught this")
+        const [event] = sink.accepted
+        assert.strictEqual(sink.accepted.length, 1)
+        assert.deepInclude(event!.properties, { $exception_level: "fatal", $exception_source: source })
+        assert.deepInclude(event!.properties.$exception_list[0], { type: "RangeError", value: "nobody caught this" })
+        assert.deepInclude(event!.properties.$exception_list[0].mechanism, { type, handled: false })
+      }), minute)
+  }
+
+  it.scopedLive("a program that has a listener of its own goes on", () =>
+    Effect.gen(function*() {
+      const sink = yield* Sink.make()
+      const { code, stdout } = yield* Effect.promise(() => run(program, { args: ["listen"], env: { SINK: sink.url } }))
+      assert.strictEqual(code, 0)
+      assert.include(stdout, "went on")
+      assert.strictEqual(sink.accepted[0]!.properties.$exception_level, "error")
+    }), minute)
+
+  it.scopedLive(
+    "a PostHog that does not answer holds the end up no longer than the time limit",
+    () =>
+      Effect.gen(function*() {
+        const sink = yield* Sink.make({ otherwise: () => Sink.hang })
+        const { code, millis } = yield* Effect.promise(() => run(program, { args: ["throw"], env: { SINK: sink.url } }))
+        assert.strictEqual(code, 1)
+        assert.isBelow(millis, 20_000)
+      }),
+    minute
+  )
+})
