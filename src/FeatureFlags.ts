@@ -26,26 +26,18 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
-import {
-  type GroupProperties,
-  type Groups,
-  isIdentifier,
-  merge,
-  mergeGroupProperties,
-  type Properties
-} from "./core/event/properties.js"
-import { usableGroups } from "./core/flags/request.js"
+import type { GroupProperties, Groups, Properties } from "./core/event/properties.js"
 import { type FlagSource, type FlagValue, parsePayload } from "./core/flags/response.js"
 import type { Any, FeatureFlag, Value } from "./FeatureFlag.js"
 import { currentState, type FlagsOnEvents, type State } from "./internal/context.js"
-import { flagsOf } from "./internal/flags/evaluator.js"
+import { evaluateOn } from "./internal/flags/evaluate.js"
 import { askFlags, askRemoteConfig } from "./internal/flags/remote.js"
 import * as internal from "./internal/flags/snapshot.js"
 import { type Active, type Instance, instanceOf } from "./internal/instance.js"
 import { PostHog } from "./PostHog.js"
 import type { Scope } from "./PostHogContext.js"
-import { FlagDisabled, FlagsUnavailable, MissingDistinctId, PayloadInvalid } from "./PostHogError.js"
-import type { FlagNotFound, UnknownVariant } from "./PostHogError.js"
+import { FlagDisabled, FlagsUnavailable, PayloadInvalid } from "./PostHogError.js"
+import type { FlagNotFound, MissingDistinctId, UnknownVariant } from "./PostHogError.js"
 
 export type {
   /**
@@ -226,61 +218,6 @@ const ask = <A, E>(f: (instance: Instance, state: State) => Effect.Effect<A, E>)
       fiber.getFiberRef(currentState)
     )
   )
-
-const evaluateActive = (
-  active: Active,
-  instance: Instance,
-  state: State,
-  options: EvaluateOptions
-): Effect.Effect<Snapshot> => {
-  const { key } = active.owner
-  const known = state.accumulated(active.owner, undefined)
-  // An id that is given and blank is a mistake; somebody else's flags would hide it.
-  const given = options.distinctId ?? known.distinctId
-  if (!isIdentifier(given)) {
-    const reason = "missing_distinct_id"
-    active.diagnostics.emit("FlagsFailed", () => ({ _tag: "FlagsFailed", reason }), reason)
-    return Effect.succeed(internal.empty(undefined, new MissingDistinctId(), key))
-  }
-  const distinctId = String(given)
-  const flagKeys = options.flagKeys?.map(internal.keyOf)
-  if (flagKeys !== undefined && flagKeys.length === 0) {
-    return Effect.succeed(internal.empty(distinctId, undefined, key))
-  }
-  const personProperties = merge(known.personProperties, options.personProperties)
-  const deviceId = [options.deviceId, personProperties.$device_id, known.properties.$device_id].find(isIdentifier)
-  const flags = flagsOf(instance, active)
-  const request = {
-    distinctId,
-    groups: usableGroups(merge(known.groups, options.groups) as Groups),
-    personProperties,
-    groupProperties: mergeGroupProperties(known.groupProperties, options.groupProperties),
-    deviceId: deviceId === undefined ? undefined : String(deviceId),
-    disableGeoip: options.disableGeoip ?? active.options.disableGeoip,
-    flagKeys
-  }
-  const exposures = { active, isOpen: () => instance.state() === "open", flags, request, options }
-  return Effect.map(flags.evaluate(request), (evaluation) => internal.make(evaluation, exposures, key))
-}
-
-const evaluateOn = (instance: Instance, state: State, options: EvaluateOptions): Effect.Effect<Snapshot> =>
-  Effect.suspend(() => {
-    const { active } = instance
-    const current = instance.state()
-    if (active === undefined || current !== "open") {
-      const reason = current === "open" ? "disabled" : current
-      const key = active?.owner.key ?? PostHog.key
-      return Effect.succeed(internal.empty(undefined, new FlagsUnavailable({ reason }), key))
-    }
-    try {
-      return evaluateActive(active, instance, state, options)
-    } catch {
-      // A Proxy or a getter among the arguments throws.
-      const reason = "invalid_request"
-      active.diagnostics.emit("FlagsFailed", () => ({ _tag: "FlagsFailed", reason }), reason)
-      return Effect.succeed(internal.empty(undefined, new FlagsUnavailable({ reason }), active.owner.key))
-    }
-  })
 
 /**
  * Evaluates flags for the user of the call or of the context: one request, and the answer as a snapshot. Never fails; a snapshot

@@ -1,0 +1,67 @@
+/**
+ * From what a caller and the context say to a snapshot.
+ */
+import * as Effect from "effect/Effect"
+import { type Groups, isIdentifier, merge, mergeGroupProperties } from "../../core/event/properties.js"
+import { usableGroups } from "../../core/flags/request.js"
+import type { EvaluateOptions, Snapshot } from "../../FeatureFlags.js"
+import { FlagsUnavailable, MissingDistinctId } from "../../PostHogError.js"
+import type { State } from "../context.js"
+import type { Active, Instance } from "../instance.js"
+import { flagsOf } from "./evaluator.js"
+import * as internal from "./snapshot.js"
+
+const evaluateActive = (
+  active: Active,
+  instance: Instance,
+  state: State,
+  options: EvaluateOptions
+): Effect.Effect<Snapshot> => {
+  const { key } = active.owner
+  const known = state.accumulated(active.owner, undefined)
+  // An id that is given and blank is a mistake; somebody else's flags would hide it.
+  const given = options.distinctId ?? known.distinctId
+  if (!isIdentifier(given)) {
+    const reason = "missing_distinct_id"
+    active.diagnostics.emit("FlagsFailed", () => ({ _tag: "FlagsFailed", reason }), reason)
+    return Effect.succeed(internal.empty(undefined, new MissingDistinctId(), key))
+  }
+  const distinctId = String(given)
+  const flagKeys = options.flagKeys?.map(internal.keyOf)
+  if (flagKeys !== undefined && flagKeys.length === 0) {
+    return Effect.succeed(internal.empty(distinctId, undefined, key))
+  }
+  const personProperties = merge(known.personProperties, options.personProperties)
+  const deviceId = [options.deviceId, personProperties.$device_id, known.properties.$device_id].find(isIdentifier)
+  const flags = flagsOf(instance, active)
+  const request = {
+    distinctId,
+    groups: usableGroups(merge(known.groups, options.groups) as Groups),
+    personProperties,
+    groupProperties: mergeGroupProperties(known.groupProperties, options.groupProperties),
+    deviceId: deviceId === undefined ? undefined : String(deviceId),
+    disableGeoip: options.disableGeoip ?? active.options.disableGeoip,
+    flagKeys
+  }
+  const exposures = { active, isOpen: () => instance.state() === "open", flags, request, options }
+  return Effect.map(flags.evaluate(request), (evaluation) => internal.make(evaluation, exposures, key))
+}
+
+/** Never fails: a snapshot without flags says why. */
+export const evaluateOn = (instance: Instance, state: State, options: EvaluateOptions): Effect.Effect<Snapshot> =>
+  Effect.suspend(() => {
+    const { active } = instance
+    const current = instance.state()
+    if (active === undefined || current !== "open") {
+      const reason = current === "open" ? "disabled" : current
+      return Effect.succeed(internal.empty(undefined, new FlagsUnavailable({ reason }), active?.owner.key ?? ""))
+    }
+    try {
+      return evaluateActive(active, instance, state, options)
+    } catch {
+      // A Proxy or a getter among the arguments throws.
+      const reason = "invalid_request"
+      active.diagnostics.emit("FlagsFailed", () => ({ _tag: "FlagsFailed", reason }), reason)
+      return Effect.succeed(internal.empty(undefined, new FlagsUnavailable({ reason }), active.owner.key))
+    }
+  })
