@@ -13,6 +13,7 @@
  * @since 0.1.0
  */
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+import type * as HttpClient from "@effect/platform/HttpClient"
 import * as Config from "effect/Config"
 import type * as ConfigError from "effect/ConfigError"
 import * as Effect from "effect/Effect"
@@ -31,20 +32,13 @@ const switches = Config.all({
   apiKey: Config.withDefault(Config.redacted("POSTHOG_API_KEY"), Redacted.make(""))
 })
 
-const instance = Layer.unwrapEffect(
-  Effect.map(switches, ({ apiKey, enabled }) =>
-    enabled && Redacted.value(apiKey).trim() !== ""
-      ? PostHog.layerConfig(PostHogConfig.config)
-      : PostHog.layer({ enabled, apiKey }))
-)
-
 const settings = Config.all({
   enabled: Config.withDefault(Config.boolean("POSTHOG_ERROR_TRACKING"), true),
   captureLevel: Config.withDefault(Config.logLevel("POSTHOG_CAPTURE_LEVEL"), LogLevel.Error),
   metadata: Config.withDefault(Config.array(Config.string(), "POSTHOG_METADATA"), [])
 })
 
-/** `all` and `none` are no names of annotations. */
+/** `all` is no name of an annotation. */
 const metadataOf = (names: ReadonlyArray<string>) => names.includes("all") ? "all" : names
 
 const errorTracking = Layer.unwrapEffect(
@@ -52,6 +46,20 @@ const errorTracking = Layer.unwrapEffect(
     settings,
     ({ captureLevel, enabled, metadata }) =>
       enabled ? ErrorTracking.layerLogger({ captureLevel, metadata: metadataOf(metadata) }) : Layer.empty
+  )
+)
+
+const fromEnvironment = Layer.unwrapEffect(
+  Effect.map(
+    switches,
+    ({ apiKey, enabled }): Layer.Layer<
+      PostHog.PostHog,
+      ConfigurationError | ConfigError.ConfigError,
+      HttpClient.HttpClient
+    > =>
+      enabled && Redacted.value(apiKey).trim() !== ""
+        ? Layer.provideMerge(errorTracking, PostHog.layerConfig(PostHogConfig.config))
+        : PostHog.layer({ enabled, apiKey })
   )
 )
 
@@ -66,9 +74,8 @@ const errorTracking = Layer.unwrapEffect(
  * @since 0.1.0
  * @category layers
  */
-export const PostHogLive: Layer.Layer<PostHog.PostHog, ConfigurationError | ConfigError.ConfigError> = errorTracking
+export const PostHogLive: Layer.Layer<PostHog.PostHog, ConfigurationError | ConfigError.ConfigError> = fromEnvironment
   .pipe(
-    Layer.provideMerge(instance),
     Layer.provide(FetchHttpClient.layer),
     // A redirect leads away from PostHog, see the decisions.
     Layer.provide(Layer.succeed(FetchHttpClient.RequestInit, { redirect: "manual" }))

@@ -130,7 +130,12 @@ describe("options", () => {
       assert.strictEqual(messages.length, 1)
       const withoutKey = yield* logged(build({ apiKey: " ", host: "::bad", flushAt: 0 }))
       assert.strictEqual(withoutKey.length, 1)
-      const variables = { POSTHOG_API_KEY: "phc_a", POSTHOG_ENABLED: "false", POSTHOG_FLUSH_INTERVAL: "soon" }
+      const variables = {
+        POSTHOG_API_KEY: "phc_a",
+        POSTHOG_ENABLED: "false",
+        POSTHOG_FLUSH_INTERVAL: "soon",
+        POSTHOG_CAPTURE_LEVEL: "loud"
+      }
       const live = yield* logged(
         captureMany(1).pipe(Effect.provide(PostHogLive), Effect.provide(fromEnvironment(variables)))
       )
@@ -274,6 +279,22 @@ describe("PostHogLive", () => {
         }))
       )
       assert.strictEqual(sink.accepted.length, 1)
+    }))
+
+  it.scopedLive("captures what is logged, unless error tracking is switched off", () =>
+    Effect.gen(function*() {
+      for (const [tracking, events] of [["true", ["$exception"]], ["false", []]] as const) {
+        const sink = yield* Sink.make()
+        yield* Effect.logError("payment failed").pipe(
+          Effect.provide(PostHogLive),
+          Effect.provide(fromEnvironment({
+            POSTHOG_API_KEY: "phc_environment",
+            POSTHOG_HOST: sink.url,
+            POSTHOG_ERROR_TRACKING: tracking
+          }))
+        )
+        assert.deepStrictEqual(sink.accepted.map(({ event }) => event), [...events])
+      }
     }))
 
   it.effect("is a silent no-op after one warning without a key, or when it is switched off", () =>
