@@ -39,6 +39,7 @@ import { isError, template } from "./core/exceptions/coerce.js"
 import { type Level, toLevel } from "./core/exceptions/level.js"
 import type { CaptureOptions as EventOptions, Origin } from "./internal/capture.js"
 import { packageAnnotation } from "./internal/diagnostics.js"
+import { causeIn } from "./internal/errors/failure.js"
 import { type Report, trackerOf } from "./internal/errors/tracker.js"
 import { type Instance, instanceOf } from "./internal/instance.js"
 import { PostHog, type Service } from "./PostHog.js"
@@ -107,10 +108,12 @@ const toReport = (
 })
 
 /** Whether something in it has no stack of its own. */
-const hasNoStack = (given: unknown): boolean =>
-  Cause.isCause(given)
-    ? [...Cause.failures(given), ...Cause.defects(given)].some((thrown) => !isError(thrown))
-    : !isError(given)
+const hasNoStack = (given: unknown): boolean => {
+  const cause = causeIn(given)
+  return cause === undefined
+    ? !isError(given)
+    : [...Cause.failures(cause), ...Cause.defects(cause)].some((thrown) => !isError(thrown))
+}
 
 /** The stack of whoever called `above`. */
 const stackOf = (above: (...args: ReadonlyArray<never>) => unknown): string | undefined => {

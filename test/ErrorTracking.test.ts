@@ -205,6 +205,43 @@ describe("capture", () => {
       beforeSend: (event) => ({ ...event, properties: { ...event.properties, hooked: true } })
     }))))
 
+  it.effect("odd things never fail, and each says what can be said of it", () =>
+    Effect.gen(function*() {
+      const no = () => {
+        throw new Error("no")
+      }
+      const hostile = () => new Proxy({}, { get: no, has: no, ownKeys: no, getPrototypeOf: no })
+      const revoked = () => {
+        const { proxy, revoke } = Proxy.revocable({}, {})
+        revoke()
+        return proxy
+      }
+      const recursion = (depth: number): Error => depth === 0 ? new Error("deep") : recursion(depth - 1)
+      let deep: Cause.Cause<unknown> = Cause.empty
+      for (let i = 0; i < 10_000; i++) deep = Cause.sequential(deep, Cause.fail(new Error(`leaf ${i}`)))
+      const odd: ReadonlyArray<readonly [unknown, string, string]> = [
+        [revoked(), "Error", ""],
+        [hostile(), "Error", ""],
+        [Cause.fail(hostile()), "Error", ""],
+        [Cause.die(revoked()), "Error", ""],
+        [Object.freeze(new Error("frozen")), "Error", "frozen"],
+        [Object.assign(new Error("strange stack"), { stack: 5 }), "Error", "strange stack"],
+        [[new Error("in a list")], "Error", "in a list"],
+        [recursion(5_000), "Error", "deep"],
+        [new Error("m".repeat(2_000_000)), "Error", "mmm"],
+        [Object.assign(new Error("huge field"), { _tag: "Huge", field: "x".repeat(2_000_000) }), "Huge", "huge field"],
+        [deep, "Sequential(", "Error: leaf 0; Error: leaf 1"]
+      ]
+      for (const [index, [given, type, value]] of odd.entries()) {
+        yield* ErrorTracking.capture(given)
+        const exception = (yield* PostHogTest.exceptions)[index]
+        assert.isDefined(exception, String(index))
+        assert.isTrue(exception!.type.startsWith(type), exception!.type)
+        assert.isTrue(exception!.value.startsWith(value), exception!.value)
+        assert.isAtMost(exception!.list.length, 50)
+      }
+    }).pipe(Effect.provide(TestLayer)))
+
   it.effect("does nothing while opted out or disabled", () =>
     Effect.gen(function*() {
       yield* PostHog.optOut

@@ -8,16 +8,18 @@ import type { Failure } from "../../core/exceptions/list.js"
 /** Causes that nest deeper are flattened: nobody can read them as a tree. */
 const maxDepth = 30
 
+/** So many entries PostHog takes; more failures of a flattened cause are not looked at. */
+const maxFailures = 50
+
 const one = (thrown: unknown): Failure => {
-  const original = Cause.originalError(thrown)
-  let stack: string | undefined
   try {
     // Effect's own text of the stack: without its run loop, and with the spans through which the failure went.
-    stack = Cause.prettyErrors(Cause.fail(thrown))[0]?.stack
+    const stack = Cause.prettyErrors(Cause.fail(thrown))[0]?.stack
+    return { _tag: "One", thrown: Cause.originalError(thrown), stack }
   } catch {
-    stack = undefined
+    // A Proxy that throws when it is looked at.
+    return { _tag: "One", thrown, stack: undefined }
   }
-  return { _tag: "One", thrown: original, stack }
 }
 
 const several = (how: "Parallel" | "Sequential", members: ReadonlyArray<Failure>): Failure | undefined => {
@@ -37,7 +39,7 @@ const ofCause = (cause: Cause.Cause<unknown>, depth: number): Failure | undefine
       return one(cause.defect)
     default: {
       if (depth >= maxDepth) {
-        return several(cause._tag, [...Cause.failures(cause), ...Cause.defects(cause)].map(one))
+        return several(cause._tag, [...Cause.failures(cause), ...Cause.defects(cause)].slice(0, maxFailures).map(one))
       }
       const left = ofCause(cause.left, depth + 1)
       const right = ofCause(cause.right, depth + 1)
@@ -46,11 +48,19 @@ const ofCause = (cause: Cause.Cause<unknown>, depth: number): Failure | undefine
   }
 }
 
+/** The Cause in what somebody hands over, if it is one or carries one. */
+export const causeIn = (given: unknown): Cause.Cause<unknown> | undefined => {
+  try {
+    return Cause.isCause(given) ? given : Runtime.isFiberFailure(given) ? given[Runtime.FiberFailureCauseId] : undefined
+  } catch {
+    return undefined
+  }
+}
+
 /** What went wrong; `undefined` when nothing did, as with an interruption. */
 export const toFailure = (given: unknown): Failure | undefined => {
-  if (Cause.isCause(given)) return ofCause(given, 0)
-  if (Runtime.isFiberFailure(given)) return ofCause(given[Runtime.FiberFailureCauseId], 0)
-  return { _tag: "One", thrown: Cause.originalError(given), stack: undefined }
+  const cause = causeIn(given)
+  return cause === undefined ? one(given) : ofCause(cause, 0)
 }
 
 /** The thrown values of a failure, in order. */

@@ -85,6 +85,9 @@ const maxFrameLength = 50_000
 /** For so long an error that was reported is the same event when it comes again, on its way up a chain of calls. */
 const repeatMillis = 30_000
 
+/** A field that is longer is replaced, so that it does not cost the event. */
+const maxFieldLength = 10_000
+
 const secret = /pass(?:word|phrase|wd)?$|secret|token|api_?key|authori[sz]ation|cookie|credential/i
 
 /** What a tagged error says about itself, without what must not be told. */
@@ -92,7 +95,7 @@ const withoutSecrets = (fields: Properties | undefined): Properties =>
   Object.fromEntries(
     Object.entries(fields ?? {}).filter(([name, value]) =>
       !name.startsWith("$") && !secret.test(name) && !Redacted.isRedacted(value)
-    )
+    ).map(([name, value]) => [name, freeze(name, value, maxFieldLength)])
   )
 
 const unreserved = (properties: Properties | undefined): Properties => {
