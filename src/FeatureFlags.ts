@@ -33,7 +33,7 @@ import { currentState, type FlagsOnEvents, type State } from "./internal/context
 import { evaluateOn } from "./internal/flags/evaluate.js"
 import { askFlags, askRemoteConfig } from "./internal/flags/remote.js"
 import * as internal from "./internal/flags/snapshot.js"
-import { type Active, type Instance, instanceOf } from "./internal/instance.js"
+import { type Active, type Instance, instanceOf, notOpen } from "./internal/instance.js"
 import { PostHog } from "./PostHog.js"
 import type { Scope } from "./PostHogContext.js"
 import { FlagDisabled, FlagsUnavailable, PayloadInvalid } from "./PostHogError.js"
@@ -343,6 +343,10 @@ export const resetGroupPropertiesForFlags = (groupType?: string, scope?: Scope):
 /** Options of the short forms: whom to evaluate for, and how to read. */
 type ShortOptions<A> = Omit<EvaluateOptions, "flagKeys"> & ReadOptions<A>
 
+/** Whether a read by key of what was given as a flag is told, as far as call and flag say. */
+const tells = (flag: string | Any, options: ReadOptions<unknown> | undefined): boolean | undefined =>
+  options?.sendFeatureFlagEvents ?? (typeof flag === "string" ? undefined : flag.sendFeatureFlagEvents)
+
 /** The snapshot of the context if it is for the user of the context and the call does not say otherwise; else one of this flag. */
 const snapshotFor = (
   flag: string | Any,
@@ -421,8 +425,7 @@ export const result = (
 ): Effect.Effect<FlagDetails, FlagError, PostHog> =>
   Effect.flatMap(snapshotFor(flag, options), (snapshot) => {
     const key = internal.keyOf(flag)
-    const sendFeatureFlagEvents = options?.sendFeatureFlagEvents ??
-      (typeof flag === "string" ? undefined : flag.sendFeatureFlagEvents)
+    const sendFeatureFlagEvents = tells(flag, options)
     return Effect.map(snapshot.getOrFail(key, { sendFeatureFlagEvents }), () => snapshot.details(key)!)
   })
 
@@ -531,8 +534,7 @@ export const require: {
   ): Effect.Effect<A, E | FlagDisabled | FlagError, R | PostHog> =>
     Effect.flatMap(snapshotFor(flag, options), (snapshot) => {
       const key = internal.keyOf(flag)
-      const sendFeatureFlagEvents = options?.sendFeatureFlagEvents ??
-        (typeof flag === "string" ? undefined : flag.sendFeatureFlagEvents)
+      const sendFeatureFlagEvents = tells(flag, options)
       return Effect.flatMap(
         snapshot.read(key, { default: options?.default, sendFeatureFlagEvents }),
         ({ error, value }): Effect.Effect<A, E | FlagDisabled | FlagError, R> =>
@@ -563,13 +565,13 @@ export const layerWhen = <A, E, R, E2, R2>(
 
 /** The active instance, or why there is none. */
 const askActive = <A, E>(
-  f: (active: Active, isOpen: () => boolean) => Effect.Effect<A, E>
+  f: (active: Active, state: Instance["state"]) => Effect.Effect<A, E>
 ): Effect.Effect<A, E | FlagsUnavailable, PostHog> =>
   ask((instance): Effect.Effect<A, E | FlagsUnavailable> => {
     const state = instance.state()
     return instance.active === undefined || state !== "open"
-      ? new FlagsUnavailable({ reason: state === "open" ? "disabled" : state })
-      : f(instance.active, () => instance.state() === "open")
+      ? new FlagsUnavailable({ reason: notOpen(state) })
+      : f(instance.active, instance.state)
   })
 
 /**
@@ -580,7 +582,7 @@ const askActive = <A, E>(
  * @category accessors
  */
 export const request = (body: Properties): Effect.Effect<unknown, FlagsUnavailable, PostHog> =>
-  askActive((active, isOpen) =>
+  askActive((active, state) =>
     Effect.flatMap(
       Effect.try({
         // PostHog does not know this SDK by its name yet, and would leave out the flags that are for servers.
@@ -588,7 +590,7 @@ export const request = (body: Properties): Effect.Effect<unknown, FlagsUnavailab
           JSON.stringify({ evaluation_runtime: "server", ...body, token: Redacted.value(active.options.apiKey!) }),
         catch: () => new FlagsUnavailable({ reason: "invalid_request" })
       }),
-      (text) => Effect.map(askFlags(active, text, isOpen), (reply) => reply.body)
+      (text) => Effect.map(askFlags(active, text, state), (reply) => reply.body)
     )
   )
 

@@ -709,7 +709,7 @@ describe("robustness", () => {
       yield* settle
       yield* PostHog.optOut
       yield* TestClock.adjust("1 minute")
-      assert.strictEqual((yield* Fiber.join(fiber)).failure?._tag, "FlagsUnavailable")
+      assert.deepInclude((yield* Fiber.join(fiber)).failure, { _tag: "FlagsUnavailable", reason: "opted_out" })
       assert.strictEqual(asked(client).length, 1)
     }).pipe(Effect.provide(onFake(client)))
   })

@@ -30,6 +30,10 @@ export interface Instance {
   readonly extensions: Map<string, unknown>
 }
 
+/** Why an instance that was found not to be open asks nothing. */
+export const notOpen = (state: ReturnType<Instance["state"]>): "opted_out" | "closed" | "disabled" =>
+  state === "open" ? "disabled" : state
+
 export const instanceOf = (service: Service): Instance => service[TypeId] as Instance
 
 /** What a module keeps for an instance; made when it is first asked for. */

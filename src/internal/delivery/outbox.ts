@@ -221,13 +221,13 @@ export const make = Effect.fnUntraced(function*(
   /** What is left of a sending that has come to its end. `failure` is set when the retries are used up. */
   const notDelivered = (sending: Sending, failure: Retryable | undefined): void => {
     if (sending.pieces.length === 0) return
-    const why = failure === undefined ? undefined : toFailure(failure)
-    if (sending.stopped || failure === undefined || why === undefined) {
+    if (sending.stopped || failure === undefined) {
       // Whoever waits for an event is told what happened to it; a flush takes a drop that was asked for in its stride.
-      const told = sending.receipt === undefined ? undefined : why
+      const told = sending.receipt === undefined || failure === undefined ? undefined : toFailure(failure)
       for (const piece of sending.pieces) dropSending("opted_out", sending, piece, told)
       return
     }
+    const why = toFailure(failure)
     // An event that somebody waits for is theirs to send again, and a closed outbox has no later.
     const giveUp = sending.receipt !== undefined || !open
     for (const piece of sending.pieces) {

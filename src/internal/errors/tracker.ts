@@ -37,8 +37,6 @@ export interface Report {
   readonly fiberId?: string | undefined
   /** Whether too many of the same are held back. */
   readonly isLimited: boolean
-  /** Whether what was reported a moment ago is reported again. */
-  readonly isRepeated?: boolean | undefined
 }
 
 export interface Tracker {
@@ -193,7 +191,7 @@ const make = ({ diagnostics, door, options }: Active): Tracker => {
     const failure = toFailure(report.given)
     if (failure === undefined) return Effect.void
     const now = Context.unsafeGet(origin.currentDefaultServices, Clock.Clock).unsafeCurrentTimeMillis()
-    if (isRepetition(report.given, failure, now) && report.isRepeated !== true) return Effect.void
+    if (isRepetition(report.given, failure, now)) return Effect.void
     const heldBack = report.isLimited ? buckets.take(kindOf(failure), now) : 0
     if (heldBack === undefined) {
       door.holdBack("$exception")

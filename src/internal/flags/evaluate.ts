@@ -7,7 +7,7 @@ import { usableGroups } from "../../core/flags/request.js"
 import type { EvaluateOptions, Snapshot } from "../../FeatureFlags.js"
 import { FlagsUnavailable, MissingDistinctId } from "../../PostHogError.js"
 import type { State } from "../context.js"
-import type { Active, Instance } from "../instance.js"
+import { type Active, type Instance, notOpen } from "../instance.js"
 import { flagsOf } from "./evaluator.js"
 import * as internal from "./snapshot.js"
 
@@ -53,7 +53,7 @@ export const evaluateOn = (instance: Instance, state: State, options: EvaluateOp
     const { active } = instance
     const current = instance.state()
     if (active === undefined || current !== "open") {
-      const reason = current === "open" ? "disabled" : current
+      const reason = notOpen(current)
       return Effect.succeed(internal.empty(undefined, new FlagsUnavailable({ reason }), active?.owner.key ?? ""))
     }
     try {

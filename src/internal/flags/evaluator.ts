@@ -50,7 +50,7 @@ export const flagsOf = (instance: Instance, active: Active): Flags =>
     const flags: Flags = {
       called: new Lru(active.options.featureFlagCalledCacheSize),
       minimalEvents: false,
-      evaluate: test ?? makeRemoteEvaluator(active, () => instance.state() === "open", (minimal) => {
+      evaluate: test ?? makeRemoteEvaluator(active, instance.state, (minimal) => {
         flags.minimalEvents = minimal
       })
     }
@@ -76,7 +76,7 @@ interface Flight {
 
 const makeRemoteEvaluator = (
   active: Active,
-  isOpen: () => boolean,
+  state: Instance["state"],
   onMinimalEvents: (minimal: boolean) => void
 ): Evaluator => {
   const { diagnostics, options } = active
@@ -109,7 +109,7 @@ const makeRemoteEvaluator = (
   const ask = (body: string, only: FlagsRequest["flagKeys"]): Effect.Effect<Evaluation> =>
     Effect.flatMap(Effect.clock, (clock) => {
       const begin = clock.unsafeCurrentTimeMillis()
-      return Effect.map(Effect.either(askFlags(active, body, isOpen)), (reply) => {
+      return Effect.map(Effect.either(askFlags(active, body, state)), (reply) => {
         const now = clock.unsafeCurrentTimeMillis()
         const evaluation = reply._tag === "Left" ? failed(reply.left) : read(reply.right, only, now - begin)
         const { errorsWhileComputing, failure } = evaluation
@@ -122,7 +122,7 @@ const makeRemoteEvaluator = (
         return evaluation
       })
     }).pipe(
-      // A client that interrupts itself interrupts nobody else.
+      // Total: whatever goes wrong here, a fault of ours included, is no answer.
       Effect.catchAllCause(() => Effect.succeed(failed(new FlagsUnavailable({ reason: "connection" }))))
     )
 

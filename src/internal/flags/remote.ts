@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import { FlagNotFound, FlagsUnavailable } from "../../PostHogError.js"
 import { type Answer, type NoAnswer, summary } from "../http.js"
-import type { Active } from "../instance.js"
+import { type Active, type Instance, notOpen } from "../instance.js"
 
 /** What PostHog answered. */
 export interface Reply {
@@ -42,11 +42,11 @@ const readAnswer = (answer: Answer | NoAnswer): Effect.Effect<unknown, FlagsUnav
   }
 }
 
-/** Sends a request for flags whose body is ready, and repeats it while `isOpen` allows it. */
+/** Sends a request for flags whose body is ready, and repeats it while the instance is open. */
 export const askFlags = (
   { http, options }: Active,
   body: string,
-  isOpen: () => boolean
+  state: Instance["state"]
 ): Effect.Effect<Reply, FlagsUnavailable> => {
   if (http === undefined) return unavailable("disabled", undefined, "nothing is sent from a test layer")
   const request = http.request("POST", "/flags/?v=2").pipe(
@@ -54,10 +54,10 @@ export const askFlags = (
   )
   const attempt = (requests: number): Effect.Effect<Reply, FlagsUnavailable> =>
     Effect.flatMap(
-      http.exchangeIf(isOpen, request, options.featureFlagsRequestTimeout),
+      http.exchangeIf(() => state() === "open", request, options.featureFlagsRequestTimeout),
       (answer): Effect.Effect<Reply, FlagsUnavailable> =>
         answer === undefined
-          ? unavailable("closed")
+          ? unavailable(notOpen(state()))
           : isTransient(answer) && requests <= options.featureFlagsRequestMaxRetries
           ? Effect.delay(attempt(requests + 1), Duration.millis(firstDelay * 2 ** (requests - 1)))
           : Effect.map(readAnswer(answer), (body) => ({ body, requests }))
