@@ -171,15 +171,22 @@ const deliveryFigures = (scenario: Measure["scenario"], report: Figures): Figure
   wireBytesPerEvent: report.wireBytes! / Math.max(report.distinct!, 1)
 })
 
-/** Functions that call each other, so that a stack has frames that differ. */
-const thrower = () =>
-  Array.from({ length: 40 }, (_, index) =>
+/** Ten modules of the usual size whose functions call each other, four in each, so that a stack goes through several files. */
+const throwers = (): ReadonlyArray<string> => {
+  const filler = (index: number) =>
+    Array.from({ length: 40 }, (_, line) => `// ${index}: what a program does besides, ${line}`)
+  const body = (index: number) =>
     index === 0
-      ? "const f0 = (i) => new TypeError(`failure ${i}`)"
-      : `const f${index} = (i) => {\n  // calls the next\n  const error = f${index - 1}(i)\n  return error\n}`).join(
-      "\n"
-    ) +
-  "\nexport const fail = (i) => f39(i)\n"
+      ? ["export const f0 = (i) => {", "  const error = new TypeError(`failure ${i}`)", "  return error", "}"]
+      : [`export const f${index} = (i) => {`, `  const result = f${index - 1}(i)`, "  return result", "}"]
+  return Array.from({ length: 10 }, (_, file) =>
+    [
+      ...(file === 0 ? [] : [`import { f${file * 4 - 1} } from "./thrower${file - 1}.mjs"`]),
+      ...[0, 1, 2, 3].flatMap((index) => [...filler(index), ...body(file * 4 + index)]),
+      ...(file === 9 ? ["export const fail = (i) => f39(i)"] : []),
+      ""
+    ].join("\n"))
+}
 
 const main = async () => {
   await rm(out, { recursive: true, force: true })
@@ -188,7 +195,7 @@ const main = async () => {
     await bundle(`bench/adapters/${file.file.replace(".mjs", ".ts")}`, file.file)
   }
   await bundle("bench/sink.ts", "sink.mjs")
-  await writeFile(`${out}/thrower.mjs`, thrower())
+  for (const [index, text] of throwers().entries()) await writeFile(`${out}/thrower${index}.mjs`, text)
   const results: Record<string, Record<string, Figures>> = {}
   const sink = await startSink()
   const ask = async (path: string, body?: unknown): Promise<Figures> => {

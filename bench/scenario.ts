@@ -130,8 +130,8 @@ export const run = async (start: () => Promise<Implementation>): Promise<void> =
     }
     case "exceptions": {
       Error.stackTraceLimit = 30
-      // A file of its own, because nobody looks for source lines in a bundle.
-      const { fail } = await import(new URL("./thrower.mjs", import.meta.url).href) as {
+      // Files of their own, because nobody looks for source lines in a bundle.
+      const { fail } = await import(new URL("./thrower9.mjs", import.meta.url).href) as {
         readonly fail: (index: number) => Error
       }
       const all = async (count: number) => {

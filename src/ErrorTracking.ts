@@ -35,7 +35,7 @@ import * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import type { Properties } from "./core/event/properties.js"
-import { isError, template } from "./core/exceptions/coerce.js"
+import { hasStack, isError, template } from "./core/exceptions/coerce.js"
 import { type Level, toLevel } from "./core/exceptions/level.js"
 import type { CaptureOptions as EventOptions, Origin } from "./internal/capture.js"
 import { packageAnnotation } from "./internal/diagnostics.js"
@@ -82,6 +82,10 @@ const ask = (f: (instance: Instance, origin: Origin, fiberId: FiberId.FiberId) =
     )
   )
 
+/** As `FiberId.threadName`, which sorts sets to name a single fiber. */
+const fiberName = (fiberId: FiberId.FiberId): string =>
+  fiberId._tag === "Runtime" ? `#${fiberId.id}` : FiberId.threadName(fiberId)
+
 /** Sends a report, if there is somebody to send it. */
 const send = (instance: Instance, origin: Origin, report: Report): Effect.Effect<void> =>
   instance.active === undefined ? Effect.void : trackerOf(instance, instance.active).report(origin, report)
@@ -111,8 +115,8 @@ const toReport = (
 const hasNoStack = (given: unknown): boolean => {
   const cause = causeIn(given)
   return cause === undefined
-    ? !isError(given)
-    : [...Cause.failures(cause), ...Cause.defects(cause)].some((thrown) => !isError(thrown))
+    ? !hasStack(given)
+    : [...Cause.failures(cause), ...Cause.defects(cause)].some((thrown) => !hasStack(thrown))
 }
 
 /** The stack of whoever called `above`. */
@@ -142,7 +146,7 @@ export const capture = (
     send(instance, origin, {
       ...toReport(causeOrError, options, true),
       fallback,
-      fiberId: FiberId.threadName(fiberId),
+      fiberId: fiberName(fiberId),
       isLimited: false
     })
   )
@@ -183,7 +187,7 @@ export const captureErrors: {
         send(instance, origin, {
           ...toReport(cause, given ?? {}, false),
           fallback,
-          fiberId: FiberId.threadName(fiberId),
+          fiberId: fiberName(fiberId),
           isLimited: true
         })
       ))
@@ -232,13 +236,17 @@ const text = (part: unknown): string => {
   }
 }
 
-/** A message without an error. Its type groups by where it was logged, not by what was filled in. */
+/**
+ * A message without an error. Its type and its frames group by where it was logged, not by what was filled in: PostHog looks at
+ * the message where there is no frame.
+ */
 class LogMessage extends Error {
-  constructor(level: string, message: string, place: string) {
+  constructor(level: string, message: string, span: string | undefined) {
     super(message)
+    const place = span ?? template(message)
     this.name = `Logger ${level} (${place})`
-    // It would show the logger.
-    this.stack = ""
+    // Its own stack would show the logger. Spans give frames by themselves.
+    this.stack = span === undefined ? `\n    at ${place.replace(/[\\/():\s]+/g, " ")}` : ""
   }
 }
 
@@ -279,7 +287,7 @@ const makeLogger = (
     const said = parts.filter((part) => part !== error).map(text).join(" ")
     const given = hasCause
       ? cause
-      : error ?? new LogMessage(logLevel.label.toLowerCase(), said, Option.getOrUndefined(span) ?? template(said))
+      : error ?? new LogMessage(logLevel.label.toLowerCase(), said, Option.getOrUndefined(span))
     const origin: Origin = {
       getFiberRef: (ref) => FiberRefs.getOrDefault(context, ref),
       currentDefaultServices: FiberRefs.getOrDefault(context, DefaultServices.currentServices)
@@ -289,13 +297,13 @@ const makeLogger = (
       level: toLevel(logLevel.label) ?? "error",
       boundary: isFiberFailure
         ? { type: "task", handled: undefined, synthetic: undefined }
-        : { type: "logger", handled: true, synthetic: undefined },
+        : { type: "logger", handled: true, synthetic: given instanceof LogMessage ? true : undefined },
       source: isFiberFailure ? "effect.fiber_failure" : "effect.logger",
       properties: {
         ...metadataOf(entry, metadata),
         ...(given instanceof LogMessage || isFiberFailure || said === "" ? undefined : { log_message: said })
       },
-      fiberId: FiberId.threadName(fiberId),
+      fiberId: fiberName(fiberId),
       isLimited: true
     })
     // Waits only under the overflow policy that waits.

@@ -242,6 +242,38 @@ describe("capture", () => {
       }
     }).pipe(Effect.provide(TestLayer)))
 
+  it.effect("secrets deep in a field are left out too", () =>
+    Effect.gen(function*() {
+      class Refused extends Data.TaggedError("Refused")<{ readonly request: unknown }> {}
+      const request = { url: "/pay", headers: { Authorization: "Bearer x", accept: "*/*" }, key: Redacted.make("s") }
+      yield* ErrorTracking.capture(new Refused({ request }))
+      assert.deepStrictEqual((yield* exceptions)[0]!.properties.request, {
+        url: "/pay",
+        headers: { accept: "*/*" },
+        key: "<redacted>"
+      })
+    }).pipe(Effect.provide(TestLayer)))
+
+  it.effect("fifty failures at once keep their frames and lose source lines before they lose the event", () =>
+    Effect.gen(function*() {
+      const fail = (index: number, depth: number): Error =>
+        depth === 0 ? new Error(`failure ${index}`, { cause: new Error("behind") }) : fail(index, depth - 1)
+      const members = Array.from({ length: 49 }, (_, index) => {
+        const error = fail(index, 0)
+        error.stack = `Error: failure ${index}\n${
+          Array.from({ length: 50 }, (_, line) =>
+            `    at f${index}_${line} (${import.meta.filename}:${line + 10}:1)`).join("\n")
+        }`
+        return error
+      })
+      yield* ErrorTracking.capture(new AggregateError(members, "all"))
+      const list = listOf((yield* exceptions)[0])
+      assert.strictEqual(list.length, 50)
+      assert.property(list[1]!.stacktrace!.frames[0], "context_line")
+      assert.notProperty(list[47]!.stacktrace!.frames[0], "context_line")
+      assert.strictEqual(list[47]!.stacktrace!.frames.length, 50)
+    }).pipe(Effect.provide(TestLayer)))
+
   it.effect("does nothing while opted out or disabled", () =>
     Effect.gen(function*() {
       yield* PostHog.optOut
@@ -280,6 +312,55 @@ describe("logger", () => {
       assert.deepInclude(second!.properties, { $exception_type: "Logger fatal (pay)", $exception_level: "fatal" })
       assert.strictEqual(first!.distinct_id, "u")
     }).pipe(PostHog.withDistinctId("u"), Effect.provide(withLogger())))
+
+  it.effect("a message has frames that say where it was logged: its spans, or else its text without what was filled in", () =>
+    Effect.gen(function*() {
+      const pay = Effect.fn("pay")(function*(id: number) {
+        yield* Effect.logError(`payment ${id} failed`)
+      })
+      for (const id of [1, 2]) yield* pay(id)
+      yield* Effect.logError("order 1 at /shop (new) failed")
+      yield* Effect.logError("order 2 at /shop (new) failed")
+      const events = yield* exceptions
+      const frames = events.map((event) => listOf(event)[0]!.stacktrace!.frames)
+      assert.deepStrictEqual(frames[0]!.map((frame) => [frame.function, frame.filename]), [
+        ["pay", "test/ErrorTracking.test.ts"],
+        ["pay", "test/ErrorTracking.test.ts"]
+      ])
+      assert.include(firstInApp(listOf(events[0])[0]!)!.context_line, "Effect.fn(\"pay\")")
+      assert.deepStrictEqual(frames[2]!.map((frame) => frame.function), ["order … at shop new failed"])
+      assert.deepStrictEqual(frames[2], frames[3])
+      for (const event of events) assert.isTrue(listOf(event)[0]!.mechanism.synthetic)
+    }).pipe(Effect.provide(withLogger())))
+
+  it.effect("identical errors that come at once are one event, and the same of another user is another", () =>
+    Effect.gen(function*() {
+      const query = Effect.suspend(() => Effect.fail(new Declined({ message: "no connection" })))
+      const failing = Effect.forEach(
+        Array.from({ length: 50 }),
+        () => Effect.exit(ErrorTracking.captureErrors(query)),
+        {
+          concurrency: "unbounded"
+        }
+      )
+      yield* PostHog.withDistinctId(failing, "ada")
+      yield* PostHog.withDistinctId(failing, "bob")
+      assert.deepStrictEqual((yield* exceptions).map((event) => event.distinct_id), ["ada", "bob"])
+      assert.deepInclude(yield* stats, { accepted: 100, delivered: 2, dropped: { rate_limited: 98 } })
+      yield* TestClock.adjust("1 second")
+      yield* Effect.exit(ErrorTracking.captureErrors(query))
+      assert.strictEqual((yield* exceptions).at(-1)!.properties.exceptions_held_back, 49)
+    }).pipe(Effect.provide(TestLayer)))
+
+  it.effect("a fingerprint of one's own has a bucket of its own", () =>
+    Effect.gen(function*() {
+      for (let i = 0; i < 12; i++) {
+        yield* Effect.exit(
+          ErrorTracking.captureErrors(Effect.fail(new Error(`m${i}`)), { fingerprint: i % 2 === 0 ? "even" : "odd" })
+        )
+      }
+      assert.strictEqual((yield* exceptions).length, 12)
+    }).pipe(Effect.provide(TestLayer)))
 
   it.effect("a cause is always captured, an error among the words too", () =>
     Effect.gen(function*() {

@@ -11,13 +11,17 @@ const settings: FrameSettings = {
   workingDirectory: "/app",
   isInApp: undefined,
   chunkId: () => undefined,
-  remember: undefined,
   findSource: undefined
+}
+
+const framesOf = (stack: string) => {
+  const frames = toFrames(stack, settings)
+  return frames.length === 0 ? undefined : frames
 }
 
 const one = (thrown: unknown, stack?: string): Failure => ({ _tag: "One", thrown, stack })
 const boundary = { type: "generic", handled: true, synthetic: undefined }
-const list = (failure: Failure, fallback?: string) => toList(failure, boundary, fallback, settings).list
+const list = (failure: Failure, fallback?: string) => toList(failure, boundary, () => fallback, framesOf).list
 
 describe("readStack", () => {
   const cases: Record<
@@ -28,7 +32,7 @@ describe("readStack", () => {
     "at /app/a.js:1:2": [undefined, "/app/a.js", 1, 2],
     "at async run (/app/a.js:1:2)": ["run", "/app/a.js", 1, 2],
     "at async /app/a.js:1:2": [undefined, "/app/a.js", 1, 2],
-    "at async file:///app/a.js:1:2": [undefined, "file:///app/a.js", 1, 2],
+    "at async file:///app/a.js:1:2": [undefined, "/app/a.js", 1, 2],
     "at new Foo (/app/a.js:1:2)": ["new Foo", "/app/a.js", 1, 2],
     "at Foo.bar [as baz] (/app/a.js:1:2)": ["Foo.bar", "/app/a.js", 1, 2],
     "at Object.<anonymous> (/app/a.js:1:2)": ["Object.?", "/app/a.js", 1, 2],
@@ -42,12 +46,12 @@ describe("readStack", () => {
     "at eval (eval at run (/app/a.js:1:2), <anonymous>:3:4)": ["eval", "/app/a.js", 1, 2],
     "at eval (eval at <anonymous> (eval at run (file:///app/a.js:5:6)), <anonymous>:1:1)": [
       "eval",
-      "file:///app/a.js",
+      "/app/a.js",
       5,
       6
     ],
     "at run (C:\\app\\my dir\\a.js:1:2)": ["run", "C:\\app\\my dir\\a.js", 1, 2],
-    "at run (file:///C:/app/a.js:1:2)": ["run", "file:///C:/app/a.js", 1, 2],
+    "at run (file:///C:/app/a.js:1:2)": ["run", "C:/app/a.js", 1, 2],
     "at run (/app/my (old) dir/a.js:1:2)": ["run", "/app/my (old) dir/a.js", 1, 2],
     "at /app/my (old) dir/a.js:1:2": [undefined, "/app/my (old) dir/a.js", 1, 2],
     "at läuft (/app/путь/文件.js:1:2)": ["läuft", "/app/путь/文件.js", 1, 2],
@@ -64,12 +68,12 @@ describe("readStack", () => {
     "at http.server GET": ["http.server GET", undefined, undefined, undefined],
     "at run (": ["run (", undefined, undefined, undefined]
   }
-  for (const [line, [name, location, number, column]] of Object.entries(cases)) {
+  for (const [line, [name, path, number, column]] of Object.entries(cases)) {
     it(line, () => {
       const [read] = readStack(`Error: x\n    ${line}`, 10)
       if (line.trim() === "at") return assert.isUndefined(read)
       const { text: _, ...place } = read!
-      assert.deepStrictEqual(place, { function: name, location, line: number, column })
+      assert.deepStrictEqual(place, { function: name, path, line: number, column })
     })
   }
 
@@ -362,9 +366,13 @@ describe("levels", () => {
 })
 
 describe("TokenBuckets", () => {
+  let count = 0
+  const other = () => String(count++)
+
   it("let ten through at once, one more every ten seconds, and count the rest", () => {
     const buckets = new TokenBuckets(10, 10_000, 100)
-    const take = (count: number, now: number, key = "k") => Array.from({ length: count }, () => buckets.take(key, now))
+    const take = (count: number, now: number, key = "k") =>
+      Array.from({ length: count }, () => buckets.take(key, other(), now))
     assert.deepStrictEqual(take(12, 0).map((held) => held === undefined), [...Array(10).fill(false), true, true])
     assert.deepStrictEqual(take(1, 9_999), [undefined])
     assert.deepStrictEqual(take(2, 10_000), [3, undefined])
@@ -374,15 +382,22 @@ describe("TokenBuckets", () => {
     // Asking again and again earns no less than waiting.
     const often = new TokenBuckets(1, 10_000, 100)
     let passed = 0
-    for (let now = 0; now < 100_000; now += 100) if (often.take("k", now) !== undefined) passed++
+    for (let now = 0; now < 100_000; now += 100) if (often.take("k", other(), now) !== undefined) passed++
     assert.strictEqual(passed, 10)
     // A clock that goes back.
-    assert.isUndefined(often.take("k", 0))
+    assert.isUndefined(often.take("k", other(), 0))
+  })
+
+  it("let one of those through that are the same to the letter and come at once", () => {
+    const buckets = new TokenBuckets(10, 10_000, 100)
+    const at = (now: number, identity: string) => buckets.take("k", identity, now)
+    assert.deepStrictEqual([at(0, "a"), at(0, "a"), at(999, "a"), at(999, "b")], [0, undefined, undefined, 2])
+    assert.deepStrictEqual([at(1_998, "b"), at(1_999, "b")], [undefined, 1])
   })
 
   it("know so many kinds and no more", () => {
     const buckets = new TokenBuckets(1, 10_000, 2)
-    for (let i = 0; i < 1000; i++) assert.strictEqual(buckets.take(`k${i}`, 0), 0)
-    assert.isUndefined(buckets.take("k999", 0))
+    for (let i = 0; i < 1000; i++) assert.strictEqual(buckets.take(`k${i}`, other(), 0), 0)
+    assert.isUndefined(buckets.take("k999", other(), 0))
   })
 })

@@ -165,7 +165,7 @@ const writeContents = (writer: Writer, key: string, value: object): string | und
     // As in JSON.stringify, what toJSON gives is not asked for its own toJSON.
     if (typeof json !== "object" || json === null) return writeValue(writer, key, json)
     if (json !== value && writer.ancestors!.includes(json)) return writeMarker(writer, "cycle", "[Circular]")
-    return Array.isArray(json) ? writeArray(writer, json) : braces(writeMembers(writer, json))
+    return Array.isArray(json) ? writeArray(writer, json) : writeBraces(writer, json)
   }
   if (value instanceof Map) return writeMap(writer, value)
   if (value instanceof Set) return writeArray(writer, Array.from(value))
@@ -175,7 +175,7 @@ const writeContents = (writer: Writer, key: string, value: object): string | und
     return writeMarker(writer, "binary data", `[${name}: ${value.byteLength} bytes]`)
   }
   if (boxed.test(Object.prototype.toString.call(value))) return writeValue(writer, key, value.valueOf())
-  return braces(writeMembers(writer, value))
+  return writeBraces(writer, value)
 }
 
 const writeArray = (writer: Writer, values: ReadonlyArray<unknown>): string => {
@@ -188,28 +188,28 @@ const writeArray = (writer: Writer, values: ReadonlyArray<unknown>): string => {
       writer.repair("element that throws")
       element = "[Throws]"
     }
-    out += "," + (writeValue(writer, String(i), element) ?? "null")
+    const json = writeValue(writer, String(i), element) ?? "null"
+    out += i === 0 ? json : "," + json
     if (out.length > writer.limit) throw new TooLarge()
   }
-  return "[" + out.slice(1) + "]"
+  return "[" + out + "]"
 }
 
 const writeMap = (writer: Writer, map: ReadonlyMap<unknown, unknown>): string => {
   for (const key of map.keys()) {
     if (typeof key !== "string") return writeArray(writer, Array.from(map))
   }
-  return braces(writeMembers(writer, Object.fromEntries(map)))
+  return writeBraces(writer, Object.fromEntries(map))
 }
 
 /** An error's message is not enumerable, so JSON.stringify would write `{}`. Stacks stay out: they are for error tracking. */
 const writeError = (writer: Writer, error: Error): string =>
-  braces(
-    ",\"name\":" + (writeValue(writer, "name", error.name) ?? "null") +
-      ",\"message\":" + (writeValue(writer, "message", error.message) ?? "null") +
-      writeMembers(writer, error, (name) => name === "name" || name === "message")
-  )
+  "{\"name\":" + (writeValue(writer, "name", error.name) ?? "null") +
+  ",\"message\":" + (writeValue(writer, "message", error.message) ?? "null") +
+  writeMembers(writer, error, (name) => name === "name" || name === "message") + "}"
 
-const braces = (members: string): string => "{" + members.slice(1) + "}"
+const writeBraces = (writer: Writer, object: object): string =>
+  "{" + writeMembers(writer, object, undefined, false, true) + "}"
 
 /**
  * The value as it is now: objects as {@link Written}, so that no later change of theirs is seen. What is longer than `limit` is
@@ -240,13 +240,15 @@ export const throwing = new Written("\"[Throws]\"", 1, ["getter that throws"])
 /**
  * The own enumerable members of an object, each with a comma before it: `,"a":1,"b":2`. Members for which `skip` says so are
  * left out; it is asked before the member is read. `top` marks the properties of the event itself, by which repairs are named.
+ * With `first` there is no comma before the first; cutting it off afterwards would copy the whole text.
  * Throws {@link TooLarge} when the text grows past the writer's limit, and whatever a Proxy throws when asked for its keys.
  */
 export const writeMembers = (
   writer: Writer,
   object: object,
   skip?: (name: string) => boolean,
-  top = false
+  top = false,
+  first = false
 ): string => {
   const names = Object.keys(object)
   let out = ""
@@ -263,7 +265,8 @@ export const writeMembers = (
     }
     const json = writeValue(writer, name, value)
     if (json === undefined) continue
-    out += writeName(writer, name) + json
+    const before = writeName(writer, name)
+    out += (first && out === "" ? before.slice(1) : before) + json
     if (out.length > writer.limit) throw new TooLarge()
   }
   return out

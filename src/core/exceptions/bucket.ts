@@ -10,7 +10,13 @@ interface Bucket {
   tokens: number
   at: number
   heldBack: number
+  /** Which of the kind passed last, and when. */
+  passed: string | undefined
+  passedAt: number
 }
+
+/** For so long what is the same to the letter counts as the same occurrence, as when many fibers meet one outage. */
+const concurrentMillis = 1_000
 
 /**
  * A token bucket per key: `size` at once, one more every `refillMillis`. Knows `capacity` keys; the one that was not seen for
@@ -23,22 +29,28 @@ export class TokenBuckets {
     this.buckets = new Lru(capacity)
   }
 
-  /** How many were held back since the last that passed, or `undefined` when this one is to be held back too. */
-  take(key: string, now: number): number | undefined {
+  /**
+   * How many were held back since the last that passed, or `undefined` when this one is to be held back too: because too many
+   * of the kind came, or because the one that passed a moment ago was the same.
+   */
+  take(key: string, identity: string, now: number): number | undefined {
     let bucket = this.buckets.get(key)
     if (bucket === undefined) {
-      bucket = { tokens: this.size, at: now, heldBack: 0 }
+      bucket = { tokens: this.size, at: now, heldBack: 0, passed: undefined, passedAt: now }
       this.buckets.set(key, bucket)
     }
     // A clock that goes back gives nothing and takes nothing.
     const earned = Math.max(now - bucket.at, 0) / this.refillMillis
     bucket.tokens = Math.min(bucket.tokens + earned, this.size)
     bucket.at = now
-    if (bucket.tokens < 1) {
+    const isSame = bucket.passed === identity && now - bucket.passedAt < concurrentMillis
+    if (isSame || bucket.tokens < 1) {
       bucket.heldBack++
       return undefined
     }
     bucket.tokens--
+    bucket.passed = identity
+    bucket.passedAt = now
     const { heldBack } = bucket
     bucket.heldBack = 0
     return heldBack

@@ -45,6 +45,9 @@ export const isError = (value: unknown): value is Error => {
   }
 }
 
+/** Whether a value brings a stack of its own. */
+export const hasStack = (value: unknown): boolean => isObject(value) && (readText(value, "stack") ?? "") !== ""
+
 const builtIn = /^(?:Uncaught )?((?:Eval|Internal|Range|Reference|Syntax|Type|URI)?Error): (.*)$/s
 
 const ofText = (text: string): Omit<Coerced, "stack" | "fields"> => {

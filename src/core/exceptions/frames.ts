@@ -28,8 +28,6 @@ export interface FrameSettings {
   readonly isInApp: ((path: string) => boolean | undefined) | undefined
   /** Ids by which PostHog finds the source map of a bundled file. */
   readonly chunkId: (path: string) => string | undefined
-  /** Gives the frame that was made before for the same line, or lets it be made. */
-  readonly remember: ((line: string, make: () => Frame) => Frame) | undefined
   /** Finds the source of a frame. */
   readonly findSource: ((path: string, line: number, column: number | undefined) => Source | undefined) | undefined
 }
@@ -48,27 +46,14 @@ export interface Source {
 /** PostHog looks at so many frames; those nearest to the crash are kept. */
 const maxFrames = 50
 
-/** The path in a location: without `file://`, decoded, and without the slash that URLs put before a drive. */
-export const toPath = (location: string): string => {
-  let path = location
-  if (path.startsWith("file://")) {
-    path = path.slice("file://".length)
-    try {
-      path = decodeURI(path)
-    } catch {
-      // A name with a percent sign that begins no escape is what it is.
-    }
-  }
-  return /^\/[A-Za-z]:/.test(path) ? path.slice(1) : path
-}
-
 const isAbsolute = (path: string): boolean => path.startsWith("/") || /^[A-Za-z]:[\\/]/.test(path)
 const hasScheme = (path: string): boolean => /^[A-Za-z][A-Za-z+.-]+:/.test(path)
 
-/** Whether a path is the program's own: not Node's, not a dependency's. */
+/** Whether a path is the program's own: not Node's or Deno's, not a dependency's. */
 const isOwn = (path: string): boolean =>
-  !path.startsWith("node:") && path !== "native" && !/[\\/]node_modules[\\/]/.test(path) &&
-  (isAbsolute(path) || path.startsWith(".") || hasScheme(path))
+  !/^(?:node|ext):/.test(path) && !/[\\/]node_modules[\\/]/.test(path) &&
+  // The last are shares of Windows.
+  (isAbsolute(path) || path.startsWith(".") || hasScheme(path) || path.startsWith("\\\\"))
 
 const slashes = (path: string): string => path.replaceAll("\\", "/")
 
@@ -103,12 +88,18 @@ const toModule = (path: string, directory: string | undefined): string => {
 const isRunLoop = ({ function: name }: StackLine): boolean =>
   name !== undefined && (name.includes("effect_internal_function") || name === "Generator.next")
 
+/** The lines of a stack above Effect's run loop. */
+export const aboveRunLoop = (stack: string): string => {
+  const loop = stack.search(/^.*(?:effect_internal_function|Generator\.next)/m)
+  return loop === -1 ? stack : stack.slice(0, loop)
+}
+
 /** Modules of Effect and of this library, through which a failure passes without being theirs. */
-const isLibrary = (path: string): boolean => /[\\/]node_modules[\\/](?:effect|@effect|effect-posthog)[\\/]/.test(path)
+export const isLibrary = (path: string): boolean =>
+  /[\\/]node_modules[\\/](?:effect|@effect|effect-posthog)[\\/]/.test(path)
 
 const toFrame = (stackLine: StackLine, settings: FrameSettings): Frame => {
-  const { column: givenColumn, function: name, line: givenLine, location } = stackLine
-  const givenPath = location === undefined ? undefined : toPath(location)
+  const { column: givenColumn, function: name, line: givenLine, path: givenPath } = stackLine
   const chunk = givenPath === undefined ? undefined : settings.chunkId(givenPath)
   const source = givenPath === undefined || givenLine === undefined
     ? undefined
@@ -166,13 +157,6 @@ export const toFrames = (stack: string, settings: FrameSettings): ReadonlyArray<
   const all = readStack(stack, maxLines)
   const end = all.findIndex(isRunLoop)
   // Spans come after the loop's frames only in stacks that Effect has cut already, so nothing of them is lost here.
-  const lines = (end === -1 ? all : all.slice(0, end)).filter(({ location }) =>
-    location === undefined || !isLibrary(toPath(location))
-  )
-  const frames: Array<Frame> = []
-  for (const line of withoutRepetitions(lines).slice(0, maxFrames)) {
-    const make = () => toFrame(line, settings)
-    frames.unshift(settings.remember?.(line.text, make) ?? make())
-  }
-  return frames
+  const lines = (end === -1 ? all : all.slice(0, end)).filter(({ path }) => path === undefined || !isLibrary(path))
+  return withoutRepetitions(lines).slice(0, maxFrames).map((line) => toFrame(line, settings)).reverse()
 }

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import { behind, coerce, type Coerced, errorWithin } from "./coerce.js"
-import { type Frame, type FrameSettings, toFrames } from "./frames.js"
+import type { Frame } from "./frames.js"
 
 /** One thing that went wrong, or several at once or one after the other. */
 export type Failure =
@@ -57,20 +57,26 @@ interface Parent {
 }
 
 /**
- * The entries of a failure, outermost first, parents before children; at least one. `fallback` is a stack for what has none.
- * `fields` are what the outermost says about itself.
+ * The entries of a failure, outermost first, parents before children; at least one. `fallback` gives a stack for what has none.
+ * `framesOf` reads a stack; `undefined` when nothing in it can be shown. `fields` are what the outermost says about itself.
  */
 export const toList = (
   failure: Failure,
   boundary: Boundary,
-  fallback: string | undefined,
-  settings: FrameSettings
+  fallback: () => string | undefined,
+  framesOf: (stack: string) => ReadonlyArray<Frame> | undefined
 ): { readonly list: ReadonlyArray<Entry>; readonly fields: Coerced["fields"] } => {
   const list: Array<Entry> = []
   const seen = new Set<unknown>()
   let fields: Coerced["fields"]
 
-  const add = (type: string, value: string, synthetic: boolean, frames: ReadonlyArray<Frame>, parent?: Parent) => {
+  const add = (
+    type: string,
+    value: string,
+    synthetic: boolean,
+    frames: ReadonlyArray<Frame> | undefined,
+    parent?: Parent
+  ) => {
     const id = list.length
     list.push({
       type,
@@ -83,7 +89,7 @@ export const toList = (
           exception_id: id
         }
         : { type: "chained", source: parent.source, synthetic, exception_id: id, parent_id: parent.id },
-      ...(frames.length === 0 ? undefined : { stacktrace: { type: "raw", frames } })
+      ...(frames === undefined ? undefined : { stacktrace: { type: "raw", frames } })
     })
     return id
   }
@@ -91,7 +97,7 @@ export const toList = (
   const visit = (failure: Failure, parent?: Parent): void => {
     if (list.length >= maxEntries) return
     if (failure._tag === "Several") {
-      const id = add(...nameOf(failure), true, [], parent)
+      const id = add(...nameOf(failure), true, undefined, parent)
       for (const member of failure.members) visit(member, { id, source: "member" })
       return
     }
@@ -102,11 +108,18 @@ export const toList = (
     }
     const coerced = coerce(thrown)
     const own = failure.stack ?? coerced.stack
-    let frames = own === undefined ? [] : toFrames(withoutMessage(own, coerced.value), settings)
-    const isWithout = frames.length === 0
-    if (isWithout && fallback !== undefined && parent?.source !== "cause") frames = toFrames(fallback, settings)
+    let frames = own === undefined ? undefined : framesOf(withoutMessage(own, coerced.value))
+    const isWithout = frames === undefined
+    // Where a cause was made is not where what it caused was captured.
+    if (isWithout && parent?.source !== "cause") frames = framesOf(fallback() ?? "")
     if (list.length === 0) fields = coerced.fields
-    const id = add(coerced.type, coerced.value, coerced.isConverted || (isWithout && frames.length > 0), frames, parent)
+    const id = add(
+      coerced.type,
+      coerced.value,
+      coerced.isConverted || (isWithout && frames !== undefined),
+      frames,
+      parent
+    )
     for (const { source, thrown: next } of behind(thrown)) {
       visit({ _tag: "One", thrown: next, stack: undefined }, { id, source })
     }

@@ -10,8 +10,8 @@ export interface StackLine {
   readonly text: string
   /** `undefined`: anonymous. */
   readonly function: string | undefined
-  /** As it stands in the stack: a path, a `file:` or other URL, `node:…`, `native`, or `undefined` when there is none. */
-  readonly location: string | undefined
+  /** A path (also for a `file:` URL), another URL, `node:…`, `native`, or `undefined` when there is none. */
+  readonly path: string | undefined
   readonly line: number | undefined
   readonly column: number | undefined
 }
@@ -24,26 +24,44 @@ const position = /^(.*?):(\d+)(?::(\d+))?$/s
 /** An alias in brackets, as in `Foo.bar [as baz]`. */
 const alias = / \[as .*\]$/
 
-const readLocation = (text: string): Pick<StackLine, "location" | "line" | "column"> => {
+/** The path in a location: without `file://`, decoded, and without the slash that URLs put before a drive. */
+const toPath = (location: string): string => {
+  if (!location.startsWith("file://")) return location
+  let path = location.slice("file://".length)
+  try {
+    path = decodeURI(path)
+  } catch {
+    // A name with a percent sign that begins no escape is what it is.
+  }
+  return /^\/[A-Za-z]:/.test(path) ? path.slice(1) : path
+}
+
+const toNumber = (digits: string | undefined): number | undefined => {
+  const number = Number(digits)
+  return Number.isSafeInteger(number) ? number : undefined
+}
+
+const readLocation = (text: string): Pick<StackLine, "path" | "line" | "column"> => {
   // Evaluated code says where the code came from: `eval at run (/app/a.js:1:2), <anonymous>:3:4`.
   if (text.startsWith("eval at ")) {
     const inner = /\(([^()]*:\d+:\d+)\)/.exec(text)?.[1]
-    return inner === undefined ? { location: undefined, line: undefined, column: undefined } : readLocation(inner)
+    return inner === undefined ? { path: undefined, line: undefined, column: undefined } : readLocation(inner)
   }
   // The index of a promise among others is no place.
-  if (/^index \d+$/.test(text)) return { location: "node:internal/promise", line: undefined, column: undefined }
+  if (/^index \d+$/.test(text)) return { path: "node:internal/promise", line: undefined, column: undefined }
   const match = position.exec(text)
   const location = match?.[1] ?? text
   return {
-    location: location === "<anonymous>" || location === "" ? undefined : location,
-    line: match === null ? undefined : Number(match[2]),
-    column: match?.[3] === undefined ? undefined : Number(match[3])
+    path: location === "<anonymous>" || location === "" ? undefined : toPath(location),
+    line: toNumber(match?.[2]),
+    column: toNumber(match?.[3])
   }
 }
 
 const readFunction = (text: string): string | undefined => {
   const name = text.replace(/^async /, "").replace(alias, "")
-  if (name === "" || name === "<anonymous>") return undefined
+  // Effect's names for functions of the program that it calls.
+  if (name === "" || name === "<anonymous>" || /effect_instruction_i|EffectPrimitive\./.test(name)) return undefined
   return name.endsWith(".<anonymous>") ? `${name.slice(0, -"<anonymous>".length)}?` : name
 }
 
@@ -56,21 +74,8 @@ const readPlace = (text: string): Omit<StackLine, "text"> => {
   const place = readLocation(text.replace(/^async /, ""))
   // Effect writes spans whose place it does not know as a name alone.
   return place.line === undefined && !text.includes("://") && !/[\\/]/.test(text)
-    ? { function: readFunction(text), location: undefined, line: undefined, column: undefined }
+    ? { function: readFunction(text), path: undefined, line: undefined, column: undefined }
     : { function: undefined, ...place }
-}
-
-/** Lines that were read before: the same ones come again and again. */
-const known = new Map<string, StackLine>()
-const maxKnown = 2_000
-
-const readLine = (text: string): StackLine => {
-  let line = known.get(text)
-  if (line === undefined) {
-    line = { text, ...readPlace(text.slice("at ".length)) }
-    if (known.size < maxKnown) known.set(text, line)
-  }
-  return line
 }
 
 /** The lines of a stack, crash site first as V8 has it; at most `limit`. Whatever is no line of a stack is passed over. */
@@ -82,7 +87,7 @@ export const readStack = (stack: string, limit: number): ReadonlyArray<StackLine
     if (end === -1) end = stack.length
     if (end - start <= maxLineLength) {
       const line = stack.slice(start, end).trim()
-      if (line.startsWith("at ")) lines.push(readLine(line))
+      if (line.startsWith("at ")) lines.push({ text: line, ...readPlace(line.slice("at ".length)) })
     }
     start = end + 1
   }

@@ -2,7 +2,9 @@
  * From what somebody hands over, a Cause or anything that was thrown, to a tree of failures.
  */
 import * as Cause from "effect/Cause"
+import * as Exit from "effect/Exit"
 import * as Runtime from "effect/Runtime"
+import type * as Tracer from "effect/Tracer"
 import type { Failure } from "../../core/exceptions/list.js"
 
 /** Causes that nest deeper are flattened: nobody can read them as a tree. */
@@ -11,16 +13,26 @@ const maxDepth = 30
 /** So many entries PostHog takes; more failures of a flattened cause are not looked at. */
 const maxFailures = 50
 
+/** Where Effect keeps the span in which something failed. */
+const spanSymbol: unique symbol = Symbol.for("effect/SpanAnnotation") as never
+
 const one = (thrown: unknown): Failure => {
   try {
-    // Effect's own text of the stack: without its run loop, and with the spans through which the failure went.
-    const stack = Cause.prettyErrors(Cause.fail(thrown))[0]?.stack
+    const hasSpan = typeof thrown === "object" && thrown !== null && spanSymbol in thrown
+    // Effect's text of the stack has the spans through which the failure went. Without them the error's own says as much.
+    const stack = hasSpan ? Cause.prettyErrors(Cause.fail(thrown))[0]?.stack : undefined
     return { _tag: "One", thrown: Cause.originalError(thrown), stack }
   } catch {
     // A Proxy that throws when it is looked at.
     return { _tag: "One", thrown, stack: undefined }
   }
 }
+
+/** The spans around a place as lines of a stack, innermost first. */
+export const stackOfSpans = (span: Tracer.AnySpan | undefined): string | undefined =>
+  span?._tag === "Span"
+    ? Cause.prettyErrors(Cause.fail(Object.assign(new Error(""), { stack: "", [spanSymbol]: span })))[0]?.stack
+    : undefined
 
 const several = (how: "Parallel" | "Sequential", members: ReadonlyArray<Failure>): Failure | undefined => {
   // Compositions of one kind within each other say no more than one of them.
@@ -51,7 +63,9 @@ const ofCause = (cause: Cause.Cause<unknown>, depth: number): Failure | undefine
 /** The Cause in what somebody hands over, if it is one or carries one. */
 export const causeIn = (given: unknown): Cause.Cause<unknown> | undefined => {
   try {
-    return Cause.isCause(given) ? given : Runtime.isFiberFailure(given) ? given[Runtime.FiberFailureCauseId] : undefined
+    if (Cause.isCause(given)) return given
+    if (Exit.isExit(given)) return Exit.isFailure(given) ? given.cause : Cause.empty
+    return Runtime.isFiberFailure(given) ? given[Runtime.FiberFailureCauseId] : undefined
   } catch {
     return undefined
   }

@@ -67,7 +67,7 @@ const maxFileBytes = 2 * 1024 * 1024
 /** Lines and columns beyond these are of generated code (PostHog's protocol, section 8.4). */
 const maxLine = 10_000
 const maxColumn = 1_000
-const maxLineLength = 500
+const maxLineLength = 200
 /** Files whose lines are kept, and files that are read for one exception. */
 const maxCachedFiles = 50
 const maxReadsPerException = 10

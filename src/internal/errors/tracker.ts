@@ -5,19 +5,21 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as FiberRef from "effect/FiberRef"
+import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Tracer from "effect/Tracer"
-import { freeze, type Written } from "../../core/event/json.js"
+import { freeze, Written } from "../../core/event/json.js"
 import type { Properties } from "../../core/event/properties.js"
 import { TokenBuckets } from "../../core/exceptions/bucket.js"
 import { coerce, template } from "../../core/exceptions/coerce.js"
-import { type Frame, type FrameSettings, toPath } from "../../core/exceptions/frames.js"
+import { aboveRunLoop, type Frame, type FrameSettings, isLibrary, toFrames } from "../../core/exceptions/frames.js"
 import { type Boundary, type Failure, toList } from "../../core/exceptions/list.js"
 import { readStack } from "../../core/exceptions/stack.js"
 import { Lru } from "../../core/lru.js"
 import type { CaptureOptions, Kind, Origin } from "../capture.js"
+import { currentState } from "../context.js"
 import { type Active, extension, type Instance } from "../instance.js"
-import { thrownIn, toFailure } from "./failure.js"
+import { stackOfSpans, thrownIn, toFailure } from "./failure.js"
 import { SourceReader, workingDirectory } from "./source.js"
 
 /** One thing to report. */
@@ -76,9 +78,12 @@ const refillMillis = 10_000
 /** Kinds of exceptions that are told apart. */
 const maxKinds = 1_000
 
-/** Frames that are kept, and the longest. */
-const maxFrames = 2_000
-const maxFrameLength = 50_000
+/** Stacks whose frames are kept, and the longest of them. */
+const maxStacks = 200
+const maxStackLength = 20_000
+
+/** So long the frames of one exception may become before source lines are left out of the rest, which is not worth the event. */
+const maxSourceLength = 300_000
 
 /** For so long an error that was reported is the same event when it comes again, on its way up a chain of calls. */
 const repeatMillis = 30_000
@@ -88,12 +93,20 @@ const maxFieldLength = 10_000
 
 const secret = /pass(?:word|phrase|wd)?$|secret|token|api_?key|authori[sz]ation|cookie|credential/i
 
+/** A value as it is now, without what must not be told, however deep it lies. */
+const withoutSecret = (name: string, value: unknown): unknown => {
+  const now = freeze(name, value, maxFieldLength)
+  return now instanceof Written
+    ? JSON.parse(now.text, (key, value: unknown) => secret.test(key) ? undefined : value) as unknown
+    : now
+}
+
 /** What a tagged error says about itself, without what must not be told. */
 const withoutSecrets = (fields: Properties | undefined): Properties =>
   Object.fromEntries(
     Object.entries(fields ?? {}).filter(([name, value]) =>
       !name.startsWith("$") && !secret.test(name) && !Redacted.isRedacted(value)
-    ).map(([name, value]) => [name, freeze(name, value, maxFieldLength)])
+    ).map(([name, value]) => [name, withoutSecret(name, value)])
   )
 
 const unreserved = (properties: Properties | undefined): Properties => {
@@ -104,15 +117,21 @@ const unreserved = (properties: Properties | undefined): Properties => {
   }
 }
 
+/** Longer keys of kinds are cut, so that a thousand of them weigh little. */
+const maxKindLength = 500
+
 /** What tells kinds of exceptions apart before anything costly is done: types, and where the first was made. */
-const kindOf = (failure: Failure): string => {
+const kindOf = (failure: Failure): readonly [kind: string, first: string] => {
   const thrown = thrownIn(failure)
   const first = coerce(thrown[0])
-  const place = readStack(first.stack ?? "", 1)[0]
+  const place = readStack(first.stack ?? "", 20).find(({ path }) => path !== undefined && !isLibrary(path))
   const types = thrown.slice(0, 10).map((value) => coerce(value).type)
-  return [...new Set(types)].sort().join() +
-    (place === undefined ? template(first.value) : `@${place.location}:${place.line}`)
+  const kind = (place === undefined ? template(first.value) : `${place.path}:${place.line}`) +
+    [...new Set(types)].sort().join()
+  return [kind.slice(0, maxKindLength), first.value.slice(0, maxKindLength)]
 }
+
+const isText = (value: unknown): value is string => typeof value === "string" && value !== ""
 
 /** A function of the program's that may throw. */
 const guarded = (isInApp: (path: string) => boolean | undefined) => (path: string): boolean | undefined => {
@@ -141,8 +160,8 @@ const makeChunkIds = () => {
     if (ids.length !== known) {
       known = ids.length
       paths = new Map(ids.flatMap(([stack, id]) => {
-        const place = readStack(stack, 10).find(({ location }) => location !== undefined)
-        return place === undefined ? [] : [[toPath(place.location!), id] as const]
+        const place = readStack(stack, 10).find(({ path }) => path !== undefined)
+        return place === undefined ? [] : [[place.path!, id] as const]
       }))
     }
     return paths.get(path)
@@ -152,25 +171,34 @@ const makeChunkIds = () => {
 export const trackerOf = (instance: Instance, active: Active): Tracker =>
   extension(instance, "ErrorTracking", () => make(active))
 
-const make = ({ diagnostics, door, options }: Active): Tracker => {
+const make = ({ diagnostics, door, options, owner }: Active): Tracker => {
   const reported = new WeakMap<object, number>()
   const buckets = new TokenBuckets(burst, refillMillis, maxKinds)
   const reader = options.sourceContext ? new SourceReader(options.contextLines) : undefined
-  // Written already: the same frames come again and again, and their source lines are long.
-  const frames = new Lru<string, Written>(maxFrames)
   const settings: FrameSettings = {
-    remember: (line, make) => {
-      let frame = frames.get(line)
-      if (frame === undefined) {
-        frame = freeze("frame", make(), maxFrameLength) as Written
-        if (reader?.isExhausted !== true) frames.set(line, frame)
-      }
-      return frame as unknown as Frame
-    },
     workingDirectory,
     isInApp: options.isInApp === undefined ? undefined : guarded(options.isInApp),
     chunkId: makeChunkIds(),
     findSource: reader === undefined ? undefined : (path, line, column) => reader.find(path, line, column)
+  }
+  // Written already: the same stacks come again and again, and their source lines are long.
+  const known = new Lru<string, Written>(maxStacks)
+
+  /** Reads the stacks of one exception. */
+  const makeFramesOf = () => {
+    let length = 0
+    return (stack: string): ReadonlyArray<Frame> | undefined => {
+      const isOver = length > maxSourceLength
+      let written = isOver ? undefined : known.get(stack)
+      if (written === undefined) {
+        const frames = toFrames(stack, isOver ? { ...settings, findSource: undefined } : settings)
+        if (frames.length === 0) return undefined
+        written = freeze("$exception_list", frames, Number.POSITIVE_INFINITY) as Written
+        if (!isOver && stack.length <= maxStackLength && reader?.isExhausted !== true) known.set(stack, written)
+      }
+      length += written.text.length
+      return written as unknown as ReadonlyArray<Frame>
+    }
   }
   const { _posthogReleaseId, process } = globalThis as Injected
   const release = process?.env?.POSTHOG_RELEASE_ID ?? _posthogReleaseId
@@ -187,25 +215,35 @@ const make = ({ diagnostics, door, options }: Active): Tracker => {
     return repeated
   }
 
+  /** As `TokenBuckets.take`. The same error of another user is another one: how many are affected is worth knowing. */
+  const take = (origin: Origin, failure: Failure, fingerprint: string | undefined, now: number) => {
+    const { distinctId } = origin.getFiberRef(currentState).surroundings(owner, "$exception")
+    const [kind, first] = kindOf(failure)
+    return buckets.take(fingerprint ?? kind, `${distinctId ?? ""}\n${first}`, now)
+  }
+
   const report: Tracker["report"] = (origin, report) => {
     const failure = toFailure(report.given)
     if (failure === undefined) return Effect.void
     const now = Context.unsafeGet(origin.currentDefaultServices, Clock.Clock).unsafeCurrentTimeMillis()
     if (isRepetition(report.given, failure, now)) return Effect.void
-    const heldBack = report.isLimited ? buckets.take(kindOf(failure), now) : 0
+    const given = unreserved(report.properties)
+    const fingerprint = [report.fingerprint, given.$exception_fingerprint].find(isText)
+    const heldBack = report.isLimited ? take(origin, failure, fingerprint, now) : 0
     if (heldBack === undefined) {
       door.holdBack("$exception")
       return Effect.void
     }
     reader?.begin()
-    const { fields, list } = toList(failure, report.boundary, report.fallback, settings)
-    const span = Context.getOption(origin.getFiberRef(FiberRef.currentContext), Tracer.ParentSpan)
-    const given = unreserved(report.properties)
-    const fingerprint = report.fingerprint ?? given.$exception_fingerprint
+    const span = Option.getOrUndefined(
+      Context.getOption(origin.getFiberRef(FiberRef.currentContext), Tracer.ParentSpan)
+    )
+    const fallback = () => `${aboveRunLoop(report.fallback ?? "")}\n${stackOfSpans(span) ?? ""}`
+    const { fields, list } = toList(failure, report.boundary, fallback, makeFramesOf())
     return door.capture(origin, {
       event: "$exception",
       properties: {
-        ...(span._tag === "Some" ? { $trace_id: span.value.traceId, $span_id: span.value.spanId } : undefined),
+        ...(span === undefined ? undefined : { $trace_id: span.traceId, $span_id: span.spanId }),
         ...withoutSecrets(fields),
         ...given,
         $exception_list: list,
@@ -213,8 +251,8 @@ const make = ({ diagnostics, door, options }: Active): Tracker => {
         $exception_type: list[0]!.type,
         $exception_message: list[0]!.value,
         $exception_source: report.source,
-        $exception_fingerprint: typeof fingerprint === "string" && fingerprint !== "" ? fingerprint : undefined,
-        ...(typeof release === "string" && release !== "" ? { $release_id: release } : undefined),
+        $exception_fingerprint: fingerprint,
+        ...(isText(release) ? { $release_id: release } : undefined),
         ...(report.fiberId === undefined ? undefined : { fiber_id: report.fiberId }),
         ...(heldBack === 0 ? undefined : { exceptions_held_back: heldBack })
       },
