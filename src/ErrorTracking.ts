@@ -19,30 +19,24 @@
  */
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
-import * as DefaultServices from "effect/DefaultServices"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as FiberId from "effect/FiberId"
-import * as FiberRef from "effect/FiberRef"
-import * as FiberRefs from "effect/FiberRefs"
-import * as HashMap from "effect/HashMap"
+import type * as FiberId from "effect/FiberId"
 import * as Layer from "effect/Layer"
-import * as List from "effect/List"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
-import * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
-import * as Tracer from "effect/Tracer"
 import type { Properties } from "./core/event/properties.js"
-import { hasStack, isError, template } from "./core/exceptions/coerce.js"
+import { hasStack } from "./core/exceptions/coerce.js"
 import { type Level, toLevel } from "./core/exceptions/level.js"
 import type { CaptureOptions as EventOptions, Origin } from "./internal/capture.js"
-import { packageAnnotation } from "./internal/diagnostics.js"
 import { causeIn } from "./internal/errors/failure.js"
-import { type Report, trackerOf } from "./internal/errors/tracker.js"
+import { makeLogger, skipAnnotation } from "./internal/errors/logger.js"
+import { observeProcess } from "./internal/errors/process.js"
+import { fiberName, type Report, send } from "./internal/errors/tracker.js"
 import { type Instance, instanceOf } from "./internal/instance.js"
-import { PostHog, type Service } from "./PostHog.js"
+import { PostHog } from "./PostHog.js"
 
 export type {
   /**
@@ -81,14 +75,6 @@ const ask = (f: (instance: Instance, origin: Origin, fiberId: FiberId.FiberId) =
       fiber.id()
     )
   )
-
-/** As `FiberId.threadName`, which sorts sets to name a single fiber. */
-const fiberName = (fiberId: FiberId.FiberId): string =>
-  fiberId._tag === "Runtime" ? `#${fiberId.id}` : FiberId.threadName(fiberId)
-
-/** Sends a report, if there is somebody to send it. */
-const send = (instance: Instance, origin: Origin, report: Report): Effect.Effect<void> =>
-  instance.active === undefined ? Effect.void : trackerOf(instance, instance.active).report(origin, report)
 
 const nonEmpty = (text: unknown): string | undefined => typeof text === "string" && text !== "" ? text : undefined
 
@@ -194,9 +180,6 @@ export const captureErrors: {
   return (Effect.isEffect(self) ? observe(self) : observe) as never
 }
 
-/** Log annotation by which messages are left out. */
-const skipAnnotation = "posthog.capture"
-
 /**
  * Runs an effect whose log messages are not captured as exceptions.
  *
@@ -224,100 +207,6 @@ export interface LoggerOptions {
   readonly unhandledFiberFailures?: boolean | undefined
 }
 
-/** What Effect logs about a fiber that ends with a failure. */
-const unhandledMessage = "Fiber terminated with an unhandled error"
-
-const text = (part: unknown): string => {
-  if (typeof part === "string") return part
-  try {
-    return JSON.stringify(part) ?? String(part)
-  } catch {
-    return String(part)
-  }
-}
-
-/**
- * A message without an error. Its type and its frames group by where it was logged, not by what was filled in: PostHog looks at
- * the message where there is no frame.
- */
-class LogMessage extends Error {
-  constructor(level: string, message: string, span: string | undefined) {
-    super(message)
-    const place = span ?? template(message)
-    this.name = `Logger ${level} (${place})`
-    // Its own stack would show the logger. Spans give frames by themselves.
-    this.stack = span === undefined ? `\n    at ${place.replace(/[\\/():\s]+/g, " ")}` : ""
-  }
-}
-
-const metadataOf = (
-  { annotations, date, spans }: Logger.Logger.Options<unknown>,
-  metadata: "none" | "all" | ReadonlyArray<string>
-): Properties => {
-  if (metadata === "none") return {}
-  const all: Record<string, unknown> = Object.fromEntries(annotations)
-  for (const span of List.toArray(spans)) all[`${span.label}_ms`] = date.getTime() - span.startTime
-  return metadata === "all"
-    ? all
-    : Object.fromEntries(Object.entries(all).filter(([name]) => metadata.includes(name)))
-}
-
-const makeLogger = (
-  service: Service,
-  options: LoggerOptions,
-  isClosed: () => boolean
-): Logger.Logger<unknown, void> => {
-  const instance = instanceOf(service)
-  const { captureLevel = LogLevel.Error, metadata = "none" } = options
-  const log = (entry: Logger.Logger.Options<unknown>): void => {
-    const { annotations, cause, context, fiberId, logLevel, message } = entry
-    const parts = Array.isArray(message) ? message as ReadonlyArray<unknown> : [message]
-    const hasCause = !Cause.isEmpty(cause)
-    if (isClosed() || instance.state() !== "open") return
-    if (!hasCause && LogLevel.lessThan(logLevel, captureLevel)) return
-    const annotation = (name: string) => Option.getOrUndefined(HashMap.get(annotations, name))
-    if (annotation("package") === packageAnnotation || annotation(skipAnnotation) === false) return
-    const isFiberFailure = parts[0] === unhandledMessage
-    if (isFiberFailure && options.unhandledFiberFailures !== true) return
-    const span = Option.map(
-      Context.getOption(FiberRefs.getOrDefault(context, FiberRef.currentContext), Tracer.ParentSpan),
-      (span) => span._tag === "Span" ? span.name : undefined
-    )
-    const error = parts.find(isError)
-    const said = parts.filter((part) => part !== error).map(text).join(" ")
-    const given = hasCause
-      ? cause
-      : error ?? new LogMessage(logLevel.label.toLowerCase(), said, Option.getOrUndefined(span))
-    const origin: Origin = {
-      getFiberRef: (ref) => FiberRefs.getOrDefault(context, ref),
-      currentDefaultServices: FiberRefs.getOrDefault(context, DefaultServices.currentServices)
-    }
-    const captured = send(instance, origin, {
-      given,
-      level: toLevel(logLevel.label) ?? "error",
-      boundary: isFiberFailure
-        ? { type: "task", handled: undefined, synthetic: undefined }
-        : { type: "logger", handled: true, synthetic: given instanceof LogMessage ? true : undefined },
-      source: isFiberFailure ? "effect.fiber_failure" : "effect.logger",
-      properties: {
-        ...metadataOf(entry, metadata),
-        ...(given instanceof LogMessage || isFiberFailure || said === "" ? undefined : { log_message: said })
-      },
-      fiberId: fiberName(fiberId),
-      isLimited: true
-    })
-    // Waits only under the overflow policy that waits.
-    if (captured !== Effect.void) Effect.runFork(captured)
-  }
-  return Logger.make((entry) => {
-    try {
-      log(entry)
-    } catch {
-      // A logger that throws kills the fiber that logs.
-    }
-  })
-}
-
 /**
  * Captures what is logged with `Effect.logError` and above, and every cause that is given to a logger. Adds a logger; those that
  * are there stay. Provide it to layers with `Layer.provide`, so that the fibers that they start are covered too.
@@ -334,20 +223,12 @@ export const layerLogger = (options: LoggerOptions = {}): Layer.Layer<never, nev
           closed = true
         })
       )
-      return makeLogger(yield* PostHog, options, () => closed)
+      return makeLogger(instanceOf(yield* PostHog), options, () => closed)
     }) as Effect.Effect<Logger.Logger<unknown, void>, never, PostHog | Scope.Scope>
   )
   return options.unhandledFiberFailures === true
     ? Layer.merge(logger, Layer.setUnhandledErrorLogLevel(Option.some(LogLevel.Error)))
     : logger
-}
-
-/** The part of Node's `process` that is used. */
-interface Process {
-  readonly on: (event: "uncaughtException", listener: (error: unknown, origin: string) => void) => unknown
-  readonly off: (event: "uncaughtException", listener: (error: unknown, origin: string) => void) => unknown
-  readonly listenerCount: (event: "uncaughtException") => number
-  readonly nextTick: (f: () => void) => void
 }
 
 /**
@@ -370,57 +251,6 @@ export interface ProcessOptions {
  * @category layers
  */
 export const layerProcess = (options: ProcessOptions = {}): Layer.Layer<never, never, PostHog> =>
-  Layer.scopedDiscard(Effect.gen(function*() {
-    const process = (globalThis as { readonly process?: Partial<Process> }).process
-    if (typeof process?.on !== "function" || typeof process.nextTick !== "function") return
-    const { listenerCount, nextTick, off, on } = process as Process
-    const service = yield* PostHog
-    const instance = instanceOf(service)
-    const run = Runtime.runFork(yield* Effect.runtime<never>())
-    let isEnding = false
-
-    const onUncaught = (error: unknown, origin: string): void => {
-      const isLast = listenerCount.call(process, "uncaughtException") === 1
-      const isRejection = origin === "unhandledRejection"
-      const captured = Effect.withFiberRuntime<void>((fiber) =>
-        send(instance, fiber, {
-          given: error,
-          level: isLast ? "fatal" : "error",
-          boundary: {
-            type: isRejection ? "onunhandledrejection" : "onuncaughtexception",
-            handled: false,
-            synthetic: undefined
-          },
-          source: isRejection ? "node.process_unhandled_rejection" : "node.process_uncaught_exception",
-          isLimited: true
-        })
-      )
-      if (!isLast) {
-        run(captured)
-        return
-      }
-      // While it is being sent, more may go wrong; that must neither end the process early nor begin this anew.
-      if (isEnding) return
-      isEnding = true
-      run(
-        Effect.ensuring(
-          Effect.zipRight(
-            captured,
-            Effect.timeoutOption(Effect.ignore(service.flush), options.timeout ?? "2 seconds")
-          ),
-          // Thrown again without us, it meets what Node would have done at once.
-          Effect.sync(() => {
-            off.call(process, "uncaughtException", onUncaught)
-            nextTick(() => {
-              throw error
-            })
-          })
-        )
-      )
-    }
-
-    yield* Effect.acquireRelease(
-      Effect.sync(() => on.call(process, "uncaughtException", onUncaught)),
-      () => Effect.sync(() => off.call(process, "uncaughtException", onUncaught))
-    )
-  }))
+  Layer.scopedDiscard(
+    Effect.flatMap(PostHog, (service) => observeProcess(service, options.timeout ?? "2 seconds"))
+  )

@@ -1,4 +1,11 @@
-import { HttpApp, HttpRouter, HttpServerResponse } from "@effect/platform"
+import {
+  HttpApp,
+  HttpMiddleware,
+  HttpRouter,
+  HttpServerError,
+  HttpServerRequest,
+  HttpServerResponse
+} from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Data, Effect, Exit, Fiber, FiberRef, Layer, Logger, LogLevel, Redacted, TestClock } from "effect"
 import { ErrorTracking, PostHog, PostHogHttp, PostHogTest, TestLayer } from "effect-posthog"
@@ -261,8 +268,8 @@ describe("capture", () => {
       const members = Array.from({ length: 49 }, (_, index) => {
         const error = fail(index, 0)
         error.stack = `Error: failure ${index}\n${
-          Array.from({ length: 50 }, (_, line) =>
-            `    at f${index}_${line} (${import.meta.filename}:${line + 10}:1)`).join("\n")
+          Array.from({ length: 50 }, (_, line) => `    at f${index}_${line} (${import.meta.filename}:${line + 10}:1)`)
+            .join("\n")
         }`
         return error
       })
@@ -401,6 +408,30 @@ describe("logger", () => {
       assert.deepStrictEqual(yield* exceptions, [])
     }).pipe(Effect.provide(withLogger({ captureLevel: LogLevel.Warning }))))
 
+  it.effect("what an HTTP server logs about a route that is not there is no exception, about a broken handler it is", () =>
+    Effect.gen(function*() {
+      const app = HttpRouter.empty.pipe(
+        HttpRouter.get("/broken", Effect.fail(new Declined({ message: "no" }))),
+        HttpRouter.get(
+          "/dead",
+          Effect.flatMap(
+            HttpServerRequest.HttpServerRequest,
+            (request) =>
+              new HttpServerError.ResponseError({ request, response: HttpServerResponse.empty(), reason: "Decode" })
+          )
+        ),
+        HttpMiddleware.logger
+      )
+      const handler = HttpApp.toWebHandlerRuntime(yield* Effect.runtime())(app)
+      for (const path of ["/nowhere", "/broken", "/dead"]) {
+        yield* Effect.promise(() => handler(new Request(`http://shop${path}`)))
+      }
+      // It logs after it has answered.
+      const events = yield* PostHogTest.waitFor("$exception", { count: 2 })
+      const types = events.map(({ properties }) => properties.$exception_type)
+      assert.deepStrictEqual(types, ["Declined", "ResponseError"])
+    }).pipe(Effect.provide(withLogger())))
+
   it.effect("is inert after the instance is closed, and throws nothing into the fiber", () =>
     Effect.gen(function*() {
       const before = yield* FiberRef.get(FiberRef.currentLoggers)
@@ -443,6 +474,31 @@ describe("logger", () => {
     }).pipe(Effect.provide(withLogger())))
 })
 
+describe("storms", () => {
+  it.scopedLive(
+    "100,000 errors of 100,000 kinds fit into little memory, and all are accounted for",
+    () =>
+      Effect.gen(function*() {
+        const sink = yield* Sink.make()
+        const { code, stderr, stdout } = yield* Effect.promise(() =>
+          run("test/programs/storm.ts", {
+            // Effect and the compiler of this program need half of it.
+            nodeArgs: ["--max-old-space-size=200"],
+            env: { SINK: sink.url }
+          })
+        )
+        assert.strictEqual(code, 0, stderr)
+        const { accepted, delivered, dropped, queued } = JSON.parse(stdout.trim().split("\n").at(-1)!) as PostHog.Stats
+        assert.strictEqual(accepted, 100_000)
+        assert.strictEqual(queued, 0)
+        assert.strictEqual(delivered + Object.values(dropped).reduce((sum, count) => sum + count, 0), accepted)
+        assert.strictEqual(sink.accepted.length, delivered)
+        assert.isAbove(delivered, 0)
+      }),
+    120_000
+  )
+})
+
 describe("HTTP", () => {
   const app = HttpRouter.empty.pipe(
     HttpRouter.get("/fine", HttpServerResponse.text("fine")),
@@ -479,7 +535,8 @@ describe("process", () => {
   for (
     const [how, source, type] of [
       ["throw", "node.process_uncaught_exception", "onuncaughtexception"],
-      ["reject", "node.process_unhandled_rejection", "onunhandledrejection"]
+      ["reject", "node.process_unhandled_rejection", "onunhandledrejection"],
+      ["stopListening", "node.process_unhandled_rejection", "onunhandledrejection"]
     ] as const
   ) {
     it.scopedLive(`${how}: what ends the process is sent, and it ends as it would have`, () =>
@@ -504,6 +561,32 @@ describe("process", () => {
       assert.include(stdout, "went on")
       assert.strictEqual(sink.accepted[0]!.properties.$exception_level, "error")
     }), minute)
+
+  for (
+    const [how, options, says] of [
+      ["listenForRejections", "", ""],
+      ["tolerate", "--unhandled-rejections=warn", "UnhandledPromiseRejectionWarning"]
+    ] as const
+  ) {
+    it.scopedLive(
+      `${how}: a rejection that does not end the process is sent, and the program goes on`,
+      () =>
+        Effect.gen(function*() {
+          const sink = yield* Sink.make()
+          const { code, stderr, stdout } = yield* Effect.promise(() =>
+            run(program, { args: [how], env: { SINK: sink.url, NODE_OPTIONS: options } })
+          )
+          assert.strictEqual(code, 0)
+          assert.include(stdout, "went on")
+          assert.include(stderr, says)
+          assert.strictEqual(sink.accepted.length, 1)
+          const { $exception_level, $exception_list, $exception_source } = sink.accepted[0]!.properties
+          assert.deepStrictEqual([$exception_level, $exception_source], ["error", "node.process_unhandled_rejection"])
+          assert.deepInclude($exception_list[0].mechanism, { type: "onunhandledrejection", handled: false })
+        }),
+      minute
+    )
+  }
 
   it.scopedLive(
     "a PostHog that does not answer holds the end up no longer than the time limit",

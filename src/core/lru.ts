@@ -6,6 +6,9 @@
 export class Lru<K, V> {
   // A Map iterates in the order of insertion, and a used entry is inserted anew.
   private readonly entries = new Map<K, V>()
+  // Kept, because a Map remembers removed entries for a while, and a new iterator would pass over all of them each time. What lies
+  // behind it was removed, or used and inserted anew.
+  private oldest = this.entries.keys()
 
   constructor(private readonly capacity: number) {}
 
@@ -25,7 +28,16 @@ export class Lru<K, V> {
   set(key: K, value: V): void {
     this.entries.delete(key)
     if (this.capacity < 1) return
-    if (this.entries.size >= this.capacity) this.entries.delete(this.entries.keys().next().value!)
+    if (this.entries.size >= this.capacity) this.entries.delete(this.takeOldest())
     this.entries.set(key, value)
+  }
+
+  private takeOldest(): K {
+    let next = this.oldest.next()
+    if (next.done === true) {
+      this.oldest = this.entries.keys()
+      next = this.oldest.next()
+    }
+    return next.value!
   }
 }

@@ -259,6 +259,27 @@ describe("properties of events", () => {
 })
 
 describe("Lru", () => {
+  it("forgets what a list in the order of use would forget", () => {
+    let seed = 7
+    const random = (below: number) => (seed = (seed * 48_271) % 2_147_483_647) % below
+    for (const capacity of [1, 2, 5, 50]) {
+      const lru = new Lru<number, number>(capacity)
+      let model: Array<readonly [number, number]> = []
+      for (let step = 0; step < 5_000; step++) {
+        const key = random(capacity * 2)
+        const known = model.find(([name]) => name === key)
+        if (random(2) === 0) {
+          assert.strictEqual(lru.get(key), known?.[1])
+          if (known !== undefined) model = [...model.filter(([name]) => name !== key), known]
+        } else {
+          lru.set(key, step)
+          model = [...model.filter(([name]) => name !== key), [key, step] as const].slice(-capacity)
+        }
+        assert.strictEqual(lru.size, model.length)
+      }
+    }
+  })
+
   it("forgets one entry at a time, the least recently used first", () => {
     const lru = new Lru<string, number>(3)
     for (const [index, key] of ["a", "b", "c"].entries()) lru.set(key, index)

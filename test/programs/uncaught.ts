@@ -11,24 +11,31 @@ const layer = ErrorTracking.layerProcess().pipe(
   Layer.provide(FetchHttpClient.layer)
 )
 
-if (how === "listen") {
-  process.on("uncaughtException", () => {
-    setTimeout(() => {
-      console.log("went on")
-      finish()
-    }, 50)
-  })
-}
 let finish = () => {}
 const done = new Promise<void>((resolve) => {
   finish = resolve
 })
+const goOn = () => {
+  setImmediate(() => {
+    console.log("went on")
+    finish()
+  })
+}
+if (how === "listen") process.on("uncaughtException", goOn)
+if (how === "listenForRejections") process.on("unhandledRejection", goOn)
+// Node was told to let rejections pass, and shows a warning.
+if (how === "tolerate") process.on("warning", goOn)
 
 void Effect.runPromise(
   Effect.gen(function*() {
+    if (how === "stopListening") {
+      // Whoever stops listening leaves Node with its own decision again.
+      process.on("unhandledRejection", goOn)
+      process.off("unhandledRejection", goOn)
+    }
     setImmediate(() => {
-      if (how === "reject") void Promise.reject(error)
-      else throw error
+      if (how === "throw" || how === "listen") throw error
+      void Promise.reject(error)
     })
     yield* Effect.promise(() => done)
   }).pipe(Effect.provide(layer))

@@ -158,5 +158,7 @@ export const toFrames = (stack: string, settings: FrameSettings): ReadonlyArray<
   const end = all.findIndex(isRunLoop)
   // Spans come after the loop's frames only in stacks that Effect has cut already, so nothing of them is lost here.
   const lines = (end === -1 ? all : all.slice(0, end)).filter(({ path }) => path === undefined || !isLibrary(path))
-  return withoutRepetitions(lines).slice(0, maxFrames).map((line) => toFrame(line, settings)).reverse()
+  const frames: Array<Frame> = []
+  for (const line of withoutRepetitions(lines).slice(0, maxFrames)) frames.unshift(toFrame(line, settings))
+  return frames
 }

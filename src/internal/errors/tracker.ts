@@ -4,6 +4,7 @@
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as FiberId from "effect/FiberId"
 import * as FiberRef from "effect/FiberRef"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
@@ -274,3 +275,11 @@ const make = ({ diagnostics, door, options, owner }: Active): Tracker => {
     }
   }
 }
+
+/** As `FiberId.threadName`, which sorts sets to name a single fiber. */
+export const fiberName = (fiberId: FiberId.FiberId): string =>
+  fiberId._tag === "Runtime" ? `#${fiberId.id}` : FiberId.threadName(fiberId)
+
+/** Sends a report, if there is somebody to send it. */
+export const send = (instance: Instance, origin: Origin, report: Report): Effect.Effect<void> =>
+  instance.active === undefined ? Effect.void : trackerOf(instance, instance.active).report(origin, report)

@@ -1,0 +1,123 @@
+/**
+ * The logger that captures: what becomes of a log message that is an error, or that has one.
+ */
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as DefaultServices from "effect/DefaultServices"
+import * as Effect from "effect/Effect"
+import * as FiberRef from "effect/FiberRef"
+import * as FiberRefs from "effect/FiberRefs"
+import * as HashMap from "effect/HashMap"
+import * as List from "effect/List"
+import * as Logger from "effect/Logger"
+import * as LogLevel from "effect/LogLevel"
+import * as Option from "effect/Option"
+import * as Tracer from "effect/Tracer"
+import type { Properties } from "../../core/event/properties.js"
+import { isError, template } from "../../core/exceptions/coerce.js"
+import { toLevel } from "../../core/exceptions/level.js"
+import type { LoggerOptions } from "../../ErrorTracking.js"
+import type { Origin } from "../capture.js"
+import { packageAnnotation } from "../diagnostics.js"
+import type { Instance } from "../instance.js"
+import { withoutResponses } from "./responses.js"
+import { fiberName, send } from "./tracker.js"
+
+/** Log annotation by which messages are left out. */
+export const skipAnnotation = "posthog.capture"
+
+/** What Effect logs about a fiber that ends with a failure. */
+const unhandledMessage = "Fiber terminated with an unhandled error"
+
+const text = (part: unknown): string => {
+  if (typeof part === "string") return part
+  try {
+    return JSON.stringify(part) ?? String(part)
+  } catch {
+    return String(part)
+  }
+}
+
+/**
+ * A message without an error. Its type and its frames group by where it was logged, not by what was filled in: PostHog looks at
+ * the message where there is no frame.
+ */
+class LogMessage extends Error {
+  constructor(level: string, message: string, span: string | undefined) {
+    super(message)
+    const place = span ?? template(message)
+    this.name = `Logger ${level} (${place})`
+    // Its own stack would show the logger. Spans give frames by themselves.
+    this.stack = span === undefined ? `\n    at ${place.replace(/[\\/():\s]+/g, " ")}` : ""
+  }
+}
+
+const metadataOf = (
+  { annotations, date, spans }: Logger.Logger.Options<unknown>,
+  metadata: "none" | "all" | ReadonlyArray<string>
+): Properties => {
+  if (metadata === "none") return {}
+  const all: Record<string, unknown> = Object.fromEntries(annotations)
+  for (const span of List.toArray(spans)) all[`${span.label}_ms`] = date.getTime() - span.startTime
+  return metadata === "all"
+    ? all
+    : Object.fromEntries(Object.entries(all).filter(([name]) => metadata.includes(name)))
+}
+
+export const makeLogger = (
+  instance: Instance,
+  options: LoggerOptions,
+  isClosed: () => boolean
+): Logger.Logger<unknown, void> => {
+  const { captureLevel = LogLevel.Error, metadata = "none" } = options
+  const log = (entry: Logger.Logger.Options<unknown>): void => {
+    const { annotations, context, fiberId, logLevel, message } = entry
+    const parts = Array.isArray(message) ? message as ReadonlyArray<unknown> : [message]
+    if (isClosed() || instance.state() !== "open") return
+    // What the logger of an HTTP server says about a request for something that is not there.
+    const cause = withoutResponses(entry.cause)
+    const hasCause = !Cause.isEmpty(cause)
+    if (!hasCause && !Cause.isEmpty(entry.cause)) return
+    if (!hasCause && LogLevel.lessThan(logLevel, captureLevel)) return
+    const annotation = (name: string) => Option.getOrUndefined(HashMap.get(annotations, name))
+    if (annotation("package") === packageAnnotation || annotation(skipAnnotation) === false) return
+    const isFiberFailure = parts[0] === unhandledMessage
+    if (isFiberFailure && options.unhandledFiberFailures !== true) return
+    const span = Option.map(
+      Context.getOption(FiberRefs.getOrDefault(context, FiberRef.currentContext), Tracer.ParentSpan),
+      (span) => span._tag === "Span" ? span.name : undefined
+    )
+    const error = parts.find(isError)
+    const said = parts.filter((part) => part !== error).map(text).join(" ")
+    const given = hasCause
+      ? cause
+      : error ?? new LogMessage(logLevel.label.toLowerCase(), said, Option.getOrUndefined(span))
+    const origin: Origin = {
+      getFiberRef: (ref) => FiberRefs.getOrDefault(context, ref),
+      currentDefaultServices: FiberRefs.getOrDefault(context, DefaultServices.currentServices)
+    }
+    const captured = send(instance, origin, {
+      given,
+      level: toLevel(logLevel.label) ?? "error",
+      boundary: isFiberFailure
+        ? { type: "task", handled: undefined, synthetic: undefined }
+        : { type: "logger", handled: true, synthetic: given instanceof LogMessage ? true : undefined },
+      source: isFiberFailure ? "effect.fiber_failure" : "effect.logger",
+      properties: {
+        ...metadataOf(entry, metadata),
+        ...(given instanceof LogMessage || isFiberFailure || said === "" ? undefined : { log_message: said })
+      },
+      fiberId: fiberName(fiberId),
+      isLimited: true
+    })
+    // Waits only under the overflow policy that waits.
+    if (captured !== Effect.void) Effect.runFork(captured)
+  }
+  return Logger.make((entry) => {
+    try {
+      log(entry)
+    } catch {
+      // A logger that throws kills the fiber that logs.
+    }
+  })
+}

@@ -1,0 +1,35 @@
+/**
+ * Failures that are answers: a typed 404 is no exception.
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+
+/** `HttpServerRespondable.symbol` of `@effect/platform`, whose import would bring its server to programs that have none. */
+const respondable: unique symbol = Symbol.for("@effect/platform/HttpServerRespondable") as never
+
+/** Whether a failure says itself which response it is, and that response does not say that the server failed. */
+const isResponse = (failure: unknown): boolean => {
+  try {
+    if (typeof failure !== "object" || failure === null || !(respondable in failure)) return false
+    const respond = failure[respondable] as () => Effect.Effect<{ readonly status: number }, unknown>
+    const exit = Effect.runSyncExit(respond.call(failure))
+    // A response that cannot be had at once may be anything; it was meant as one.
+    return Exit.isFailure(exit) || exit.value.status < 500
+  } catch {
+    return false
+  }
+}
+
+/** The cause without such failures; the same one when there are none. */
+export const withoutResponses = <E>(cause: Cause.Cause<E>): Cause.Cause<E> =>
+  Cause.isEmpty(cause) || ![...Cause.failures(cause), ...Cause.defects(cause)].some(isResponse)
+    ? cause
+    : Cause.match(cause, {
+      onEmpty: Cause.empty,
+      onFail: (error): Cause.Cause<E> => isResponse(error) ? Cause.empty : Cause.fail(error),
+      onDie: (defect) => isResponse(defect) ? Cause.empty : Cause.die(defect),
+      onInterrupt: Cause.interrupt,
+      onSequential: Cause.sequential,
+      onParallel: Cause.parallel
+    })
