@@ -52,6 +52,16 @@ export {
   setEventContext,
   /**
    * @since 0.1.0
+   * @category carriers
+   */
+  toCarrier,
+  /**
+   * @since 0.1.0
+   * @category carriers
+   */
+  withCarrier,
+  /**
+   * @since 0.1.0
    * @category combinators
    */
   withContext,
@@ -75,6 +85,14 @@ export {
    * @category combinators
    */
   withSessionId
+} from "./PostHogContext.js"
+
+export type {
+  /**
+   * @since 0.1.0
+   * @category carriers
+   */
+  Carrier
 } from "./PostHogContext.js"
 
 export type {

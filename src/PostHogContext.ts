@@ -20,8 +20,8 @@
 import * as Effect from "effect/Effect"
 import * as FiberRef from "effect/FiberRef"
 import { dual } from "effect/Function"
-import { type GroupProperties, type Groups, type Properties, thawAll } from "./core/event/properties.js"
-import { currentState, type Owner } from "./internal/context.js"
+import type { GroupProperties, Groups, Properties } from "./core/event/properties.js"
+import { currentState, type Owner, toValues } from "./internal/context.js"
 
 /**
  * What a context can hold. Members that are absent leave the surrounding context's value in place.
@@ -238,18 +238,71 @@ export const getContext = (
 ): Effect.Effect<Values> =>
   Effect.map(FiberRef.get(currentState), (state) => {
     const owner: Owner = { key: options?.instance?.key ?? "", globalProperties: {} }
-    const { distinctId, groupProperties, groups, personProperties, properties } = state.accumulated(
-      owner,
-      options?.event
-    )
-    const { $device_id: deviceId, $session_id: sessionId, ...rest } = properties
-    return {
-      ...(distinctId === undefined ? undefined : { distinctId }),
-      ...(typeof sessionId === "string" ? { sessionId } : undefined),
-      ...(typeof deviceId === "string" ? { deviceId } : undefined),
-      ...(groups === undefined ? undefined : { groups }),
-      ...(personProperties === undefined ? undefined : { personProperties: thawAll(personProperties) }),
-      ...(groupProperties === undefined ? undefined : { groupProperties }),
-      properties: thawAll(rest)
-    }
+    return toValues(state.accumulated(owner, options?.event))
   })
+
+/**
+ * A context as a record of JSON values, to go with a job or a message: the values for all instances, and below `events` and
+ * `instances` those for the events of one name and for one instance.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Carrier extends Values {
+  readonly events?: { readonly [event: string]: Values } | undefined
+  readonly instances?: { readonly [key: string]: Carrier } | undefined
+}
+
+/**
+ * The current context as a record, for whoever goes on with the work in another process: put it into the job, the message or
+ * the call. The snapshot of feature flags, if there is one, stays here.
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { PostHog } from "effect-posthog"
+ *
+ * declare const enqueue: (job: unknown) => Effect.Effect<void>
+ *
+ * const produce = Effect.flatMap(PostHog.toCarrier, (posthog) => enqueue({ order: "ord_1", posthog }))
+ *
+ * const consume = (job: { readonly posthog?: unknown }) =>
+ *   PostHog.capture("order shipped").pipe(PostHog.withCarrier(job.posthog))
+ * ```
+ *
+ * @since 0.1.0
+ * @category carriers
+ */
+export const toCarrier: Effect.Effect<Carrier> = /* #__PURE__ */ Effect.map(
+  /* #__PURE__ */ FiberRef.get(currentState),
+  (state) => state.toCarrier()
+)
+
+/**
+ * Runs an effect, and all fibers it forks, with what a carrier brings added to the context. A carrier comes from outside, so it may be
+ * anything: what is no part of one is passed over.
+ *
+ * @since 0.1.0
+ * @category carriers
+ */
+export const withCarrier: {
+  /**
+   * Runs an effect, and all fibers it forks, with what a carrier brings added to the context. A carrier comes from outside, so it may
+   * be anything: what is no part of one is passed over.
+   *
+   * @since 0.1.0
+   * @category carriers
+   */
+  (carrier: unknown): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  /**
+   * Runs an effect, and all fibers it forks, with what a carrier brings added to the context. A carrier comes from outside, so it may
+   * be anything: what is no part of one is passed over.
+   *
+   * @since 0.1.0
+   * @category carriers
+   */
+  <A, E, R>(self: Effect.Effect<A, E, R>, carrier: unknown): Effect.Effect<A, E, R>
+} = /* #__PURE__ */ dual(
+  2,
+  <A, E, R>(self: Effect.Effect<A, E, R>, carrier: unknown): Effect.Effect<A, E, R> =>
+    Effect.locallyWith(self, currentState, (state) => state.setCarrier(carrier))
+)

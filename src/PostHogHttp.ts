@@ -14,25 +14,16 @@
  * @since 0.1.0
  */
 import type * as HttpApp from "@effect/platform/HttpApp"
+import type * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
-import * as HttpServerRespondable from "@effect/platform/HttpServerRespondable"
-import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import { dual } from "effect/Function"
 import * as ErrorTracking from "./ErrorTracking.js"
+import { withoutResponses } from "./internal/errors/responses.js"
+import * as internal from "./internal/tracingHeaders.js"
 import type { PostHog } from "./PostHog.js"
-
-/** The cause without what says itself which response it is: a typed 404 is no exception. */
-const withoutResponses = (cause: Cause.Cause<unknown>): Cause.Cause<unknown> =>
-  Cause.match(cause, {
-    onEmpty: Cause.empty,
-    onFail: (error): Cause.Cause<unknown> =>
-      HttpServerRespondable.isRespondable(error) ? Cause.empty : Cause.fail(error),
-    onDie: (defect) => HttpServerResponse.isServerResponse(defect) ? Cause.empty : Cause.die(defect),
-    onInterrupt: (fiberId) => Cause.interrupt(fiberId),
-    onSequential: (left, right) => Cause.sequential(left, right),
-    onParallel: (left, right) => Cause.parallel(left, right)
-  })
+import type * as PostHogContext from "./PostHogContext.js"
 
 /**
  * Captures failures and defects of handlers that nobody turned into a response. Errors that say themselves which response they
@@ -55,3 +46,41 @@ export const captureErrors = <E, R>(app: HttpApp.Default<E, R>): HttpApp.Default
           properties: { $request_method: request.method, $request_path: request.url.replace(/[?#].*$/s, "") }
         }))
   })
+
+/**
+ * Options of {@link withTracingHeaders}.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface TracingHeadersOptions extends PostHogContext.Scope {
+  /** Names of the hosts that get the headers: exact, without scheme, port, path and wildcard. */
+  readonly hosts: ReadonlyArray<string>
+}
+
+/**
+ * A client that tells one's own servers for whom it makes a request: `X-POSTHOG-DISTINCT-ID` and `X-POSTHOG-SESSION-ID` with the values
+ * of the context as the request is made, in the place of those that the request has. Only requests to the hosts that are named get them; an
+ * id that a header cannot hold (printable ASCII, 1,000 characters) is left out.
+ *
+ * @since 0.1.0
+ * @category client
+ */
+export const withTracingHeaders: {
+  /**
+   * A client that tells one's own servers for whom it makes a request.
+   *
+   * @since 0.1.0
+   * @category client
+   */
+  (
+    options: TracingHeadersOptions
+  ): <E, R>(client: HttpClient.HttpClient.With<E, R>) => HttpClient.HttpClient.With<E, R>
+  /**
+   * A client that tells one's own servers for whom it makes a request.
+   *
+   * @since 0.1.0
+   * @category client
+   */
+  <E, R>(client: HttpClient.HttpClient.With<E, R>, options: TracingHeadersOptions): HttpClient.HttpClient.With<E, R>
+} = /* #__PURE__ */ dual(2, internal.withTracingHeaders)

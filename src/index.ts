@@ -30,6 +30,14 @@ export * as FeatureFlags from "./FeatureFlags.js"
 export * as PostHog from "./PostHog.js"
 
 /**
+ * The context in code that is not Effect's, and back: libraries that call back with promises, event emitters, and what follows an
+ * `AsyncLocalStorage`.
+ *
+ * @since 0.1.0
+ */
+export * as PostHogBridge from "./PostHogBridge.js"
+
+/**
  * The options of an instance, their defaults, and where they are read from in the environment.
  *
  * @since 0.1.0

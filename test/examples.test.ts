@@ -270,3 +270,37 @@ describe("import-events", () => {
     minutes
   )
 })
+
+describe("queue-worker", () => {
+  const lines = [
+    "shop: order placed ord_1 (ada, session-ada, ada-inc)",
+    "shop: order placed ord_2 (grace, session-grace, grace-inc)",
+    "shop: order placed ord_3 (barbara, session-barbara, barbara-inc)",
+    "worker: order delayed ord_2 (grace, session-grace, grace-inc)",
+    "worker: receipt sent ord_1 (ada, session-ada, ada-inc)",
+    "worker: receipt sent ord_3 (barbara, session-barbara, barbara-inc)"
+  ]
+
+  it.live("what the worker captures belongs to the user for whom the job was queued", () =>
+    Effect.gen(function*() {
+      const { code, stderr, stdout } = yield* Effect.promise(() => run("examples/queue-worker.ts"))
+      assert.strictEqual(code, 0, stderr)
+      assert.deepStrictEqual(stdout.trim().split("\n").sort(), lines)
+    }), minutes)
+
+  it.scopedLive("and so at a PostHog outside, from two processes", () =>
+    Effect.gen(function*() {
+      const sink = yield* Sink.make()
+      const env = { POSTHOG_API_KEY: "phc_mine", POSTHOG_HOST: sink.url }
+      const { code, stderr } = yield* Effect.promise(() => run("examples/queue-worker.ts", { env }))
+      assert.strictEqual(code, 0, stderr)
+      const processes = (service: string) =>
+        new Set(
+          sink.accepted.filter(({ properties }) => properties.service === service)
+            .map(({ properties }) => properties.process)
+        )
+      assert.deepStrictEqual([processes("shop").size, processes("worker").size], [1, 1])
+      assert.notDeepEqual(processes("shop"), processes("worker"))
+      assert.strictEqual(sink.accepted.length, 6)
+    }), minutes)
+})

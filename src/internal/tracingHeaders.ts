@@ -1,0 +1,61 @@
+/**
+ * Who a request is made for, told to one's own servers by PostHog's tracing headers.
+ */
+import * as Headers from "@effect/platform/Headers"
+import * as HttpClient from "@effect/platform/HttpClient"
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import * as Effect from "effect/Effect"
+import * as PostHogContext from "../PostHogContext.js"
+import { packageAnnotation } from "./diagnostics.js"
+
+const distinctIdHeader = "x-posthog-distinct-id"
+const sessionIdHeader = "x-posthog-session-id"
+
+/** What a header can hold everywhere. Anything else would fail the request, or mean somebody else. */
+const isHeaderText = (value: string | undefined): value is string =>
+  value !== undefined && /^[!-~](?:[ -~]{0,998}[!-~])?$/.test(value)
+
+/** Who the request was for before is nobody's business any more; a header that is empty is none to PostHog. */
+const set = (request: HttpClientRequest.HttpClientRequest, name: string, value: string | undefined) =>
+  isHeaderText(value)
+    ? HttpClientRequest.setHeader(request, name, value)
+    : Headers.has(request.headers, name)
+    ? HttpClientRequest.setHeader(request, name, "")
+    : request
+
+const hostOf = (url: string): string | undefined => {
+  try {
+    return new URL(url).hostname.toLowerCase()
+  } catch {
+    return undefined
+  }
+}
+
+/** A host name, without anything that is not one. */
+const isHostName = (host: unknown): boolean =>
+  typeof host === "string" && !host.includes("*") && hostOf(`http://${host}`) === host.toLowerCase()
+
+/** Adds the headers to requests to some hosts. */
+export const withTracingHeaders = <E, R>(
+  client: HttpClient.HttpClient.With<E, R>,
+  { hosts, instance }: PostHogContext.Scope & { readonly hosts: ReadonlyArray<string> }
+): HttpClient.HttpClient.With<E, R> => {
+  const wanted = new Set(hosts.filter(isHostName).map((host) => host.toLowerCase()))
+  let unusable = hosts.filter((host) => !isHostName(host))
+  const warn = Effect.suspend(() => {
+    if (unusable.length === 0) return Effect.void
+    const named = unusable.map(String).join(", ")
+    unusable = []
+    return Effect.logWarning(
+      `PostHog: no tracing headers for ${named}: give host names without scheme, port, path and wildcard`
+    ).pipe(Effect.annotateLogs({ package: packageAnnotation }))
+  })
+  return HttpClient.mapRequestEffect(client, (request) => {
+    const host = hostOf(request.url)
+    if (host === undefined || !wanted.has(host)) return Effect.as(warn, request)
+    return Effect.map(
+      Effect.zipRight(warn, PostHogContext.getContext({ instance })),
+      ({ distinctId, sessionId }) => set(set(request, distinctIdHeader, distinctId), sessionIdHeader, sessionId)
+    )
+  })
+}
