@@ -4,9 +4,7 @@
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as FiberRef from "effect/FiberRef"
 import * as Redacted from "effect/Redacted"
-import * as Tracer from "effect/Tracer"
 import { freeze, type Written } from "../../core/event/json.js"
 import type { Properties } from "../../core/event/properties.js"
 import { TokenBuckets } from "../../core/exceptions/bucket.js"
@@ -44,7 +42,7 @@ export interface Tracker {
   readonly report: (origin: Origin, report: Report) => Effect.Effect<void>
 }
 
-const kind: Kind = { withContext: true, withFlags: true, needsId: false }
+const kind: Kind = { withContext: true, withFlags: true, needsId: false, withAnySpan: true }
 
 /** What only PostHog, or only this library, may say (specification of PostHog's SDKs, exception metadata). */
 const reserved = new Set([
@@ -199,13 +197,11 @@ const make = ({ diagnostics, door, options }: Active): Tracker => {
     }
     reader?.begin()
     const { fields, list } = toList(failure, report.boundary, report.fallback, settings)
-    const span = Context.getOption(origin.getFiberRef(FiberRef.currentContext), Tracer.ParentSpan)
     const given = unreserved(report.properties)
     const fingerprint = report.fingerprint ?? given.$exception_fingerprint
     return door.capture(origin, {
       event: "$exception",
       properties: {
-        ...(span._tag === "Some" ? { $trace_id: span.value.traceId, $span_id: span.value.spanId } : undefined),
         ...withoutSecrets(fields),
         ...given,
         $exception_list: list,

@@ -1,0 +1,53 @@
+/**
+ * Runs a Worker in workerd, the runtime of Cloudflare.
+ */
+import { Effect } from "effect"
+import { build } from "esbuild"
+import { Miniflare } from "miniflare"
+import { fileURLToPath } from "node:url"
+
+const src = fileURLToPath(new URL("../../src/", import.meta.url))
+
+/** A program as one file for runtimes that are not Node, with this library as it is in `src`. */
+export const bundle = async (entry: string): Promise<string> => {
+  const { outputFiles } = await build({
+    entryPoints: [entry],
+    bundle: true,
+    write: false,
+    format: "esm",
+    target: "es2022",
+    platform: "browser",
+    conditions: ["worker", "browser"],
+    alias: { "effect-posthog": `${src}index.ts` },
+    logLevel: "error"
+  })
+  return outputFiles[0]!.text
+}
+
+export interface Worker {
+  readonly fetch: (path: string) => Promise<{ readonly status: number; readonly text: string }>
+}
+
+/** A Worker that lives as long as the scope, with these variables. */
+export const make = (entry: string, variables: Readonly<Record<string, string>>) =>
+  Effect.map(
+    Effect.acquireRelease(
+      Effect.promise(async () => {
+        const miniflare = new Miniflare({
+          modules: true,
+          script: await bundle(entry),
+          compatibilityDate: "2026-01-01",
+          bindings: variables
+        })
+        await miniflare.ready
+        return miniflare
+      }),
+      (miniflare) => Effect.promise(() => miniflare.dispose())
+    ),
+    (miniflare): Worker => ({
+      fetch: async (path) => {
+        const response = await miniflare.dispatchFetch(`http://worker${path}`)
+        return { status: response.status, text: await response.text() }
+      }
+    })
+  )
