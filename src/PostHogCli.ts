@@ -79,6 +79,14 @@ export const layer = <R = never>(
     return PostHog.layer({ ...defaults, ...given, optedOut: options.optedOut === true || isWanted !== true })
   }))
 
+/**
+ * Where {@link withAnonymousId} keeps the id, unless told otherwise. Removing it forgets the user.
+ *
+ * @since 0.1.0
+ * @category defaults
+ */
+export const anonymousIdKey = "posthog-anonymous-id"
+
 /** The id that the store has, or else a new one. A store that does not work costs the user nothing but being counted twice. */
 const anonymousId = Effect.fnUntraced(function*(key: string): Effect.fn.Return<
   string,
@@ -126,7 +134,7 @@ export const withAnonymousId: {
   (args) => Effect.isEffect(args[0]),
   <A, E, R>(
     self: Effect.Effect<A, E, R>,
-    key = "posthog-anonymous-id"
+    key: string = anonymousIdKey
   ): Effect.Effect<A, E, R | PostHog.PostHog | KeyValueStore.KeyValueStore> =>
     Effect.flatMap(
       PostHog.isOptedOut,

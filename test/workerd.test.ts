@@ -86,7 +86,7 @@ describe("workerd", () => {
     }), minute)
 
   it.scopedLive(
-    "a PostHog that is down for a while costs nothing, and the answers do not wait for it",
+    "a PostHog that is down for a while costs no event",
     () =>
       Effect.gen(function*() {
         const { fetch, sink, stats } = yield* started

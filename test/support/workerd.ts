@@ -4,6 +4,7 @@
 import { Effect } from "effect"
 import { build } from "esbuild"
 import { Miniflare } from "miniflare"
+import type { Readable } from "node:stream"
 import { fileURLToPath } from "node:url"
 
 const src = fileURLToPath(new URL("../../src/", import.meta.url))
@@ -37,7 +38,12 @@ export const make = (entry: string, variables: Readonly<Record<string, string>>)
           modules: true,
           script: await bundle(entry),
           compatibilityDate: "2026-01-01",
-          bindings: variables
+          bindings: variables,
+          // It warns of requests that are cut off, which is what the tests are about.
+          handleRuntimeStdio: (stdout: Readable, stderr: Readable) => {
+            stdout.resume()
+            stderr.resume()
+          }
         })
         await miniflare.ready
         return miniflare
