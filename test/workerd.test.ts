@@ -57,7 +57,6 @@ describe("workerd", () => {
         assert.strictEqual(sink.accepted.length, 0)
         yield* fetch("/?id=b")
         yield* Effect.promise(() => sink.until(() => uuids(sink).size === 601))
-        assert.strictEqual(sink.accepted.length, 601)
         // The event of the second request did not have to wait.
         assert.deepStrictEqual(names(sink.accepted).slice(0, 1), ["event b.0"])
         yield* fetch("/wait?id=c")

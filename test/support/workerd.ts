@@ -2,28 +2,9 @@
  * Runs a Worker in workerd, the runtime of Cloudflare.
  */
 import { Effect } from "effect"
-import { build } from "esbuild"
 import { Miniflare } from "miniflare"
 import type { Readable } from "node:stream"
-import { fileURLToPath } from "node:url"
-
-const src = fileURLToPath(new URL("../../src/", import.meta.url))
-
-/** A program as one file for runtimes that are not Node, with this library as it is in `src`. */
-export const bundle = async (entry: string): Promise<string> => {
-  const { outputFiles } = await build({
-    entryPoints: [entry],
-    bundle: true,
-    write: false,
-    format: "esm",
-    target: "es2022",
-    platform: "browser",
-    conditions: ["worker", "browser"],
-    alias: { "effect-posthog": `${src}index.ts` },
-    logLevel: "error"
-  })
-  return outputFiles[0]!.text
-}
+import { bundle } from "./bundle.js"
 
 export interface Worker {
   readonly fetch: (path: string) => Promise<{ readonly status: number; readonly text: string }>
@@ -36,7 +17,7 @@ export const make = (entry: string, variables: Readonly<Record<string, string>>)
       Effect.promise(async () => {
         const miniflare = new Miniflare({
           modules: true,
-          script: await bundle(entry),
+          script: await bundle(entry, "browser"),
           compatibilityDate: "2026-01-01",
           bindings: variables,
           // It warns of requests that are cut off, which is what the tests are about.
