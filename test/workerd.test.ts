@@ -98,6 +98,13 @@ describe("workerd", () => {
     minute
   )
 
+  it.scopedLive("an instance for one request, an ordinary one, is emptied by closing it", () =>
+    Effect.gen(function*() {
+      const { fetch, sink } = yield* started
+      yield* Effect.forEach([1, 2, 3, 4, 5], (i) => fetch(`/own?id=${i}&count=3`), { concurrency: 5 })
+      yield* Effect.promise(() => sink.until(() => uuids(sink).size === 15))
+    }), minute)
+
   it.scopedLive("bodies are compressed", () =>
     Effect.gen(function*() {
       const { fetch, sink } = yield* started

@@ -13,9 +13,9 @@ interface Context {
   waitUntil(promise: Promise<unknown>): void
 }
 
-const make = (env: Env) =>
+const make = (env: Env, background = false) =>
   ManagedRuntime.make(
-    PostHog.layer({ apiKey: "phc_worker", host: env.POSTHOG_HOST, background: false, requestTimeout: "1 second" })
+    PostHog.layer({ apiKey: "phc_worker", host: env.POSTHOG_HOST, background, requestTimeout: "1 second" })
       .pipe(Layer.provide(FetchHttpClient.layer))
   )
 
@@ -40,6 +40,12 @@ export default {
       case "/wait":
         await runtime.runPromise(capture.pipe(PostHogServerless.withFlush()))
         return new Response("")
+      case "/own": {
+        const own = make(env, true)
+        await own.runPromise(capture)
+        context.waitUntil(own.dispose())
+        return new Response("")
+      }
       case "/stats":
         return Response.json(await runtime.runPromise(PostHog.stats))
       default:
