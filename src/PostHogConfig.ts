@@ -88,6 +88,16 @@ export interface Options {
   readonly disableGeoip?: boolean | undefined
   /** Whether events go to the pipeline for past events; they should have timestamps then. Default `false`. */
   readonly historicalMigration?: boolean | undefined
+  /**
+   * Whether events carry the ids of the trace and span in which they were captured, as `$trace_id` and `$span_id`. Only of spans
+   * that can be found somewhere: of a tracer that the program has chosen, or that continue a trace from outside. Default `true`.
+   */
+  readonly traceIds?: boolean | undefined
+  /**
+   * Whether a fiber of the instance sends what is queued. `false`: events leave when somebody flushes, in the fiber that
+   * flushes, and when the instance closes; meant for serverless and edge, see `PostHogServerless`. Default `true`.
+   */
+  readonly background?: boolean | undefined
   /** Number of queued events that starts sending at once. Default 100. */
   readonly flushAt?: number | undefined
   /** Longest time that an event waits for others before it is sent. Default 5 seconds. */
@@ -174,6 +184,8 @@ export const defaults = {
   isServer: true,
   disableGeoip: true,
   historicalMigration: false,
+  traceIds: true,
+  background: true,
   flushAt: 100,
   flushInterval: Duration.seconds(5),
   maxBatchSize: 500,
@@ -224,7 +236,7 @@ const optionalList = (name: string): Config.Config<ReadonlyArray<string> | undef
  * Options from the environment (through Effect's `ConfigProvider`), all of them optional:
  *
  * `POSTHOG_API_KEY`, `POSTHOG_SECRET_KEY`, `POSTHOG_HOST`, `POSTHOG_ENABLED`, `POSTHOG_OPTED_OUT`, `POSTHOG_IS_SERVER`, `POSTHOG_DISABLE_GEOIP`,
- * `POSTHOG_HISTORICAL_MIGRATION`, `POSTHOG_FLUSH_AT`, `POSTHOG_FLUSH_INTERVAL`, `POSTHOG_MAX_BATCH_SIZE`,
+ * `POSTHOG_HISTORICAL_MIGRATION`, `POSTHOG_TRACE_IDS`, `POSTHOG_BACKGROUND`, `POSTHOG_FLUSH_AT`, `POSTHOG_FLUSH_INTERVAL`, `POSTHOG_MAX_BATCH_SIZE`,
  * `POSTHOG_MAX_QUEUE_SIZE`, `POSTHOG_MAX_QUEUE_BYTES`, `POSTHOG_COMPRESSION`, `POSTHOG_REQUEST_TIMEOUT`,
  * `POSTHOG_MAX_RETRIES`, `POSTHOG_SHUTDOWN_TIMEOUT`, `POSTHOG_FEATURE_FLAGS_REQUEST_TIMEOUT`,
  * `POSTHOG_FEATURE_FLAGS_REQUEST_MAX_RETRIES`, `POSTHOG_SEND_FEATURE_FLAG_EVENTS`, `POSTHOG_EVALUATION_CONTEXTS` (separated by
@@ -245,6 +257,8 @@ export const config: Config.Config<Options> = /* #__PURE__ */ (() =>
     isServer: optional(Config.boolean(), "POSTHOG_IS_SERVER"),
     disableGeoip: optional(Config.boolean(), "POSTHOG_DISABLE_GEOIP"),
     historicalMigration: optional(Config.boolean(), "POSTHOG_HISTORICAL_MIGRATION"),
+    traceIds: optional(Config.boolean(), "POSTHOG_TRACE_IDS"),
+    background: optional(Config.boolean(), "POSTHOG_BACKGROUND"),
     flushAt: optional(Config.integer(), "POSTHOG_FLUSH_AT"),
     flushInterval: optional(Config.duration(), "POSTHOG_FLUSH_INTERVAL"),
     maxBatchSize: optional(Config.integer(), "POSTHOG_MAX_BATCH_SIZE"),

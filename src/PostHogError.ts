@@ -264,7 +264,8 @@ export interface DeliveryPaused {
   readonly status?: number | undefined
   readonly detail?: string | undefined
   readonly count: number
-  readonly pauseMillis: number
+  /** `undefined`: until a flush, because nothing is sent in the background. */
+  readonly pauseMillis: number | undefined
 }
 
 /**

@@ -38,6 +38,13 @@ export * as PostHog from "./PostHog.js"
 export * as PostHogBridge from "./PostHogBridge.js"
 
 /**
+ * PostHog in command line tools: asks before it takes anything, and never keeps a command from ending.
+ *
+ * @since 0.1.0
+ */
+export * as PostHogCli from "./PostHogCli.js"
+
+/**
  * The options of an instance, their defaults, and where they are read from in the environment.
  *
  * @since 0.1.0
@@ -66,6 +73,14 @@ export * as PostHogError from "./PostHogError.js"
  * @since 0.1.0
  */
 export * as PostHogHttp from "./PostHogHttp.js"
+
+/**
+ * PostHog where a process lives for a request, or stands still between two: Workers, Lambda, edge functions. For an instance with
+ * `background: false`, whose events leave when somebody flushes.
+ *
+ * @since 0.1.0
+ */
+export * as PostHogServerless from "./PostHogServerless.js"
 
 /**
  * PostHog for tests: the same service with the same context, enrichment and `beforeSend`, but events are kept as data instead

@@ -168,6 +168,8 @@ describe("options", () => {
         isServer: true,
         disableGeoip: true,
         historicalMigration: false,
+        traceIds: true,
+        background: true,
         flushAt: 100,
         flushInterval: { _id: "Duration", _tag: "Millis", millis: 5000 },
         maxBatchSize: 500,

@@ -3,7 +3,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { run } from "./support/child.js"
@@ -97,6 +97,52 @@ describe("error-tracking", () => {
         ]
       ) assert.include(stdout, line)
     }), minutes)
+})
+
+describe("cli", () => {
+  it.scopedLive(
+    "counts nobody before they agree, the same user afterwards, and nobody any more when told so",
+    () =>
+      Effect.gen(function*() {
+        const sink = yield* Sink.make()
+        const home = yield* Effect.acquireRelease(
+          Effect.promise(() => mkdtemp(join(tmpdir(), "greeter-"))),
+          (path) => Effect.promise(() => rm(path, { recursive: true }))
+        )
+        const greeter = (args: string, env: Record<string, string> = {}) =>
+          Effect.map(
+            Effect.promise(() =>
+              run("examples/cli.ts", {
+                args: args.split(" "),
+                env: { GREETER_HOME: home, POSTHOG_API_KEY: "phc_cli", POSTHOG_HOST: sink.url, ...env }
+              })
+            ),
+            ({ code, stderr, stdout }) => {
+              assert.deepStrictEqual([code, stderr], [0, ""], stdout)
+              return stdout
+            }
+          )
+        assert.strictEqual(yield* greeter("greet ada"), "Hello, ada!\n")
+        assert.strictEqual(sink.requests.length, 0)
+        assert.strictEqual(yield* greeter("telemetry on"), "Thank you.\n")
+        yield* greeter("greet ada")
+        yield* greeter("greet ada", { DO_NOT_TRACK: "1" })
+        assert.deepStrictEqual(
+          sink.accepted.map(({ event, properties }) => [event, properties.command, properties.version]),
+          [["telemetry switched on", undefined, "1.0.0"], ["command run", "greet", "1.0.0"]]
+        )
+        assert.strictEqual(new Set(sink.accepted.map((event) => event.distinct_id)).size, 1)
+        assert.deepStrictEqual((yield* Effect.promise(() => readdir(home))).sort(), [
+          "posthog-anonymous-id",
+          "telemetry"
+        ])
+        assert.strictEqual(yield* greeter("telemetry off"), "Nothing will be sent.\n")
+        yield* greeter("greet ada")
+        assert.strictEqual(sink.accepted.length, 2)
+        assert.deepStrictEqual(yield* Effect.promise(() => readdir(home)), ["telemetry"])
+      }),
+    minutes
+  )
 })
 
 describe("import-events", () => {

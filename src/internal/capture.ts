@@ -7,6 +7,7 @@ import type * as DateTime from "effect/DateTime"
 import type * as DefaultServices from "effect/DefaultServices"
 import * as Effect from "effect/Effect"
 import type * as FiberRef from "effect/FiberRef"
+import type * as Tracer from "effect/Tracer"
 import { type Call, makeComposer, type Surroundings } from "../core/event/compose.js"
 import { TooLarge, Writer } from "../core/event/json.js"
 import { type Groups, makeLayer, type Properties } from "../core/event/properties.js"
@@ -18,6 +19,7 @@ import type { Statistics } from "./delivery/statistics.js"
 import type { Diagnostics } from "./diagnostics.js"
 import * as Drop from "./drop.js"
 import type { Resolved } from "./options.js"
+import { traceMembers } from "./trace.js"
 import { libraryName, libraryVersion } from "./version.js"
 
 /**
@@ -57,6 +59,8 @@ export interface Kind {
   readonly withFlags: boolean
   /** Whether the event makes no sense without a distinct id. */
   readonly needsId: boolean
+  /** Whether the event names the span around it also where nobody records it. */
+  readonly withAnySpan?: boolean
 }
 
 /** An event on its way in. */
@@ -75,6 +79,8 @@ export interface Input {
 export interface Origin {
   readonly getFiberRef: <A>(ref: FiberRef.FiberRef<A>) => A
   readonly currentDefaultServices: Context.Context<DefaultServices.DefaultServices>
+  readonly currentTracer: Tracer.Tracer
+  readonly currentSpan: Tracer.AnySpan | undefined
 }
 
 export interface Capture {
@@ -162,6 +168,9 @@ export const make = (
           disableGeoip: call?.disableGeoip,
           processPersonProfile: call?.processPersonProfile,
           flags: isObject(call?.flags) ? flagsLayer(call.flags) : kind.withFlags ? undefined : null,
+          trace: options.traceIds && kind.withContext
+            ? traceMembers(origin.currentSpan, origin.currentTracer, kind.withAnySpan === true)
+            : "",
           omits: input.omits
         } satisfies Call,
         kind.withContext ? origin.getFiberRef(currentState).surroundings(owner, event) : globals(),

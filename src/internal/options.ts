@@ -19,6 +19,8 @@ type Plain =
   | "historicalMigration"
   | "compression"
   | "sendFeatureFlagEvents"
+  | "background"
+  | "traceIds"
   | "sourceContext"
   | "debug"
 type Numeric =
@@ -119,6 +121,8 @@ const switches: ReadonlyArray<Plain | "enabled"> = [
   "historicalMigration",
   "compression",
   "sendFeatureFlagEvents",
+  "background",
+  "traceIds",
   "sourceContext",
   "debug"
 ]

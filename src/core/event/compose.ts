@@ -27,6 +27,8 @@ export interface Call {
   readonly processPersonProfile: boolean | undefined
   /** What a snapshot of flags adds, in the place of what that of the surroundings adds. `null`: nothing. */
   readonly flags: Layer | null | undefined
+  /** The ids of a trace and a span, each as a member with a comma before it, or nothing. */
+  readonly trace: string
   /** Whether the event shall not have a property, wherever it comes from. */
   readonly omits: ((name: string) => boolean) | undefined
 }
@@ -128,6 +130,7 @@ export const makeComposer = (
     let members = signature
     for (let i = 0; i < layers.length; i++) members += writeLayer(writer, layers, i, properties, isFixed)
     if (properties !== undefined) members += writeMembers(writer, properties, isFixed, true)
+    if (call.trace !== "" && !says("$trace_id") && !says("$span_id")) members += call.trace
     if (groups !== undefined) members += ",\"$groups\":" + groups
     if (profile !== undefined) members += ",\"$process_person_profile\":" + (profile ? "true" : "false")
     if (disableGeoip) members += ",\"$geoip_disable\":true"

@@ -2,9 +2,11 @@
  * Takes one batch to its end: repeats requests that may succeed later, and takes a batch apart when only a part of it is to
  * blame.
  */
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { DropReason } from "../../PostHogError.js"
 import type { Diagnostics } from "../diagnostics.js"
+import type { Resolved } from "../options.js"
 import type { Batch } from "./eventQueue.js"
 import * as Retry from "./retry.js"
 import type { Statistics } from "./statistics.js"
@@ -22,6 +24,8 @@ export interface Sending {
   pieces: ReadonlyArray<Batch>
   /** Set during the pause before a retry: what the pause is for. */
   waiting: Retryable | undefined
+  /** By when, on the clock, the request is answered or the pause over, unless the fiber is one that nothing resumes any more. */
+  until: number
 }
 
 /** Who keeps the books of a sending. */
@@ -39,22 +43,26 @@ export interface Ledger {
  * retries are used up, and nothing when it may not go on.
  */
 export const make = (
-  maxRetries: number,
+  { maxRetries, requestTimeout }: Pick<Resolved, "maxRetries" | "requestTimeout">,
   transport: Transport,
   statistics: Statistics,
   diagnostics: Diagnostics
 ): (sending: Sending, ledger: Ledger) => Effect.Effect<Retryable | undefined> => {
+  const timeoutMillis = Duration.toMillis(requestTimeout)
+
   /** Sends one piece, repeatedly if need be. */
   const deliver = (piece: Batch, sending: Sending, mayGoOn: () => boolean): Effect.Effect<void, SendFailure> => {
     let attempt = 0
-    return Effect.suspend(() => {
+    return Effect.clockWith((clock) => {
       sending.waiting = undefined
+      sending.until = clock.unsafeCurrentTimeMillis() + timeoutMillis
       if (attempt > 0) statistics.onRetried(piece.count)
       return transport.send(piece, attempt++, mayGoOn)
     }).pipe(
       Effect.retry({
         schedule: Retry.schedule(maxRetries, (failure, attempt, delayMillis) => {
           sending.waiting = failure
+          sending.until += delayMillis
           const { reason, status } = failure
           diagnostics.emit("RetryScheduled", () => ({
             _tag: "RetryScheduled",

@@ -62,14 +62,23 @@ export class Flushes {
     return this.running.size === 0
   }
 
-  /** Waits for the `expected` events below `target`. Runs `start` once it is known that somebody waits. */
-  wait(target: number, expected: number, start: () => void): Effect.Effect<FlushReport, DeliveryError> {
+  /**
+   * Waits for the `expected` events below `target`. Runs `start` once it is known that somebody waits; what it gives runs until
+   * they are settled, and learns from its argument whether they are.
+   */
+  wait(
+    target: number,
+    expected: number,
+    start: (isOver: () => boolean) => Effect.Effect<void>
+  ): Effect.Effect<FlushReport, DeliveryError> {
     return Effect.suspend(() => {
       const done = Deferred.unsafeMake<FlushReport, DeliveryError>(FiberId.none)
       const flush: Flush = { target, expected, done, delivered: 0, dropped: 0, failure: undefined }
       this.running.add(flush)
-      start()
-      return Effect.ensuring(Deferred.await(done), Effect.sync(() => this.running.delete(flush)))
+      return Effect.ensuring(
+        Effect.zipRight(start(() => !this.running.has(flush)), Deferred.await(done)),
+        Effect.sync(() => this.running.delete(flush))
+      )
     })
   }
 

@@ -5,6 +5,8 @@
  * with the first event and makes what is queued due when there are `flushAt` events or `flushInterval` has passed. Due
  * batches are sent by at most `maxConcurrentRequests` fibers, each of which keeps its batch until the events are
  * acknowledged, dropped, or back in the queue.
+ *
+ * Without the batching fiber each flush sends what it finds by itself (see rounds.ts), and the limit holds for each of them.
  */
 import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
@@ -22,6 +24,7 @@ import type { Resolved } from "../options.js"
 import * as Courier from "./courier.js"
 import { Batch, EventQueue } from "./eventQueue.js"
 import { detailOf, type Failure, Flushes, type FlushReport, toFailure } from "./flushes.js"
+import * as Rounds from "./rounds.js"
 import type { Statistics } from "./statistics.js"
 import type { Retryable, Transport } from "./transport.js"
 
@@ -47,7 +50,7 @@ export interface Outbox {
 const minBatchBytes = 64 * 1024
 
 /** A batch in the hands of a fiber. */
-interface Sending extends Courier.Sending {
+interface Sending extends Rounds.Sending {
   /** Set when the batch is one event that did not come from the queue, and somebody waits for it. */
   readonly receipt: Deferred.Deferred<void, DeliveryError> | undefined
   /** Whether somebody opted out since it began: the request that is under way is the last. */
@@ -64,7 +67,8 @@ export const make = Effect.fnUntraced(function*(
   // Sending fibers belong to no scope, because a scope would end them before the finalizer that waits for them. That finalizer
   // ends those that are left.
   const fork = Runtime.runFork(yield* Effect.runtime<never>())
-  const courier = Courier.make(options.maxRetries, transport, statistics, diagnostics)
+  const clock = yield* Effect.clock
+  const courier = Courier.make(options, transport, statistics, diagnostics)
 
   // An event that fills the whole queue must not push all others out.
   const maxEventBytes = Math.min(options.maxEventBytes, options.maxQueueBytes)
@@ -83,8 +87,8 @@ export const make = Effect.fnUntraced(function*(
   const resumed = Effect.unsafeMakeLatch()
   /** Completed when the outbox is closed and nothing is left in it. */
   const drained = Deferred.unsafeMake<void>(FiberId.none)
-  /** Queued events below this number are to be sent as soon as a request may be made. */
-  let due = 0
+  /** What is sent in the background, and at the end. */
+  const always: Rounds.Round = { due: 0 }
   /** Whether no request is made, because retries failed, until the pause is over or somebody flushes. */
   let paused = false
   /** Whether a flush has overtaken the batching fiber. */
@@ -129,50 +133,65 @@ export const make = Effect.fnUntraced(function*(
 
   // Sending
 
-  let advancing = false
-  let again = false
+  let proceeding = false
+  const again = new Set<Rounds.Round>()
 
-  /** Does what can be done now. To be called after anything that may have settled events or made some due. */
-  const advance = (): void => {
-    again = true
+  /** Does what can be done now. */
+  const proceed = (round: Rounds.Round): void => {
+    again.add(round)
     // A client that answers on the spot would otherwise come back here from within, once for every batch.
-    if (advancing) return
-    advancing = true
-    while (again) {
-      again = false
-      startRequests()
+    if (proceeding) return
+    proceeding = true
+    for (const round of again) {
+      again.delete(round)
+      startRequests(round)
       if (!flushes.isEmpty) flushes.completeBelow(oldest())
       room.unsafeOpen()
       room.unsafeClose()
       if (!open && queue.count === 0 && sendings.size === 0) Deferred.unsafeDone(drained, Effect.void)
     }
-    advancing = false
+    proceeding = false
   }
 
-  const mayRequest = (): boolean => !paused && queue.first < due
+  /** To be called after anything that may have settled events or made some due. */
+  const advance = (round = always): void => {
+    proceed(round)
+    rounds.wake()
+  }
 
-  const startRequests = (): void => {
+  const startRequests = (round: Rounds.Round): void => {
     let requests = 0
-    for (const { receipt } of sendings) if (receipt === undefined) requests++
+    for (const sending of sendings) if (sending.round === round) requests++
+    // A batch that is started may pause sending on the spot.
+    const mayRequest = () => !paused && queue.first < round.due
     while (requests < options.maxConcurrentRequests && mayRequest()) {
       const batch = queue.shift()
       if (batch === undefined) return
       statistics.onQueued(-batch.count)
       requests++
-      start(batch, undefined)
+      start(batch, undefined, round)
     }
   }
 
   /** Hands a batch to a fiber, which begins on the spot: on some platforms only the caller of a flush may do I/O. */
-  const start = (batch: Batch, receipt: Sending["receipt"]): Sending => {
-    const sending: Sending = { pieces: [batch], waiting: undefined, receipt, stopped: false, fiber: undefined }
+  const start = (batch: Batch, receipt: Sending["receipt"], round: Rounds.Round | undefined): Sending => {
+    const sending: Sending = {
+      pieces: [batch],
+      waiting: undefined,
+      until: Number.POSITIVE_INFINITY,
+      receipt,
+      round,
+      stopped: false,
+      fiber: undefined
+    }
     sendings.add(sending)
     statistics.onInFlight(batch.count)
     // Interruptible whatever the region was in which the instance was built: time limits depend on it.
     sending.fiber = fork(Effect.matchCause(Effect.interruptible(courier(sending, ledger(sending))), {
       onSuccess: (failure) => {
-        if (sendings.delete(sending)) notDelivered(sending, failure)
-        advance()
+        if (!sendings.delete(sending)) return
+        notDelivered(sending, failure)
+        advance(round)
       },
       onFailure: (cause) => {
         // Interrupted by whoever took the sending away and keeps its books from then on, or else by the client itself.
@@ -185,7 +204,7 @@ export const make = Effect.fnUntraced(function*(
             dropSending("internal_error", sending, piece, { reason: "connection", detail })
           }
         }
-        advance()
+        advance(round)
       }
     }))
     return sending
@@ -205,12 +224,12 @@ export const make = Effect.fnUntraced(function*(
       endPause()
       if (sending.receipt === undefined) flushes.settle(piece, "delivered")
       else Deferred.unsafeDone(sending.receipt, Effect.void)
-      advance()
+      advance(sending.round)
     },
     dropped: (piece, reason, failure) => {
       if (!sendings.has(sending)) return
       dropSending(reason, sending, piece, toFailure(failure))
-      advance()
+      advance(sending.round)
     },
     tooLarge: (bytes) => {
       queue.maxBatchBytes = Math.min(queue.maxBatchBytes, Math.max(bytes >> 1, minBatchBytes))
@@ -236,7 +255,7 @@ export const make = Effect.fnUntraced(function*(
     }
     if (giveUp) return
     const count = sending.pieces.reduce((sum, piece) => sum + piece.count, 0)
-    const pauseMillis = Duration.toMillis(options.retryPause)
+    const pauseMillis = options.background ? Duration.toMillis(options.retryPause) : undefined
     const { detail, reason, status } = failure
     paused = true
     diagnostics.emit("DeliveryPaused", () => ({ _tag: "DeliveryPaused", reason, status, detail, count, pauseMillis }))
@@ -262,7 +281,7 @@ export const make = Effect.fnUntraced(function*(
 
   const restart = (piece: Batch, receipt: Sending["receipt"]): void => {
     statistics.onInFlight(-piece.count)
-    start(piece, receipt)
+    start(piece, receipt, undefined)
   }
 
   /** Takes sendings that wait for a retry away from their fibers. */
@@ -277,6 +296,26 @@ export const make = Effect.fnUntraced(function*(
     sending.fiber?.unsafeInterruptAsFork(FiberId.none)
   }
 
+  // Sending without the batching fiber
+
+  /** What was being sent belongs to the queue again, unless nobody wants it sent any more. */
+  const giveBack = (taken: ReadonlyArray<Sending>): void => {
+    for (const sending of taken) {
+      for (const piece of sending.pieces) {
+        if (sending.stopped) dropSending("opted_out", sending, piece)
+        else if (sending.receipt === undefined) requeue(piece)
+        else dropSending("undelivered", sending, piece, { reason: "timeout" })
+      }
+      // Its fiber may be late, and not dead.
+      sending.stopped = true
+    }
+    trim()
+  }
+
+  const rounds = Rounds.make({ sendings, clock, fork, proceed, advance, abandon, giveBack })
+
+  // Sending with it
+
   const endPause = (): void => {
     paused = false
     resumed.unsafeOpen()
@@ -284,7 +323,7 @@ export const make = Effect.fnUntraced(function*(
   }
 
   const makeDue = (): void => {
-    due = queue.next
+    always.due = queue.next
     isPending = false
     pending.unsafeClose()
     full.unsafeClose()
@@ -318,7 +357,7 @@ export const make = Effect.fnUntraced(function*(
   const wake = (): void => {
     isPending = true
     pending.unsafeOpen()
-    if (queue.next - due >= options.flushAt || queue.bytes >= queue.maxBatchBytes) full.unsafeOpen()
+    if (queue.next - always.due >= options.flushAt || queue.bytes >= queue.maxBatchBytes) full.unsafeOpen()
   }
 
   const refuse = (reason: DropReason, text: string): Effect.Effect<void> => {
@@ -380,7 +419,7 @@ export const make = Effect.fnUntraced(function*(
         : undefined
       if (reason !== undefined) return Effect.as(refuse(reason, text), false)
       const receipt = Deferred.unsafeMake<void, DeliveryError>(FiberId.none)
-      const sending = start(batch, receipt)
+      const sending = start(batch, receipt, undefined)
       return Deferred.await(receipt).pipe(
         Effect.as(true),
         Effect.onInterrupt(() =>
@@ -400,9 +439,11 @@ export const make = Effect.fnUntraced(function*(
       if (receipt === undefined) { for (const piece of pieces) expected += piece.count }
     }
     if (expected === 0) return Effect.succeed({ delivered: 0, dropped: 0 })
-    return flushes.wait(queue.next, expected, () => {
+    return flushes.wait(queue.next, expected, (isOver) => {
       endPause()
+      if (!options.background) return rounds.send({ due: queue.next }, isOver)
       overtake()
+      return Effect.void
     })
   })
 
@@ -418,6 +459,7 @@ export const make = Effect.fnUntraced(function*(
         else restart(piece, sending.receipt)
       }
     }
+    if (!options.background) rounds.takeOver(always)
     makeDue()
     // The fiber that closes the scope may be an interrupted one, in which nothing can be timed out. So the time limit is a
     // fiber of its own, and this one waits, uninterruptibly, for whichever comes first.
@@ -436,7 +478,7 @@ export const make = Effect.fnUntraced(function*(
     })
   )
   yield* Effect.addFinalizer(() => close)
-  yield* batching.pipe(Effect.forever, Effect.interruptible, Effect.forkScoped)
+  if (options.background) yield* batching.pipe(Effect.forever, Effect.interruptible, Effect.forkScoped)
 
   return {
     offer,

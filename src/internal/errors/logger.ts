@@ -83,18 +83,20 @@ export const makeLogger = (
     if (annotation("package") === packageAnnotation || annotation(skipAnnotation) === false) return
     const isFiberFailure = parts[0] === unhandledMessage
     if (isFiberFailure && options.unhandledFiberFailures !== true) return
-    const span = Option.map(
-      Context.getOption(FiberRefs.getOrDefault(context, FiberRef.currentContext), Tracer.ParentSpan),
-      (span) => span._tag === "Span" ? span.name : undefined
+    const services = FiberRefs.getOrDefault(context, DefaultServices.currentServices)
+    const span = Option.getOrUndefined(
+      Context.getOption(FiberRefs.getOrDefault(context, FiberRef.currentContext), Tracer.ParentSpan)
     )
     const error = parts.find(isError)
     const said = parts.filter((part) => part !== error).map(text).join(" ")
     const given = hasCause
       ? cause
-      : error ?? new LogMessage(logLevel.label.toLowerCase(), said, Option.getOrUndefined(span))
+      : error ?? new LogMessage(logLevel.label.toLowerCase(), said, span?._tag === "Span" ? span.name : undefined)
     const origin: Origin = {
       getFiberRef: (ref) => FiberRefs.getOrDefault(context, ref),
-      currentDefaultServices: FiberRefs.getOrDefault(context, DefaultServices.currentServices)
+      currentDefaultServices: services,
+      currentTracer: Context.get(services, Tracer.Tracer),
+      currentSpan: span
     }
     const captured = send(instance, origin, {
       given,

@@ -5,10 +5,7 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as FiberId from "effect/FiberId"
-import * as FiberRef from "effect/FiberRef"
-import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
-import * as Tracer from "effect/Tracer"
 import { freeze, Written } from "../../core/event/json.js"
 import type { Properties } from "../../core/event/properties.js"
 import { TokenBuckets } from "../../core/exceptions/bucket.js"
@@ -47,7 +44,7 @@ export interface Tracker {
   readonly report: (origin: Origin, report: Report) => Effect.Effect<void>
 }
 
-const kind: Kind = { withContext: true, withFlags: true, needsId: false }
+const kind: Kind = { withContext: true, withFlags: true, needsId: false, withAnySpan: true }
 
 /** What only PostHog, or only this library, may say (specification of PostHog's SDKs, exception metadata). */
 const reserved = new Set([
@@ -236,15 +233,11 @@ const make = ({ diagnostics, door, options, owner }: Active): Tracker => {
       return Effect.void
     }
     reader?.begin()
-    const span = Option.getOrUndefined(
-      Context.getOption(origin.getFiberRef(FiberRef.currentContext), Tracer.ParentSpan)
-    )
-    const fallback = () => `${aboveRunLoop(report.fallback ?? "")}\n${stackOfSpans(span) ?? ""}`
+    const fallback = () => `${aboveRunLoop(report.fallback ?? "")}\n${stackOfSpans(origin.currentSpan) ?? ""}`
     const { fields, list } = toList(failure, report.boundary, fallback, makeFramesOf())
     return door.capture(origin, {
       event: "$exception",
       properties: {
-        ...(span === undefined ? undefined : { $trace_id: span.traceId, $span_id: span.spanId }),
         ...withoutSecrets(fields),
         ...given,
         $exception_list: list,

@@ -1,0 +1,57 @@
+/**
+ * What an event says about the trace in which it happened.
+ */
+import * as Context from "effect/Context"
+import * as DefaultServices from "effect/DefaultServices"
+import * as Option from "effect/Option"
+import * as Tracer from "effect/Tracer"
+
+/** Makes spans, and tells nobody about them. */
+const nativeTracer = /* #__PURE__ */ Context.get(DefaultServices.liveServices, Tracer.Tracer)
+
+/** Members of an event with a comma before each, by span; empty when there is nothing to say. */
+type Members = WeakMap<Tracer.AnySpan, string>
+const ofRecorded: Members = new WeakMap()
+const ofAny: Members = new WeakMap()
+
+/** Ids may come from a header, so they are not trusted. Only zeros is what OpenTelemetry has where nothing is traced. */
+const isId = (id: unknown): id is string => typeof id === "string" && /^[\w-]{1,64}$/.test(id) && !/^0+$/.test(id)
+
+/** Whether a part of the trace was made outside of this program. */
+const hasExternal = (span: Tracer.AnySpan): boolean => {
+  for (let next: Tracer.AnySpan | undefined = span; next !== undefined;) {
+    if (next._tag === "ExternalSpan") return true
+    next = Option.getOrUndefined(next.parent)
+  }
+  return false
+}
+
+const write = (span: Tracer.AnySpan): string =>
+  Context.get(span.context, Tracer.DisablePropagation) || !isId(span.traceId) || !isId(span.spanId)
+    ? ""
+    : `,"$trace_id":"${span.traceId}","$span_id":"${span.spanId}"`
+
+/** A span is what a tracer made it to be. */
+const guarded = (make: () => string): string => {
+  try {
+    return make()
+  } catch {
+    return ""
+  }
+}
+
+/**
+ * The ids of a span as members of an event. Unless `any` says so, only of spans that can be found somewhere: those of a tracer that
+ * the program has chosen, and those that continue a trace from outside. Effect's own tracer makes spans for `withSpan` whether or
+ * not anybody looks at them.
+ */
+export const traceMembers = (span: Tracer.AnySpan | undefined, tracer: Tracer.Tracer, any: boolean): string => {
+  if (span === undefined) return ""
+  const known = any || tracer !== nativeTracer ? ofAny : ofRecorded
+  let members = known.get(span)
+  if (members === undefined) {
+    members = guarded(() => known === ofAny || hasExternal(span) ? write(span) : "")
+    known.set(span, members)
+  }
+  return members
+}
