@@ -23,6 +23,13 @@ export * as FeatureFlag from "./FeatureFlag.js"
 export * as FeatureFlags from "./FeatureFlags.js"
 
 /**
+ * Flags from their definitions, in this process: one load for all users instead of one request for each.
+ *
+ * @since 0.1.0
+ */
+export * as LocalEvaluation from "./LocalEvaluation.js"
+
+/**
  * PostHog as a service: capture events, say who users are, and see what became of it all.
  *
  * @since 0.1.0
