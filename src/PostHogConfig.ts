@@ -16,15 +16,13 @@
  */
 import type * as HttpClient from "@effect/platform/HttpClient"
 import * as Config from "effect/Config"
-import * as ConfigProvider from "effect/ConfigProvider"
 import * as Duration from "effect/Duration"
-import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import { defaultHost } from "./core/event/host.js"
 import type { Properties } from "./core/event/properties.js"
 import type { WireEvent } from "./core/event/wireEvent.js"
+import { optional } from "./internal/environment.js"
 
 /**
  * Sees every event, of every kind, exactly as it would be sent, and returns what to send instead: the event, changed or not,
@@ -204,18 +202,6 @@ export const defaults = {
   contextLines: 5,
   debug: false
 } as const
-
-/** A variable that may be absent, or blank as compose files leave it; `config` reads what is there. */
-const optional = <A>(config: Config.Config<A>, name: string): Config.Config<A | undefined> =>
-  Config.primitive<A | undefined>("text", (text) =>
-    text.trim() === ""
-      ? Either.right(undefined)
-      // Read by itself; reading never waits.
-      : Effect.runSync(Effect.either(ConfigProvider.fromMap(new Map([["", text]])).load(config)))).pipe(
-      Config.nested(name),
-      Config.option,
-      Config.map(Option.getOrUndefined)
-    )
 
 /** A list in a variable, separated by commas, or as the provider has lists; blank is none. */
 const optionalList = (name: string): Config.Config<ReadonlyArray<string> | undefined> =>

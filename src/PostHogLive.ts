@@ -22,6 +22,7 @@ import * as Layer from "effect/Layer"
 import * as LogLevel from "effect/LogLevel"
 import * as Redacted from "effect/Redacted"
 import * as ErrorTracking from "./ErrorTracking.js"
+import { optional } from "./internal/environment.js"
 import * as LocalEvaluation from "./LocalEvaluation.js"
 import * as PostHog from "./PostHog.js"
 import * as PostHogConfig from "./PostHogConfig.js"
@@ -52,19 +53,19 @@ const errorTracking = Layer.unwrapEffect(
 )
 
 const flagSettings = Config.all({
-  enabled: Config.withDefault(Config.boolean("POSTHOG_LOCAL_EVALUATION"), true),
-  secretKey: Config.withDefault(Config.redacted("POSTHOG_SECRET_KEY"), Redacted.make("")),
-  pollingInterval: Config.withDefault(Config.string("POSTHOG_FEATURE_FLAGS_POLLING_INTERVAL"), "")
+  isOn: optional(Config.boolean(), "POSTHOG_LOCAL_EVALUATION"),
+  secretKey: optional(Config.redacted(), "POSTHOG_SECRET_KEY"),
+  // Checked by the layer, as what a program says.
+  pollingInterval: optional(Config.string(), "POSTHOG_FEATURE_FLAGS_POLLING_INTERVAL")
 })
 
 const localEvaluation = Layer.unwrapEffect(
-  Effect.map(flagSettings, ({ enabled, pollingInterval, secretKey }) => {
-    const interval = pollingInterval.trim()
-    return !enabled || Redacted.value(secretKey).trim() === ""
+  Effect.map(flagSettings, ({ isOn, pollingInterval, secretKey }) =>
+    isOn === false || secretKey === undefined
       ? Layer.empty
-      // Checked by the layer, as what a program says.
-      : LocalEvaluation.layer(interval === "" ? {} : { pollingInterval: interval as "manual" })
-  })
+      : LocalEvaluation.layer({
+        pollingInterval: pollingInterval?.trim() as LocalEvaluation.Options["pollingInterval"]
+      }))
 )
 
 const fromEnvironment = Layer.unwrapEffect(

@@ -122,9 +122,7 @@ describe("every store", () => {
         }).pipe(Effect.provide(FlagDefinitionStore.layerRedis({ command: (parts) => client.sendCommand(parts) })))
       }))
   } else {
-    console.warn(
-      "SKIPPED: the store in Redis is not tested, because there is no redis-server on this machine (apt-get install redis-server)"
-    )
-    it.skip("Redis: there is no redis-server on this machine", () => {})
+    console.warn(`SKIPPED: the store in Redis is not tested, because ${Redis.absence}`)
+    it.skip(`Redis: ${Redis.absence}`, () => {})
   }
 })

@@ -1,12 +1,17 @@
 /**
  * Pollers that share their definitions through a store.
  */
+import * as NodeContext from "@effect/platform-node/NodeContext"
+import * as FileSystem from "@effect/platform/FileSystem"
+import * as KeyValueStore from "@effect/platform/KeyValueStore"
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Duration, Effect, Exit, Fiber, Layer, Option, Scope, TestClock } from "effect"
 import { FeatureFlags, FlagDefinitionStore, LocalEvaluation, type PostHog, type PostHogConfig } from "effect-posthog"
 import { definitions, flag } from "./support/definitions.js"
 import { type Answer, FakeClient } from "./support/fakeClient.js"
-import { apiKey, collectDiagnostics, onFake, settle } from "./support/posthog.js"
+import { apiKey, collectDiagnostics, onFake, onSink, settle } from "./support/posthog.js"
+import * as Redis from "./support/redis.js"
+import * as Sink from "./support/sink.js"
 
 const secretKey = "phs_test"
 
@@ -351,4 +356,77 @@ describe("a store that fails", () => {
       const { document } = Option.getOrThrow(yield* store.get(apiKey))
       assert.deepStrictEqual(JSON.parse(document).flags, first.flags)
     }))
+})
+
+describe("stores that outlive a process", () => {
+  /** An instance that asks a sink over real sockets. */
+  const onStore = (sink: Sink.Sink, store: Layer.Layer<FlagDefinitionStore.FlagDefinitionStore>) =>
+    LocalEvaluation.layer({ pollingInterval: "manual" }).pipe(
+      Layer.provide(store),
+      Layer.provideMerge(onSink(sink, { secretKey })),
+      Layer.orDie
+    )
+
+  const evaluated = Effect.gen(function*() {
+    yield* LocalEvaluation.awaitReady()
+    const { keys } = yield* FeatureFlags.evaluate({ distinctId: "u" })
+    const { source } = yield* LocalEvaluation.status
+    return { keys, source }
+  })
+
+  /** A warm start, an instance beside it, and a cold start when PostHog does not answer any more. */
+  const lifeOf = (store: Layer.Layer<FlagDefinitionStore.FlagDefinitionStore>) =>
+    Effect.gen(function*() {
+      const sink = yield* Sink.make({ definitions: () => first })
+      yield* Effect.gen(function*() {
+        const warm = yield* evaluated
+        assert.deepStrictEqual(warm, { keys: ["a"], source: "server" })
+        const beside = yield* Effect.provide(evaluated, onStore(sink, store))
+        assert.deepStrictEqual(beside, { keys: ["a"], source: "store" })
+        assert.strictEqual(sink.loads.length, 1)
+      }).pipe(Effect.provide(onStore(sink, store)))
+      const outage = yield* Sink.make({ otherwise: () => Sink.hang })
+      const cold = yield* Effect.provide(evaluated, onStore(outage, store))
+      assert.deepStrictEqual(cold, { keys: ["a"], source: "store" })
+    })
+
+  it.scopedLive("in files", () =>
+    Effect.gen(function*() {
+      const folder = yield* (yield* FileSystem.FileSystem).makeTempDirectoryScoped()
+      yield* lifeOf(
+        FlagDefinitionStore.layerKeyValueStore.pipe(
+          Layer.provide(KeyValueStore.layerFileSystem(folder)),
+          Layer.provide(NodeContext.layer),
+          Layer.orDie
+        )
+      )
+    }).pipe(Effect.provide(NodeContext.layer)))
+
+  if (Redis.isInstalled) {
+    it.scopedLive("in Redis, each instance with a connection of its own", () =>
+      Effect.gen(function*() {
+        const redis = yield* Redis.start
+        yield* lifeOf(Layer.unwrapScoped(Effect.map(
+          Redis.connect(redis),
+          (client) => FlagDefinitionStore.layerRedis({ command: (parts) => client.sendCommand(parts) })
+        )))
+      }))
+
+    it.scopedLive("when Redis is gone, instances go on by themselves", () =>
+      Effect.gen(function*() {
+        const redis = yield* Redis.start
+        const client = yield* Redis.connect(redis)
+        const store = FlagDefinitionStore.layerRedis({ command: (parts) => client.sendCommand(parts) })
+        const sink = yield* Sink.make({ definitions: () => first })
+        yield* redis.kill
+        yield* Effect.gen(function*() {
+          assert.deepStrictEqual(yield* evaluated, { keys: ["a"], source: "server" })
+          yield* LocalEvaluation.reload
+        }).pipe(Effect.provide(onStore(sink, store)))
+        assert.strictEqual(sink.loads.length, 2)
+      }))
+  } else {
+    console.warn(`SKIPPED: definitions shared in Redis are not tested, because ${Redis.absence}`)
+    it.skip(`in Redis: ${Redis.absence}`, () => {})
+  }
 })

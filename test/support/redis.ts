@@ -14,6 +14,9 @@ const server = "redis-server"
 /** Whether this machine has a Redis. */
 export const isInstalled = spawnSync(server, ["--version"]).status === 0
 
+/** Why what needs one is skipped. */
+export const absence = "there is no redis-server on this machine (apt-get install redis-server)"
+
 const freePort = (): Promise<number> =>
   new Promise((resolve, reject) => {
     const probe = createServer()
