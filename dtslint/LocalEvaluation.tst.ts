@@ -38,8 +38,12 @@ describe("accessors", () => {
   it("the reason of a flag without a value is known to the compiler", () => {
     expect<FeatureFlags.Snapshot["unresolved"][string]>().type.toBe<LocalEvaluation.UnresolvedReason>()
     expect<NonNullable<PostHogError.FlagsUnavailable["unresolved"]>>().type.toBe<LocalEvaluation.UnresolvedReason>()
-    expect(FeatureFlags.evaluate).type.toBeCallableWith({ onlyLocally: true })
-    expect(FeatureFlags.check).type.toBeCallableWith("flag", { onlyLocally: true })
+    expect(FeatureFlags.evaluate({ onlyLocally: true })).type.toBe<
+      Effect.Effect<FeatureFlags.Snapshot, never, PostHog.PostHog>
+    >()
+    expect(FeatureFlags.isEnabled("flag", { onlyLocally: true })).type.toBe<
+      Effect.Effect<boolean, never, PostHog.PostHog>
+    >()
   })
 })
 

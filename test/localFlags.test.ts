@@ -193,6 +193,40 @@ describe("local evaluation", () => {
     }))
 })
 
+describe("definitions that are given", () => {
+  it.scopedLive("are what flags are evaluated by until the first load", () =>
+    Effect.gen(function*() {
+      const gate = Effect.unsafeMakeLatch()
+      const sink = yield* makeSink(() => definitions([flag("on", { active: false })]))
+      sink.next({ kind: "wait", until: Effect.runPromise(gate.await), next: Sink.ok })
+      yield* Effect.gen(function*() {
+        assert.deepStrictEqual((yield* FeatureFlags.evaluate(pro)).values, { given: true })
+        assert.deepInclude(yield* LocalEvaluation.status, { isReady: true, source: "options", loadedAt: undefined })
+        yield* gate.open
+        yield* LocalEvaluation.reload
+        assert.deepStrictEqual((yield* FeatureFlags.evaluate(pro)).values, { on: false })
+      }).pipe(Effect.provide(here(sink, {}, { definitions: JSON.stringify(definitions([flag("given")])) })))
+    }))
+
+  it.scopedLive("are enough: without a secret key nothing is loaded", () =>
+    Effect.gen(function*() {
+      const sink = yield* makeSink()
+      yield* Effect.gen(function*() {
+        assert.deepStrictEqual((yield* FeatureFlags.evaluate(pro)).values, { given: true })
+        assert.isUndefined((yield* LocalEvaluation.status).nextLoadAt)
+        assert.deepInclude(yield* Effect.flip(LocalEvaluation.reload), { reason: "no_secret_key" })
+        assert.strictEqual(sink.requests.length, 0)
+      }).pipe(
+        Effect.provide(
+          here(sink, { secretKey: undefined }, {
+            definitions: definitions([flag("given")]),
+            pollingInterval: "100 millis"
+          })
+        )
+      )
+    }))
+})
+
 describe("onlyLocally and strict mode", () => {
   it.scopedLive("never ask, and say per flag why there is no value", () =>
     Effect.gen(function*() {

@@ -44,7 +44,7 @@ export interface Loader {
   readonly lastError: () =>
     | { readonly at: number; readonly error: FlagsUnavailable | FlagDefinitionStoreError }
     | undefined
-  /** When to load next, as far as the last load says. */
+  /** When to load next, as far as the last load says; 0 before the first. */
   readonly nextLoadAt: () => number
   /** From when on evaluations that have no definitions may ask for a load. */
   readonly demandAt: () => number
@@ -355,7 +355,7 @@ export const make = Effect.fnUntraced(function*(
       fail(new FlagsUnavailable({ reason: "invalid_response", detail: "the option definitions has none" }), 0)
       return Effect.void
     }),
-    canLoad: active.http !== undefined || store !== undefined,
+    canLoad: store !== undefined || (active.http !== undefined && hasKey),
     load,
     installed: published.changes,
     end: Effect.suspend(() => holdsLease ? store!.releaseAtEnd : Effect.void)

@@ -91,7 +91,7 @@ export const make = Effect.fnUntraced(function*(
     nextLoadAt: () =>
       settings.interval === undefined || !loader.canLoad || closed || flight !== undefined
         ? undefined
-        : loader.nextLoadAt(),
+        : loader.nextLoadAt() || undefined,
     awaitFirst: Effect.suspend(() => {
       if (loader.current() !== undefined || closed || !loader.canLoad) return Effect.void
       if (flight === undefined && now() < loader.demandAt()) return Effect.void
