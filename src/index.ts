@@ -23,6 +23,22 @@ export * as FeatureFlag from "./FeatureFlag.js"
 export * as FeatureFlags from "./FeatureFlags.js"
 
 /**
+ * Where the instances of a fleet, or one serverless function after the other, share flag definitions: one of them asks PostHog, all
+ * have them, and a cold start during an outage runs on the last good ones.
+ *
+ * @since 0.1.0
+ */
+export * as FlagDefinitionStore from "./FlagDefinitionStore.js"
+
+/**
+ * Feature flags evaluated in this process: their definitions are loaded once and kept up to date, and evaluating them for a user
+ * takes no request.
+ *
+ * @since 0.1.0
+ */
+export * as LocalEvaluation from "./LocalEvaluation.js"
+
+/**
  * PostHog as a service: capture events, say who users are, and see what became of it all.
  *
  * @since 0.1.0

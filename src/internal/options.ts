@@ -21,6 +21,7 @@ type Plain =
   | "sendFeatureFlagEvents"
   | "background"
   | "traceIds"
+  | "strictLocalEvaluation"
   | "sourceContext"
   | "debug"
 type Numeric =
@@ -123,6 +124,7 @@ const switches: ReadonlyArray<Plain | "enabled"> = [
   "sendFeatureFlagEvents",
   "background",
   "traceIds",
+  "strictLocalEvaluation",
   "sourceContext",
   "debug"
 ]
@@ -240,10 +242,10 @@ export const check = Effect.fnUntraced(function*(given: Options): Effect.fn.Retu
   }
 })
 
-const invalidOption = (option: string, problem: string): ConfigurationError =>
+export const invalidOption = (option: string, problem: string): ConfigurationError =>
   new ConfigurationError({ reason: "invalid_option", option, message: `${option} ${problem}` })
 
-const toDuration = (option: string, value: unknown): Effect.Effect<Duration.Duration, ConfigurationError> => {
+export const toDuration = (option: string, value: unknown): Effect.Effect<Duration.Duration, ConfigurationError> => {
   const decoded = Duration.decodeUnknown(value)
   const isNegative = typeof value === "number"
     ? !(value >= 0)
