@@ -159,12 +159,12 @@ export const make = Effect.fnUntraced(function*(
     rounds.wake()
   }
 
+  const mayRequest = (round: Rounds.Round): boolean => !paused && queue.first < round.due
+
   const startRequests = (round: Rounds.Round): void => {
     let requests = 0
     for (const sending of sendings) if (sending.round === round) requests++
-    // A batch that is started may pause sending on the spot.
-    const mayRequest = () => !paused && queue.first < round.due
-    while (requests < options.maxConcurrentRequests && mayRequest()) {
+    while (requests < options.maxConcurrentRequests && mayRequest(round)) {
       const batch = queue.shift()
       if (batch === undefined) return
       statistics.onQueued(-batch.count)
