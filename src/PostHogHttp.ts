@@ -1,13 +1,15 @@
 /**
- * PostHog in HTTP servers that are built with `@effect/platform`.
+ * PostHog in HTTP servers and clients: what is captured while a request is handled carries the request, its user and its session, and a
+ * handler that fails is an exception.
  *
  * ```ts
  * import { HttpRouter, HttpServerResponse } from "@effect/platform"
- * import { PostHogHttp } from "effect-posthog"
+ * import { Effect } from "effect"
+ * import { PostHog, PostHogHttp } from "effect-posthog"
  *
  * const app = HttpRouter.empty.pipe(
- *   HttpRouter.get("/", HttpServerResponse.text("hello")),
- *   PostHogHttp.captureErrors
+ *   HttpRouter.get("/", Effect.zipRight(PostHog.capture("page served"), HttpServerResponse.text("hello"))),
+ *   PostHogHttp.middleware()
  * )
  * ```
  *
@@ -16,36 +18,175 @@
 import type * as HttpApp from "@effect/platform/HttpApp"
 import type * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
-import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
-import * as ErrorTracking from "./ErrorTracking.js"
-import { withoutResponses } from "./internal/errors/responses.js"
+import * as Option from "effect/Option"
+import type { RequestFacts } from "./core/http/request.js"
+import { observeServer, observeWeb, resolve, within } from "./internal/request.js"
 import * as internal from "./internal/tracingHeaders.js"
 import type { PostHog } from "./PostHog.js"
 import type * as PostHogContext from "./PostHogContext.js"
 
 /**
- * Captures failures and defects of handlers that nobody turned into a response. Errors that say themselves which response they
- * are, such as a route that is not found, are no exceptions. The event carries the context in which the middleware runs, and the
- * method and path of the request.
+ * What is taken from requests, and what is captured about them.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options<in Request = HttpServerRequest.HttpServerRequest, out R = never> {
+  /**
+   * The user, where the application knows it from the request. Wins over the id in PostHog's header; a failure is no id. Whoever learns
+   * the user later, in a security middleware for instance, calls `PostHog.setContext`. Default: the context's, or else the header's.
+   */
+  readonly distinctId?: ((request: Request) => Effect.Effect<string | undefined, unknown, R>) | undefined
+  /**
+   * Whether the ids in `X-POSTHOG-DISTINCT-ID`, `X-POSTHOG-SESSION-ID` and `X-POSTHOG-WINDOW-ID` count. Whoever makes the request says
+   * what is in them: good for analytics, never for authentication. Default `true`.
+   */
+  readonly tracingHeaders?: boolean | undefined
+  /**
+   * How many proxies of your own a request passes, or which addresses are such proxies. `X-Forwarded-For` is read from its end past that
+   * many, and `X-Forwarded-Host` and `-Proto` count; anybody can send them, so that nothing in them does otherwise. Default 0.
+   */
+  readonly trustProxies?: number | ((address: string) => boolean) | undefined
+  /** A header in which your proxy always puts the client's address, such as `cf-connecting-ip`. Default none. */
+  readonly ipHeader?: string | undefined
+  /** Whether `$ip` is sent. Default `true`. */
+  readonly ip?: boolean | undefined
+  /** Whether `$user_agent` is sent. Default `true`. */
+  readonly userAgent?: boolean | undefined
+  /**
+   * What becomes of the query in `$current_url`: `redact` replaces the values of parameters that look like secrets (`isSecret`).
+   * Default `redact`.
+   */
+  readonly query?: "redact" | "keep" | "omit" | undefined
+  /** Which parameters are secrets. Default: names with `token`, `secret`, `password`, `api_key`, `code`, `signature` and the like. */
+  readonly isSecret?: ((name: string) => boolean) | undefined
+  /** Further properties of all events of the request. Default none. */
+  readonly properties?: ((request: Request) => PostHogContext.Values["properties"]) | undefined
+  /**
+   * Whether failures of the handler are captured as exceptions, if what is made of them is a response of status 500 or above: a route that
+   * is not found is none, nor is a typed error of an API with another status, nor a client that has gone. Default `true`, unless `POSTHOG_ERROR_TRACKING=false` in `PostHogLive`.
+   */
+  readonly captureErrors?: boolean | undefined
+  /**
+   * Name of an event for each request when it is done, such as `$pageview`, with `$response_status_code` and `duration_ms`; or a function that
+   * gives it, and nothing for requests that shall have none. Default none.
+   */
+  readonly requestEvent?: string | ((request: Request) => string | undefined) | undefined
+}
+
+const factsOf = (request: HttpServerRequest.HttpServerRequest): RequestFacts => ({
+  method: request.method,
+  url: request.originalUrl,
+  header: (name) => request.headers[name],
+  remoteAddress: Option.getOrUndefined(request.remoteAddress)
+})
+
+/**
+ * Handles each request in a context of its own, for all instances: the address (`$current_url`, `$host`, `$pathname`), the method, the
+ * client (`$ip`, `$user_agent`), the user and the session of PostHog's headers, and the pattern of the route as `http.route` once the
+ * router has found it. Captures what handlers fail with, and an event for each request if wanted. Nothing of it delays the response.
+ *
+ * For an app or a router, and as `HttpLayerRouter.middleware(PostHogHttp.middleware(), { global: true })` or, for an API,
+ * `HttpApiBuilder.middleware((app) => PostHogHttp.middleware(app), { withContext: true })`.
  *
  * @since 0.1.0
  * @category middleware
  */
-export const captureErrors = <E, R>(app: HttpApp.Default<E, R>): HttpApp.Default<E, R | PostHog> =>
-  Effect.tapErrorCause(app, (cause) => {
-    const failure = withoutResponses(cause)
-    return Cause.isEmpty(failure)
-      ? Effect.void
-      : Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
-        ErrorTracking.capture(failure, {
-          handled: false,
-          mechanism: "middleware",
-          source: "effect.http_middleware",
-          properties: { $request_method: request.method, $request_path: request.url.replace(/[?#].*$/s, "") }
-        }))
-  })
+export const middleware: {
+  /**
+   * Handles each request in a context of its own, and captures what handlers fail with.
+   *
+   * @since 0.1.0
+   * @category middleware
+   */
+  <R = never>(
+    options?: Options<HttpServerRequest.HttpServerRequest, R>
+  ): <E, R2>(app: HttpApp.Default<E, R2>) => HttpApp.Default<E, NoInfer<R> | R2 | PostHog>
+  /**
+   * Handles each request in a context of its own, and captures what handlers fail with.
+   *
+   * @since 0.1.0
+   * @category middleware
+   */
+  <E, R2, R = never>(
+    app: HttpApp.Default<E, R2>,
+    options?: Options<HttpServerRequest.HttpServerRequest, R>
+  ): HttpApp.Default<E, NoInfer<R> | R2 | PostHog>
+} = /* #__PURE__ */ dual(
+  (args) => Effect.isEffect(args[0]),
+  <E, R2, R = never>(
+    app: HttpApp.Default<E, R2>,
+    options: Options<HttpServerRequest.HttpServerRequest, R> = {}
+  ): HttpApp.Default<E, R | R2 | PostHog> => {
+    const settings = resolve(options)
+    return Effect.flatMap(
+      HttpServerRequest.HttpServerRequest,
+      (request) => within(app, request, factsOf(request), settings, observeServer)
+    )
+  }
+)
+
+const webFactsOf = (request: Request): RequestFacts => ({
+  method: request.method,
+  url: request.url,
+  header: (name) => request.headers.get(name) ?? undefined,
+  remoteAddress: undefined
+})
+
+/**
+ * Runs an effect that answers a request of the Fetch API as {@link middleware} would, for platforms that call a function from `Request` to
+ * `Response`: Workers, Bun, Deno, Next. The address of the client is only known there by `ipHeader` or `trustProxies`.
+ *
+ * ```ts
+ * import { Effect, ManagedRuntime } from "effect"
+ * import { PostHog, PostHogHttp, PostHogLive } from "effect-posthog"
+ *
+ * const runtime = ManagedRuntime.make(PostHogLive)
+ *
+ * const handler = (request: Request): Promise<Response> =>
+ *   PostHog.capture("page served").pipe(
+ *     Effect.as(new Response("hello")),
+ *     PostHogHttp.withRequest(request),
+ *     runtime.runPromise
+ *   )
+ * ```
+ *
+ * @since 0.1.0
+ * @category middleware
+ */
+export const withRequest: {
+  /**
+   * Runs an effect that answers a request of the Fetch API as {@link middleware} would.
+   *
+   * @since 0.1.0
+   * @category middleware
+   */
+  <R = never>(
+    request: Request,
+    options?: Options<Request, R>
+  ): <E, R2>(self: Effect.Effect<Response, E, R2>) => Effect.Effect<Response, E, R | R2 | PostHog>
+  /**
+   * Runs an effect that answers a request of the Fetch API as {@link middleware} would.
+   *
+   * @since 0.1.0
+   * @category middleware
+   */
+  <E, R2, R = never>(
+    self: Effect.Effect<Response, E, R2>,
+    request: Request,
+    options?: Options<Request, R>
+  ): Effect.Effect<Response, E, R | R2 | PostHog>
+} = /* #__PURE__ */ dual(
+  (args) => Effect.isEffect(args[0]),
+  <E, R2, R = never>(
+    self: Effect.Effect<Response, E, R2>,
+    request: Request,
+    options: Options<Request, R> = {}
+  ): Effect.Effect<Response, E, R | R2 | PostHog> =>
+    within(self, request, webFactsOf(request), resolve(options), observeWeb)
+)
 
 /**
  * Options of {@link withTracingHeaders}.

@@ -23,6 +23,8 @@ import * as LogLevel from "effect/LogLevel"
 import * as Redacted from "effect/Redacted"
 import * as ErrorTracking from "./ErrorTracking.js"
 import { optional } from "./internal/environment.js"
+import { switchErrorTrackingOff } from "./internal/errors/tracker.js"
+import { instanceOf } from "./internal/instance.js"
 import * as LocalEvaluation from "./LocalEvaluation.js"
 import * as PostHog from "./PostHog.js"
 import * as PostHogConfig from "./PostHogConfig.js"
@@ -48,7 +50,11 @@ const errorTracking = Layer.unwrapEffect(
   Effect.map(
     settings,
     ({ captureLevel, enabled, metadata }) =>
-      enabled ? ErrorTracking.layerLogger({ captureLevel, metadata: metadataOf(metadata) }) : Layer.empty
+      enabled
+        ? ErrorTracking.layerLogger({ captureLevel, metadata: metadataOf(metadata) })
+        : Layer.effectDiscard(
+          Effect.map(PostHog.PostHog, (service) => switchErrorTrackingOff(instanceOf(service)))
+        )
   )
 )
 

@@ -8,7 +8,7 @@ import {
 } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Data, Effect, Exit, Fiber, FiberRef, Layer, Logger, LogLevel, Redacted, TestClock } from "effect"
-import { ErrorTracking, PostHog, PostHogHttp, PostHogTest, TestLayer } from "effect-posthog"
+import { ErrorTracking, PostHog, PostHogTest, TestLayer } from "effect-posthog"
 import { run } from "./support/child.js"
 import { stats } from "./support/posthog.js"
 import * as Sink from "./support/sink.js"
@@ -497,35 +497,6 @@ describe("storms", () => {
       }),
     120_000
   )
-})
-
-describe("HTTP", () => {
-  const app = HttpRouter.empty.pipe(
-    HttpRouter.get("/fine", HttpServerResponse.text("fine")),
-    HttpRouter.get("/broken", Effect.fail(new Declined({ message: "no" }))),
-    HttpRouter.get("/dead", Effect.die(new TypeError("dead"))),
-    PostHogHttp.captureErrors
-  )
-
-  it.effect("failures of handlers are exceptions, a route that is not found is none", () =>
-    Effect.gen(function*() {
-      const runtime = yield* Effect.runtime<PostHog.PostHog>()
-      const handler = HttpApp.toWebHandlerRuntime(runtime)(app.pipe(PostHog.withContext({ distinctId: "u" })))
-      const get = (path: string) => Effect.promise(() => handler(new Request(`http://shop${path}`)))
-      const statuses: Array<number> = []
-      for (const path of ["/fine", "/nowhere", "/broken?card=1", "/dead"]) statuses.push((yield* get(path)).status)
-      assert.deepStrictEqual(statuses, [200, 404, 500, 500])
-      const [broken, dead, ...rest] = yield* exceptions
-      assert.deepStrictEqual(rest, [])
-      assert.strictEqual(broken!.distinct_id, "u")
-      assert.deepInclude(broken!.properties, {
-        $exception_type: "Declined",
-        $exception_source: "effect.http_middleware",
-        $request_method: "GET",
-        $request_path: "/broken"
-      })
-      assert.deepInclude(listOf(dead)[0]!.mechanism, { type: "middleware", handled: false })
-    }).pipe(Effect.provide(TestLayer)))
 })
 
 describe("process", () => {

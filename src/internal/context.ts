@@ -72,15 +72,41 @@ const nothing: Accumulated = {
 }
 const emptyNode: Node = { all: nothing, events: new Map() }
 
+/** What has been set, for all instances and for single ones by the key of their tag. */
+interface Parts {
+  readonly shared: Node
+  readonly instances: ReadonlyMap<string, Node>
+}
+
 /** An immutable context. Resolving costs merges, and one value serves all events of a region, so results are remembered. */
 export class State {
   /** Per instance; weak, because the empty state lives as long as the process. */
   private readonly memos = new WeakMap<Owner, Memo>()
 
-  constructor(
-    private readonly shared: Node,
-    private readonly instances: ReadonlyMap<string, Node>
-  ) {}
+  /** `parts` are looked for when they are first needed. */
+  constructor(private parts: Parts | (() => Parts)) {}
+
+  private resolved(): Parts {
+    return typeof this.parts === "function" ? this.parts = this.parts() : this.parts
+  }
+
+  private get shared(): Node {
+    return this.resolved().shared
+  }
+
+  private get instances(): ReadonlyMap<string, Node> {
+    return this.resolved().instances
+  }
+
+  /** Whether the context for all instances has a user. */
+  get hasDistinctId(): boolean {
+    return this.shared.all.distinctId !== undefined
+  }
+
+  /** The state with values for all instances that are only made when somebody needs them. `make` must not throw. */
+  setLater(make: (under: State) => AllValues): State {
+    return new State(() => this.set(make(this), undefined, undefined).resolved())
+  }
 
   /** The state with values added in one scope; with a marker when they throw as they are read. */
   set(values: AllValues, scope: Scope | undefined, event: string | undefined): State {
@@ -105,7 +131,10 @@ export class State {
       events: new Map(Array.from(events, ([name, values]) => [name, { ...values, ...resetOf(values, which) }]))
     })
     return scope?.instance === undefined
-      ? new State(reset(this.shared), new Map(Array.from(this.instances, ([key, node]) => [key, reset(node)])))
+      ? new State({
+        shared: reset(this.shared),
+        instances: new Map(Array.from(this.instances, ([key, node]) => [key, reset(node)]))
+      })
       : this.change(scope, reset)
   }
 
@@ -137,8 +166,11 @@ export class State {
   private change(scope: Scope | undefined, f: (node: Node) => Node): State {
     const key = scope?.instance?.key
     return key === undefined
-      ? new State(f(this.shared), this.instances)
-      : new State(this.shared, new Map(this.instances).set(key, f(this.instances.get(key) ?? emptyNode)))
+      ? new State({ shared: f(this.shared), instances: this.instances })
+      : new State({
+        shared: this.shared,
+        instances: new Map(this.instances).set(key, f(this.instances.get(key) ?? emptyNode))
+      })
   }
 
   /** What an event of an instance takes from this context. */
@@ -326,5 +358,5 @@ export const flagsLayer = ({ eventProperties }: FlagsOnEvents): Layer => {
 /** The fiber's context. A join keeps the parent's value: a child's identity must never become its parent's. */
 export const currentState: FiberRef.FiberRef<State> = globalValue(
   Symbol.for("effect-posthog/PostHogContext/currentState"),
-  () => FiberRef.unsafeMake(new State(emptyNode, new Map()), { join: (parent) => parent })
+  () => FiberRef.unsafeMake(new State({ shared: emptyNode, instances: new Map() }), { join: (parent) => parent })
 )

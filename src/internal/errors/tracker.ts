@@ -14,6 +14,7 @@ import { aboveRunLoop, type Frame, type FrameSettings, isLibrary, toFrames } fro
 import { type Boundary, type Failure, toList } from "../../core/exceptions/list.js"
 import { readStack } from "../../core/exceptions/stack.js"
 import { Lru } from "../../core/lru.js"
+import { isSecretName } from "../../core/secrets.js"
 import type { CaptureOptions, Kind, Origin } from "../capture.js"
 import { currentState } from "../context.js"
 import { type Active, extension, type Instance } from "../instance.js"
@@ -37,11 +38,15 @@ export interface Report {
   readonly fiberId?: string | undefined
   /** Whether too many of the same are held back. */
   readonly isLimited: boolean
+  /** Whether it was claimed, so that it counts as reported already. */
+  readonly isClaimed?: boolean | undefined
 }
 
 export interface Tracker {
   /** Never fails. */
   readonly report: (origin: Origin, report: Report) => Effect.Effect<void>
+  /** Takes it upon the caller to report something, or not; nobody else will. `false`: it has been reported. */
+  readonly claim: (origin: Origin, given: unknown) => boolean
 }
 
 const kind: Kind = { withContext: true, withFlags: true, needsId: false, withAnySpan: true }
@@ -89,13 +94,11 @@ const repeatMillis = 30_000
 /** A field that is longer is replaced, so that it does not cost the event. */
 const maxFieldLength = 10_000
 
-const secret = /pass(?:word|phrase|wd)?$|secret|token|api_?key|authori[sz]ation|cookie|credential/i
-
 /** A value as it is now, without what must not be told, however deep it lies. */
 const withoutSecret = (name: string, value: unknown): unknown => {
   const now = freeze(name, value, maxFieldLength)
   return now instanceof Written
-    ? JSON.parse(now.text, (key, value: unknown) => secret.test(key) ? undefined : value) as unknown
+    ? JSON.parse(now.text, (key, value: unknown) => isSecretName(key) ? undefined : value) as unknown
     : now
 }
 
@@ -103,7 +106,7 @@ const withoutSecret = (name: string, value: unknown): unknown => {
 const withoutSecrets = (fields: Properties | undefined): Properties =>
   Object.fromEntries(
     Object.entries(fields ?? {}).filter(([name, value]) =>
-      !name.startsWith("$") && !secret.test(name) && !Redacted.isRedacted(value)
+      !name.startsWith("$") && !isSecretName(name) && !Redacted.isRedacted(value)
     ).map(([name, value]) => [name, withoutSecret(name, value)])
   )
 
@@ -128,6 +131,9 @@ const kindOf = (failure: Failure): readonly [kind: string, first: string] => {
     [...new Set(types)].sort().join()
   return [kind.slice(0, maxKindLength), first.value.slice(0, maxKindLength)]
 }
+
+const nowOf = ({ currentDefaultServices }: Origin): number =>
+  Context.unsafeGet(currentDefaultServices, Clock.Clock).unsafeCurrentTimeMillis()
 
 const isText = (value: unknown): value is string => typeof value === "string" && value !== ""
 
@@ -223,8 +229,8 @@ const make = ({ diagnostics, door, options, owner }: Active): Tracker => {
   const report: Tracker["report"] = (origin, report) => {
     const failure = toFailure(report.given)
     if (failure === undefined) return Effect.void
-    const now = Context.unsafeGet(origin.currentDefaultServices, Clock.Clock).unsafeCurrentTimeMillis()
-    if (isRepetition(report.given, failure, now)) return Effect.void
+    const now = nowOf(origin)
+    if (report.isClaimed !== true && isRepetition(report.given, failure, now)) return Effect.void
     const given = unreserved(report.properties)
     const fingerprint = [report.fingerprint, given.$exception_fingerprint].find(isText)
     const heldBack = report.isLimited ? take(origin, failure, fingerprint, now) : 0
@@ -258,6 +264,14 @@ const make = ({ diagnostics, door, options, owner }: Active): Tracker => {
   }
 
   return {
+    claim: (origin, given) => {
+      try {
+        const failure = toFailure(given)
+        return failure !== undefined && !isRepetition(given, failure, nowOf(origin))
+      } catch {
+        return true
+      }
+    },
     report: (origin, given) => {
       try {
         return report(origin, given)
@@ -276,3 +290,18 @@ export const fiberName = (fiberId: FiberId.FiberId): string =>
 /** Sends a report, if there is somebody to send it. */
 export const send = (instance: Instance, origin: Origin, report: Report): Effect.Effect<void> =>
   instance.active === undefined ? Effect.void : trackerOf(instance, instance.active).report(origin, report)
+
+/** As `Tracker.claim`; where nobody reports anything there is nothing to claim. */
+export const claim = (instance: Instance, origin: Origin, given: unknown): boolean =>
+  instance.active !== undefined && trackerOf(instance, instance.active).claim(origin, given)
+
+/** Key of the extension under which it is said that nothing shall be captured by itself. */
+const offKey = "ErrorTracking/off"
+
+/** Whether integrations shall not capture errors by themselves, see {@link switchErrorTrackingOff}. */
+export const isErrorTrackingOff = (instance: Instance): boolean => instance.extensions.has(offKey)
+
+/** What is captured by hand still is. */
+export const switchErrorTrackingOff = (instance: Instance): void => {
+  instance.extensions.set(offKey, true)
+}

@@ -1,0 +1,174 @@
+/**
+ * What a request says about itself, as a context of events. Everything in a request may be forged or broken: what is unusable is
+ * cleaned or left out, and nothing throws.
+ *
+ * @since 0.1.0
+ */
+import type { Properties } from "../event/properties.js"
+import { isSecretParameter } from "../secrets.js"
+
+/** A request, as far as it matters here. */
+export interface RequestFacts {
+  readonly method: string
+  /** A path with its query, or an absolute address. */
+  readonly url: string
+  /** By lower-case name. */
+  readonly header: (name: string) => unknown
+  /** Address of whoever is at the other end of the connection. */
+  readonly remoteAddress: string | undefined
+}
+
+/** What is taken from a request. */
+export interface RequestSettings {
+  /** Whether the ids in PostHog's headers count. */
+  readonly tracingHeaders: boolean
+  /** How many proxies of one's own a request passes, or which addresses are such proxies. */
+  readonly trustProxies: number | ((address: string) => boolean)
+  /** A header of a proxy of one's own with the client's address, in lower case. */
+  readonly ipHeader: string | undefined
+  readonly ip: boolean
+  readonly userAgent: boolean
+  readonly query: "redact" | "keep" | "omit"
+  readonly isSecret: (name: string) => boolean
+}
+
+/** A request as values of a context. */
+export interface RequestValues {
+  /** Who the client says that it is. */
+  readonly distinctId: string | undefined
+  readonly sessionId: string | undefined
+  readonly properties: Properties
+}
+
+/** Longest value of a header that is taken (specification of PostHog's SDKs, tracing headers). */
+const maxHeaderLength = 1_000
+
+/** Longest address that is taken; browsers and servers hardly go beyond. */
+const maxUrlLength = 4_000
+
+// C0, DEL and C1.
+const controls = /[\u0000-\u001f\u007f-\u009f]/g
+
+/** Longer values are not looked at beyond this: most of what is cut off anyhow. */
+const clean = (value: unknown, maxLength: number): string | undefined => {
+  if (Array.isArray(value)) return value.map((member) => clean(member, maxLength)).find((text) => text !== undefined)
+  if (typeof value !== "string") return undefined
+  const text = value.slice(0, maxLength * 4).replace(controls, "").trim().slice(0, maxLength).trim()
+  return text === "" ? undefined : text
+}
+
+/** A header that says one thing. Sent twice it arrives as a list, of which the first usable member counts. */
+const cleanId = (value: unknown): string | undefined =>
+  clean(typeof value === "string" ? value.slice(0, maxHeaderLength * 4).split(", ") : value, maxHeaderLength)
+
+const decode = (text: string): string => {
+  try {
+    return decodeURIComponent(text.replaceAll("+", " "))
+  } catch {
+    return text
+  }
+}
+
+/** A query without its question mark. */
+const redact = (query: string, { isSecret, query: mode }: RequestSettings): string =>
+  mode === "omit" || query === "" ? "" : mode === "keep" ? `?${query}` : `?${
+    query.split("&").map((parameter) => {
+      const end = parameter.indexOf("=")
+      if (end === -1) return parameter
+      const name = decode(parameter.slice(0, end))
+      return isSecret(name) ? `${parameter.slice(0, end)}=[redacted]` : parameter
+    }).join("&")
+  }`
+
+/** Parameters that look like secrets unless the program says otherwise. */
+export const isSecretByDefault = isSecretParameter
+
+const hostName = /^(?:[\w.-]{1,253}|\[[\da-f:.]{2,45}\])(?::\d{1,5})?$/i
+
+const address = /^(?:\d{1,3}(?:\.\d{1,3}){3}|[\da-f:]*:[\da-f:]*(?:\d{1,3}(?:\.\d{1,3}){3})?)(?:%\w+)?$/i
+
+/** An address without port and brackets, and an IPv4 address as such. */
+const toAddress = (text: string | undefined): string | undefined => {
+  if (text === undefined || text.length > 60) return undefined
+  const plain = text.trim()
+    .replace(/^\[([^\]]*)\](?::\d+)?$/, "$1")
+    .replace(/^(\d{1,3}(?:\.\d{1,3}){3}):\d+$/, "$1")
+    .replace(/^::ffff:(?=\d{1,3}(?:\.\d{1,3}){3}$)/i, "")
+  return address.test(plain) ? plain : undefined
+}
+
+/** Most proxies that are looked at. */
+const maxForwarded = 100
+
+/** The first address, from our end of the way, that is not one of our own proxies. */
+const clientAddress = (facts: RequestFacts, settings: RequestSettings): string | undefined => {
+  if (settings.ipHeader !== undefined) return toAddress(clean(facts.header(settings.ipHeader), 60))
+  const { trustProxies } = settings
+  const remote = toAddress(facts.remoteAddress)
+  if (trustProxies === 0) return remote
+  const forwarded = facts.header("x-forwarded-for")
+  const hops = typeof forwarded === "string"
+    ? forwarded.slice(-maxForwarded * 50).split(",").slice(-maxForwarded).map(toAddress)
+    : []
+  hops.push(remote)
+  let at = hops.length - 1
+  if (typeof trustProxies === "number") {
+    at = Math.max(at - trustProxies, 0)
+  } else {
+    while (at > 0) {
+      const hop = hops[at]
+      // A server without a socket, such as one behind the Fetch API, does not know its proxy.
+      if (hop === undefined ? at !== hops.length - 1 : !trustProxies(hop)) break
+      at--
+    }
+  }
+  return hops[at]
+}
+
+const parts = (url: string): { readonly origin: string | undefined; readonly path: string; readonly query: string } => {
+  const rest = url.replace(/#.*$/s, "")
+  const origin = /^https?:\/\/[^/?]*/i.exec(rest)?.[0]
+  const target = origin === undefined ? rest : rest.slice(origin.length)
+  const mark = target.indexOf("?")
+  const path = mark === -1 ? target : target.slice(0, mark)
+  return { origin, path: path === "" ? "/" : path, query: mark === -1 ? "" : target.slice(mark + 1) }
+}
+
+/** Host and scheme: of the address, as a proxy of our own says, or of the connection. */
+const originOf = (facts: RequestFacts, settings: RequestSettings, origin: string | undefined) => {
+  const isBehindProxy = settings.trustProxies !== 0
+  const forwarded = (name: string) => isBehindProxy ? clean(facts.header(name), 300)?.split(",")[0]!.trim() : undefined
+  const scheme = forwarded("x-forwarded-proto") ?? /^https?/i.exec(origin ?? "")?.[0]
+  const host = forwarded("x-forwarded-host") ?? origin?.replace(/^https?:\/\/(?:[^@]*@)?/i, "") ??
+    clean(facts.header("host"), 300)
+  return {
+    scheme: scheme?.toLowerCase() === "https" ? "https" : "http",
+    host: host !== undefined && hostName.test(host) ? host : undefined
+  }
+}
+
+/** What a request says about itself. */
+export const readRequest = (facts: RequestFacts, settings: RequestSettings): RequestValues => {
+  const { origin, path: rawPath, query } = parts(clean(facts.url, maxUrlLength) ?? "/")
+  const { host, scheme } = originOf(facts, settings, origin)
+  const id = (name: string) => settings.tracingHeaders ? cleanId(facts.header(name)) : undefined
+  const windowId = id("x-posthog-window-id")
+  const userAgent = settings.userAgent ? clean(facts.header("user-agent"), maxHeaderLength) : undefined
+  const ip = settings.ip ? clientAddress(facts, settings) : undefined
+  const method = clean(facts.method, 50)
+  const target = rawPath + redact(query, settings)
+  return {
+    distinctId: id("x-posthog-distinct-id"),
+    sessionId: id("x-posthog-session-id"),
+    properties: {
+      $current_url: host === undefined ? target : `${scheme}://${host}${target}`,
+      ...(host === undefined ? undefined : { $host: host }),
+      $pathname: rawPath,
+      $request_path: rawPath,
+      ...(method === undefined ? undefined : { $request_method: method }),
+      ...(userAgent === undefined ? undefined : { $user_agent: userAgent, $raw_user_agent: userAgent }),
+      ...(ip === undefined ? undefined : { $ip: ip }),
+      ...(windowId === undefined ? undefined : { $window_id: windowId })
+    }
+  }
+}

@@ -1,0 +1,644 @@
+import {
+  HttpApi,
+  HttpApiBuilder,
+  HttpApiEndpoint,
+  HttpApiGroup,
+  HttpApiMiddleware,
+  HttpApiSchema,
+  HttpApiSecurity,
+  HttpApp,
+  HttpLayerRouter,
+  HttpMiddleware,
+  HttpRouter,
+  HttpServer,
+  HttpServerRequest,
+  HttpServerResponse
+} from "@effect/platform"
+import { NodeHttpServer } from "@effect/platform-node"
+import { assert, describe, it } from "@effect/vitest"
+import {
+  Cause,
+  ConfigProvider,
+  Context,
+  Data,
+  Deferred,
+  Effect,
+  Fiber,
+  Layer,
+  Logger,
+  Redacted,
+  Runtime,
+  Schema,
+  TestClock
+} from "effect"
+import { ErrorTracking, PostHog, PostHogHttp, PostHogLive, PostHogTest, TestLayer } from "effect-posthog"
+import { createServer, request as nodeRequest } from "node:http"
+import { connect } from "node:net"
+import { onSink, stats } from "./support/posthog.js"
+import * as Sink from "./support/sink.js"
+
+class Declined extends Data.TaggedError("Declined")<{ readonly message: string }> {}
+
+/** A handler of the Fetch API for an app, in the runtime of the test. */
+const webHandler = <E>(app: HttpApp.Default<E, PostHog.PostHog>) =>
+  Effect.map(Effect.runtime<PostHog.PostHog>(), (runtime) => HttpApp.toWebHandlerRuntime(runtime)(app))
+
+const ask = <E>(app: HttpApp.Default<E, PostHog.PostHog>, request: Request) =>
+  Effect.flatMap(webHandler(app), (handler) => Effect.promise(() => handler(request)))
+
+const served = PostHog.capture("served").pipe(Effect.as(HttpServerResponse.unsafeJson({ ok: true })))
+
+const event = (name: string) =>
+  Effect.map(PostHogTest.captured, (events) => {
+    const found = events.filter((event) => event.event === name)
+    assert.strictEqual(found.length, 1, name)
+    return found[0]!
+  })
+
+/** Routes can be interrupted, a bare app cannot. */
+const routed = <E, R>(handler: HttpRouter.Route.Handler<E, R>) => HttpRouter.empty.pipe(HttpRouter.get("/*", handler))
+
+/** Serves an app on a free port until the scope closes. */
+const serve = <E, R>(app: HttpApp.Default<E, R>) =>
+  Effect.gen(function*() {
+    const context = yield* Layer.build(NodeHttpServer.layer(createServer, { port: 0 }))
+    yield* HttpServer.serveEffect(app).pipe(Effect.provide(context))
+    const { address } = Context.get(context, HttpServer.HttpServer)
+    return address._tag === "TcpAddress" ? address.port : 0
+  })
+
+describe("the context of a request", () => {
+  it.effect("is on what the handler captures, for all instances, and on nothing else", () =>
+    Effect.gen(function*() {
+      const app = HttpRouter.empty.pipe(HttpRouter.get("/users/:id", served), PostHogHttp.middleware())
+      yield* ask(
+        app,
+        new Request("https://shop.example.com/users/7?page=2&token=t", {
+          headers: {
+            "user-agent": "test/1",
+            "x-posthog-distinct-id": "ada",
+            "X-PostHog-Session-Id": "s1",
+            "x-posthog-window-id": "w1"
+          }
+        })
+      )
+      const { distinct_id, properties } = yield* event("served")
+      assert.strictEqual(distinct_id, "ada")
+      assert.deepInclude(properties, {
+        $current_url: "https://shop.example.com/users/7?page=2&token=[redacted]",
+        $host: "shop.example.com",
+        $pathname: "/users/7",
+        $request_path: "/users/7",
+        $request_method: "GET",
+        $user_agent: "test/1",
+        $session_id: "s1",
+        $window_id: "w1",
+        "http.route": "/users/:id"
+      })
+      assert.notProperty(properties, "$ip")
+      yield* PostHog.capture("outside")
+      assert.notProperty((yield* event("outside")).properties, "$current_url")
+    }).pipe(Effect.provide(TestLayer)))
+
+  it.effect("who the application knows wins over the header, and whoever the call names over both", () =>
+    Effect.gen(function*() {
+      const request = () => new Request("http://shop/", { headers: { "x-posthog-distinct-id": "header" } })
+      const capture = (name: string) => Effect.as(PostHog.capture(name), HttpServerResponse.empty())
+      const { middleware } = PostHogHttp
+      yield* ask(capture("header").pipe(middleware()), request())
+      yield* ask(capture("surroundings").pipe(middleware(), PostHog.withDistinctId("surroundings")), request())
+      yield* ask(capture("option").pipe(middleware({ distinctId: () => Effect.succeed("option") })), request())
+      yield* ask(
+        Effect.zipRight(PostHog.setContext({ distinctId: "handler" }), capture("handler")).pipe(middleware()),
+        request()
+      )
+      yield* ask(
+        Effect.as(PostHog.capture("call", {}, { distinctId: "call" }), HttpServerResponse.empty()).pipe(middleware()),
+        request()
+      )
+      // What cannot be told is nobody, and then the header counts.
+      for (
+        const [name, distinctId] of Object.entries({
+          failing: () => Effect.fail("no"),
+          dying: () => Effect.die("no"),
+          throwing: (): Effect.Effect<string> => {
+            throw new Error("no")
+          },
+          blank: () => Effect.succeed("  ")
+        })
+      ) yield* ask(capture(name).pipe(middleware({ distinctId })), request())
+      const ids = Object.fromEntries(
+        (yield* PostHogTest.captured).map(({ distinct_id, event }) => [event, distinct_id])
+      )
+      assert.deepStrictEqual(ids, {
+        header: "header",
+        surroundings: "surroundings",
+        option: "option",
+        handler: "handler",
+        call: "call",
+        failing: "header",
+        dying: "header",
+        throwing: "header",
+        blank: "header"
+      })
+    }).pipe(Effect.provide(TestLayer)))
+
+  it.effect("without any id events are personless, and properties of the program are added", () =>
+    Effect.gen(function*() {
+      const app = Effect.as(PostHog.capture("served", { $request_method: "mine" }), HttpServerResponse.empty()).pipe(
+        PostHogHttp.middleware({
+          ip: false,
+          userAgent: false,
+          query: "omit",
+          properties: (request) => ({ tenant: request.headers["x-tenant"] })
+        })
+      )
+      yield* ask(app, new Request("http://shop/?a=1", { headers: { "x-tenant": "acme", "user-agent": "x" } }))
+      const { properties } = yield* event("served")
+      assert.deepInclude(properties, {
+        $process_person_profile: false,
+        $request_method: "mine",
+        tenant: "acme",
+        $current_url: "http://shop/"
+      })
+      assert.notProperty(properties, "$user_agent")
+    }).pipe(Effect.provide(TestLayer)))
+
+  it.effect("functions of the program that throw cost their own part only", () =>
+    Effect.gen(function*() {
+      const no = () => {
+        throw new Error("no")
+      }
+      const app = served.pipe(
+        PostHogHttp.middleware({ properties: no, isSecret: no, trustProxies: no, requestEvent: no })
+      )
+      const response = yield* ask(app, new Request("http://shop/?a=1"))
+      assert.strictEqual(response.status, 200)
+      const { properties } = yield* event("served")
+      assert.strictEqual(properties.$current_url, "http://shop/?a=[redacted]")
+    }).pipe(Effect.provide(TestLayer)))
+
+  it.effect("reaches a second instance too", () =>
+    Effect.gen(function*() {
+      class Marketing extends PostHog.Instance<Marketing>()("Marketing") {}
+      const service = yield* PostHog.PostHog
+      const app = PostHog.capture("lead").pipe(
+        PostHog.using(Marketing),
+        Effect.provideService(Marketing, service),
+        Effect.as(HttpServerResponse.empty()),
+        PostHogHttp.middleware()
+      )
+      yield* ask(app, new Request("http://shop/", { headers: { "x-posthog-distinct-id": "ada" } }))
+      assert.strictEqual((yield* event("lead")).distinct_id, "ada")
+    }).pipe(Effect.provide(TestLayer)))
+})
+
+describe("isolation", () => {
+  it.scopedLive(
+    "200 concurrent requests of different users, through forks, races and timeouts: no event is somebody else's",
+    () =>
+      Effect.gen(function*() {
+        const sink = yield* Sink.make()
+        const count = 200
+        const gate = yield* Deferred.make<void>()
+        let arrived = 0
+        yield* Effect.gen(function*() {
+          const handler = Effect.gen(function*() {
+            const request = yield* HttpServerRequest.HttpServerRequest
+            const user = request.headers["x-user"]
+            // All requests are under way before the first goes on.
+            if (++arrived === count) yield* Deferred.succeed(gate, undefined)
+            yield* Deferred.await(gate)
+            const capture = (step: string) =>
+              Effect.zipRight(Effect.yieldNow(), PostHog.capture(step, { belongs_to: user }))
+            yield* capture("first")
+            const daemon = yield* Effect.forkDaemon(capture("daemon"))
+            yield* Effect.all([capture("a"), capture("b")], { concurrency: "unbounded" })
+            yield* Effect.race(Effect.zipRight(capture("race"), Effect.never), capture("winner"))
+            yield* Effect.timeout(capture("in time"), "1 minute")
+            yield* Effect.fork(Effect.zipRight(PostHog.setContext({ distinctId: "nobody" }), Effect.void)).pipe(
+              Effect.flatMap(Fiber.join)
+            )
+            yield* PostHog.setContext({ properties: { late: user } })
+            yield* capture("last")
+            yield* Fiber.join(daemon)
+            return HttpServerResponse.text("ok")
+          })
+          const port = yield* serve(routed(handler).pipe(PostHogHttp.middleware({ requestEvent: "request" })))
+          const responses = yield* Effect.promise(() =>
+            Promise.all(Array.from({ length: count }, (_, i) =>
+              fetch(`http://127.0.0.1:${port}/${i}`, {
+                headers: {
+                  "x-user": `user_${i}`,
+                  "x-posthog-distinct-id": `user_${i}`,
+                  "x-posthog-session-id": `s_${i}`
+                }
+              }).then((response) => response.text())))
+          )
+          assert.deepStrictEqual(new Set(responses), new Set(["ok"]))
+        }).pipe(Effect.scoped, Effect.provide(onSink(sink)))
+        const steps = ["first", "daemon", "a", "b", "winner", "in time", "last", "request"]
+        for (const step of steps) {
+          assert.strictEqual(sink.accepted.filter(({ event }) => event === step).length, count, step)
+        }
+        for (const { distinct_id, event, properties } of sink.accepted) {
+          const number = distinct_id.slice("user_".length)
+          assert.strictEqual(properties.$session_id, `s_${number}`, event)
+          assert.strictEqual(properties.$pathname, `/${number}`, event)
+          if (event !== "request") assert.strictEqual(properties.belongs_to, distinct_id, event)
+          if (event === "last") assert.strictEqual(properties.late, distinct_id)
+        }
+      }),
+    60_000
+  )
+})
+
+describe("failures of handlers", () => {
+  const app = HttpRouter.empty.pipe(
+    HttpRouter.get("/fine", HttpServerResponse.text("fine")),
+    HttpRouter.get(
+      "/broken/:id",
+      Effect.zipRight(PostHog.setContext({ distinctId: "late" }), Effect.fail(new Declined({ message: "no" })))
+    ),
+    HttpRouter.get("/dead", Effect.die(new TypeError("dead"))),
+    HttpRouter.get("/gone", Effect.fail(HttpServerResponse.empty({ status: 410 }))),
+    HttpRouter.get("/thrown", Effect.die(HttpServerResponse.empty({ status: 403 }))),
+    HttpRouter.get("/interrupted", Effect.interrupt),
+    PostHogHttp.middleware(),
+    HttpMiddleware.logger
+  )
+
+  it.effect("are exceptions with the request's context; answers, among them a route that is not found, are none", () =>
+    Effect.gen(function*() {
+      const statuses: Array<number> = []
+      for (const path of ["fine", "nowhere", "gone", "thrown", "interrupted", "broken/7?card=1", "dead"]) {
+        statuses.push((yield* ask(app, new Request(`http://shop/${path}`))).status)
+      }
+      assert.deepStrictEqual(statuses.slice(0, 4), [200, 404, 410, 403])
+      assert.deepStrictEqual(statuses.slice(5), [500, 500])
+      // The logger has its say after the response; it comes to nothing, because both errors were reported.
+      const [broken, dead, ...rest] = yield* PostHogTest.waitFor("$exception", { count: 2 })
+      assert.deepStrictEqual(rest, [])
+      assert.strictEqual(broken!.distinct_id, "late")
+      assert.deepInclude(broken!.properties, {
+        $exception_type: "Declined",
+        $exception_source: "effect.http_middleware",
+        $exception_level: "error",
+        $request_method: "GET",
+        $request_path: "/broken/7",
+        $response_status_code: 500,
+        "http.route": "/broken/:id"
+      })
+      const [entry] = dead!.properties.$exception_list as ReadonlyArray<{ readonly mechanism: unknown }>
+      assert.deepStrictEqual(entry!.mechanism, {
+        type: "middleware",
+        handled: false,
+        synthetic: false,
+        exception_id: 0
+      })
+    }).pipe(
+      Effect.provide(
+        ErrorTracking.layerLogger().pipe(
+          Layer.provideMerge(TestLayer),
+          Layer.merge(Logger.remove(Logger.defaultLogger))
+        )
+      )
+    ))
+
+  it.effect("pass unchanged, can be dealt with further out, and can be left alone", () =>
+    Effect.gen(function*() {
+      const failures: Array<unknown> = []
+      const seen: Array<unknown> = []
+      const failing = (options: PostHogHttp.Options, status: number) =>
+        ask(
+          Effect.suspend(() => {
+            const failure = new Declined({ message: `for ${status}` })
+            failures.push(failure)
+            return Effect.fail(failure)
+          }).pipe(
+            PostHogHttp.middleware(options),
+            Effect.catchAll((error) => {
+              seen.push(error)
+              return HttpServerResponse.empty({ status })
+            })
+          ),
+          new Request("http://shop/")
+        )
+      yield* failing({}, 404)
+      yield* failing({ captureErrors: false }, 503)
+      assert.deepStrictEqual(yield* PostHogTest.captured, [])
+      yield* failing({}, 503)
+      assert.strictEqual((yield* event("$exception")).properties.$response_status_code, 503)
+      // With a span around, Effect wraps errors.
+      assert.isTrue(seen.length === 3 && seen.every((error, index) => Cause.originalError(error) === failures[index]))
+    }).pipe(Effect.provide(TestLayer)))
+
+  it.scopedLive("are seen also by a middleware of the server, which comes after the response", () =>
+    Effect.gen(function*() {
+      const context = yield* Layer.build(NodeHttpServer.layer(createServer, { port: 0 }))
+      const app = HttpRouter.empty.pipe(
+        HttpRouter.get(
+          "/broken",
+          Effect.zipRight(PostHog.capture("tried"), Effect.fail(new Declined({ message: "no" })))
+        )
+      )
+      yield* HttpServer.serveEffect(app, PostHogHttp.middleware({ requestEvent: "request" })).pipe(
+        Effect.provide(context)
+      )
+      const { address } = Context.get(context, HttpServer.HttpServer)
+      for (const path of ["nowhere", "broken"]) {
+        yield* Effect.promise(() =>
+          fetch(`http://127.0.0.1:${address._tag === "TcpAddress" ? address.port : 0}/${path}`)
+        )
+      }
+      yield* PostHogTest.waitFor("$exception")
+      const events = yield* PostHogTest.captured
+      assert.deepStrictEqual(
+        events.map(({ event, properties }) => [event, properties.$pathname, properties.$response_status_code]).sort(),
+        [
+          ["$exception", "/broken", 500],
+          ["request", "/broken", 500],
+          ["request", "/nowhere", 404],
+          ["tried", "/broken", undefined]
+        ]
+      )
+    }).pipe(Effect.scoped, Effect.provide(TestLayer)))
+
+  it.scopedLive("are left alone where POSTHOG_ERROR_TRACKING is false", () =>
+    Effect.gen(function*() {
+      const sink = yield* Sink.make()
+      const live = (errorTracking: string) =>
+        PostHogLive.pipe(
+          Layer.provide(Layer.setConfigProvider(ConfigProvider.fromMap(
+            new Map([
+              ["POSTHOG_API_KEY", "phc_test"],
+              ["POSTHOG_HOST", sink.url],
+              ["POSTHOG_ERROR_TRACKING", errorTracking]
+            ])
+          ))),
+          Layer.merge(Logger.remove(Logger.defaultLogger))
+        )
+      const app = Effect.fail(new Declined({ message: "no" })).pipe(PostHogHttp.middleware())
+      yield* ask(app, new Request("http://shop/")).pipe(Effect.provide(live("false")))
+      assert.strictEqual(sink.accepted.length, 0)
+      yield* ask(app, new Request("http://shop/")).pipe(Effect.provide(live("true")))
+      assert.deepStrictEqual(sink.accepted.map(({ event }) => event), ["$exception"])
+    }))
+
+  it.scopedLive("a client that has gone is no failure; the event of its request says 499", () =>
+    Effect.gen(function*() {
+      const reached = yield* Deferred.make<void>()
+      const app = routed(Effect.zipRight(Deferred.succeed(reached, undefined), Effect.never)).pipe(
+        PostHogHttp.middleware({ requestEvent: "request" })
+      )
+      const port = yield* serve(app)
+      const request = nodeRequest({ port, path: "/" })
+      request.on("error", () => {})
+      request.end()
+      yield* Deferred.await(reached)
+      request.destroy()
+      const [event] = yield* PostHogTest.waitFor("request")
+      assert.strictEqual(event!.properties.$response_status_code, 499)
+      assert.deepStrictEqual((yield* PostHogTest.captured).map(({ event }) => event), ["request"])
+    }).pipe(Effect.scoped, Effect.provide(TestLayer)))
+})
+
+describe("events of requests", () => {
+  it.effect("have status, duration and route, also of failures", () =>
+    Effect.gen(function*() {
+      const app = HttpRouter.empty.pipe(
+        HttpRouter.get("/slow", Effect.as(TestClock.adjust("250 millis"), HttpServerResponse.empty({ status: 202 }))),
+        HttpRouter.get("/broken", Effect.fail(new Declined({ message: "no" }))),
+        HttpRouter.get("/health", HttpServerResponse.empty()),
+        PostHogHttp.middleware({
+          captureErrors: false,
+          requestEvent: (request) => request.url === "/health" ? undefined : "$pageview"
+        })
+      )
+      for (const path of ["slow", "broken", "nowhere", "health"]) yield* ask(app, new Request(`http://shop/${path}`))
+      const events = yield* PostHogTest.captured
+      assert.deepStrictEqual(
+        events.map(({ event, properties }) => [
+          event,
+          properties.$pathname,
+          properties.$response_status_code,
+          properties.duration_ms,
+          properties["http.route"]
+        ]),
+        [
+          ["$pageview", "/slow", 202, 250, "/slow"],
+          ["$pageview", "/broken", 500, 0, "/broken"],
+          ["$pageview", "/nowhere", 404, 0, undefined]
+        ]
+      )
+    }).pipe(Effect.provide(TestLayer)))
+})
+
+describe("hostile requests", () => {
+  /** Sends bytes as they are and gives the status line. */
+  const raw = (port: number, text: string) =>
+    Effect.promise(() =>
+      new Promise<string>((resolve, reject) => {
+        const socket = connect(port, "127.0.0.1")
+        let answer = ""
+        socket.on("data", (chunk) => answer += chunk.toString("latin1"))
+        socket.on("error", reject)
+        socket.on("close", () => resolve(answer.split("\r\n")[0]!))
+        socket.end(Buffer.from(text, "latin1"))
+      })
+    )
+
+  it.scopedLive("are refused by the server or cleaned, and the next one is served", () =>
+    Effect.gen(function*() {
+      const port = yield* serve(served.pipe(PostHogHttp.middleware({ trustProxies: 1 })))
+      const request = (headers: ReadonlyArray<string>, path = "/") =>
+        raw(port, [`GET ${path} HTTP/1.1`, "Host: shop", "Connection: close", ...headers, "", ""].join("\r\n"))
+      const ok = "HTTP/1.1 200 OK"
+      // Node itself refuses control characters and more than 16 kB of headers.
+      assert.include(yield* request(["X-PostHog-Distinct-Id: a\u0000b"]), "400")
+      assert.include(yield* request([`X-PostHog-Distinct-Id: ${"x".repeat(100_000)}`]), "431")
+      assert.strictEqual(yield* request(["X-PostHog-Distinct-Id: \u0085\u009bada"]), ok)
+      assert.strictEqual(yield* request(["X-PostHog-Distinct-Id: bob", "X-POSTHOG-DISTINCT-ID: eve"]), ok)
+      assert.strictEqual(yield* request([`X-PostHog-Distinct-Id: ${"y".repeat(10_000)}`]), ok)
+      assert.strictEqual(yield* request(["__proto__: x", "constructor: y", "X-PostHog-Distinct-Id: __proto__"]), ok)
+      assert.strictEqual(yield* request(["X-PostHog-Distinct-Id: Zo\u00c3\u00ab"]), ok)
+      assert.strictEqual(yield* request(["X-Forwarded-For: <script>, ::ffff:9.9.9.9"], "/%ff%00/../x?%zz=1"), ok)
+      const events = yield* PostHogTest.captured
+      assert.deepStrictEqual(
+        events.map(({ distinct_id, properties }) =>
+          properties.$process_person_profile === false ? undefined : distinct_id
+        ),
+        ["ada", "bob", "y".repeat(1_000), "__proto__", "Zo\u00c3\u00ab", undefined]
+      )
+      assert.deepInclude(events.at(-1)!.properties, { $ip: "9.9.9.9", $pathname: "/%ff%00/../x" })
+    }).pipe(Effect.scoped, Effect.provide(TestLayer)))
+})
+
+describe("a PostHog that does not answer", () => {
+  it.scopedLive("delays no response, not even where capture waits for room", () =>
+    Effect.gen(function*() {
+      const sink = yield* Sink.make({ otherwise: () => Sink.hang })
+      yield* Effect.gen(function*() {
+        const app = HttpRouter.empty.pipe(
+          HttpRouter.get("/", HttpServerResponse.text("ok")),
+          HttpRouter.get("/broken", Effect.fail(new Declined({ message: "no" }))),
+          PostHogHttp.middleware({ requestEvent: "request" })
+        )
+        const port = yield* serve(app)
+        for (let i = 0; i < 30; i++) {
+          const path = i % 2 === 0 ? "" : "broken"
+          const { status } = yield* Effect.promise(() => fetch(`http://127.0.0.1:${port}/${path}`))
+          assert.strictEqual(status, i % 2 === 0 ? 200 : 500)
+        }
+        assert.strictEqual((yield* stats).delivered, 0)
+      }).pipe(
+        Effect.scoped,
+        Effect.provide(
+          onSink(sink, { maxQueueSize: 5, overflow: { waitUpTo: "1 minute" }, shutdownTimeout: 0, flushAt: 1 })
+        )
+      )
+    }))
+})
+
+describe("HttpApi", () => {
+  class User extends Context.Tag("test/User")<User, { readonly id: string }>() {}
+  class Unauthorized extends Schema.TaggedError<Unauthorized>()(
+    "Unauthorized",
+    {},
+    HttpApiSchema.annotations({ status: 401 })
+  ) {}
+  class OutOfStock
+    extends Schema.TaggedError<OutOfStock>()("OutOfStock", {}, HttpApiSchema.annotations({ status: 409 }))
+  {}
+  class Authorization extends HttpApiMiddleware.Tag<Authorization>()("test/Authorization", {
+    failure: Unauthorized,
+    provides: User,
+    security: { bearer: HttpApiSecurity.bearer }
+  }) {}
+  const Shop = HttpApi.make("shop").add(
+    HttpApiGroup.make("orders")
+      .add(
+        HttpApiEndpoint.get("order")`/orders/${HttpApiSchema.param("id", Schema.String)}`.addSuccess(Schema.String)
+          .addError(OutOfStock)
+      )
+      .middleware(Authorization)
+  )
+  const AuthorizationLive = Layer.succeed(Authorization, {
+    bearer: (token) =>
+      Effect.gen(function*() {
+        const user = Redacted.value(token)
+        if (user === "") return yield* new Unauthorized()
+        yield* PostHog.setContext({ distinctId: user })
+        return { id: user }
+      })
+  })
+  const OrdersLive = HttpApiBuilder.group(
+    Shop,
+    "orders",
+    (handlers) =>
+      handlers.handle("order", ({ path: { id } }) =>
+        Effect.gen(function*() {
+          const user = yield* User
+          yield* PostHog.capture("order viewed", { viewer: user.id })
+          if (id === "none") return yield* new OutOfStock()
+          if (id === "broken") return yield* Effect.die(new TypeError("broken"))
+          return id
+        }))
+  )
+
+  it.scoped("a security middleware says who the user is, to what is captured and to exceptions", () =>
+    Effect.gen(function*() {
+      const { dispose, handler } = HttpApiBuilder.toWebHandler(
+        Layer.mergeAll(
+          HttpApiBuilder.api(Shop).pipe(Layer.provide(OrdersLive), Layer.provide(AuthorizationLive)),
+          HttpApiBuilder.middleware((app) => PostHogHttp.middleware(app), { withContext: true }),
+          HttpServer.layerContext
+        ).pipe(Layer.provideMerge(Layer.succeed(PostHog.PostHog, yield* PostHog.PostHog)))
+      )
+      yield* Effect.addFinalizer(() => Effect.promise(dispose))
+      const get = (id: string, user: string) =>
+        Effect.promise(() =>
+          handler(
+            new Request(`http://shop/orders/${id}`, {
+              headers: { authorization: `Bearer ${user}`, "x-posthog-distinct-id": "header" }
+            })
+          )
+        )
+      const statuses = []
+      for (const [id, user] of [["1", "ada"], ["none", "bob"], ["broken", "eve"], ["1", ""]] as const) {
+        statuses.push((yield* get(id, user)).status)
+      }
+      assert.deepStrictEqual(statuses, [200, 409, 500, 401])
+      const events = yield* PostHogTest.captured
+      assert.deepStrictEqual(
+        events.map(({ distinct_id, event, properties }) => [event, distinct_id, properties["http.route"]]),
+        [
+          ["order viewed", "ada", "/orders/:id"],
+          ["order viewed", "bob", "/orders/:id"],
+          ["order viewed", "eve", "/orders/:id"],
+          ["$exception", "eve", "/orders/:id"]
+        ]
+      )
+      assert.strictEqual(events[3]!.properties.$exception_type, "TypeError")
+    }).pipe(Effect.provide(TestLayer)))
+})
+
+describe("HttpLayerRouter", () => {
+  it.scoped("takes it as a middleware for all routes", () =>
+    Effect.gen(function*() {
+      const service = Layer.succeed(PostHog.PostHog, yield* PostHog.PostHog)
+      const { dispose, handler } = HttpLayerRouter.toWebHandler(
+        Layer.mergeAll(
+          HttpLayerRouter.add("GET", "/users/:id", served),
+          HttpLayerRouter.middleware(PostHogHttp.middleware(), { global: true })
+        ).pipe(Layer.provideMerge(service))
+      )
+      yield* Effect.addFinalizer(() => Effect.promise(dispose))
+      yield* Effect.promise(() =>
+        handler(new Request("http://shop/users/7", { headers: { "x-posthog-distinct-id": "ada" } }))
+      )
+      const { distinct_id, properties } = yield* event("served")
+      assert.deepStrictEqual([distinct_id, properties.$pathname], ["ada", "/users/7"])
+    }).pipe(Effect.provide(TestLayer)))
+})
+
+describe("handlers of the Fetch API", () => {
+  it.effect("have the request's context, its user and its errors", () =>
+    Effect.gen(function*() {
+      const runtime = yield* Effect.runtime<PostHog.PostHog>()
+      const handler = (request: Request): Promise<Response> =>
+        Effect.gen(function*() {
+          yield* PostHog.capture("page served")
+          if (request.url.endsWith("broken")) return yield* new Declined({ message: "no" })
+          return new Response("hello", { status: 201 })
+        }).pipe(
+          PostHogHttp.withRequest(request, {
+            ipHeader: "CF-Connecting-IP",
+            requestEvent: "request",
+            distinctId: ({ headers }) => Effect.succeed(headers.get("x-user") ?? undefined)
+          }),
+          Runtime.runPromise(runtime)
+        )
+      const request = (path: string) =>
+        new Request(`https://shop.example.com/${path}`, { headers: { "x-user": "ada", "cf-connecting-ip": "1.2.3.4" } })
+      assert.strictEqual((yield* Effect.promise(() => handler(request("page")))).status, 201)
+      yield* Effect.promise(() => handler(request("broken")).catch(() => undefined))
+      const events = yield* PostHogTest.captured
+      assert.deepStrictEqual(
+        events.map(({ distinct_id, event, properties }) => [
+          event,
+          distinct_id,
+          properties.$current_url,
+          properties.$ip,
+          properties.$response_status_code
+        ]),
+        [
+          ["page served", "ada", "https://shop.example.com/page", "1.2.3.4", undefined],
+          ["request", "ada", "https://shop.example.com/page", "1.2.3.4", 201],
+          ["page served", "ada", "https://shop.example.com/broken", "1.2.3.4", undefined],
+          ["$exception", "ada", "https://shop.example.com/broken", "1.2.3.4", undefined],
+          ["request", "ada", "https://shop.example.com/broken", "1.2.3.4", undefined]
+        ]
+      )
+    }).pipe(Effect.provide(TestLayer)))
+})

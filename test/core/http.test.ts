@@ -1,0 +1,167 @@
+import { assert, describe, it } from "@effect/vitest"
+import { isSecretByDefault, readRequest, type RequestFacts, type RequestSettings } from "../../src/core/http/request.js"
+
+const settings: RequestSettings = {
+  tracingHeaders: true,
+  trustProxies: 0,
+  ipHeader: undefined,
+  ip: true,
+  userAgent: true,
+  query: "redact",
+  isSecret: isSecretByDefault
+}
+
+const read = (
+  headers: Readonly<Record<string, unknown>>,
+  more: Partial<RequestSettings> = {},
+  facts: Partial<RequestFacts> = {}
+) =>
+  readRequest({ method: "GET", url: "/", header: (name) => headers[name], remoteAddress: "10.0.0.1", ...facts }, {
+    ...settings,
+    ...more
+  })
+
+describe("tracing headers", () => {
+  const id = (value: unknown) => read({ "x-posthog-distinct-id": value }).distinctId
+
+  it("are cleaned: no control characters, no white space around, a thousand characters at most, empty is absent", () => {
+    const cases: ReadonlyArray<readonly [unknown, string | undefined]> = [
+      ["ada", "ada"],
+      ["  ada\t", "ada"],
+      ["a\u0000d\u001b[31ma\u007f\u0085", "ad[31ma"],
+      ["\r\n", undefined],
+      ["", undefined],
+      ["   ", undefined],
+      [undefined, undefined],
+      [null, undefined],
+      [7, undefined],
+      [{ toString: () => "ada" }, undefined],
+      [["", "  ", 5, "ada", "bob"], "ada"],
+      [[], undefined],
+      // Sent twice.
+      ["ada, bob", "ada"],
+      [", ada", "ada"],
+      ["x".repeat(100_000), "x".repeat(1_000)],
+      ["\u0000".repeat(100_000) + "ada", undefined],
+      ["__proto__", "__proto__"],
+      ["constructor", "constructor"],
+      ["späť", "späť"],
+      ["%00%0a", "%00%0a"]
+    ]
+    for (const [value, expected] of cases) assert.strictEqual(id(value), expected, JSON.stringify(value)?.slice(0, 50))
+  })
+
+  it("give session and window, and nothing when they do not count", () => {
+    const headers = {
+      "x-posthog-distinct-id": "u",
+      "x-posthog-session-id": " s ",
+      "x-posthog-window-id": "w"
+    }
+    const { distinctId, properties, sessionId } = read(headers)
+    assert.deepStrictEqual([distinctId, sessionId, properties.$window_id], ["u", "s", "w"])
+    const without = read(headers, { tracingHeaders: false })
+    assert.deepStrictEqual([without.distinctId, without.sessionId, without.properties.$window_id], [
+      undefined,
+      undefined,
+      undefined
+    ])
+  })
+})
+
+describe("the client's address", () => {
+  const ip = (forwarded: unknown, trustProxies: RequestSettings["trustProxies"], remoteAddress?: string) =>
+    read({ "x-forwarded-for": forwarded }, { trustProxies }, { remoteAddress: remoteAddress ?? "10.0.0.1" })
+      .properties.$ip
+
+  it("is that of the connection, unless proxies are trusted; then the first before them", () => {
+    const list = "6.6.6.6, 1.2.3.4, 10.0.0.2"
+    assert.strictEqual(ip(list, 0), "10.0.0.1")
+    assert.strictEqual(ip(list, 1), "10.0.0.2")
+    assert.strictEqual(ip(list, 2), "1.2.3.4")
+    // What the client itself has put in front is beyond the proxies.
+    assert.strictEqual(ip(list, (address) => address.startsWith("10.")), "1.2.3.4")
+    assert.strictEqual(ip(list, 99), "6.6.6.6")
+    assert.strictEqual(ip(list, () => true), "6.6.6.6")
+    assert.strictEqual(ip(undefined, 1), "10.0.0.1")
+    assert.strictEqual(ip(undefined, () => false), "10.0.0.1")
+  })
+
+  it("comes without port and brackets, and what is no address is none", () => {
+    const cases: ReadonlyArray<readonly [string, string | undefined]> = [
+      ["1.2.3.4:5678", "1.2.3.4"],
+      ["[2001:db8::1]:443", "2001:db8::1"],
+      ["2001:db8::1", "2001:db8::1"],
+      ["::ffff:1.2.3.4", "1.2.3.4"],
+      ["::1", "::1"],
+      ["fe80::1%eth0", "fe80::1%eth0"],
+      ["unknown", undefined],
+      ["<script>", undefined],
+      ["1.2.3.4\u0000", undefined],
+      ["_hidden", undefined],
+      ["x".repeat(100_000), undefined]
+    ]
+    for (const [value, expected] of cases) assert.strictEqual(ip(value, 1), expected, value.slice(0, 40))
+    for (const [value, expected] of cases) assert.strictEqual(ip("", 0, value), expected, value.slice(0, 40))
+  })
+
+  it("can come from a header of one's own proxy, or not at all", () => {
+    const headers = { "cf-connecting-ip": "1.2.3.4", "x-forwarded-for": "6.6.6.6" }
+    assert.strictEqual(read(headers, { ipHeader: "cf-connecting-ip" }).properties.$ip, "1.2.3.4")
+    assert.notProperty(read({}, { ipHeader: "cf-connecting-ip" }).properties, "$ip")
+    assert.notProperty(read(headers, { ip: false }).properties, "$ip")
+    assert.notProperty(read({}, {}, { remoteAddress: undefined }).properties, "$ip")
+  })
+})
+
+describe("the address of the request", () => {
+  const host = { host: "shop.example.com:8080" }
+  const url = (url: string, headers: Readonly<Record<string, unknown>> = host, more: Partial<RequestSettings> = {}) =>
+    read(headers, more, { url }).properties.$current_url
+
+  it("is absolute where the host is known", () => {
+    assert.strictEqual(url("/a/b?c=1#d"), "http://shop.example.com:8080/a/b?c=1")
+    assert.strictEqual(url("https://other.example.com/a"), "https://other.example.com/a")
+    assert.strictEqual(url("https://user:password@other.example.com/a"), "https://other.example.com/a")
+    assert.strictEqual(url("/a", {}), "/a")
+    assert.strictEqual(url("?x=1", host), "http://shop.example.com:8080/?x=1")
+    assert.strictEqual(url("", host), "http://shop.example.com:8080/")
+    const { $host, $pathname, $request_method, $request_path } = read(host, {}, { url: "/a?b" }).properties
+    assert.deepStrictEqual([$host, $pathname, $request_path, $request_method], [host.host, "/a", "/a", "GET"])
+  })
+
+  it("says what a proxy of one's own says, and only that", () => {
+    const headers = { ...host, "x-forwarded-host": "public.example.com, inner", "x-forwarded-proto": "https" }
+    assert.strictEqual(url("/", headers), "http://shop.example.com:8080/")
+    assert.strictEqual(url("/", headers, { trustProxies: 1 }), "https://public.example.com/")
+    assert.strictEqual(
+      url("/", { ...headers, "x-forwarded-proto": "javascript" }, { trustProxies: 1 }),
+      "http://public.example.com/"
+    )
+  })
+
+  it("has no host that is none", () => {
+    for (const bad of ["a b", "<x>", "a/b", "x".repeat(400), "a@b", "[::1", "ex\u0000ample.com/"]) {
+      assert.strictEqual(url("/p", { host: bad }), "/p", bad)
+    }
+    assert.strictEqual(url("/p", { host: "[::1]:80" }), "http://[::1]:80/p")
+  })
+
+  it("shows no secrets of the query, or all of it, or none", () => {
+    const query = "page=2&api_key=k&access%5Ftoken=t&code=c&flag&email=a%40b.c&PASSWORD=p&empty=&state=s&=x"
+    assert.strictEqual(
+      url(`/?${query}`, {}),
+      "/?page=2&api_key=[redacted]&access%5Ftoken=[redacted]&code=[redacted]&flag&email=a%40b.c&PASSWORD=[redacted]&empty=&state=[redacted]&=x"
+    )
+    assert.strictEqual(url(`/?${query}`, {}, { query: "keep" }), `/?${query}`)
+    assert.strictEqual(url(`/?${query}`, {}, { query: "omit" }), "/")
+    assert.strictEqual(url("/?a=1&b=2", {}, { isSecret: (name) => name === "a" }), "/?a=[redacted]&b=2")
+    assert.strictEqual(url("/?%E0%A4%A=1", {}), "/?%E0%A4%A=1")
+  })
+
+  it("is cut, and other headers with it", () => {
+    assert.isAtMost(String(url(`/${"x".repeat(100_000)}`)).length, 4_100)
+    const { properties } = read({ "user-agent": "y".repeat(100_000) })
+    assert.strictEqual(String(properties.$user_agent).length, 1_000)
+    assert.notProperty(read({ "user-agent": "x" }, { userAgent: false }).properties, "$user_agent")
+  })
+})
