@@ -11,6 +11,7 @@ import { type ChildProcess, spawn } from "node:child_process"
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises"
 import { createInterface } from "node:readline"
 import { gzipSync } from "node:zlib"
+import { middlewareCost } from "./http.js"
 import type { Scenario } from "./scenario.js"
 
 const json = process.argv.includes("--json")
@@ -224,6 +225,10 @@ const main = async () => {
         Object.entries(collected).map(([name, rounds]) => [name, medians(rounds)])
       )
     }
+    if (only === undefined || only === "middleware") {
+      await bundle("bench/adapters/http.ts", "http.mjs")
+      results.middleware = await middlewareCost(`${out}/http.mjs`, sink.url, quick ? 10_000 : 30_000, rounds, progress)
+    }
   } finally {
     sink.child.kill()
   }
@@ -235,8 +240,8 @@ const main = async () => {
 
 /** What the targets are about. Below 1 is better than the other side, but for events per second. */
 const compare = (results: Record<string, Record<string, Figures>>): Figures => {
-  const ratio = (measure: string, figure: string, against: string) => {
-    const ours = results[measure]?.ours?.[figure]
+  const ratio = (measure: string, figure: string, against: string, which = "ours") => {
+    const ours = results[measure]?.[which]?.[figure]
     const theirs = results[measure]?.[against]?.[figure]
     return ours === undefined || theirs === undefined ? undefined : ours / theirs
   }
@@ -254,6 +259,8 @@ const compare = (results: Record<string, Record<string, Figures>>): Figures => {
     "reading a flag / Map look-up in an Effect": ratio("flags", "readNanos", "Map look-up in an Effect"),
     "reading a flag / posthog-node": ratio("flags", "readNanos", "posthog-node"),
     "CPU per exception / posthog-node": ratio("exceptions", "cpuMicros", "posthog-node"),
+    "request with the middleware / without": ratio("middleware", "cpuMicros", "without", "with"),
+    "request with an event of its own / without": ratio("middleware", "cpuMicros", "without", "with an event"),
     "exit / posthog-node": ratio("exit", "closeMillis", "posthog-node"),
     "exit at 100 ms latency / posthog-node": ratio("exit at 100 ms latency", "closeMillis", "posthog-node")
   }

@@ -9,6 +9,7 @@ import * as Chunk from "effect/Chunk"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as FiberRef from "effect/FiberRef"
 import * as Option from "effect/Option"
 import type * as Tracer from "effect/Tracer"
 import { isIdentifier, type Properties } from "../core/event/properties.js"
@@ -57,19 +58,22 @@ export const resolve = <Request, R>(options: Options<Request, R>): Settings<Requ
 /** What is to be done about a request besides handling it. */
 export interface Observer {
   /**
-   * When the handler has failed. Gives what to do once it is known that this is an exception; until then nobody else reports it, such as a
-   * logger on the way out, which knows nothing of the request.
+   * Called when the handler has failed. Gives what to do once it is known that this is an exception; until then nobody else reports
+   * it, such as a logger on the way out, which knows nothing of the request. `undefined`: nothing is to be done.
    */
   readonly onFailure:
-    | ((cause: Cause.Cause<unknown>) => Effect.Effect<(status: number | undefined) => Effect.Effect<void>>)
+    | ((cause: Cause.Cause<unknown>) => (status: number | undefined) => Effect.Effect<void>)
     | undefined
   /** When the request is answered, or nobody waits for the answer any more. */
   readonly onEnd: ((status: number | undefined) => Effect.Effect<void>) | undefined
 }
 
-/** Runs a handler and calls an observer; a kind of server decides when. */
-export interface Observe<A> {
-  <E, R>(handler: Effect.Effect<A, E, R>, observer: Observer): Effect.Effect<A, E, R>
+/** When a kind of server calls an observer. */
+export interface Server<in A> {
+  /** Before the request is handled. */
+  readonly begin: (observer: Observer) => Effect.Effect<void>
+  readonly succeeded: (response: A, observer: Observer) => Effect.Effect<void>
+  readonly failed: (cause: Cause.Cause<unknown>, observer: Observer) => Effect.Effect<void>
 }
 
 /** The pattern of the route, which the router tells the span of the request. */
@@ -149,50 +153,56 @@ export const within = <A, E, R, Request, R2>(
   request: Request,
   facts: RequestFacts,
   settings: Settings<Request, R2>,
-  observe: Observe<A>
+  server: Server<A>
 ): Effect.Effect<A, E, R | R2 | PostHog> =>
   Effect.withFiberRuntime<A, E, R | R2 | PostHog>((fiber) => {
     const service = Context.unsafeGet(fiber.currentContext as Context.Context<PostHog>, PostHog)
     const span = fiber.currentSpan
     const { captureErrors, distinctId, requestEvent } = settings.options
-    /** The context as the handler leaves it; what is captured afterwards is about the same request. */
+    const outside = fiber.getFiberRef(currentState)
+    /** The context as the handler has left it: what is captured afterwards is about the same request. */
     let left: State | undefined
-    const remember = Effect.withFiberRuntime<void>((fiber) => {
-      left = fiber.getFiberRef(currentState)
-      return Effect.void
-    })
     const inLeft = (captured: Effect.Effect<void>) =>
       left === undefined ? captured : Effect.locally(captured, currentState, left)
+    const leave = (): Effect.Effect<void> => {
+      left = fiber.getFiberRef(currentState)
+      return FiberRef.set(currentState, outside)
+    }
 
     const event = typeof requestEvent === "function" ? guarded(requestEvent, undefined)(request) : requestEvent
     const begin = event === undefined
       ? 0
       : Context.unsafeGet(fiber.currentDefaultServices, Clock.Clock).unsafeCurrentTimeMillis()
-    const capturesErrors = captureErrors ?? !isErrorTrackingOff(instanceOf(service))
     const observer: Observer = {
-      onFailure: capturesErrors
-        ? (cause) =>
-          Effect.withFiberRuntime((fiber) => {
-            const isOurs = claim(instanceOf(service), fiber, cause)
-            return Effect.succeed((status) => isOurs ? inLeft(captureError(service, cause, status)) : Effect.void)
-          })
+      onFailure: captureErrors ?? !isErrorTrackingOff(instanceOf(service))
+        ? (cause) => {
+          const isOurs = claim(instanceOf(service), fiber, cause)
+          return (status) => isOurs ? inLeft(captureError(service, cause, status)) : Effect.void
+        }
         : undefined,
-      onEnd: event === undefined ? undefined : (status) => inLeft(captureEnd(service, event, status, begin))
+      onEnd: event === undefined
+        ? undefined
+        : (status) => inLeft(captureEnd(service, event, status, begin))
     }
-    const run = (known: string | undefined) => {
-      const inside = observer.onEnd !== undefined
-        ? Effect.onExit(handler, () => remember)
-        : capturesErrors
-        ? Effect.tapErrorCause(handler, () => remember)
-        : handler
-      return observe(
-        Effect.locallyWith(
-          inside,
-          currentState,
-          (state) => state.setLater(valuesOf(request, facts, settings, known, span))
-        ),
-        observer
+
+    // Cheaper than `Effect.locally`, and the fiber belongs to the request anyhow: where it is interrupted nothing comes after it.
+    const run = (known: string | undefined): Effect.Effect<A, E, R> => {
+      const inside = outside.setLater(valuesOf(request, facts, settings, known, span))
+      const handled = Effect.matchCauseEffect(
+        Effect.zipRight(FiberRef.set(currentState, inside), handler),
+        {
+          onSuccess: (response): Effect.Effect<A, E> =>
+            Effect.zipRight(
+              leave(),
+              observer.onEnd === undefined
+                ? Effect.succeed(response)
+                : Effect.as(server.succeeded(response, observer), response)
+            ),
+          onFailure: (cause): Effect.Effect<A, E> =>
+            Effect.zipRight(Effect.zipRight(leave(), server.failed(cause, observer)), Effect.failCause(cause))
+        }
       )
+      return observer.onEnd === undefined ? handled : Effect.zipRight(server.begin(observer), handled)
     }
     return typeof distinctId !== "function" ? run(undefined) : Effect.suspend(() => distinctId(request)).pipe(
       Effect.catchAllCause((cause) => Cause.isInterrupted(cause) ? Effect.interrupt : Effect.succeed(undefined)),
@@ -205,38 +215,36 @@ const failureIn = (cause: Cause.Cause<unknown>): Cause.Cause<unknown> =>
   withoutResponses(Option.getOrElse(HttpServerError.causeResponseStripped(cause)[1], () => Cause.empty))
 
 /**
- * In a server of `@effect/platform`. Whether a failure is an exception is decided by the response that is made from it, which may happen
- * further out: an `HttpApi` makes a typed 404 of an error that is no response itself.
+ * A server of `@effect/platform`. Whether a failure is an exception is decided by the response that is made from it, which may happen further
+ * out: an `HttpApi` makes a typed 404 of an error that is no response itself.
  */
-export const observeServer: Observe<HttpServerResponse.HttpServerResponse> = (handler, { onEnd, onFailure }) => {
-  const failing = onFailure === undefined ? handler : Effect.tapErrorCause(handler, (cause) => {
+export const platformServer: Server<unknown> = {
+  begin: ({ onEnd }) => HttpApp.appendPreResponseHandler((_, response) => Effect.as(onEnd!(response.status), response)),
+  succeeded: () => Effect.void,
+  failed: (cause, { onFailure }) => {
+    if (onFailure === undefined) return Effect.void
     const failure = failureIn(cause)
     // An interruption alone is a client that has gone, or a server that ends.
     if (Cause.isInterruptedOnly(failure)) return Effect.void
-    return Effect.flatMap(onFailure(failure), (capture) => {
-      const report = (status: number) => status < 500 ? Effect.void : capture(status)
-      // A middleware of `serve` comes after the response.
-      const sent = Chunk.findFirst(Cause.defects(cause), HttpServerResponse.isServerResponse)
-      return Option.isSome(sent)
-        ? report(sent.value.status)
-        : HttpApp.appendPreResponseHandler((_, response) => Effect.as(report(response.status), response))
-    })
-  })
-  return onEnd === undefined ? failing : Effect.zipRight(
-    HttpApp.appendPreResponseHandler((_, response) => Effect.as(onEnd(response.status), response)),
-    failing
-  )
+    const capture = onFailure(failure)
+    const report = (status: number) => status < 500 ? Effect.void : capture(status)
+    // A middleware of `serve` comes after the response.
+    const sent = Chunk.findFirst(Cause.defects(cause), HttpServerResponse.isServerResponse)
+    return Option.isSome(sent)
+      ? report(sent.value.status)
+      : HttpApp.appendPreResponseHandler((_, response) => Effect.as(report(response.status), response))
+  }
 }
 
 /** Where a function of the Fetch API answers, and whoever calls it decides what becomes of a failure. */
-export const observeWeb: Observe<Response> = (handler, { onEnd, onFailure }) => {
-  const failing = onFailure === undefined ? handler : Effect.tapErrorCause(handler, (cause) => {
+export const webServer: Server<Response> = {
+  begin: () => Effect.void,
+  succeeded: (response, { onEnd }) => onEnd!(response.status),
+  failed: (cause, { onEnd, onFailure }) => {
     const failure = withoutResponses(cause)
-    return Cause.isInterruptedOnly(failure)
+    const captured = onFailure === undefined || Cause.isInterruptedOnly(failure)
       ? Effect.void
-      : Effect.flatMap(onFailure(failure), (capture) => capture(undefined))
-  })
-  return onEnd === undefined
-    ? failing
-    : Effect.onExit(failing, (exit) => onEnd(exit._tag === "Success" ? exit.value.status : undefined))
+      : onFailure(failure)(undefined)
+    return onEnd === undefined ? captured : Effect.zipRight(captured, onEnd(undefined))
+  }
 }
