@@ -27,6 +27,7 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import type { GroupProperties, Groups, Properties } from "./core/event/properties.js"
+import type { UnresolvedReason } from "./core/flags/local.js"
 import { type FlagSource, type FlagValue, parsePayload } from "./core/flags/response.js"
 import type { Any, FeatureFlag, Value } from "./FeatureFlag.js"
 import { currentState, type FlagsOnEvents, type State } from "./internal/context.js"
@@ -54,7 +55,12 @@ export type {
    * @since 0.1.0
    * @category models
    */
-  GroupProperties
+  GroupProperties,
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  UnresolvedReason
 }
 
 /**
@@ -76,6 +82,11 @@ export interface EvaluateOptions {
   readonly deviceId?: string | undefined
   /** Evaluates only these flags. An empty list evaluates none and makes no request. Default: all. */
   readonly flagKeys?: ReadonlyArray<string | Any> | undefined
+  /**
+   * Whether flags are evaluated in this process or not at all, without a request in any case; see `LocalEvaluation`. Default: the
+   * instance's `strictLocalEvaluation`.
+   */
+  readonly onlyLocally?: boolean | undefined
   /** Whether PostHog shall not locate the user by IP address. Default: the instance's `disableGeoip`. */
   readonly disableGeoip?: boolean | undefined
   /** Whether reads of the snapshot send `$feature_flag_called`. Default: the instance's `sendFeatureFlagEvents`. */
@@ -141,6 +152,7 @@ export interface FlagDetails {
   readonly version: number | undefined
   /** Whether the flag belongs to an experiment; `undefined`: not known. */
   readonly hasExperiment: boolean | undefined
+  /** Id of the request in which PostHog evaluated the flag. */
   readonly requestId: string | undefined
   /** Milliseconds since the epoch. */
   readonly evaluatedAt: number | undefined
@@ -158,13 +170,23 @@ export interface FlagDetails {
 export interface Snapshot extends FlagsOnEvents {
   /** For whom it is; `undefined` when there was no id. */
   readonly distinctId: string | undefined
-  /** Why there are no flags, when there are none that count. */
+  /** Why PostHog's answer is missing, when it was needed. Flags that were evaluated in this process are here all the same. */
   readonly failure: FlagsUnavailable | MissingDistinctId | undefined
   /** Whether PostHog could not compute all flags. Those that are here are right. */
   readonly errorsWhileComputing: boolean
   readonly requestId: string | undefined
   /** Milliseconds since the epoch. */
   readonly evaluatedAt: number | undefined
+  /**
+   * When the definitions came from PostHog by which flags were evaluated in this process, in milliseconds since the epoch;
+   * `undefined` when none was.
+   */
+  readonly definitionsLoadedAt: number | undefined
+  /**
+   * Flags that could not be evaluated in this process, by key, and why; those that PostHog answered are not among them. Empty without
+   * `LocalEvaluation`.
+   */
+  readonly unresolved: { readonly [key: string]: UnresolvedReason }
   /** Keys of the flags that are here, sorted. */
   readonly keys: ReadonlyArray<string>
   /** The values by key, as a plain object. Sends nothing. */
@@ -240,7 +262,11 @@ export const evaluateOrFail = (
 ): Effect.Effect<Snapshot, FlagsUnavailable | MissingDistinctId, PostHog> =>
   Effect.flatMap(
     evaluate(options),
-    (snapshot) => snapshot.failure === undefined ? Effect.succeed(snapshot) : Effect.fail(snapshot.failure)
+    (snapshot) =>
+      // What was evaluated in this process counts, whatever became of the rest.
+      snapshot.failure === undefined || snapshot.keys.length > 0
+        ? Effect.succeed(snapshot)
+        : Effect.fail(snapshot.failure)
   )
 
 /**

@@ -1,14 +1,46 @@
 /**
- * Flags from their definitions, in this process: one load for all users instead of one request for each.
+ * Feature flags evaluated in this process: their definitions are loaded once and kept up to date, and evaluating them for a user
+ * takes no request.
+ *
+ * ```ts
+ * import { FetchHttpClient } from "@effect/platform"
+ * import { Effect, Layer } from "effect"
+ * import { FeatureFlags, LocalEvaluation, PostHog } from "effect-posthog"
+ *
+ * const PostHogHere = LocalEvaluation.layer().pipe(
+ *   Layer.provideMerge(PostHog.layer({ apiKey: "phc_…", secretKey: "phs_…" })),
+ *   Layer.provide(FetchHttpClient.layer)
+ * )
+ *
+ * const program = Effect.gen(function*() {
+ *   const flags = yield* FeatureFlags.evaluate({ distinctId: "user_123", personProperties: { plan: "pro" } })
+ *   yield* Effect.log(flags.details("checkout")?.source) // "local"
+ * }).pipe(Effect.provide(PostHogHere))
+ * ```
  *
  * @since 0.1.0
  */
+import type * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { Properties } from "./core/event/properties.js"
 import { compileDefinitions, type Definitions } from "./core/flags/definitions.js"
 import { evaluateFlags, type LocalResult, type Subject, type UnresolvedReason } from "./core/flags/local.js"
 import { matchFilter } from "./core/flags/operators.js"
-import type { Properties } from "./PostHogContext.js"
+import { FlagDefinitionStore, type FlagDefinitionStoreError } from "./FlagDefinitionStore.js"
+import { defaultInterval, type Settings } from "./internal/flags/definitionsLoader.js"
+import { localEvaluatorKey } from "./internal/flags/evaluator.js"
+import * as Hybrid from "./internal/flags/hybrid.js"
+import * as Poller from "./internal/flags/poller.js"
+import { type Instance, instanceOf, notOpen } from "./internal/instance.js"
+import { invalidOption, toDuration } from "./internal/options.js"
+import { PostHog, type Service } from "./PostHog.js"
+import { type ConfigurationError, FlagsUnavailable } from "./PostHogError.js"
 
 /**
  * Definitions that are ready to be evaluated.
@@ -117,3 +149,290 @@ export const matchProperty = (
   const result = matchFilter(filter, properties, options.now, options.propertyMatchingVersion ?? 1)
   return typeof result === "boolean" ? Either.right(result) : Either.left(result)
 }
+
+/**
+ * How definitions are loaded.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options {
+  /**
+   * Time from the end of one load to the begin of the next; `"manual"`: they are loaded when the layer is built, and after that by
+   * {@link reload} only. Default 30 seconds; 100 milliseconds is the least.
+   */
+  readonly pollingInterval?: Duration.DurationInput | "manual" | undefined
+  /** Time limit of each call of the `FlagDefinitionStore`, if there is one. Default 3 seconds. */
+  readonly storeTimeout?: Duration.DurationInput | undefined
+  /**
+   * Definitions to work with until the first load, as JSON text or parsed: what `GET /flags/definitions` answers. For instance a file
+   * that is deployed along, or the definitions of a test. Default none.
+   */
+  readonly definitions?: unknown
+}
+
+/**
+ * The value of every option that was not given.
+ *
+ * @since 0.1.0
+ * @category defaults
+ */
+export const defaults = {
+  pollingInterval: defaultInterval,
+  storeTimeout: Duration.seconds(3)
+} as const
+
+/**
+ * What is known of the definitions of an instance. Times are milliseconds since the epoch.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Status {
+  /** Whether flags can be evaluated in this process: definitions are loaded. */
+  readonly isReady: boolean
+  /** How many flags they have. */
+  readonly flags: number
+  /** When PostHog gave them, or last confirmed them. */
+  readonly loadedAt: number | undefined
+  /** Where this process has them from; `undefined`: there are none. */
+  readonly source: "server" | "store" | "options" | undefined
+  /** When a load last went well, also when nothing had changed. */
+  readonly lastSuccess: number | undefined
+  /** What last went wrong. Kept when later loads go well. */
+  readonly lastError: { readonly at: number; readonly error: FlagsUnavailable | FlagDefinitionStoreError } | undefined
+  /** When the next load begins; `undefined` while one is under way, or when there will be none. */
+  readonly nextLoadAt: number | undefined
+}
+
+/**
+ * Definitions that were installed.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Change {
+  /** Keys of all flags that are defined from now on, sorted; none when PostHog took the definitions away (402). */
+  readonly keys: ReadonlyArray<string>
+  readonly loadedAt: number | undefined
+  readonly source: "server" | "store" | "options" | undefined
+}
+
+/** Key of the extension under which the poller of an instance is kept. */
+const pollerKey = "LocalEvaluation"
+
+/** The poller of an instance, and how many scopes use it. */
+interface Shared {
+  readonly poller: Poller.Poller
+  users: number
+}
+
+const sharedOf = (instance: Instance): Shared | undefined => instance.extensions.get(pollerKey) as Shared | undefined
+
+const leastInterval = Duration.millis(100)
+
+const resolve = Effect.fnUntraced(function*(
+  { definitions, pollingInterval = defaults.pollingInterval, storeTimeout = defaults.storeTimeout }: Options
+): Effect.fn.Return<Settings, ConfigurationError> {
+  const interval = pollingInterval === "manual"
+    ? Duration.infinity
+    : yield* toDuration("pollingInterval", pollingInterval)
+  return {
+    interval: Duration.isFinite(interval) ? Duration.max(interval, leastInterval) : undefined,
+    storeTimeout: yield* toDuration("storeTimeout", storeTimeout),
+    definitions
+  }
+})
+
+/**
+ * Switches local evaluation on for a service until the scope closes. A second scope on the same service shares what the first has
+ * begun, options included; loading ends with the last. Most programs use {@link layer}.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = Effect.fnUntraced(function*(
+  service: Service,
+  options: Options = {}
+): Effect.fn.Return<void, ConfigurationError, Scope.Scope> {
+  const instance = instanceOf(service)
+  const { active } = instance
+  if (active === undefined) return
+  const settings = yield* resolve(options)
+  const store = Option.getOrUndefined(yield* Effect.serviceOption(FlagDefinitionStore))
+  const isNeeded = active.http !== undefined && store === undefined && settings.definitions === undefined
+  if (isNeeded && active.options.secretKey === undefined) {
+    return yield* invalidOption(
+      "secretKey",
+      "is needed to load flag definitions: a personal (phx_…) or project secret key (phs_…)"
+    )
+  }
+  const fresh = yield* Poller.make(instance, active, settings, store)
+  yield* Effect.acquireRelease(
+    Effect.suspend(() => {
+      const shared = sharedOf(instance)
+      if (shared !== undefined) {
+        shared.users++
+        return Effect.void
+      }
+      instance.extensions.set(pollerKey, { poller: fresh, users: 1 } satisfies Shared)
+      instance.extensions.set(localEvaluatorKey, Hybrid.make(fresh))
+      return fresh.start
+    }),
+    () =>
+      Effect.suspend(() => {
+        const shared = sharedOf(instance)
+        if (shared === undefined || --shared.users > 0) return Effect.void
+        instance.extensions.delete(pollerKey)
+        instance.extensions.delete(localEvaluatorKey)
+        return shared.poller.stop
+      })
+  )
+})
+
+/**
+ * Switches local evaluation on for the default instance, which needs the option `secretKey`. Building the layer begins to load and
+ * does not wait; an evaluation that comes before the definitions waits for them as long as for an answer of PostHog
+ * (`featureFlagsRequestTimeout`). A `FlagDefinitionStore` that is provided to the layer is used; with one, or with `definitions`,
+ * no `secretKey` is needed. On an instance that is disabled it does nothing.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (options?: Options): Layer.Layer<never, ConfigurationError, PostHog> =>
+  layerInstance(PostHog, options)
+
+/**
+ * The same for a named instance.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerInstance = <Self>(
+  tag: Context.Tag<Self, Service>,
+  options?: Options
+): Layer.Layer<never, ConfigurationError, Self> =>
+  Layer.scopedDiscard(Effect.flatMap(tag, (service) => make(service, options)))
+
+/** The poller of the instance, or why there is none. */
+const ask = <A, E>(
+  onPoller: (poller: Poller.Poller) => Effect.Effect<A, E>,
+  otherwise: (error: FlagsUnavailable) => Effect.Effect<A, E>
+): Effect.Effect<A, E, PostHog> =>
+  Effect.flatMap(PostHog, (service) => {
+    const instance = instanceOf(service)
+    const shared = sharedOf(instance)
+    return shared !== undefined
+      ? onPoller(shared.poller)
+      : otherwise(
+        instance.active === undefined
+          ? new FlagsUnavailable({ reason: notOpen(instance.state()) })
+          : new FlagsUnavailable({ reason: "no_definitions", detail: "there is no LocalEvaluation layer" })
+      )
+  })
+
+const awaitLoaded = (poller: Poller.Poller): Effect.Effect<void, FlagsUnavailable> =>
+  Effect.suspend(() =>
+    poller.loader.current() !== undefined
+      ? Effect.void
+      : Effect.flatMap(
+        Stream.runHead(Stream.filter(poller.installed, (loaded) => loaded !== undefined)),
+        Option.match({
+          onNone: () => new FlagsUnavailable({ reason: "closed" }),
+          onSome: () => Effect.void
+        })
+      )
+  )
+
+/**
+ * Waits until there are definitions, for ever or as long as `timeout` says; then it fails, and says what went wrong last. Fails at once
+ * where nothing loads any.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const awaitReady = (options?: {
+  readonly timeout?: Duration.DurationInput | undefined
+}): Effect.Effect<void, FlagsUnavailable, PostHog> =>
+  ask<void, FlagsUnavailable>((poller) => {
+    const timeout = options?.timeout
+    return timeout === undefined ? awaitLoaded(poller) : Effect.timeoutFail(awaitLoaded(poller), {
+      duration: timeout,
+      onTimeout: () =>
+        new FlagsUnavailable({
+          reason: "no_definitions",
+          detail: poller.loader.lastError()?.error.message ?? `none within ${Duration.format(timeout)}`
+        })
+    })
+  }, Effect.fail)
+
+const off: Status = {
+  isReady: false,
+  flags: 0,
+  loadedAt: undefined,
+  source: undefined,
+  lastSuccess: undefined,
+  lastError: undefined,
+  nextLoadAt: undefined
+}
+
+const statusOf = ({ loader, nextLoadAt }: Poller.Poller): Status => {
+  const current = loader.current()
+  return {
+    isReady: current !== undefined,
+    flags: current?.definitions.keys.length ?? 0,
+    loadedAt: current?.loadedAt,
+    source: current?.source,
+    lastSuccess: loader.lastSuccess(),
+    lastError: loader.lastError(),
+    nextLoadAt: nextLoadAt()
+  }
+}
+
+/**
+ * What is known of the definitions. Where there is no local evaluation, nothing is.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const status: Effect.Effect<Status, never, PostHog> = /* #__PURE__ */ ask(
+  (poller) => Effect.sync(() => statusOf(poller)),
+  () => Effect.succeed(off)
+)
+
+/**
+ * Loads the definitions now, for instance after a webhook has told that a flag was changed, and waits for it. Concurrent calls share one
+ * load. Fails when it fails; what was loaded before stays. With a store, who holds the lease asks PostHog, and the others read
+ * what is stored.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const reload: Effect.Effect<void, FlagsUnavailable, PostHog> = /* #__PURE__ */ ask<void, FlagsUnavailable>(
+  (poller) => poller.reload,
+  Effect.fail
+)
+
+/**
+ * The definitions that are loaded, and from now on each that are installed in their place; an answer that nothing has changed is none. Ends
+ * with local evaluation.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const changes: Stream.Stream<Change, never, PostHog> = /* #__PURE__ */ Stream.unwrap(
+  /* #__PURE__ */ ask(
+    (poller) =>
+      Effect.succeed(
+        poller.installed.pipe(
+          Stream.dropWhile((loaded) => loaded === undefined),
+          Stream.map((loaded): Change => ({
+            keys: loaded === undefined ? [] : Array.from(loaded.definitions.keys).sort(),
+            loadedAt: loaded?.loadedAt,
+            source: loaded?.source
+          }))
+        )
+      ),
+    () => Effect.succeed(Stream.empty)
+  )
+)

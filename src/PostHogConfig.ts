@@ -16,15 +16,13 @@
  */
 import type * as HttpClient from "@effect/platform/HttpClient"
 import * as Config from "effect/Config"
-import * as ConfigProvider from "effect/ConfigProvider"
 import * as Duration from "effect/Duration"
-import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import { defaultHost } from "./core/event/host.js"
 import type { Properties } from "./core/event/properties.js"
 import type { WireEvent } from "./core/event/wireEvent.js"
+import { optional } from "./internal/environment.js"
 
 /**
  * Sees every event, of every kind, exactly as it would be sent, and returns what to send instead: the event, changed or not,
@@ -67,7 +65,7 @@ export interface Options {
    */
   readonly host?: string | undefined
   /**
-   * Personal API key (`phx_…`) or project secret key (`phs_…`) for what the project API key may not read, such as
+   * Personal API key (`phx_…`) or project secret key (`phs_…`) for what the project API key may not read: `LocalEvaluation` and
    * `FeatureFlags.remoteConfig`. A project API key (`phc_…`) here is a `ConfigurationError`. Default none.
    */
   readonly secretKey?: Redacted.Redacted<string> | string | undefined
@@ -143,6 +141,11 @@ export interface Options {
    * least recently used is forgotten first. Default 50,000.
    */
   readonly featureFlagCalledCacheSize?: number | undefined
+  /**
+   * Whether flags are evaluated in this process or not at all, unless a call says otherwise (`onlyLocally: false`); see
+   * `LocalEvaluation`. Default `false`: PostHog is asked about what cannot be evaluated here.
+   */
+  readonly strictLocalEvaluation?: boolean | undefined
   /** Evaluation contexts: flags that are restricted to others are left out. Default: all flags. */
   readonly evaluationContexts?: ReadonlyArray<string> | undefined
   /** Whether exceptions carry the lines of source around their frames, where files can be read. Default `true`. */
@@ -193,23 +196,12 @@ export const defaults = {
   featureFlagsRequestMaxRetries: 1,
   sendFeatureFlagEvents: true,
   featureFlagCalledCacheSize: 50_000,
+  strictLocalEvaluation: false,
   evaluationContexts: [] as ReadonlyArray<string>,
   sourceContext: true,
   contextLines: 5,
   debug: false
 } as const
-
-/** A variable that may be absent, or blank as compose files leave it; `config` reads what is there. */
-const optional = <A>(config: Config.Config<A>, name: string): Config.Config<A | undefined> =>
-  Config.primitive<A | undefined>("text", (text) =>
-    text.trim() === ""
-      ? Either.right(undefined)
-      // Read by itself; reading never waits.
-      : Effect.runSync(Effect.either(ConfigProvider.fromMap(new Map([["", text]])).load(config)))).pipe(
-      Config.nested(name),
-      Config.option,
-      Config.map(Option.getOrUndefined)
-    )
 
 /** A list in a variable, separated by commas, or as the provider has lists; blank is none. */
 const optionalList = (name: string): Config.Config<ReadonlyArray<string> | undefined> =>
@@ -227,8 +219,8 @@ const optionalList = (name: string): Config.Config<ReadonlyArray<string> | undef
  * `POSTHOG_HISTORICAL_MIGRATION`, `POSTHOG_FLUSH_AT`, `POSTHOG_FLUSH_INTERVAL`, `POSTHOG_MAX_BATCH_SIZE`,
  * `POSTHOG_MAX_QUEUE_SIZE`, `POSTHOG_MAX_QUEUE_BYTES`, `POSTHOG_COMPRESSION`, `POSTHOG_REQUEST_TIMEOUT`,
  * `POSTHOG_MAX_RETRIES`, `POSTHOG_SHUTDOWN_TIMEOUT`, `POSTHOG_FEATURE_FLAGS_REQUEST_TIMEOUT`,
- * `POSTHOG_FEATURE_FLAGS_REQUEST_MAX_RETRIES`, `POSTHOG_SEND_FEATURE_FLAG_EVENTS`, `POSTHOG_EVALUATION_CONTEXTS` (separated by
- * commas), `POSTHOG_SOURCE_CONTEXT`, `POSTHOG_CONTEXT_LINES`, `POSTHOG_DEBUG`.
+ * `POSTHOG_FEATURE_FLAGS_REQUEST_MAX_RETRIES`, `POSTHOG_SEND_FEATURE_FLAG_EVENTS`, `POSTHOG_STRICT_LOCAL_EVALUATION`,
+ * `POSTHOG_EVALUATION_CONTEXTS` (separated by commas), `POSTHOG_SOURCE_CONTEXT`, `POSTHOG_CONTEXT_LINES`, `POSTHOG_DEBUG`.
  *
  * Durations are written as `5 seconds`.
  *
@@ -257,6 +249,7 @@ export const config: Config.Config<Options> = /* #__PURE__ */ (() =>
     featureFlagsRequestTimeout: optional(Config.duration(), "POSTHOG_FEATURE_FLAGS_REQUEST_TIMEOUT"),
     featureFlagsRequestMaxRetries: optional(Config.integer(), "POSTHOG_FEATURE_FLAGS_REQUEST_MAX_RETRIES"),
     sendFeatureFlagEvents: optional(Config.boolean(), "POSTHOG_SEND_FEATURE_FLAG_EVENTS"),
+    strictLocalEvaluation: optional(Config.boolean(), "POSTHOG_STRICT_LOCAL_EVALUATION"),
     evaluationContexts: optionalList("POSTHOG_EVALUATION_CONTEXTS"),
     sourceContext: optional(Config.boolean(), "POSTHOG_SOURCE_CONTEXT"),
     contextLines: optional(Config.integer(), "POSTHOG_CONTEXT_LINES"),

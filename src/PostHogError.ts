@@ -321,6 +321,49 @@ export interface FlagsNotInSnapshot {
 }
 
 /**
+ * Flag definitions were loaded, or PostHog said that those that are here are still right.
+ *
+ * @since 0.1.0
+ * @category diagnostics
+ */
+export interface DefinitionsLoaded {
+  readonly _tag: "DefinitionsLoaded"
+  /** Where they came from. `options`: the option `definitions` of `LocalEvaluation.layer`. */
+  readonly source: "server" | "store" | "options"
+  /** How many flags they have. */
+  readonly count: number
+  /** Whether they are the same as before. */
+  readonly unchanged: boolean
+}
+
+/**
+ * Flag definitions could not be loaded; those that are here stay, unless the project is over its quota.
+ *
+ * @since 0.1.0
+ * @category diagnostics
+ */
+export interface DefinitionsFailed {
+  readonly _tag: "DefinitionsFailed"
+  readonly reason: FlagsUnavailable["reason"]
+  readonly status?: number | undefined
+  readonly detail?: string | undefined
+  /** When they will be asked for again, in milliseconds from now; absent when only by hand. */
+  readonly delayMillis?: number | undefined
+}
+
+/**
+ * The store of flag definitions failed, took too long, or had something in it that nobody can read. This instance does without.
+ *
+ * @since 0.1.0
+ * @category diagnostics
+ */
+export interface DefinitionStoreFailed {
+  readonly _tag: "DefinitionStoreFailed"
+  readonly operation: "get" | "put" | "lease" | "release"
+  readonly detail: string
+}
+
+/**
  * An exception could not be made into an event. A fault of this library, please report it.
  *
  * @since 0.1.0
@@ -349,4 +392,7 @@ export type Diagnostic =
   | FlagsEvaluated
   | FlagsFailed
   | FlagsNotInSnapshot
+  | DefinitionsLoaded
+  | DefinitionsFailed
+  | DefinitionStoreFailed
   | ExceptionLost

@@ -1,5 +1,6 @@
 /**
- * The layer for a program that runs: options from the environment, the platform's `fetch` as transport, error tracking on.
+ * The layer for a program that runs: options from the environment, the platform's `fetch` as transport, error tracking
+ * on, and local evaluation of flags when there is a secret key.
  *
  * ```ts
  * import { Effect } from "effect"
@@ -21,6 +22,8 @@ import * as Layer from "effect/Layer"
 import * as LogLevel from "effect/LogLevel"
 import * as Redacted from "effect/Redacted"
 import * as ErrorTracking from "./ErrorTracking.js"
+import { optional } from "./internal/environment.js"
+import * as LocalEvaluation from "./LocalEvaluation.js"
 import * as PostHog from "./PostHog.js"
 import * as PostHogConfig from "./PostHogConfig.js"
 import type { ConfigurationError } from "./PostHogError.js"
@@ -49,6 +52,22 @@ const errorTracking = Layer.unwrapEffect(
   )
 )
 
+const flagSettings = Config.all({
+  isOn: optional(Config.boolean(), "POSTHOG_LOCAL_EVALUATION"),
+  secretKey: optional(Config.redacted(), "POSTHOG_SECRET_KEY"),
+  // Checked by the layer, as what a program says.
+  pollingInterval: optional(Config.string(), "POSTHOG_FEATURE_FLAGS_POLLING_INTERVAL")
+})
+
+const localEvaluation = Layer.unwrapEffect(
+  Effect.map(flagSettings, ({ isOn, pollingInterval, secretKey }) =>
+    isOn === false || secretKey === undefined
+      ? Layer.empty
+      : LocalEvaluation.layer({
+        pollingInterval: pollingInterval?.trim() as LocalEvaluation.Options["pollingInterval"]
+      }))
+)
+
 const fromEnvironment = Layer.unwrapEffect(
   Effect.map(
     switches,
@@ -58,7 +77,7 @@ const fromEnvironment = Layer.unwrapEffect(
       HttpClient.HttpClient
     > =>
       enabled && Redacted.value(apiKey).trim() !== ""
-        ? Layer.provideMerge(errorTracking, PostHog.layerConfig(PostHogConfig.config))
+        ? Layer.provideMerge(Layer.merge(errorTracking, localEvaluation), PostHog.layerConfig(PostHogConfig.config))
         : PostHog.layer({ enabled, apiKey })
   )
 )
@@ -70,6 +89,10 @@ const fromEnvironment = Layer.unwrapEffect(
  * Error tracking has variables of its own: `POSTHOG_ERROR_TRACKING=false` switches it off, `POSTHOG_CAPTURE_LEVEL` is the least
  * level of log messages that are captured (`Error`), `POSTHOG_METADATA` the log annotations that become properties (`all`, or
  * names separated by commas).
+ *
+ * With `POSTHOG_SECRET_KEY` flags are evaluated in the process, see `LocalEvaluation`: `POSTHOG_FEATURE_FLAGS_POLLING_INTERVAL` is the time
+ * between two loads of their definitions (`30 seconds`, or `manual`), `POSTHOG_LOCAL_EVALUATION=false` switches it off. A
+ * `FlagDefinitionStore` that is provided to this layer is used.
  *
  * @since 0.1.0
  * @category layers

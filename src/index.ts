@@ -23,7 +23,16 @@ export * as FeatureFlag from "./FeatureFlag.js"
 export * as FeatureFlags from "./FeatureFlags.js"
 
 /**
- * Flags from their definitions, in this process: one load for all users instead of one request for each.
+ * Where the instances of a fleet, or one serverless function after the other, share flag definitions: one of them asks PostHog, all
+ * have them, and a cold start during an outage runs on the last good ones.
+ *
+ * @since 0.1.0
+ */
+export * as FlagDefinitionStore from "./FlagDefinitionStore.js"
+
+/**
+ * Feature flags evaluated in this process: their definitions are loaded once and kept up to date, and evaluating them for a user
+ * takes no request.
  *
  * @since 0.1.0
  */

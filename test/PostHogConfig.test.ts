@@ -1,6 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Config, ConfigProvider, Effect, Layer, Logger, Redacted } from "effect"
-import { PostHog, PostHogConfig, type PostHogError, PostHogLive } from "effect-posthog"
+import { Config, ConfigProvider, Context, Effect, Layer, Logger, Redacted } from "effect"
+import {
+  FeatureFlags,
+  FlagDefinitionStore,
+  LocalEvaluation,
+  PostHog,
+  PostHogConfig,
+  type PostHogError,
+  PostHogLive
+} from "effect-posthog"
+import { definitions, flag } from "./support/definitions.js"
 import { FakeClient } from "./support/fakeClient.js"
 import { captureMany } from "./support/posthog.js"
 import * as Sink from "./support/sink.js"
@@ -189,6 +198,7 @@ describe("options", () => {
         featureFlagCalledCacheSize: 50000,
         evaluationContexts: [],
         sourceContext: true,
+        strictLocalEvaluation: false,
         contextLines: 5,
         debug: false
       })
@@ -250,6 +260,8 @@ describe("PostHogLive", () => {
           POSTHOG_FEATURE_FLAGS_REQUEST_TIMEOUT: "2 seconds",
           POSTHOG_FEATURE_FLAGS_REQUEST_MAX_RETRIES: "0",
           POSTHOG_SEND_FEATURE_FLAG_EVENTS: "no",
+          POSTHOG_STRICT_LOCAL_EVALUATION: "yes",
+          POSTHOG_LOCAL_EVALUATION: "no",
           POSTHOG_EVALUATION_CONTEXTS: "web, checkout",
           POSTHOG_ENABLED: "yes",
           POSTHOG_OPTED_OUT: "false",
@@ -275,6 +287,9 @@ describe("PostHogLive", () => {
           POSTHOG_FLUSH_INTERVAL: "",
           POSTHOG_DEBUG: "",
           POSTHOG_SECRET_KEY: "",
+          POSTHOG_LOCAL_EVALUATION: "",
+          POSTHOG_FEATURE_FLAGS_POLLING_INTERVAL: " ",
+          POSTHOG_STRICT_LOCAL_EVALUATION: "",
           POSTHOG_EVALUATION_CONTEXTS: ""
         }))
       )
@@ -295,6 +310,59 @@ describe("PostHogLive", () => {
         )
         assert.deepStrictEqual(sink.accepted.map(({ event }) => event), [...events])
       }
+    }))
+
+  it.scopedLive("evaluates flags in the process when there is a secret key, unless that is switched off", () =>
+    Effect.gen(function*() {
+      for (
+        const [variables, source] of [
+          [{ POSTHOG_SECRET_KEY: "phs_environment", POSTHOG_FEATURE_FLAGS_POLLING_INTERVAL: "1 hour" }, "local"],
+          [{ POSTHOG_SECRET_KEY: "phs_environment", POSTHOG_FEATURE_FLAGS_POLLING_INTERVAL: "manual" }, "local"],
+          [{ POSTHOG_SECRET_KEY: "phs_environment", POSTHOG_LOCAL_EVALUATION: "false" }, "remote"],
+          [{}, "remote"]
+        ] as const
+      ) {
+        const sink = yield* Sink.make({ definitions: () => definitions([flag("on")]), flags: () => ({ on: true }) })
+        yield* Effect.gen(function*() {
+          const flags = yield* FeatureFlags.evaluate({ distinctId: "u" })
+          assert.strictEqual(flags.details("on")?.source, source)
+          const { nextLoadAt } = yield* LocalEvaluation.status
+          assert.strictEqual(
+            nextLoadAt !== undefined,
+            "POSTHOG_FEATURE_FLAGS_POLLING_INTERVAL" in variables &&
+              variables.POSTHOG_FEATURE_FLAGS_POLLING_INTERVAL === "1 hour"
+          )
+        }).pipe(
+          Effect.provide(PostHogLive),
+          Effect.provide(
+            fromEnvironment({ POSTHOG_API_KEY: "phc_environment", POSTHOG_HOST: sink.url, ...variables })
+          )
+        )
+        assert.strictEqual(sink.loads.length, source === "local" ? 1 : 0)
+      }
+    }))
+
+  it.scopedLive("uses a store of definitions that it is provided with", () =>
+    Effect.gen(function*() {
+      const sink = yield* Sink.make()
+      const store = yield* Layer.build(FlagDefinitionStore.layerMemory)
+      yield* Context.get(store, FlagDefinitionStore.FlagDefinitionStore).put(
+        "phc_environment",
+        { revision: "r1", document: JSON.stringify(definitions([flag("on")])) },
+        undefined
+      )
+      yield* Effect.gen(function*() {
+        // PostHog does not answer.
+        const flags = yield* FeatureFlags.evaluate({ distinctId: "u" })
+        assert.strictEqual(flags.details("on")?.source, "local")
+      }).pipe(
+        Effect.provide(Layer.provide(PostHogLive, Layer.succeedContext(store))),
+        Effect.provide(fromEnvironment({
+          POSTHOG_API_KEY: "phc_environment",
+          POSTHOG_HOST: sink.url,
+          POSTHOG_SECRET_KEY: "phs_environment"
+        }))
+      )
     }))
 
   it.effect("is a silent no-op after one warning without a key, or when it is switched off", () =>

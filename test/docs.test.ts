@@ -5,6 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { run } from "./support/child.js"
+import { definitions, flag } from "./support/definitions.js"
 import * as Sink from "./support/sink.js"
 
 /** Pages that are not guides. */
@@ -27,11 +28,17 @@ describe("documentation", () => {
         mkdirSync(folder, { recursive: true })
         const file = `${folder}/${page.replace(/\W+/g, "-")}.ts`
         writeFileSync(file, program!)
-        const sink = yield* Sink.make()
-        const env = { POSTHOG_API_KEY: "phc_docs", POSTHOG_HOST: sink.url }
-        const { code, stderr } = yield* Effect.promise(() => run(file, { env }))
+        const sink = yield* Sink.make({ definitions: () => definitions([flag("new-checkout")]) })
+        const isLocal = page.includes("local-evaluation")
+        const env = {
+          POSTHOG_API_KEY: "phc_docs",
+          POSTHOG_HOST: sink.url,
+          ...(isLocal ? { POSTHOG_SECRET_KEY: "phs_docs" } : undefined)
+        }
+        const { code, stderr, stdout } = yield* Effect.promise(() => run(file, { env }))
         assert.strictEqual(stderr, "")
         assert.strictEqual(code, 0)
+        if (isLocal) assert.include(stdout, "the new checkout, evaluated: local")
         // The page about tests shows how not to send anything.
         if (!page.includes("testing")) assert.isAbove(sink.accepted.length, 0)
       }), 60_000)

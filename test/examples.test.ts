@@ -81,6 +81,36 @@ describe("feature-flags", () => {
     }), minutes)
 })
 
+describe("local-evaluation", () => {
+  it.live(
+    "evaluates in the process, shares definitions, asks for the rest only, and survives an outage",
+    () =>
+      Effect.gen(function*() {
+        const { code, stderr, stdout } = yield* Effect.promise(() => run("examples/local-evaluation.ts"))
+        assert.strictEqual(code, 0, stderr)
+        assert.deepStrictEqual(stdout.trimEnd().split("\n"), [
+          "A worker:",
+          "  ada: banner=true (local), new-checkout=true (local)",
+          "  grace: banner=true (local), new-checkout=false (local)",
+          "  PostHog was asked for definitions 1×, for a user 0×",
+          "A second worker, which shares the definitions:",
+          "  barbara: banner=true (local), new-checkout=true (local)",
+          "  PostHog was asked for definitions 1×, for a user 0×",
+          "A flag that only PostHog can evaluate is added:",
+          "  defined now: banner, new-checkout, sticky",
+          "  ada: banner=true (local), new-checkout=true (local), sticky=blue (remote)",
+          "  PostHog was asked for definitions 2×, for a user 1×",
+          "The same without asking:",
+          "  new-checkout: missing_context",
+          "  sticky: experience_continuity",
+          "A cold start while PostHog is down:",
+          "  ada: banner=true (local), new-checkout=true (local)"
+        ])
+      }),
+    minutes
+  )
+})
+
 describe("error-tracking", () => {
   it.live("fails in six ways and shows what arrives", () =>
     Effect.gen(function*() {

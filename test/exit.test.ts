@@ -4,6 +4,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { type Ended, run } from "./support/child.js"
+import { definitions, flag } from "./support/definitions.js"
 import { names, range } from "./support/posthog.js"
 import * as Sink from "./support/sink.js"
 
@@ -78,5 +79,14 @@ describe("exit", () => {
         assert.isBelow(ended.millis, 4_900)
       }
       assert.strictEqual(sink.accepted.length, 5)
+    }), minute)
+
+  it.scopedLive("neither does a poller that waits for its next load", () =>
+    Effect.gen(function*() {
+      const sink = yield* Sink.make({ definitions: () => definitions([flag("on")]) })
+      const { code, stdout } = yield* end("polling", sink.url)
+      assert.strictEqual(stdout, "polling\n")
+      assert.strictEqual(code, 0)
+      assert.strictEqual(sink.loads.length, 1)
     }), minute)
 })

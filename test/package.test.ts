@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { build } from "esbuild"
 import { spawnSync } from "node:child_process"
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { libraryVersion } from "../src/internal/version.js"
@@ -7,6 +8,30 @@ const manifest = JSON.parse(readFileSync("package.json", "utf8")) as {
   readonly version: string
   readonly exports: Readonly<Record<string, unknown>>
 }
+
+/** The modules of this library that are left in a bundle of a program that imports from its front door. */
+const bundled = async (program: string): Promise<ReadonlyArray<string>> => {
+  const { metafile } = await build({
+    stdin: { contents: program, resolveDir: ".", loader: "ts" },
+    alias: { "effect-posthog": "./src/index.ts" },
+    bundle: true,
+    minify: true,
+    write: false,
+    metafile: true,
+    format: "esm",
+    platform: "neutral",
+    mainFields: ["module", "main"],
+    conditions: ["import"],
+    outfile: "bundle.js",
+    logLevel: "error"
+  })
+  const [output] = Object.values(metafile.outputs)
+  return Object.entries(output!.inputs).flatMap(([path, { bytesInOutput }]) =>
+    path.startsWith("src/") && bytesInOutput > 0 ? [path.slice("src/".length)] : []
+  )
+}
+
+const localEvaluation = ["core/flags/definitions.ts", "core/flags/local.ts", "internal/flags/poller.ts"]
 
 describe("package", () => {
   it("has one version", () => {
@@ -33,6 +58,27 @@ describe("package", () => {
       }
     }
   })
+
+  it("a program bundles the parts that it uses: local evaluation only when it is switched on", async () => {
+    const captures = await bundled(
+      "import { PostHog } from \"effect-posthog\"; console.log(PostHog.layer({}), PostHog.capture(\"a\"))"
+    )
+    assert.include(captures, "internal/capture.ts")
+    assert.deepStrictEqual(captures.filter((path) => /flags|LocalEvaluation|FlagDefinitionStore/.test(path)), [])
+    const flags = await bundled(
+      "import { FeatureFlags, PostHog } from \"effect-posthog\"; console.log(PostHog.layer({}), FeatureFlags.evaluate())"
+    )
+    assert.include(flags, "internal/flags/evaluator.ts")
+    for (const path of [...localEvaluation, "LocalEvaluation.ts", "FlagDefinitionStore.ts"]) {
+      assert.notInclude(flags, path)
+    }
+    const local = await bundled(
+      "import { LocalEvaluation, PostHog } from \"effect-posthog\"; console.log(PostHog.layer({}), LocalEvaluation.layer())"
+    )
+    for (const path of localEvaluation) assert.include(local, path)
+    const live = await bundled("import { PostHogLive } from \"effect-posthog\"; console.log(PostHogLive)")
+    for (const path of localEvaluation) assert.include(live, path)
+  }, 60_000)
 
   it("src/core is kept pure by the linter: it refuses Effect, timers and what is above", () => {
     const folder = "src/core/lintprobe"

@@ -34,6 +34,8 @@ const warnings: Partial<Record<Diagnostic["_tag"], true>> = {
   QuotaLimited: true,
   FlagsFailed: true,
   FlagsNotInSnapshot: true,
+  DefinitionsFailed: true,
+  DefinitionStoreFailed: true,
   ExceptionLost: true
 }
 
@@ -57,6 +59,9 @@ const texts: { readonly [Tag in Diagnostic["_tag"]]: string } = {
   FlagsEvaluated: "feature flags evaluated",
   FlagsFailed: "feature flags could not be evaluated, reads give defaults",
   FlagsNotInSnapshot: "a snapshot does not have all flags it was asked for",
+  DefinitionsLoaded: "feature flag definitions loaded",
+  DefinitionsFailed: "feature flag definitions could not be loaded",
+  DefinitionStoreFailed: "the store of feature flag definitions failed",
   ExceptionLost: "an exception could not be made into an event"
 }
 

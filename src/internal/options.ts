@@ -19,6 +19,7 @@ type Plain =
   | "historicalMigration"
   | "compression"
   | "sendFeatureFlagEvents"
+  | "strictLocalEvaluation"
   | "sourceContext"
   | "debug"
 type Numeric =
@@ -119,6 +120,7 @@ const switches: ReadonlyArray<Plain | "enabled"> = [
   "historicalMigration",
   "compression",
   "sendFeatureFlagEvents",
+  "strictLocalEvaluation",
   "sourceContext",
   "debug"
 ]
@@ -236,10 +238,10 @@ export const check = Effect.fnUntraced(function*(given: Options): Effect.fn.Retu
   }
 })
 
-const invalidOption = (option: string, problem: string): ConfigurationError =>
+export const invalidOption = (option: string, problem: string): ConfigurationError =>
   new ConfigurationError({ reason: "invalid_option", option, message: `${option} ${problem}` })
 
-const toDuration = (option: string, value: unknown): Effect.Effect<Duration.Duration, ConfigurationError> => {
+export const toDuration = (option: string, value: unknown): Effect.Effect<Duration.Duration, ConfigurationError> => {
   const decoded = Duration.decodeUnknown(value)
   const isNegative = typeof value === "number"
     ? !(value >= 0)

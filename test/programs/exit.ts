@@ -4,12 +4,13 @@
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import { Effect, Layer, Logger, LogLevel, ManagedRuntime } from "effect"
-import { PostHog } from "effect-posthog"
+import { LocalEvaluation, PostHog } from "effect-posthog"
 
 const [, , way, host] = process.argv
 
 const PostHogHere = PostHog.layer({
   apiKey: "phc_test",
+  secretKey: "phs_test",
   enabled: host !== undefined,
   shutdownTimeout: "2 seconds",
   ...(host === undefined ? undefined : { host })
@@ -60,6 +61,16 @@ switch (way) {
   case "idle after sending": {
     const runtime = ManagedRuntime.make(PostHogHere)
     await runtime.runPromise(Effect.zipRight(capture, PostHog.flush))
+    break
+  }
+  case "polling": {
+    // Definitions are loaded, the next load is an hour away, and nobody disposes of the runtime.
+    const runtime = ManagedRuntime.make(
+      LocalEvaluation.layer({ pollingInterval: "1 hour" }).pipe(Layer.provideMerge(PostHogHere))
+    )
+    await runtime.runPromise(LocalEvaluation.awaitReady())
+    const { nextLoadAt } = await runtime.runPromise(LocalEvaluation.status)
+    console.log(nextLoadAt === undefined ? "no poller" : "polling")
     break
   }
   default:

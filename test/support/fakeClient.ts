@@ -71,7 +71,9 @@ export class FakeClient {
         default: {
           if (answer.status >= 200 && answer.status < 300) this.accepted.push(...recorded.events)
           const init = { status: answer.status, ...(answer.headers === undefined ? {} : { headers: answer.headers }) }
-          return Effect.succeed(HttpClientResponse.fromWeb(request, new Response(answer.body ?? "", init)))
+          // A 304 has no body, not even an empty one.
+          const body = answer.status === 304 ? null : answer.body ?? ""
+          return Effect.succeed(HttpClientResponse.fromWeb(request, new Response(body, init)))
         }
       }
     })

@@ -4,7 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { randomUUID } from "node:crypto"
+import { createHash, randomUUID } from "node:crypto"
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import type { AddressInfo, Socket } from "node:net"
 import { brotliDecompressSync, gunzipSync, inflateSync } from "node:zlib"
@@ -112,6 +112,8 @@ export interface Rules {
   readonly otherwise?: (request: SinkRequest) => Behaviour
   /** The flags of somebody, by key. Default: none. */
   readonly flags?: (body: any) => Readonly<Record<string, SinkFlag>>
+  /** The definitions of all flags, for who has a secret key; answered with an ETag, or 304. Default: 404. */
+  readonly definitions?: () => unknown
   /** Answers to requests that are about neither events nor flags. */
   readonly routes?: Readonly<Record<string, (request: SinkRequest) => { status: number; body: unknown } | Behaviour>>
   /** Whether requests and events are only counted, not kept: for large numbers of them. */
@@ -218,6 +220,14 @@ export class Sink {
   /** Requests about events. */
   get batches(): ReadonlyArray<SinkRequest> {
     return this.requests.filter((request) => request.path.replace(/\/$/, "") === "/batch")
+  }
+
+  /** Requests for flags of somebody, and for the definitions of all. */
+  get evaluations(): ReadonlyArray<SinkRequest> {
+    return this.requests.filter((request) => request.path.replace(/\/$/, "") === "/flags")
+  }
+  get loads(): ReadonlyArray<SinkRequest> {
+    return this.requests.filter((request) => request.path === "/flags/definitions")
   }
 
   /** Resolves when the condition holds; checked after every request and answer. */
@@ -336,6 +346,14 @@ export class Sink {
             200,
             JSON.stringify(flagsAnswer(this.rules.flags?.(body) ?? {}, body.flag_keys_to_evaluate))
           )
+        }
+        if (path === "/flags/definitions" && request.method === "GET" && this.rules.definitions !== undefined) {
+          const { authorization, "if-none-match": known } = request.headers
+          if (!/^Bearer ph[xs]_/.test(String(authorization))) return answer(401, "{\"detail\":\"invalid secret key\"}")
+          if (!request.query.get("token")?.startsWith("phc_")) return answer(403, "{\"detail\":\"invalid token\"}")
+          const body = JSON.stringify(this.rules.definitions())
+          const etag = `W/"${createHash("sha1").update(body).digest("hex")}"`
+          return known === etag ? answer(304, "", { etag }) : answer(200, body, { etag })
         }
         if (path !== "/batch" || request.method !== "POST") return answer(404, "{\"detail\":\"not found\"}")
         if (this.rules.maxBodyBytes !== undefined && request.bytes > this.rules.maxBodyBytes) return answer(413, "")

@@ -14,8 +14,19 @@ export interface EvaluationFacts {
   readonly errorsWhileComputing: boolean
   /** Keys of flags that nobody can read. */
   readonly malformed?: ReadonlySet<string> | undefined
+  /** Keys of flags that could not be resolved in this process, and that PostHog did not answer. */
+  readonly unresolved?: ReadonlyMap<string, unknown> | undefined
+  /** About the flags that were evaluated in this process. */
+  readonly local?: LocalFacts | undefined
   /** Why there was no answer, or none that counts. */
   readonly failure: { readonly reason: string; readonly status?: number | undefined } | undefined
+}
+
+/** What is known of the part of an evaluation that was done in this process. Both are milliseconds since the epoch. */
+export interface LocalFacts {
+  readonly evaluatedAt: number
+  /** When the definitions were loaded from PostHog; `undefined`: not known. */
+  readonly definitionsLoadedAt: number | undefined
 }
 
 /** What went wrong, for a flag that the evaluation has or (`missing`) has not; in the order in which PostHog's SDKs list it. */
@@ -25,7 +36,10 @@ export const errorCodes = (facts: EvaluationFacts, missing: boolean, key = ""): 
   if (facts.failure?.reason === "quota_limited") codes.push("quota_limited")
   // A flag that is missing because nobody answered must not look like one that does not exist.
   if (missing) {
-    codes.push(failureCode(facts.failure) ?? (facts.malformed?.has(key) === true ? "unknown_error" : "flag_missing"))
+    const failed = failureCode(facts.failure) ?? (facts.malformed?.has(key) === true ? "unknown_error" : undefined)
+    if (facts.unresolved?.has(key) === true) codes.push("local_evaluation_inconclusive")
+    else if (failed === undefined) codes.push("flag_missing")
+    if (failed !== undefined) codes.push(failed)
   }
   return codes.length === 0 ? undefined : codes.join()
 }
@@ -53,7 +67,7 @@ export const calledProperties = (
   facts: EvaluationFacts,
   groups: Groups | undefined
 ): Properties => {
-  const local = flag?.source === "local"
+  const isLocal = flag?.source === "local"
   const value = flag?.value ?? null
   return {
     $feature_flag: key,
@@ -61,12 +75,14 @@ export const calledProperties = (
     [`$feature/${key}`]: value,
     $feature_flag_id: flag?.id,
     $feature_flag_version: flag?.version,
-    $feature_flag_reason: local ? "Evaluated locally" : flag?.reasonDescription ?? flag?.reasonCode,
-    $feature_flag_request_id: local ? undefined : facts.requestId,
-    $feature_flag_evaluated_at: facts.evaluatedAt,
-    $feature_flag_error: errorCodes(facts, flag === undefined, key),
+    $feature_flag_reason: isLocal ? "Evaluated locally" : flag?.reasonDescription ?? flag?.reasonCode,
+    $feature_flag_request_id: isLocal ? undefined : facts.requestId,
+    $feature_flag_evaluated_at: isLocal ? facts.local?.evaluatedAt : facts.evaluatedAt,
+    $feature_flag_definitions_loaded_at: isLocal ? facts.local?.definitionsLoadedAt : undefined,
+    // What went wrong at PostHog is not about a flag that was evaluated here.
+    $feature_flag_error: isLocal ? undefined : errorCodes(facts, flag === undefined, key),
     $feature_flag_has_experiment: flag?.hasExperiment,
-    locally_evaluated: local,
+    locally_evaluated: isLocal,
     // Also when there are none: those of the context are not what the flag was evaluated for.
     $groups: groups
   }

@@ -4,6 +4,14 @@
  */
 import * as Schema from "effect/Schema"
 
+const unresolvedTexts = {
+  experience_continuity: "it has experience continuity, which only PostHog can keep",
+  unsupported_definition: "its definition has something that this version does not know",
+  unresolved_dependency: "it depends on a flag that cannot be evaluated either",
+  missing_context:
+    "its conditions look at a property or group that was not given; pass personProperties, groupProperties or groups"
+}
+
 /**
  * PostHog did not say what the flags are. `reason` says why:
  *
@@ -15,6 +23,8 @@ import * as Schema from "effect/Schema"
  * - `errors_while_computing`: PostHog could compute some flags and this one not
  * - `not_evaluated`: this flag was not asked for, or left out of a part of a snapshot
  * - `invalid_request`: the properties given for the evaluation are too large or cannot be read
+ * - `unresolved_locally`: the flag cannot be evaluated in this process, for the reason in `unresolved`, and PostHog was not asked
+ * - `no_definitions`: flags were to be evaluated in this process only, and there are no definitions, or nothing loads any
  * - `no_secret_key`: this needs the option `secretKey`
  * - `disabled`, `opted_out`, `closed`: the instance asks nothing
  *
@@ -31,6 +41,8 @@ export class FlagsUnavailable extends Schema.TaggedError<FlagsUnavailable>()("Fl
     "errors_while_computing",
     "not_evaluated",
     "invalid_request",
+    "unresolved_locally",
+    "no_definitions",
     "no_secret_key",
     "disabled",
     "opted_out",
@@ -39,7 +51,11 @@ export class FlagsUnavailable extends Schema.TaggedError<FlagsUnavailable>()("Fl
   /** Status of the last answer, if there was one. */
   status: Schema.optional(Schema.Number),
   /** What the transport or the server said, for people. */
-  detail: Schema.optional(Schema.String)
+  detail: Schema.optional(Schema.String),
+  /** Why the flag cannot be evaluated in this process, see `LocalEvaluation`. */
+  unresolved: Schema.optional(
+    Schema.Literal("experience_continuity", "unsupported_definition", "unresolved_dependency", "missing_context")
+  )
 }) {
   /** What happened and what to do. */
   override get message(): string {
@@ -52,6 +68,10 @@ export class FlagsUnavailable extends Schema.TaggedError<FlagsUnavailable>()("Fl
       errors_while_computing: "PostHog could not compute the flag; see its status page",
       not_evaluated: "the snapshot was made without this flag; name it in flagKeys, or in only",
       invalid_request: "the properties given for the evaluation cannot be sent; give fewer and plain ones",
+      unresolved_locally: `the flag cannot be evaluated in this process, because ${
+        this.unresolved === undefined ? "it is not known why" : unresolvedTexts[this.unresolved]
+      }`,
+      no_definitions: "there are no flag definitions in this process; see LocalEvaluation.status",
       no_secret_key: "this needs the option secretKey, a personal (phx_…) or project secret key (phs_…)",
       disabled: "the instance is disabled",
       opted_out: "the instance is opted out",

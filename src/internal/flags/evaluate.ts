@@ -8,7 +8,7 @@ import type { EvaluateOptions, Snapshot } from "../../FeatureFlags.js"
 import { FlagsUnavailable, MissingDistinctId } from "../../PostHogError.js"
 import type { State } from "../context.js"
 import { type Active, type Instance, notOpen } from "../instance.js"
-import { flagsOf } from "./evaluator.js"
+import { evaluateWith, flagsOf } from "./evaluator.js"
 import * as internal from "./snapshot.js"
 
 const evaluateActive = (
@@ -44,7 +44,11 @@ const evaluateActive = (
     flagKeys
   }
   const exposures = { active, isOpen: () => instance.state() === "open", flags, request, options }
-  return Effect.map(flags.evaluate(request), (evaluation) => internal.make(evaluation, exposures, key))
+  const onlyLocally = options.onlyLocally ?? active.options.strictLocalEvaluation
+  return Effect.map(
+    evaluateWith(instance, flags, request, onlyLocally),
+    (evaluation) => internal.make(evaluation, exposures, key)
+  )
 }
 
 /** Never fails: a snapshot without flags says why. */

@@ -9,6 +9,7 @@ import type * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import * as Redacted from "effect/Redacted"
 import type { EvaluationFacts } from "../../core/flags/called.js"
+import type { UnresolvedReason } from "../../core/flags/local.js"
 import { flagsBody, type FlagsRequest } from "../../core/flags/request.js"
 import { type EvaluatedFlag, parseFlagsResponse } from "../../core/flags/response.js"
 import { Lru } from "../../core/lru.js"
@@ -21,6 +22,8 @@ export interface Evaluation extends EvaluationFacts {
   readonly flags: ReadonlyMap<string, EvaluatedFlag>
   /** Keys of flags that PostHog answered in a form that nobody can read. */
   readonly malformed: ReadonlySet<string>
+  /** Why flags that are not here were not resolved in this process. */
+  readonly unresolved: ReadonlyMap<string, UnresolvedReason>
   readonly failure: FlagsUnavailable | undefined
 }
 
@@ -29,9 +32,17 @@ export interface Evaluator {
   (request: FlagsRequest): Effect.Effect<Evaluation>
 }
 
+/** Evaluates in this process what it can, and asks the other evaluator for the rest unless it is told not to. */
+export interface LocalEvaluator {
+  (request: FlagsRequest, flags: Flags, onlyLocally: boolean): Effect.Effect<Evaluation>
+}
+
 /** What an active instance keeps for its flags. */
 export interface Flags {
+  /** Asks PostHog. */
   readonly evaluate: Evaluator
+  /** Whether the evaluator is a test's, which costs nothing and whose word is the last. */
+  readonly isTest: boolean
   /** Reads that were told to PostHog, see `calledKey`. */
   readonly called: Lru<string, true>
   /** Whether events about flags without an experiment are sent in their short form: what PostHog said last. */
@@ -44,12 +55,16 @@ const extensionKey = "FeatureFlags"
 /** Key of the extension under which a test layer keeps its own {@link Evaluator}. */
 export const testEvaluatorKey = "FeatureFlags/testEvaluator"
 
+/** Key of the extension under which `LocalEvaluation` keeps its {@link LocalEvaluator}. */
+export const localEvaluatorKey = "FeatureFlags/localEvaluator"
+
 export const flagsOf = (instance: Instance, active: Active): Flags =>
   extension(instance, extensionKey, () => {
     const test = instance.extensions.get(testEvaluatorKey) as Evaluator | undefined
     const flags: Flags = {
       called: new Lru(active.options.featureFlagCalledCacheSize),
       minimalEvents: false,
+      isTest: test !== undefined,
       evaluate: test ?? makeRemoteEvaluator(active, instance.state, (minimal) => {
         flags.minimalEvents = minimal
       })
@@ -57,10 +72,26 @@ export const flagsOf = (instance: Instance, active: Active): Flags =>
     return flags
   })
 
+/** Evaluates as the instance does it: here, at PostHog, or both. */
+export const evaluateWith = (
+  instance: Instance,
+  flags: Flags,
+  request: FlagsRequest,
+  onlyLocally: boolean
+): Effect.Effect<Evaluation> => {
+  const local = instance.extensions.get(localEvaluatorKey) as LocalEvaluator | undefined
+  return local !== undefined
+    ? local(request, flags, onlyLocally)
+    : onlyLocally && !flags.isTest
+    ? Effect.succeed(failed(new FlagsUnavailable({ reason: "no_definitions" })))
+    : flags.evaluate(request)
+}
+
 /** An evaluation without flags. */
 export const failed = (failure: FlagsUnavailable): Evaluation => ({
   flags: new Map(),
   malformed: new Set(),
+  unresolved: new Map(),
   requestId: undefined,
   evaluatedAt: undefined,
   errorsWhileComputing: false,
@@ -103,7 +134,15 @@ const makeRemoteEvaluator = (
     }
     return quotaLimited
       ? { ...failed(new FlagsUnavailable({ reason: "quota_limited" })), requestId, errorsWhileComputing }
-      : { flags, malformed, requestId, evaluatedAt, errorsWhileComputing, failure: undefined }
+      : {
+        flags,
+        malformed,
+        unresolved: new Map(),
+        requestId,
+        evaluatedAt,
+        errorsWhileComputing,
+        failure: undefined
+      }
   }
 
   const ask = (body: string, only: FlagsRequest["flagKeys"]): Effect.Effect<Evaluation> =>

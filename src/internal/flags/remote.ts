@@ -20,7 +20,7 @@ export interface Reply {
 /** Delay before the first repetition, in milliseconds; it doubles with each (specification of PostHog's SDKs, flags request). */
 const firstDelay = 300
 
-const unavailable = (reason: FlagsUnavailable["reason"], status?: number, detail?: string): FlagsUnavailable =>
+export const unavailable = (reason: FlagsUnavailable["reason"], status?: number, detail?: string): FlagsUnavailable =>
   new FlagsUnavailable({ reason, status, detail })
 
 /** Whether the request may be repeated: nobody answered, a good answer broke off, or a proxy had no PostHog behind it. */
@@ -29,7 +29,7 @@ const isTransient = (answer: Answer | NoAnswer): boolean =>
   (answer.text === undefined && answer.status >= 200 && answer.status < 300)
 
 /** The JSON value in an answer, or what is wrong with it. */
-const readAnswer = (answer: Answer | NoAnswer): Effect.Effect<unknown, FlagsUnavailable> => {
+export const readAnswer = (answer: Answer | NoAnswer): Effect.Effect<unknown, FlagsUnavailable> => {
   if (answer._tag === "NoAnswer") return unavailable(answer.reason, undefined, answer.detail)
   const { headers, status, text } = answer
   if (status < 200 || status >= 300) return unavailable("status", status, summary(answer))

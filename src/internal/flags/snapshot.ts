@@ -83,7 +83,7 @@ const isFlag = (flag: string | Any): flag is Any => typeof flag === "object" && 
 
 const makeFrom = (parts: Parts): Snapshot => {
   const { asked, distinctId, evaluation, exposures, failure, instance, whole } = parts
-  const { errorsWhileComputing, evaluatedAt, flags, malformed, requestId } = evaluation
+  const { errorsWhileComputing, evaluatedAt, flags, local, malformed, requestId, unresolved } = evaluation
   const entries = new Map<string, Entry>()
   let properties: Properties | undefined
 
@@ -114,9 +114,11 @@ const makeFrom = (parts: Parts): Snapshot => {
     if (failure !== undefined) return failure
     if (!wasAsked(key) || isLeftOut(key)) return new FlagsUnavailable({ reason: "not_evaluated" })
     if (malformed.has(key)) return new FlagsUnavailable({ reason: "invalid_response" })
-    return errorsWhileComputing
-      ? new FlagsUnavailable({ reason: "errors_while_computing" })
-      : new FlagNotFound({ key })
+    if (errorsWhileComputing) return new FlagsUnavailable({ reason: "errors_while_computing" })
+    const reason = unresolved.get(key)
+    return reason === undefined
+      ? new FlagNotFound({ key })
+      : new FlagsUnavailable({ reason: "unresolved_locally", unresolved: reason })
   }
 
   /** What a flag's value means to the program, and when it is the default, why. */
@@ -192,6 +194,7 @@ const makeFrom = (parts: Parts): Snapshot => {
     const evaluated = flags.get(keyOf(flag))
     if (evaluated === undefined) return undefined
     const { reasonCode: code, reasonDescription: description, value } = evaluated
+    const isLocal = evaluated.source === "local"
     return {
       key: evaluated.key,
       value,
@@ -203,8 +206,8 @@ const makeFrom = (parts: Parts): Snapshot => {
       id: evaluated.id,
       version: evaluated.version,
       hasExperiment: evaluated.hasExperiment,
-      requestId,
-      evaluatedAt
+      requestId: isLocal ? undefined : requestId,
+      evaluatedAt: isLocal ? local?.evaluatedAt : evaluatedAt
     }
   }
 
@@ -229,11 +232,15 @@ const makeFrom = (parts: Parts): Snapshot => {
     requestId,
     evaluatedAt,
     errorsWhileComputing,
+    definitionsLoadedAt: local?.definitionsLoadedAt,
     get keys() {
       return Array.from(flags.keys()).sort()
     },
     get values() {
       return Object.fromEntries(Array.from(flags, ([key, { value }]) => [key, value]))
+    },
+    get unresolved() {
+      return Object.fromEntries(unresolved)
     },
     get accessed() {
       return accessed()
@@ -331,6 +338,7 @@ export const empty = (
     evaluation: {
       flags: new Map(),
       malformed: new Set(),
+      unresolved: new Map(),
       requestId: undefined,
       evaluatedAt: undefined,
       errorsWhileComputing: false

@@ -1,0 +1,27 @@
+/**
+ * Waiting that does not keep a program from ending.
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as DefaultServices from "effect/DefaultServices"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+
+/** More is not possible with a timer of the platform, which would go off at once. */
+const maxMillis = 2 ** 31 - 1
+
+/** A timer that Node and Bun do not wait for; other platforms have no such thing and do not need it. */
+const timer = (millis: number): Effect.Effect<void> =>
+  Effect.async((resume) => {
+    const handle: unknown = setTimeout(() => resume(Effect.void), millis)
+    if (typeof handle === "object" && handle !== null) (handle as { readonly unref?: () => void }).unref?.()
+    return Effect.sync(() => clearTimeout(handle as ReturnType<typeof setTimeout>))
+  })
+
+/** Sleeps by the clock of the surroundings, about as long as that or shorter. The live clock's own timers keep a process alive. */
+export const sleepIdle = (duration: Duration.Duration): Effect.Effect<void> =>
+  Effect.clockWith((clock) =>
+    clock === Context.get(DefaultServices.liveServices, Clock.Clock)
+      ? timer(Math.min(Duration.toMillis(duration), maxMillis))
+      : clock.sleep(duration)
+  )

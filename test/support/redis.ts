@@ -1,0 +1,70 @@
+/**
+ * A real Redis in a process of its own, on a free port, keeping nothing on disk.
+ */
+import { createClient } from "@redis/client"
+import { Effect, type Scope } from "effect"
+import { spawn, spawnSync } from "node:child_process"
+import { mkdtempSync, rmSync } from "node:fs"
+import { createServer } from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+
+const server = "redis-server"
+
+/** Whether this machine has a Redis. */
+export const isInstalled = spawnSync(server, ["--version"]).status === 0
+
+/** Why what needs one is skipped. */
+export const absence = "there is no redis-server on this machine (apt-get install redis-server)"
+
+const freePort = (): Promise<number> =>
+  new Promise((resolve, reject) => {
+    const probe = createServer()
+    probe.once("error", reject)
+    probe.listen(0, "127.0.0.1", () => {
+      const address = probe.address()
+      probe.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0))
+    })
+  })
+
+export interface Redis {
+  readonly port: number
+  /** Ends the server, as a crash does. */
+  readonly kill: Effect.Effect<void>
+}
+
+export const start: Effect.Effect<Redis, never, Scope.Scope> = Effect.acquireRelease(
+  Effect.promise(async () => {
+    const port = await freePort()
+    const folder = mkdtempSync(join(tmpdir(), "redis-"))
+    const args = ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", folder]
+    const child = spawn(server, args, { stdio: ["ignore", "pipe", "inherit"] })
+    const ended = new Promise<void>((resolve) => child.once("close", () => resolve()))
+    await new Promise<void>((resolve, reject) => {
+      child.once("error", reject)
+      child.once("close", () => reject(new Error("redis-server ended")))
+      child.stdout.on("data", (chunk: Buffer) => {
+        if (chunk.toString("utf8").includes("Ready to accept connections")) resolve()
+      })
+    })
+    const stop = async () => {
+      child.kill("SIGKILL")
+      await ended
+      rmSync(folder, { recursive: true, force: true })
+    }
+    return { port, stop }
+  }),
+  ({ stop }) => Effect.promise(stop)
+).pipe(Effect.map(({ port, stop }) => ({ port, kill: Effect.promise(stop) })))
+
+/** A client that is closed with the scope. */
+export const connect = ({ port }: Redis) =>
+  Effect.acquireRelease(
+    Effect.promise(async () => {
+      const client = createClient({ url: `redis://127.0.0.1:${port}`, disableOfflineQueue: true })
+      client.on("error", () => {})
+      await client.connect()
+      return client
+    }),
+    (client) => Effect.sync(() => client.destroy())
+  )
