@@ -50,8 +50,8 @@ const namesZone = /:\d\d.*(?:[+-]\d|z|utc?|gmt|[ecmp][sd]t)|\b(?:z|utc|gmt)\b/i
  * an answer must not depend on where a program runs.
  */
 export const parseDate = (value: unknown): number | undefined => {
-  if (value instanceof Date) return usable(value.getTime())
   if (typeof value === "number") return usable(new Date(value).getTime())
+  if (typeof value === "object") return timeOf(value)
   if (typeof value !== "string") return undefined
   if (isoWithoutOffset.test(value)) return usable(Date.parse(`${value}Z`))
   const time = Date.parse(value)
@@ -59,6 +59,15 @@ export const parseDate = (value: unknown): number | undefined => {
   if (Number.isNaN(time) || /^[+-]?\d{4,6}(?:-\d\d){0,2}$/.test(value) || namesZone.test(value)) return usable(time)
   const local = new Date(time)
   return local.getTime() - local.getTimezoneOffset() * 60_000
+}
+
+/** A Proxy may call itself a date and be none. */
+const timeOf = (value: object | null): number | undefined => {
+  try {
+    return value instanceof Date ? usable(Date.prototype.getTime.call(value)) : undefined
+  } catch {
+    return undefined
+  }
 }
 
 const usable = (time: number): number | undefined => Number.isNaN(time) ? undefined : time

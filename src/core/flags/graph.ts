@@ -86,7 +86,7 @@ export const survey = (nodes: Iterable<Node>): void => {
   }
 }
 
-/** The flags that a flag depends on, each after those that it depends on itself. */
+/** The flags that a flag depends on and that were not visited, each after those that it depends on itself, but for its own cycle. */
 export const dependencies = (flag: Flag, visited: Set<Node>): ReadonlyArray<Flag> => {
   const found: Array<Flag> = []
   const path: Array<Visit> = [{ node: flag, next: 0 }]
@@ -103,5 +103,6 @@ export const dependencies = (flag: Flag, visited: Set<Node>): ReadonlyArray<Flag
     path.pop()
     if (visit.node.kind === "flag" && visit.node !== flag) found.push(visit.node)
   }
-  return found
+  // In the order of the walk, a member of a cycle would come before what another member of it depends on.
+  return found.sort((a, b) => a.depth - b.depth)
 }

@@ -87,6 +87,15 @@ class Party {
 const bucketOf = (id: unknown): Uint8Array | undefined =>
   typeof id === "string" ? bytesOf(id) : typeof id === "number" && Number.isFinite(id) ? bytesOf(String(id)) : undefined
 
+/** Subjects come from programs, and need not be what their type says. */
+const member = (subject: Subject, name: keyof Subject): unknown => {
+  try {
+    return subject[name]
+  } catch {
+    return undefined
+  }
+}
+
 /** One evaluation for one subject. */
 class Run {
   private readonly person: Party
@@ -99,37 +108,35 @@ class Run {
   private rounds = 0
 
   constructor(private readonly subject: Subject, private readonly now: number) {
-    const { distinctId } = subject
-    this.person = new Party(subject.personProperties, "distinct_id", distinctId, bucketOf(distinctId))
+    const distinctId = member(subject, "distinctId")
+    this.person = new Party(member(subject, "personProperties"), "distinct_id", distinctId, bucketOf(distinctId))
   }
 
   /** `undefined`: the subject is in no group of this type. */
   private group(type: string): Party | undefined {
     if (this.groups.has(type)) return this.groups.get(type)
-    const key = ownMember(this.subject.groups, type)
+    const key = ownMember(member(this.subject, "groups"), type)
     const party = key === undefined
       ? undefined
-      : new Party(ownMember(this.subject.groupProperties, type), "$group_key", key, bucketOf(key))
+      : new Party(ownMember(member(this.subject, "groupProperties"), type), "$group_key", key, bucketOf(key))
     this.groups.set(type, party)
     return party
   }
 
   private device(): Uint8Array | undefined {
-    const { deviceId = this.person.property("$device_id") } = this.subject
+    const deviceId = member(this.subject, "deviceId") ?? this.person.property("$device_id")
     return deviceId === "" ? undefined : bucketOf(deviceId)
   }
 
   answer(flag: Flag): Answer {
     if (flag.plan.settled !== undefined) return flag.plan.settled
     if (!flag.isShared && flag.depth <= maxDepth) return this.evaluate(flag)
+    const isWithin = this.isWithin(flag)
     const before = this.answers.get(flag)
-    if (before !== undefined && !this.isWithin(flag)) return before
+    if (before !== undefined && !isWithin) return before
+    // Leaves first, cycles included, so that nothing nests deeper than one cycle.
+    if (flag.depth > maxDepth && !isWithin) { for (const other of dependencies(flag, this.visited)) this.answer(other) }
     if (flag.cycle !== undefined) return this.inCycle(flag, this.answers, () => this.evaluate(flag))
-    if (flag.depth > maxDepth) {
-      for (const other of dependencies(flag, this.visited)) {
-        if (other.cycle === undefined && other.plan.settled === undefined) this.answers.set(other, this.evaluate(other))
-      }
-    }
     const answer = this.evaluate(flag)
     this.answers.set(flag, answer)
     return answer

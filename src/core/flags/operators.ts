@@ -16,7 +16,7 @@ import {
   yes
 } from "./outcome.js"
 import { compileRegex } from "./regex.js"
-import { isObject } from "./response.js"
+import { isObject, type Json } from "./response.js"
 import {
   caretRange,
   compareVersions,
@@ -211,8 +211,16 @@ export const matchFilter = (
   now: number,
   matchingVersion: number
 ): boolean | UnresolvedReason => {
-  if (!isObject(filter)) return "unsupported_definition"
-  const { key, operator, type, value } = filter
+  let read: Json
+  try {
+    if (!isObject(filter)) return "unsupported_definition"
+    const { key, operator, type, value } = filter
+    read = { key, operator, type, value }
+  } catch {
+    // A getter that throws, or a Proxy.
+    return "unsupported_definition"
+  }
+  const { key, operator, type, value } = read
   if (typeof key !== "string" || type === "cohort" || type === "flag") return "unsupported_definition"
   const compiled = compileOperator(operator, value, matchingVersion)
   const actual = ownMember(properties, key)

@@ -14,6 +14,7 @@ export type Matcher = (text: string) => boolean | undefined
 const maxPattern = 2_000
 const maxDepth = 100
 const maxProgram = 5_000
+const maxWrites = 50_000
 
 /** Moves of one match: some ten milliseconds. */
 const maxMoves = 2_000_000
@@ -137,7 +138,10 @@ const assemble = (root: Node): { readonly program: Program; readonly entry: numb
     program.sets.push(set)
     return program.ops.length - 1
   }
+  let writes = 0
   const write = (node: Node, next: number): number => {
+    // What repeats nothing adds no instruction, however often it is written.
+    if (++writes > maxWrites) throw new Unfit()
     switch (node.kind) {
       case "set":
         return add(Op.Set, next, 0, node.bits)
