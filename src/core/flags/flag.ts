@@ -127,7 +127,7 @@ const readPlan = (library: Library, flag: Flag, definition: Json): Plan => {
   const { active } = definition
   if (!isNil(active) && typeof active !== "boolean") throw new Unreadable()
   if (active !== true) return settledPlan(flag.key, results(flag.key, definition, {})(false))
-  if (Boolean(definition.ensure_experience_continuity)) return settledPlan(flag.key, experienceContinuity)
+  if (definition.ensure_experience_continuity) return settledPlan(flag.key, experienceContinuity)
   const filters = object(definition.filters)
   const result = results(flag.key, definition, filters)
   const aggregation = filters.aggregation_group_type_index

@@ -222,6 +222,14 @@ const run = (program: Program, entry: number, text: string): boolean | undefined
   }
 }
 
+const isPattern = (pattern: string, flags: string): boolean => {
+  try {
+    return RegExp(pattern, flags) instanceof RegExp
+  } catch {
+    return false
+  }
+}
+
 /**
  * Compiles a pattern. `false`: it is none, which is as much as no match for an operator and for its negation. `undefined`: only
  * PostHog can tell.
@@ -229,15 +237,11 @@ const run = (program: Program, entry: number, text: string): boolean | undefined
 export const compileRegex = (pattern: string): Matcher | false | undefined => {
   if (pattern === "") return () => true
   if (pattern.length > maxPattern || !isPortable(pattern)) return undefined
-  try {
-    new RegExp(pattern)
-  } catch {
-    return false
+  if (!isPattern(pattern, "")) return false
+  for (const [text] of pattern.matchAll(/\\[^]|\[(?:\\[^]|[^\]\\])*\]/g)) {
+    if (text.startsWith("[") && !isPattern(text, "u")) return undefined
   }
   try {
-    for (const [text] of pattern.matchAll(/\\[^]|\[(?:\\[^]|[^\]\\])*\]/g)) {
-      if (text.startsWith("[")) new RegExp(text, "u")
-    }
     const { entry, program } = assemble(parse(pattern))
     return (text) => foreign.test(text) ? undefined : run(program, entry, text)
   } catch {
