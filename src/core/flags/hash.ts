@@ -98,7 +98,17 @@ const hashLong = (message: Uint8Array): number => {
 }
 
 /** The text as UTF-8, lone surrogates as U+FFFD. */
-export const bytesOf = (text: string): Uint8Array => encoder.encode(text)
+export const bytesOf = (text: string): Uint8Array => {
+  if (text.length > blockBytes) return encoder.encode(text)
+  // For short texts calling the encoder is most of its cost.
+  const bytes = new Uint8Array(text.length)
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (code > 127) return encoder.encode(text)
+    bytes[i] = code
+  }
+  return bytes
+}
 
 /** The hash of three parts in a row, each as UTF-8. */
 export const hash = (prefix: Uint8Array, bucket: Uint8Array, salt: Uint8Array): number => {

@@ -65,17 +65,25 @@ const holdoutPrefix = bytesOf("holdout-")
 
 /** The person or a group: properties, and the bytes that are hashed. */
 class Party {
-  /** Cohorts that were looked at. */
-  readonly cohorts = new Map<Cohort, number>()
+  private seen: Map<Cohort, number> | undefined
+  private bytes: Uint8Array | undefined
 
   constructor(
     readonly properties: unknown,
     /** The property that is there without being given. */
     readonly idName: string,
-    readonly id: unknown,
-    /** `undefined`: not usable. */
-    readonly bucket: Uint8Array | undefined
+    readonly id: unknown
   ) {}
+
+  /** Cohorts that were looked at. */
+  get cohorts(): Map<Cohort, number> {
+    return this.seen ??= new Map()
+  }
+
+  /** `undefined`: not usable. */
+  get bucket(): Uint8Array | undefined {
+    return this.bytes ??= bucketOf(this.id)
+  }
 
   /** `undefined`: not there. JSON has no such value, so a property that is `undefined` never reaches PostHog either. */
   property(name: string): unknown {
@@ -99,27 +107,41 @@ const member = (subject: Subject, name: keyof Subject): unknown => {
 /** One evaluation for one subject. */
 class Run {
   private readonly person: Party
-  private readonly groups = new Map<string, Party | undefined>()
-  /** Flags that others depend on. */
-  private readonly answers = new Map<Flag, Answer>()
-  private readonly visited = new Set<Flag | Cohort>()
-  /** What is being evaluated and part of a cycle. */
-  private readonly entered = new Set<Flag | Cohort>()
+  // Most evaluations of one flag need none of these.
+  private groups: Map<string, Party | undefined> | undefined
+  private kept: Map<Flag, Answer> | undefined
+  private seen: Set<Flag | Cohort> | undefined
+  private within: Set<Flag | Cohort> | undefined
   private rounds = 0
 
   constructor(private readonly subject: Subject, private readonly now: number) {
     const distinctId = member(subject, "distinctId")
-    this.person = new Party(member(subject, "personProperties"), "distinct_id", distinctId, bucketOf(distinctId))
+    this.person = new Party(member(subject, "personProperties"), "distinct_id", distinctId)
+  }
+
+  /** Flags that others depend on. */
+  private get answers(): Map<Flag, Answer> {
+    return this.kept ??= new Map()
+  }
+
+  private get visited(): Set<Flag | Cohort> {
+    return this.seen ??= new Set()
+  }
+
+  /** What is being evaluated and part of a cycle. */
+  private get entered(): Set<Flag | Cohort> {
+    return this.within ??= new Set()
   }
 
   /** `undefined`: the subject is in no group of this type. */
   private group(type: string): Party | undefined {
-    if (this.groups.has(type)) return this.groups.get(type)
+    const groups = this.groups ??= new Map<string, Party | undefined>()
+    if (groups.has(type)) return groups.get(type)
     const key = ownMember(member(this.subject, "groups"), type)
     const party = key === undefined
       ? undefined
-      : new Party(ownMember(member(this.subject, "groupProperties"), type), "$group_key", key, bucketOf(key))
-    this.groups.set(type, party)
+      : new Party(ownMember(member(this.subject, "groupProperties"), type), "$group_key", key)
+    groups.set(type, party)
     return party
   }
 
