@@ -465,7 +465,7 @@ describe("hostile definitions", () => {
   it("ten thousand flags in a chain of dependencies are evaluated, in either order", () => {
     const count = 10_000
     const chain = Array.from({ length: count }, (_, i) => flag(`f${i}`, i + 1 < count ? [dependsOn(`f${i + 1}`)] : []))
-    for (const flags of [chain, chain.toReversed()]) {
+    for (const flags of [chain, Array.from(chain, (_, i) => chain[count - 1 - i]!)]) {
       const definitions = compiled({ flags })
       const result = LocalEvaluation.evaluate(definitions, { distinctId: "u" }, { now })
       assert.strictEqual(result.flags.size, count)
@@ -497,7 +497,7 @@ describe("hostile definitions", () => {
         }))
         return [{ ...flag(`a${i}`, []), filters: { groups } }, flag(`b${i}`, [dependsOn(`a${i}`)])]
       }).flat()
-      for (const all of [flags, flags.toReversed()]) {
+      for (const all of [flags, Array.from(flags, (_, i) => flags[flags.length - 1 - i]!)]) {
         const definitions = compiled({ flags: all })
         const result = LocalEvaluation.evaluate(definitions, { distinctId: "u" }, { now })
         assert.strictEqual(result.unresolved.size, count * 2)
