@@ -16,8 +16,9 @@
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import type * as HttpClient from "@effect/platform/HttpClient"
 import * as Config from "effect/Config"
-import type * as ConfigError from "effect/ConfigError"
+import * as ConfigError from "effect/ConfigError"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as LogLevel from "effect/LogLevel"
 import * as Redacted from "effect/Redacted"
@@ -37,9 +38,20 @@ const switches = Config.all({
   apiKey: Config.withDefault(Config.redacted("POSTHOG_API_KEY"), Redacted.make(""))
 })
 
+/** Effect's own names of levels, in any case, and `warn`. */
+const logLevel = Config.mapOrFail(Config.string(), (text) => {
+  const name = text.trim().toLowerCase()
+  const level = LogLevel.allLevels.find(({ _tag, label }) => [_tag.toLowerCase(), label.toLowerCase()].includes(name))
+  return level === undefined
+    ? Either.left(
+      ConfigError.InvalidData([], `is no log level: ${LogLevel.allLevels.map(({ _tag }) => _tag).join(", ")}`)
+    )
+    : Either.right(level)
+})
+
 const settings = Config.all({
-  enabled: Config.withDefault(Config.boolean("POSTHOG_ERROR_TRACKING"), true),
-  captureLevel: Config.withDefault(Config.logLevel("POSTHOG_CAPTURE_LEVEL"), LogLevel.Error),
+  enabled: optional(Config.boolean(), "POSTHOG_ERROR_TRACKING"),
+  captureLevel: optional(logLevel, "POSTHOG_CAPTURE_LEVEL"),
   metadata: Config.withDefault(Config.array(Config.string(), "POSTHOG_METADATA"), [])
 })
 
@@ -49,7 +61,7 @@ const metadataOf = (names: ReadonlyArray<string>) => names.includes("all") ? "al
 const errorTracking = Layer.unwrapEffect(
   Effect.map(
     settings,
-    ({ captureLevel, enabled, metadata }) =>
+    ({ captureLevel, enabled = true, metadata }) =>
       enabled
         ? ErrorTracking.layerLogger({ captureLevel, metadata: metadataOf(metadata) })
         : Layer.effectDiscard(

@@ -452,6 +452,15 @@ describe("logger", () => {
       assert.deepStrictEqual(yield* of("all"), { checkout_ms: 0, order: 7, secret: "s" })
     }))
 
+  it.effect("ids in a message are no new kind of message, whatever they look like", () =>
+    Effect.gen(function*() {
+      for (const id of ["ord_a1b2c3", "ord_zz9y8x", "01HQ3V8E9G", "17", "3.5", "12:30"]) {
+        yield* Effect.logError(`payment ${id} failed`)
+      }
+      const types = new Set((yield* exceptions).map(({ properties }) => properties.$exception_type))
+      assert.deepStrictEqual([...types], ["Logger error (payment … failed)"])
+    }).pipe(Effect.provide(withLogger())))
+
   it.effect("leaves out what is annotated so, and what this library logs itself", () =>
     Effect.gen(function*() {
       yield* ErrorTracking.withoutCapture(Effect.logError("private"))

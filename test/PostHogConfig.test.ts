@@ -314,6 +314,23 @@ describe("PostHogLive", () => {
       }
     }))
 
+  it.scopedLive("takes the names of levels in any case, and blank variables for none", () =>
+    Effect.gen(function*() {
+      for (const [level, events] of [["Warning", 1], ["WARN", 1], ["warning", 1], ["", 0], ["Error", 0]] as const) {
+        const sink = yield* Sink.make()
+        yield* Effect.logWarning("payment late").pipe(
+          Effect.provide(PostHogLive),
+          Effect.provide(fromEnvironment({
+            POSTHOG_API_KEY: "phc_environment",
+            POSTHOG_HOST: sink.url,
+            POSTHOG_CAPTURE_LEVEL: level,
+            POSTHOG_ERROR_TRACKING: ""
+          }))
+        )
+        assert.strictEqual(sink.accepted.length, events, level)
+      }
+    }))
+
   it.scopedLive("evaluates flags in the process when there is a secret key, unless that is switched off", () =>
     Effect.gen(function*() {
       for (

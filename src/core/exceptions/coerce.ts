@@ -195,7 +195,8 @@ export const errorWithin = (thrown: unknown): unknown => {
     : memberError(thrown) ?? thrown
 }
 
-const variable = /"[^"]*"|'[^']*'|\b[0-9a-f]{8}-[0-9a-f-]{27,}\b|\b0x[0-9a-f]+\b|\b[0-9a-f]{12,}\b|\d+(?:[.,:]\d+)*/gi
+const variable =
+  /"[^"]*"|'[^']*'|\b[0-9a-f]{8}-[0-9a-f-]{27,}\b|\b0x[0-9a-f]+\b|\b[0-9a-f]{12,}\b|\b\w*\d[\w-]*(?:[.,:]\d+)*/gi
 
 /** A message without its variable parts: what is left says where it was written. */
 export const template = (message: string): string =>

@@ -131,7 +131,8 @@ export const toList = (
 
 /** Type and value of what has no error of its own. The types are in the type, so that other combinations are other issues. */
 const nameOf = (failure: Failure & { readonly _tag: "Several" }): [type: string, value: string] => {
-  const members = failure.members.map((member): readonly [string, string] => {
+  // What comes after them is cut off anyhow, and all of it may be longer than a text can be.
+  const members = failure.members.slice(0, maxEntries).map((member): readonly [string, string] => {
     if (member._tag === "Several") return nameOf(member)
     const { type, value } = coerce(errorWithin(member.thrown))
     return [type, value === "" ? type : `${type}: ${value}`]

@@ -300,7 +300,7 @@ const make = ({ diagnostics, door, options, owner }: Active, isOpen: () => boole
         return report(origin, given)
       } catch (error) {
         diagnostics.emit("ExceptionLost", () => ({ _tag: "ExceptionLost", detail: String(coerce(error).value) }))
-        return Effect.void
+        return door.refuse("$exception", "it could not be read")
       }
     }
   }
