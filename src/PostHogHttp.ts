@@ -22,7 +22,7 @@ import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 import * as Option from "effect/Option"
 import type { RequestFacts } from "./core/http/request.js"
-import { observeServer, observeWeb, resolve, within } from "./internal/request.js"
+import { platformServer, resolve, webServer, within } from "./internal/request.js"
 import * as internal from "./internal/tracingHeaders.js"
 import type { PostHog } from "./PostHog.js"
 import type * as PostHogContext from "./PostHogContext.js"
@@ -123,7 +123,7 @@ export const middleware: {
     const settings = resolve(options)
     return Effect.flatMap(
       HttpServerRequest.HttpServerRequest,
-      (request) => within(app, request, factsOf(request), settings, observeServer)
+      (request) => within(app, request, factsOf(request), settings, platformServer)
     )
   }
 )
@@ -131,7 +131,14 @@ export const middleware: {
 const webFactsOf = (request: Request): RequestFacts => ({
   method: request.method,
   url: request.url,
-  header: (name) => request.headers.get(name) ?? undefined,
+  header: (name) => {
+    try {
+      return request.headers.get(name)
+    } catch {
+      // No name of a header.
+      return undefined
+    }
+  },
   remoteAddress: undefined
 })
 
@@ -185,7 +192,7 @@ export const withRequest: {
     request: Request,
     options: Options<Request, R> = {}
   ): Effect.Effect<Response, E, R | R2 | PostHog> =>
-    within(self, request, webFactsOf(request), resolve(options), observeWeb)
+    within(self, request, webFactsOf(request), resolve(options), webServer)
 )
 
 /**

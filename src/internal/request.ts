@@ -2,6 +2,7 @@
  * A request as the context of what is captured while it is handled, and what is captured about it.
  */
 import * as HttpApp from "@effect/platform/HttpApp"
+import * as HttpBody from "@effect/platform/HttpBody"
 import * as HttpServerError from "@effect/platform/HttpServerError"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Cause from "effect/Cause"
@@ -10,6 +11,7 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
 import type * as Tracer from "effect/Tracer"
 import { isIdentifier, type Properties } from "../core/event/properties.js"
 import { isSecretByDefault, readRequest, type RequestFacts, type RequestSettings } from "../core/http/request.js"
@@ -22,7 +24,10 @@ import { instanceOf } from "./instance.js"
 
 /** What a middleware does, with each option at its value or its default. */
 interface Settings<Request, R> extends RequestSettings {
-  readonly options: Options<Request, R>
+  readonly distinctId: Options<Request, R>["distinctId"]
+  readonly properties: Options<Request, R>["properties"]
+  readonly captureErrors: boolean | undefined
+  readonly eventOf: ((request: Request) => string | undefined) | undefined
 }
 
 /** A function of the program's that may throw. */
@@ -34,20 +39,40 @@ const guarded = <A, B>(f: (value: A) => B, otherwise: B) => (value: A): B => {
   }
 }
 
-/** Options of the wrong type are as good as none. */
+/** Options of the wrong type are as good as none, and so are those that throw as they are read. */
 export const resolve = <Request, R>(options: Options<Request, R>): Settings<Request, R> => {
-  const { ipHeader, isSecret, query, trustProxies } = options
+  const option = <Name extends keyof Options<Request, R>>(name: Name): Options<Request, R>[Name] => {
+    try {
+      return options[name]
+    } catch {
+      return undefined
+    }
+  }
+  const ipHeader = option("ipHeader")
+  const isSecret = option("isSecret")
+  const query = option("query")
+  const trustProxies = option("trustProxies")
+  const distinctId = option("distinctId")
+  const properties = option("properties")
+  const requestEvent = option("requestEvent")
   return {
-    options,
-    tracingHeaders: options.tracingHeaders !== false,
+    distinctId: typeof distinctId === "function" ? distinctId : undefined,
+    properties: typeof properties === "function" ? properties : undefined,
+    captureErrors: option("captureErrors"),
+    eventOf: typeof requestEvent === "function"
+      ? guarded(requestEvent, undefined)
+      : requestEvent === undefined
+      ? undefined
+      : () => requestEvent,
+    tracingHeaders: option("tracingHeaders") !== false,
     trustProxies: typeof trustProxies === "function"
       ? guarded(trustProxies, false)
       : typeof trustProxies === "number" && trustProxies > 0
       ? Math.floor(trustProxies)
       : 0,
     ipHeader: typeof ipHeader === "string" && ipHeader !== "" ? ipHeader.toLowerCase() : undefined,
-    ip: options.ip !== false,
-    userAgent: options.userAgent !== false,
+    ip: option("ip") !== false,
+    userAgent: option("userAgent") !== false,
     query: query === "keep" || query === "omit" ? query : "redact",
     // In doubt it is one.
     isSecret: typeof isSecret === "function" ? guarded(isSecret, true) : isSecretByDefault
@@ -67,9 +92,12 @@ export interface Observer {
   readonly onEnd: ((status: number | undefined) => Effect.Effect<void>) | undefined
 }
 
-/** Runs a handler and calls an observer; a kind of server decides when. */
-export interface Observe<A> {
-  <E, R>(handler: Effect.Effect<A, E, R>, observer: Observer): Effect.Effect<A, E, R>
+/** A kind of server, by what it answers with. */
+export interface Server<A> {
+  /** Runs a handler and calls an observer when it is time to. */
+  readonly observe: <E, R>(handler: Effect.Effect<A, E, R>, observer: Observer) => Effect.Effect<A, E, R>
+  /** An answer, what of it is made after the handler included, in the context that the handler has left. */
+  readonly sustain: ((answer: A, state: State, observer: Observer) => A) | undefined
 }
 
 /** The pattern of the route, which the router tells the span of the request. */
@@ -82,38 +110,27 @@ const valuesOf = <Request, R>(
   request: Request,
   facts: RequestFacts,
   settings: Settings<Request, R>,
-  known: string | undefined,
-  span: Tracer.AnySpan | undefined
+  known: string | undefined
 ) =>
 (under: State): AllValues => {
   let properties: Properties = {}
   let read: Partial<ReturnType<typeof readRequest>> = {}
   try {
     read = readRequest(facts, settings)
-    properties = settings.options.properties?.(request) ?? {}
+    properties = settings.properties?.(request) ?? {}
   } catch {
     // A request, or a function of the program, that throws says nothing.
   }
-  const route = routeOf(span)
   return {
     distinctId: known ?? (under.hasDistinctId ? undefined : read.distinctId),
     sessionId: read.sessionId,
-    properties: {
-      ...read.properties,
-      ...(route === undefined ? undefined : { "http.route": route }),
-      ...properties
-    }
+    properties: { ...read.properties, ...properties }
   }
 }
 
 /** Captures without waiting, also under the overflow policy that waits: the response does not depend on it. */
 const aside = (captured: Effect.Effect<void>): Effect.Effect<void> =>
   captured === Effect.void ? captured : Effect.asVoid(Effect.forkDaemon(captured))
-
-const routeProperty = (span: Tracer.AnySpan | undefined) => {
-  const route = routeOf(span)
-  return route === undefined ? undefined : { "http.route": route }
-}
 
 const captureError = (service: Service, cause: Cause.Cause<unknown>, status: number | undefined): Effect.Effect<void> =>
   Effect.withFiberRuntime((fiber) =>
@@ -123,7 +140,7 @@ const captureError = (service: Service, cause: Cause.Cause<unknown>, status: num
         level: "error",
         boundary: { type: "middleware", handled: false, synthetic: undefined },
         source: "effect.http_middleware",
-        properties: { $response_status_code: status, ...routeProperty(fiber.currentSpan) },
+        properties: { $response_status_code: status },
         fiberId: fiberName(fiber.id()),
         isLimited: true,
         isClaimed: true
@@ -132,15 +149,9 @@ const captureError = (service: Service, cause: Cause.Cause<unknown>, status: num
   )
 
 const captureEnd = (service: Service, event: string, status: number | undefined, begin: number): Effect.Effect<void> =>
-  Effect.withFiberRuntime((fiber) =>
-    Effect.flatMap(Clock.currentTimeMillis, (end) =>
-      aside(
-        service.capture(event, {
-          $response_status_code: status,
-          duration_ms: end - begin,
-          ...routeProperty(fiber.currentSpan)
-        })
-      ))
+  Effect.flatMap(
+    Clock.currentTimeMillis,
+    (end) => aside(service.capture(event, { $response_status_code: status, duration_ms: end - begin }))
   )
 
 /** Handles a request in its context. */
@@ -149,12 +160,12 @@ export const within = <A, E, R, Request, R2>(
   request: Request,
   facts: RequestFacts,
   settings: Settings<Request, R2>,
-  observe: Observe<A>
+  server: Server<A>
 ): Effect.Effect<A, E, R | R2 | PostHog> =>
   Effect.withFiberRuntime<A, E, R | R2 | PostHog>((fiber) => {
     const service = Context.unsafeGet(fiber.currentContext as Context.Context<PostHog>, PostHog)
     const span = fiber.currentSpan
-    const { captureErrors, distinctId, requestEvent } = settings.options
+    const { captureErrors, distinctId, eventOf } = settings
     /** The context as the handler leaves it; what is captured afterwards is about the same request. */
     let left: State | undefined
     const remember = Effect.withFiberRuntime<void>((fiber) => {
@@ -164,7 +175,7 @@ export const within = <A, E, R, Request, R2>(
     const inLeft = (captured: Effect.Effect<void>) =>
       left === undefined ? captured : Effect.locally(captured, currentState, left)
 
-    const event = typeof requestEvent === "function" ? guarded(requestEvent, undefined)(request) : requestEvent
+    const event = eventOf?.(request)
     const begin = event === undefined
       ? 0
       : Context.unsafeGet(fiber.currentDefaultServices, Clock.Clock).unsafeCurrentTimeMillis()
@@ -180,22 +191,27 @@ export const within = <A, E, R, Request, R2>(
       onEnd: event === undefined ? undefined : (status) => inLeft(captureEnd(service, event, status, begin))
     }
     const run = (known: string | undefined) => {
+      const { sustain } = server
+      const sustained = sustain === undefined
+        ? handler
+        : Effect.map(handler, (answer) => sustain(answer, fiber.getFiberRef(currentState), observer))
       const inside = observer.onEnd !== undefined
-        ? Effect.onExit(handler, () => remember)
+        ? Effect.onExit(sustained, () => remember)
         : capturesErrors
-        ? Effect.tapErrorCause(handler, () => remember)
-        : handler
-      return observe(
+        ? Effect.tapErrorCause(sustained, () => remember)
+        : sustained
+      return server.observe(
         Effect.locallyWith(
           inside,
           currentState,
-          (state) => state.setLater(valuesOf(request, facts, settings, known, span))
+          (state) => state.setLater(valuesOf(request, facts, settings, known), () => routeOf(span))
         ),
         observer
       )
     }
-    return typeof distinctId !== "function" ? run(undefined) : Effect.suspend(() => distinctId(request)).pipe(
-      Effect.catchAllCause((cause) => Cause.isInterrupted(cause) ? Effect.interrupt : Effect.succeed(undefined)),
+    return distinctId === undefined ? run(undefined) : Effect.suspend(() => distinctId(request)).pipe(
+      // Also when it is interrupted, which may be no more than work that another request has started and given up.
+      Effect.catchAllCause(() => Effect.succeed(undefined)),
       Effect.flatMap((id) => run(isIdentifier(id) ? String(id) : undefined))
     )
   })
@@ -204,39 +220,77 @@ export const within = <A, E, R, Request, R2>(
 const failureIn = (cause: Cause.Cause<unknown>): Cause.Cause<unknown> =>
   withoutResponses(Option.getOrElse(HttpServerError.causeResponseStripped(cause)[1], () => Cause.empty))
 
+/** What a failure is worth, without answers; an interruption alone is a client that has gone, or a server that ends. */
+const onFailed = (
+  failure: Cause.Cause<unknown>,
+  onFailure: NonNullable<Observer["onFailure"]>,
+  decide: (capture: (status: number | undefined) => Effect.Effect<void>) => Effect.Effect<void>
+): Effect.Effect<void> => Cause.isInterruptedOnly(failure) ? Effect.void : Effect.flatMap(onFailure(failure), decide)
+
 /**
  * In a server of `@effect/platform`. Whether a failure is an exception is decided by the response that is made from it, which may happen
  * further out: an `HttpApi` makes a typed 404 of an error that is no response itself.
  */
-export const observeServer: Observe<HttpServerResponse.HttpServerResponse> = (handler, { onEnd, onFailure }) => {
-  const failing = onFailure === undefined ? handler : Effect.tapErrorCause(handler, (cause) => {
-    const failure = failureIn(cause)
-    // An interruption alone is a client that has gone, or a server that ends.
-    if (Cause.isInterruptedOnly(failure)) return Effect.void
-    return Effect.flatMap(onFailure(failure), (capture) => {
-      const report = (status: number) => status < 500 ? Effect.void : capture(status)
-      // A middleware of `serve` comes after the response.
-      const sent = Chunk.findFirst(Cause.defects(cause), HttpServerResponse.isServerResponse)
-      return Option.isSome(sent)
-        ? report(sent.value.status)
-        : HttpApp.appendPreResponseHandler((_, response) => Effect.as(report(response.status), response))
-    })
-  })
-  return onEnd === undefined ? failing : Effect.zipRight(
-    HttpApp.appendPreResponseHandler((_, response) => Effect.as(onEnd(response.status), response)),
-    failing
-  )
+export const platformServer: Server<HttpServerResponse.HttpServerResponse> = {
+  observe: (handler, { onEnd, onFailure }) => {
+    const failing = onFailure === undefined ?
+      handler :
+      Effect.tapErrorCause(handler, (cause) =>
+        onFailed(failureIn(cause), onFailure, (capture) => {
+          const report = (status: number) => status < 500 ? Effect.void : capture(status)
+          // A middleware of `serve` comes after the response.
+          const sent = Chunk.findFirst(Cause.defects(cause), HttpServerResponse.isServerResponse)
+          return Option.isSome(sent)
+            ? report(sent.value.status)
+            : HttpApp.appendPreResponseHandler((_, response) => Effect.as(report(response.status), response))
+        }))
+    if (onEnd === undefined) return failing
+    // A body that fails is answered once more, in vain.
+    let isDone = false
+    const end = (status: number) => {
+      if (isDone) return Effect.void
+      isDone = true
+      return onEnd(status)
+    }
+    return Effect.zipRight(
+      HttpApp.appendPreResponseHandler((_, response) => Effect.as(end(response.status), response)),
+      failing
+    )
+  },
+  // The body is made by the server, outside of the middleware. When it fails, the status has been sent, whatever it is.
+  sustain: (response, state, { onFailure }) => {
+    const { body } = response
+    if (body._tag !== "Stream") return response
+    const stream = onFailure === undefined ?
+      body.stream :
+      Stream.tapErrorCause(
+        body.stream,
+        (cause) => onFailed(failureIn(cause), onFailure, (capture) => capture(response.status))
+      )
+    return HttpServerResponse.setBody(
+      response,
+      HttpBody.stream(
+        Stream.unwrapScoped(Effect.as(Effect.locallyScoped(currentState, state), stream)),
+        body.contentType,
+        body.contentLength
+      )
+    )
+  }
 }
 
 /** Where a function of the Fetch API answers, and whoever calls it decides what becomes of a failure. */
-export const observeWeb: Observe<Response> = (handler, { onEnd, onFailure }) => {
-  const failing = onFailure === undefined ? handler : Effect.tapErrorCause(handler, (cause) => {
-    const failure = withoutResponses(cause)
-    return Cause.isInterruptedOnly(failure)
-      ? Effect.void
-      : Effect.flatMap(onFailure(failure), (capture) => capture(undefined))
-  })
-  return onEnd === undefined
-    ? failing
-    : Effect.onExit(failing, (exit) => onEnd(exit._tag === "Success" ? exit.value.status : undefined))
+export const webServer: Server<Response> = {
+  observe: (handler, { onEnd, onFailure }) => {
+    const failing = onFailure === undefined ?
+      handler :
+      Effect.tapErrorCause(
+        handler,
+        (cause) => onFailed(withoutResponses(cause), onFailure, (capture) => capture(undefined))
+      )
+    return onEnd === undefined
+      ? failing
+      : Effect.onExit(failing, (exit) => onEnd(exit._tag === "Success" ? exit.value.status : undefined))
+  },
+  // Its body brings its own runtime.
+  sustain: undefined
 }
