@@ -11,6 +11,7 @@ import { type ChildProcess, spawn } from "node:child_process"
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises"
 import { createInterface } from "node:readline"
 import { gzipSync } from "node:zlib"
+import { middlewareCost } from "./http.js"
 import type { Scenario } from "./scenario.js"
 
 const json = process.argv.includes("--json")
@@ -77,9 +78,11 @@ const startSink = async (): Promise<{ readonly url: string; readonly child: Chil
 
 interface Measure {
   readonly name: string
-  readonly implementations: Readonly<Record<string, { readonly file: string; readonly raised?: boolean }>>
+  readonly implementations: Readonly<
+    Record<string, { readonly file: string; readonly raised?: boolean; readonly pure?: boolean }>
+  >
   readonly scenario: Omit<Scenario, "host" | "raised">
-  readonly settings?: { readonly delay?: number; readonly poison?: string }
+  readonly settings?: { readonly delay?: number; readonly poison?: string; readonly flags?: number }
   readonly rounds: number
 }
 
@@ -121,6 +124,16 @@ const measures: ReadonlyArray<Measure> = [
     scenario: { kind: "flags", events: 1_000_000, quiet: true },
     rounds
   },
+  ...[100, 10, 1_000].map((flags): Measure => ({
+    name: flags === 100 ? "local evaluation" : `local evaluation, ${flags} flags`,
+    // What posthog-node takes for other numbers of flags is nobody's target.
+    implementations: flags === 100
+      ? { ours: { ...ours, pure: true }, "ours, in the service": ours, "posthog-node": node }
+      : { ours: { ...ours, pure: true } },
+    scenario: { kind: "local", events: 500, quiet: true },
+    settings: { flags },
+    rounds
+  })),
   {
     name: "exceptions",
     implementations: { ours, "posthog-node": node },
@@ -204,25 +217,34 @@ const main = async () => {
   }
   try {
     for (const measure of measures) {
-      if (only !== undefined && only !== measure.name) continue
+      if (only !== undefined && !measure.name.split(",").includes(only)) continue
       const collected: Record<string, Array<Figures>> = {}
       for (let round = 0; round < measure.rounds; round++) {
-        for (const [name, { file, raised }] of Object.entries(measure.implementations)) {
+        for (const [name, { file, pure, raised }] of Object.entries(measure.implementations)) {
           progress(`${measure.name}, round ${round + 1} of ${measure.rounds}: ${name}`)
           await ask("/__settings", measure.settings ?? {})
           const figures = await runAdapter(file, {
             ...measure.scenario,
             host: sink.url,
-            ...(raised === true ? { raised } : undefined)
+            ...(raised === true ? { raised } : undefined),
+            ...(pure === true ? { pure } : undefined)
           })
           const report = await ask("/__report")
           const delivery = measure.scenario.quiet === true ? {} : deliveryFigures(measure.scenario, report)
           ;(collected[name] ??= []).push({ ...figures, ...delivery })
         }
       }
+      // Evaluating fast is nothing when the values are others.
+      if (new Set(Object.values(collected).flat().map(({ answers }) => answers)).size > 1) {
+        throw new Error(`${measure.name}: the implementations disagree`)
+      }
       results[measure.name] = Object.fromEntries(
         Object.entries(collected).map(([name, rounds]) => [name, medians(rounds)])
       )
+    }
+    if (only === undefined || only === "middleware") {
+      await bundle("bench/adapters/http.ts", "http.mjs")
+      results.middleware = await middlewareCost(`${out}/http.mjs`, sink.url, quick ? 10_000 : 30_000, rounds, progress)
     }
   } finally {
     sink.child.kill()
@@ -233,12 +255,21 @@ const main = async () => {
   else print(results, sizes, ratios)
 }
 
-/** What the targets are about. Below 1 is better than the other side, but for events per second. */
+/** What the targets are about. Below 1 is better than the other side, but for events per second and local evaluation. */
 const compare = (results: Record<string, Record<string, Figures>>): Figures => {
-  const ratio = (measure: string, figure: string, against: string) => {
-    const ours = results[measure]?.ours?.[figure]
+  const ratio = (measure: string, figure: string, against: string, which = "ours") => {
+    const ours = results[measure]?.[which]?.[figure]
     const theirs = results[measure]?.[against]?.[figure]
     return ours === undefined || theirs === undefined ? undefined : ours / theirs
+  }
+  // How many times faster, as the targets of local evaluation are.
+  const inverse = (measure: string, figure: string, side: string) => {
+    const figures = results[measure]
+    return figures === undefined ? undefined : figures["posthog-node"]![figure]! / figures[side]![figure]!
+  }
+  const between = (figure: string, one: string, other: string) => {
+    const [a, b] = [results[one]?.ours?.[figure], results[other]?.ours?.[figure]]
+    return a === undefined || b === undefined ? undefined : a / b
   }
   const pairs: Record<string, number | undefined> = {
     "capture call / posthog-node": ratio("call", "captureNanos", "posthog-node"),
@@ -253,7 +284,22 @@ const compare = (results: Record<string, Record<string, Figures>>): Figures => {
     "first event acknowledged / Effect and HttpClient": ratio("start", "acknowledgedMillis", "Effect and HttpClient"),
     "reading a flag / Map look-up in an Effect": ratio("flags", "readNanos", "Map look-up in an Effect"),
     "reading a flag / posthog-node": ratio("flags", "readNanos", "posthog-node"),
+    ...Object.fromEntries(
+      ["all", "rollout", "numeric", "experiment", "dependent"].flatMap((name) =>
+        ["ours", "ours, in the service"].map((side) => [
+          `local evaluation, ${name}: posthog-node / ${side}`,
+          inverse("local evaluation", `${name}Micros`, side)
+        ])
+      )
+    ),
+    "local evaluation, one flag: among 1,000 / among 10": between(
+      "rolloutMicros",
+      "local evaluation, 1000 flags",
+      "local evaluation, 10 flags"
+    ),
     "CPU per exception / posthog-node": ratio("exceptions", "cpuMicros", "posthog-node"),
+    "request with the middleware / without": ratio("middleware", "cpuMicros", "without", "with"),
+    "request with an event of its own / without": ratio("middleware", "cpuMicros", "without", "with an event"),
     "exit / posthog-node": ratio("exit", "closeMillis", "posthog-node"),
     "exit at 100 ms latency / posthog-node": ratio("exit at 100 ms latency", "closeMillis", "posthog-node")
   }

@@ -2,11 +2,12 @@
  * What an adapter is asked to do, and the parts of it that do not depend on the implementation. An adapter is a program that
  * reads a scenario from its first argument and prints one line of JSON.
  */
+import { single } from "./definitions.js"
 
 export interface Scenario {
-  readonly kind: "call" | "burst" | "steady" | "exit" | "start" | "flags" | "exceptions"
+  readonly kind: "call" | "burst" | "steady" | "exit" | "start" | "flags" | "local" | "exceptions"
   readonly host: string
-  /** How many events; for flags how many reads. */
+  /** How many events; for flags how many reads, for local evaluation how often all flags are evaluated. */
   readonly events: number
   /** Whether exceptions carry source lines. */
   readonly sourceLines?: boolean
@@ -14,6 +15,8 @@ export interface Scenario {
   readonly warmUpEvents?: number
   /** Whether the queue is made large enough where the default is too small. */
   readonly raised?: boolean
+  /** Whether flags are evaluated by the pure functions alone, where there are such. */
+  readonly pure?: boolean
   /** Whether sending is put off, so that only the calls are measured. */
   readonly quiet?: boolean
 }
@@ -32,7 +35,14 @@ export interface Implementation {
   readonly captureError?: (error: Error) => Promise<void> | void
   /** Evaluates the 100 flags of `flagKeys` once, and gives a function that reads one flag after the other. */
   readonly readFlags?: () => Promise<(count: number) => Promise<void> | void>
+  /** Loads the definitions, and gives a function that evaluates those flags, or all, `count` times; it gives the last values. */
+  readonly evaluateLocally?: () => Promise<EvaluateLocally>
 }
+
+export type EvaluateLocally = (
+  count: number,
+  flagKeys?: ReadonlyArray<string>
+) => Promise<Readonly<Record<string, unknown>>>
 
 /** The flags that the sink has. */
 export const flagKeys: ReadonlyArray<string> = Array.from({ length: 100 }, (_, index) => `flag-${index}`)
@@ -50,6 +60,15 @@ export const properties = (index: number) => ({
 })
 
 export const groups = { company: "acme", project: "checkout" }
+
+/** A number for what flags were evaluated to, so that implementations can be compared. */
+const digest = (values: Readonly<Record<string, unknown>>): number => {
+  let sum = 0
+  for (const character of JSON.stringify(Object.entries(values).sort(([a], [b]) => a < b ? -1 : 1))) {
+    sum = Math.imul(sum, 31) + character.charCodeAt(0) | 0
+  }
+  return sum
+}
 
 const percentile = (sorted: ReadonlyArray<number>, p: number): number =>
   sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * p))]!
@@ -126,6 +145,20 @@ export const run = async (start: () => Promise<Implementation>): Promise<void> =
       const begin = now()
       await read(events)
       print({ readNanos: (now() - begin) / events })
+      return implementation.close()
+    }
+    case "local": {
+      const evaluate = await implementation.evaluateLocally!()
+      const measure = async (count: number, flagKeys?: ReadonlyArray<string>) => {
+        await evaluate(count >> 1, flagKeys)
+        const begin = now()
+        await evaluate(count, flagKeys)
+        return (now() - begin) / 1000 / count
+      }
+      const figures: Record<string, number> = { answers: digest(await evaluate(1)) }
+      for (const [name, key] of Object.entries(single)) figures[`${name}Micros`] = await measure(30_000, [key])
+      figures.allMicros = await measure(events)
+      print(figures)
       return implementation.close()
     }
     case "exceptions": {

@@ -3,18 +3,22 @@
  * that it is never slower than what it measures.
  *
  * POST /batch/      stores the body; with ?delay in the settings waits before answering
- * POST /__settings  {"delay": ms, "poison": "event name"}: how to behave from now on; forgets what was received
+ * POST /__settings  {"delay": ms, "poison": "event name", "flags": 100}: how to behave from now on; forgets what was received
  * POST /flags/      100 flags, which are all on
+ * GET  /flags/definitions   as many definitions as the settings say
  * GET  /__report    what was received
  */
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { gunzipSync } from "node:zlib"
+import { definitions } from "./definitions.js"
 
 interface Settings {
   readonly delay?: number
   /** Batches with an event of this name are answered 400. */
   readonly poison?: string
+  /** How many flags are defined; 100 when it is not said. */
+  readonly flags?: number
 }
 
 const uuidPattern = /"uuid":"([0-9a-f-]{36})"/g
@@ -74,6 +78,9 @@ const server = createServer((request, response) => {
       return answer(200, "{}")
     }
     if (request.url === "/__report") return answer(200, JSON.stringify(report()))
+    if (request.url?.startsWith("/flags/definitions") === true || request.url?.includes("/local_evaluation") === true) {
+      return answer(200, JSON.stringify(definitions(settings.flags ?? 100)))
+    }
     if (request.url?.startsWith("/flags") === true) return answer(200, flags)
     const body = { bytes, gzipped: request.headers["content-encoding"] === "gzip", at: Date.now() }
     const finish = () => {

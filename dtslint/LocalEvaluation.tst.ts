@@ -1,6 +1,6 @@
 import type { KeyValueStore } from "@effect/platform"
 import { createClient } from "@redis/client"
-import type { Effect, Layer, Stream } from "effect"
+import type { Effect, Either, Layer, Option, Stream } from "effect"
 import { FeatureFlags, FlagDefinitionStore, LocalEvaluation, PostHog, type PostHogError } from "effect-posthog"
 import { describe, expect, it } from "tstyche"
 
@@ -43,6 +43,31 @@ describe("accessors", () => {
     >()
     expect(FeatureFlags.isEnabled("flag", { onlyLocally: true })).type.toBe<
       Effect.Effect<boolean, never, PostHog.PostHog>
+    >()
+  })
+})
+
+describe("the pure functions", () => {
+  const definitions = null as unknown as LocalEvaluation.Definitions
+
+  it("any value may be compiled, and may be no document", () => {
+    expect(LocalEvaluation.compile(null as unknown, { evaluationContexts: ["web"] })).type.toBe<
+      Option.Option<LocalEvaluation.Definitions>
+    >()
+  })
+
+  it("evaluating needs a subject and the time, and has no effect", () => {
+    expect(LocalEvaluation.evaluate(definitions, { distinctId: "u" }, { now: 0 })).type.toBe<
+      LocalEvaluation.LocalResult
+    >()
+    expect(LocalEvaluation.evaluate).type.not.toBeCallableWith(definitions, {}, { now: 0 })
+    expect(LocalEvaluation.evaluate).type.not.toBeCallableWith(definitions, { distinctId: "u" }, {})
+    expect(LocalEvaluation.evaluate).type.not.toBeCallableWith({ flags: [] }, { distinctId: "u" }, { now: 0 })
+  })
+
+  it("a filter passes or not, or the reason is known to the compiler", () => {
+    expect(LocalEvaluation.matchProperty({ key: "plan", value: "pro" }, { plan: "pro" }, { now: 0 })).type.toBe<
+      Either.Either<boolean, LocalEvaluation.UnresolvedReason>
     >()
   })
 })

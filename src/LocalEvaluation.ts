@@ -23,12 +23,15 @@
 import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import type { Properties } from "./core/event/properties.js"
 import { compileDefinitions, type Definitions } from "./core/flags/definitions.js"
-import { evaluateFlags, type LocalResult, type Subject } from "./core/flags/local.js"
+import { evaluateFlags, type LocalResult, type Subject, type UnresolvedReason } from "./core/flags/local.js"
+import { matchFilter } from "./core/flags/operators.js"
 import { FlagDefinitionStore, type FlagDefinitionStoreError } from "./FlagDefinitionStore.js"
 import { defaultInterval, type Settings } from "./internal/flags/definitionsLoader.js"
 import { localEvaluatorKey } from "./internal/flags/evaluator.js"
@@ -40,38 +43,112 @@ import { PostHog, type Service } from "./PostHog.js"
 import { type ConfigurationError, FlagsUnavailable } from "./PostHogError.js"
 
 /**
+ * Definitions that are ready to be evaluated.
+ *
  * @since 0.1.0
  * @category models
  */
-export type { Definitions } from "./core/flags/definitions.js"
-/**
- * @since 0.1.0
- * @category models
- */
-export type { LocalResult, Subject, Unresolved, UnresolvedReason } from "./core/flags/local.js"
+export type {
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  Definitions
+} from "./core/flags/definitions.js"
+export type {
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  LocalResult,
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  Subject,
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  Unresolved,
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  UnresolvedReason
+} from "./core/flags/local.js"
 
 /**
- * Reads the body of `GET /flags/definitions`; `undefined` when it is none.
+ * What {@link compile} may be told.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface CompileOptions {
+  /** Only flags that are for one of these contexts, or for all. Default: every flag. */
+  readonly evaluationContexts?: ReadonlyArray<string> | undefined
+}
+
+/**
+ * What {@link evaluate} has to be told: it reads no clock.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface EvaluateOptions {
+  /** Milliseconds since the epoch, for conditions such as "in the last 30 days". */
+  readonly now: number
+  /** Only these flags. Default: all. */
+  readonly flagKeys?: ReadonlyArray<string> | undefined
+}
+
+/**
+ * What {@link matchProperty} has to be told.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface MatchOptions {
+  /** Milliseconds since the epoch. */
+  readonly now: number
+  /** The document's `property_matching_version`: 2 compares texts such as `"true"` strictly. Default: as before there were versions. */
+  readonly propertyMatchingVersion?: number | undefined
+}
+
+/**
+ * Reads the body of `GET /flags/definitions`, once for any number of evaluations; none when it is no such document. A flag that
+ * cannot be read stays unresolved, and harms no other.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const compile = (
-  document: unknown,
-  options?: { readonly evaluationContexts?: ReadonlyArray<string> | undefined }
-): Definitions | undefined => compileDefinitions(document, options?.evaluationContexts)
+export const compile = (document: unknown, options: CompileOptions = {}): Option.Option<Definitions> =>
+  Option.fromNullable(compileDefinitions(document, options.evaluationContexts))
 
 /**
- * Evaluates flags for somebody.
+ * Evaluates flags for somebody: the same values that PostHog would give, or the reason why only PostHog can tell.
  *
  * @since 0.1.0
  * @category evaluation
  */
-export const evaluate = (
-  definitions: Definitions,
-  subject: Subject,
-  options: { readonly now: number; readonly flagKeys?: ReadonlyArray<string> | undefined }
-): LocalResult => evaluateFlags(definitions, subject, options.now, options.flagKeys)
+export const evaluate = (definitions: Definitions, subject: Subject, options: EvaluateOptions): LocalResult =>
+  evaluateFlags(definitions, subject, options.now, options.flagKeys)
+
+/**
+ * Whether properties pass one filter of a condition, such as `{ key: "email", operator: "icontains", value: "@acme.com" }`. `Left`:
+ * it cannot be told here.
+ *
+ * @since 0.1.0
+ * @category evaluation
+ */
+export const matchProperty = (
+  filter: unknown,
+  properties: Properties,
+  options: MatchOptions
+): Either.Either<boolean, UnresolvedReason> => {
+  const result = matchFilter(filter, properties, options.now, options.propertyMatchingVersion ?? 1)
+  return typeof result === "boolean" ? Either.right(result) : Either.left(result)
+}
 
 /**
  * How definitions are loaded.

@@ -18,10 +18,12 @@
 import type * as HttpApp from "@effect/platform/HttpApp"
 import type * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import { dual } from "effect/Function"
+import { dual, identity } from "effect/Function"
 import * as Option from "effect/Option"
 import type { RequestFacts } from "./core/http/request.js"
+import { currentState } from "./internal/context.js"
 import { platformServer, resolve, webServer, within } from "./internal/request.js"
 import * as internal from "./internal/tracingHeaders.js"
 import type { PostHog } from "./PostHog.js"
@@ -121,10 +123,13 @@ export const middleware: {
     options: Options<HttpServerRequest.HttpServerRequest, R> = {}
   ): HttpApp.Default<E, R | R2 | PostHog> => {
     const settings = resolve(options)
-    return Effect.flatMap(
-      HttpServerRequest.HttpServerRequest,
-      (request) => within(app, request, factsOf(request), settings, platformServer)
-    )
+    return Effect.withFiberRuntime((fiber) => {
+      const request = Context.unsafeGet(
+        fiber.currentContext as Context.Context<HttpServerRequest.HttpServerRequest>,
+        HttpServerRequest.HttpServerRequest
+      )
+      return within(app, request, factsOf(request), settings, platformServer)
+    })
   }
 )
 
@@ -192,7 +197,8 @@ export const withRequest: {
     request: Request,
     options: Options<Request, R> = {}
   ): Effect.Effect<Response, E, R | R2 | PostHog> =>
-    within(self, request, webFactsOf(request), resolve(options), webServer)
+    // The fiber may be anybody's here, and go on after it was interrupted in the middle.
+    Effect.locallyWith(within(self, request, webFactsOf(request), resolve(options), webServer), currentState, identity)
 )
 
 /**

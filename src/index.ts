@@ -84,7 +84,8 @@ export * as PostHogContext from "./PostHogContext.js"
 export * as PostHogError from "./PostHogError.js"
 
 /**
- * PostHog in HTTP servers that are built with `@effect/platform`.
+ * PostHog in HTTP servers and clients: what is captured while a request is handled carries the request, its user and its session, and a
+ * handler that fails is an exception.
  *
  * @since 0.1.0
  */

@@ -744,6 +744,25 @@ describe("HttpLayerRouter", () => {
 })
 
 describe("handlers of the Fetch API", () => {
+  it.live("leave nothing behind in a fiber that goes on after they were interrupted", () =>
+    Effect.gen(function*() {
+      const began = yield* Deferred.make<void>()
+      const request = new Request("http://shop/", { headers: { "x-posthog-distinct-id": "ada" } })
+      const fiber = yield* Effect.fork(Effect.uninterruptibleMask((restore) =>
+        Effect.zipRight(Deferred.succeed(began, undefined), Effect.never as Effect.Effect<Response>).pipe(
+          PostHogHttp.withRequest(request),
+          restore,
+          Effect.exit,
+          Effect.zipRight(PostHog.capture("afterwards"))
+        )
+      ))
+      yield* Deferred.await(began)
+      yield* Fiber.interrupt(fiber)
+      const { distinct_id, properties } = yield* event("afterwards")
+      assert.notStrictEqual(distinct_id, "ada")
+      assert.notProperty(properties, "$current_url")
+    }).pipe(Effect.provide(TestLayer)))
+
   it.effect("an option that names no header costs the address only", () =>
     Effect.gen(function*() {
       const request = new Request("http://shop/", { headers: { "x-posthog-distinct-id": "ada" } })

@@ -380,3 +380,25 @@ describe("queue-worker", () => {
       assert.strictEqual(sink.accepted.length, 6)
     }), minutes)
 })
+
+describe("http-api", () => {
+  it.live(
+    "each request's events and errors are those of its user, and a typed 404 is no exception",
+    () =>
+      Effect.gen(function*() {
+        const { code, stderr, stdout } = yield* Effect.promise(() => run("examples/http-api.ts"))
+        assert.strictEqual(code, 0, stderr)
+        assert.deepStrictEqual(stdout.trim().split("\n").filter((line) => !line.includes("Listening")), [
+          "ada asks for ord_1: 42",
+          "bob asks for ord_3: NotFound",
+          "eve asks for ord_2: ResponseError",
+          "order viewed (ord_1) of ada at /orders/:id",
+          "request handled (200) of ada at /orders/:id",
+          "request handled (404) of bob at /orders/:id",
+          "$exception (order ord_2 has no total) of eve at /orders/:id",
+          "request handled (500) of eve at /orders/:id"
+        ])
+      }),
+    minutes
+  )
+})

@@ -2,11 +2,27 @@
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as ErrorTracking from "effect-posthog/ErrorTracking"
 import * as FeatureFlags from "effect-posthog/FeatureFlags"
+import * as LocalEvaluation from "effect-posthog/LocalEvaluation"
 import * as PostHog from "effect-posthog/PostHog"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
-import { flagKeys, groups, properties, run, scenario } from "../scenario.js"
+import * as Option from "effect/Option"
+import { user } from "../definitions.js"
+import { type EvaluateLocally, flagKeys, groups, properties, run, scenario } from "../scenario.js"
+
+/** The pure functions alone. */
+const evaluatePurely = async (): Promise<EvaluateLocally> => {
+  const response = await fetch(`${scenario.host}/flags/definitions`)
+  const definitions = Option.getOrThrow(LocalEvaluation.compile(await response.json()))
+  return async (count, flagKeys) => {
+    let result = LocalEvaluation.evaluate(definitions, user, { now: Date.now(), flagKeys })
+    for (let index = 1; index < count; index++) {
+      result = LocalEvaluation.evaluate(definitions, user, { now: Date.now(), flagKeys })
+    }
+    return Object.fromEntries(Array.from(result.flags, ([key, { value }]) => [key, value]))
+  }
+}
 
 await run(async () => {
   const runtime = ManagedRuntime.make(
@@ -50,6 +66,30 @@ await run(async () => {
             index++
           }
         }))
+      }
+    },
+    evaluateLocally: async () => {
+      if (scenario.pure === true) return evaluatePurely()
+      const local = ManagedRuntime.make(
+        LocalEvaluation.layer().pipe(
+          Layer.provideMerge(PostHog.layer({ apiKey: "phc_bench", secretKey: "phs_bench", host: scenario.host })),
+          Layer.provide(FetchHttpClient.layer)
+        )
+      )
+      await local.runPromise(LocalEvaluation.awaitReady())
+      return async (count, flagKeys) => {
+        const evaluate = FeatureFlags.evaluate({ ...user, flagKeys, onlyLocally: true })
+        let index = 0
+        let values: Readonly<Record<string, unknown>> = {}
+        await local.runPromise(Effect.whileLoop({
+          while: () => index < count,
+          body: () => evaluate,
+          step: (snapshot) => {
+            values = snapshot.values
+            index++
+          }
+        }))
+        return values
       }
     }
   }

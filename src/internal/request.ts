@@ -10,6 +10,7 @@ import * as Chunk from "effect/Chunk"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as FiberRef from "effect/FiberRef"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type * as Tracer from "effect/Tracer"
@@ -82,22 +83,24 @@ export const resolve = <Request, R>(options: Options<Request, R>): Settings<Requ
 /** What is to be done about a request besides handling it. */
 export interface Observer {
   /**
-   * When the handler has failed. Gives what to do once it is known that this is an exception; until then nobody else reports it, such as a
-   * logger on the way out, which knows nothing of the request.
+   * Called when the handler has failed. Gives what to do once it is known that this is an exception; until then nobody else reports
+   * it, such as a logger on the way out, which knows nothing of the request. `undefined`: nothing is to be done.
    */
   readonly onFailure:
-    | ((cause: Cause.Cause<unknown>) => Effect.Effect<(status: number | undefined) => Effect.Effect<void>>)
+    | ((cause: Cause.Cause<unknown>) => (status: number | undefined) => Effect.Effect<void>)
     | undefined
   /** When the request is answered, or nobody waits for the answer any more. */
   readonly onEnd: ((status: number | undefined) => Effect.Effect<void>) | undefined
 }
 
-/** A kind of server, by what it answers with. */
-export interface Server<A> {
-  /** Runs a handler and calls an observer when it is time to. */
-  readonly observe: <E, R>(handler: Effect.Effect<A, E, R>, observer: Observer) => Effect.Effect<A, E, R>
-  /** An answer, what of it is made after the handler included, in the context that the handler has left. */
-  readonly sustain: ((answer: A, state: State, observer: Observer) => A) | undefined
+/** When a kind of server calls an observer. */
+export interface Server<in out A> {
+  /** Before the request is handled. */
+  readonly begin: (observer: Observer) => Effect.Effect<void>
+  readonly succeeded: (response: A, observer: Observer) => Effect.Effect<void>
+  /** A response, with what of it is made after the handler in the context that the handler has left. */
+  readonly sustain: (response: A, state: State, observer: Observer) => A
+  readonly failed: (cause: Cause.Cause<unknown>, observer: Observer) => Effect.Effect<void>
 }
 
 /** The pattern of the route, which the router tells the span of the request. */
@@ -166,48 +169,52 @@ export const within = <A, E, R, Request, R2>(
     const service = Context.unsafeGet(fiber.currentContext as Context.Context<PostHog>, PostHog)
     const span = fiber.currentSpan
     const { captureErrors, distinctId, eventOf } = settings
-    /** The context as the handler leaves it; what is captured afterwards is about the same request. */
+    const outside = fiber.getFiberRef(currentState)
+    /** The context as the handler has left it: what is captured afterwards is about the same request. */
     let left: State | undefined
-    const remember = Effect.withFiberRuntime<void>((fiber) => {
-      left = fiber.getFiberRef(currentState)
-      return Effect.void
-    })
     const inLeft = (captured: Effect.Effect<void>) =>
       left === undefined ? captured : Effect.locally(captured, currentState, left)
+    const leave = FiberRef.set(currentState, outside)
 
     const event = eventOf?.(request)
     const begin = event === undefined
       ? 0
       : Context.unsafeGet(fiber.currentDefaultServices, Clock.Clock).unsafeCurrentTimeMillis()
-    const capturesErrors = captureErrors ?? !isErrorTrackingOff(instanceOf(service))
     const observer: Observer = {
-      onFailure: capturesErrors
-        ? (cause) =>
-          Effect.withFiberRuntime((fiber) => {
-            const isOurs = claim(instanceOf(service), fiber, cause)
-            return Effect.succeed((status) => isOurs ? inLeft(captureError(service, cause, status)) : Effect.void)
-          })
+      onFailure: captureErrors ?? !isErrorTrackingOff(instanceOf(service))
+        ? (cause) => {
+          const isOurs = claim(instanceOf(service), fiber, cause)
+          return (status) => isOurs ? inLeft(captureError(service, cause, status)) : Effect.void
+        }
         : undefined,
-      onEnd: event === undefined ? undefined : (status) => inLeft(captureEnd(service, event, status, begin))
+      onEnd: event === undefined
+        ? undefined
+        : (status) => inLeft(captureEnd(service, event, status, begin))
     }
-    const run = (known: string | undefined) => {
-      const { sustain } = server
-      const sustained = sustain === undefined
-        ? handler
-        : Effect.map(handler, (answer) => sustain(answer, fiber.getFiberRef(currentState), observer))
-      const inside = observer.onEnd !== undefined
-        ? Effect.onExit(sustained, () => remember)
-        : capturesErrors
-        ? Effect.tapErrorCause(sustained, () => remember)
-        : sustained
-      return server.observe(
-        Effect.locallyWith(
-          inside,
-          currentState,
-          (state) => state.setLater(valuesOf(request, facts, settings, known), () => routeOf(span))
-        ),
-        observer
+
+    // Cheaper than `Effect.locally`, and the fiber belongs to the request anyhow: where it is interrupted nothing comes after it.
+    const run = (known: string | undefined): Effect.Effect<A, E, R> => {
+      const inside = outside.setLater(valuesOf(request, facts, settings, known), () => routeOf(span))
+      const handled = Effect.matchCauseEffect(
+        Effect.zipRight(FiberRef.set(currentState, inside), handler),
+        {
+          onSuccess: (response): Effect.Effect<A, E> => {
+            left = fiber.getFiberRef(currentState)
+            const sustained = server.sustain(response, left, observer)
+            return Effect.zipRight(
+              leave,
+              observer.onEnd === undefined
+                ? Effect.succeed(sustained)
+                : Effect.as(server.succeeded(sustained, observer), sustained)
+            )
+          },
+          onFailure: (cause): Effect.Effect<A, E> => {
+            left = fiber.getFiberRef(currentState)
+            return Effect.zipRight(Effect.zipRight(leave, server.failed(cause, observer)), Effect.failCause(cause))
+          }
+        }
       )
+      return observer.onEnd === undefined ? handled : Effect.zipRight(server.begin(observer), handled)
     }
     return distinctId === undefined ? run(undefined) : Effect.suspend(() => distinctId(request)).pipe(
       // Also when it is interrupted, which may be no more than work that another request has started and given up.
@@ -220,53 +227,29 @@ export const within = <A, E, R, Request, R2>(
 const failureIn = (cause: Cause.Cause<unknown>): Cause.Cause<unknown> =>
   withoutResponses(Option.getOrElse(HttpServerError.causeResponseStripped(cause)[1], () => Cause.empty))
 
-/** What a failure is worth, without answers; an interruption alone is a client that has gone, or a server that ends. */
-const onFailed = (
-  failure: Cause.Cause<unknown>,
-  onFailure: NonNullable<Observer["onFailure"]>,
-  decide: (capture: (status: number | undefined) => Effect.Effect<void>) => Effect.Effect<void>
-): Effect.Effect<void> => Cause.isInterruptedOnly(failure) ? Effect.void : Effect.flatMap(onFailure(failure), decide)
-
 /**
- * In a server of `@effect/platform`. Whether a failure is an exception is decided by the response that is made from it, which may happen
- * further out: an `HttpApi` makes a typed 404 of an error that is no response itself.
+ * A server of `@effect/platform`. Whether a failure is an exception is decided by the response that is made from it, which may happen further
+ * out: an `HttpApi` makes a typed 404 of an error that is no response itself.
  */
 export const platformServer: Server<HttpServerResponse.HttpServerResponse> = {
-  observe: (handler, { onEnd, onFailure }) => {
-    const failing = onFailure === undefined ?
-      handler :
-      Effect.tapErrorCause(handler, (cause) =>
-        onFailed(failureIn(cause), onFailure, (capture) => {
-          const report = (status: number) => status < 500 ? Effect.void : capture(status)
-          // A middleware of `serve` comes after the response.
-          const sent = Chunk.findFirst(Cause.defects(cause), HttpServerResponse.isServerResponse)
-          return Option.isSome(sent)
-            ? report(sent.value.status)
-            : HttpApp.appendPreResponseHandler((_, response) => Effect.as(report(response.status), response))
-        }))
-    if (onEnd === undefined) return failing
+  begin: ({ onEnd }) => {
     // A body that fails is answered once more, in vain.
     let isDone = false
-    const end = (status: number) => {
-      if (isDone) return Effect.void
+    return HttpApp.appendPreResponseHandler((_, response) => {
+      if (isDone) return Effect.succeed(response)
       isDone = true
-      return onEnd(status)
-    }
-    return Effect.zipRight(
-      HttpApp.appendPreResponseHandler((_, response) => Effect.as(end(response.status), response)),
-      failing
-    )
+      return Effect.as(onEnd!(response.status), response)
+    })
   },
-  // The body is made by the server, outside of the middleware. When it fails, the status has been sent, whatever it is.
+  succeeded: () => Effect.void,
+  // The server makes the body outside of the middleware. When that fails, the status has been sent, whatever it is.
   sustain: (response, state, { onFailure }) => {
     const { body } = response
     if (body._tag !== "Stream") return response
-    const stream = onFailure === undefined ?
-      body.stream :
-      Stream.tapErrorCause(
-        body.stream,
-        (cause) => onFailed(failureIn(cause), onFailure, (capture) => capture(response.status))
-      )
+    const stream = onFailure === undefined ? body.stream : Stream.tapErrorCause(body.stream, (cause) => {
+      const failure = failureIn(cause)
+      return Cause.isInterruptedOnly(failure) ? Effect.void : onFailure(failure)(response.status)
+    })
     return HttpServerResponse.setBody(
       response,
       HttpBody.stream(
@@ -275,22 +258,33 @@ export const platformServer: Server<HttpServerResponse.HttpServerResponse> = {
         body.contentLength
       )
     )
+  },
+  failed: (cause, { onFailure }) => {
+    if (onFailure === undefined) return Effect.void
+    const failure = failureIn(cause)
+    // An interruption alone is a client that has gone, or a server that ends.
+    if (Cause.isInterruptedOnly(failure)) return Effect.void
+    const capture = onFailure(failure)
+    const report = (status: number) => status < 500 ? Effect.void : capture(status)
+    // A middleware of `serve` comes after the response.
+    const sent = Chunk.findFirst(Cause.defects(cause), HttpServerResponse.isServerResponse)
+    return Option.isSome(sent)
+      ? report(sent.value.status)
+      : HttpApp.appendPreResponseHandler((_, response) => Effect.as(report(response.status), response))
   }
 }
 
 /** Where a function of the Fetch API answers, and whoever calls it decides what becomes of a failure. */
 export const webServer: Server<Response> = {
-  observe: (handler, { onEnd, onFailure }) => {
-    const failing = onFailure === undefined ?
-      handler :
-      Effect.tapErrorCause(
-        handler,
-        (cause) => onFailed(withoutResponses(cause), onFailure, (capture) => capture(undefined))
-      )
-    return onEnd === undefined
-      ? failing
-      : Effect.onExit(failing, (exit) => onEnd(exit._tag === "Success" ? exit.value.status : undefined))
-  },
+  begin: () => Effect.void,
+  succeeded: (response, { onEnd }) => onEnd!(response.status),
   // Its body brings its own runtime.
-  sustain: undefined
+  sustain: (response) => response,
+  failed: (cause, { onEnd, onFailure }) => {
+    const failure = withoutResponses(cause)
+    const captured = onFailure === undefined || Cause.isInterruptedOnly(failure)
+      ? Effect.void
+      : onFailure(failure)(undefined)
+    return onEnd === undefined ? captured : Effect.zipRight(captured, onEnd(undefined))
+  }
 }

@@ -3,6 +3,13 @@
  *
  * @since 0.1.0
  */
+import { type Library, readGroup } from "./filters.js"
+import { readFlag, settledPlan } from "./flag.js"
+import { survey } from "./graph.js"
+import { bytesOf } from "./hash.js"
+import { type Cohort, type Flag, makeNode } from "./model.js"
+import { unsupported } from "./outcome.js"
+import { isObject, type Json } from "./response.js"
 
 /** Definitions that are ready to be evaluated. */
 export interface Definitions {
@@ -10,15 +17,87 @@ export interface Definitions {
   readonly keys: ReadonlyArray<string>
   /** Whether events about flags without an experiment may be sent in their short form. */
   readonly minimalFlagCalledEvents: boolean
+  /** By key, in the same order. */
+  readonly flags: ReadonlyMap<string, Flag>
 }
 
-/** `undefined`: the value is no definitions document. */
+/** Whether a flag is for one of the contexts, or for all. */
+const isFor = (definition: Json, contexts: ReadonlyArray<string>): boolean => {
+  const own = definition.evaluation_contexts ?? definition.evaluation_tags
+  return contexts.length === 0 || !Array.isArray(own) || own.length === 0 ||
+    own.some((context) => contexts.includes(context as string))
+}
+
+const makeFlag = (key: string, definition: Json): Flag => ({
+  kind: "flag",
+  ...makeNode(),
+  key,
+  prefix: bytesOf(`${key}.`),
+  asksServer: definition.evaluation_runtime !== "client",
+  plan: settledPlan(key, undefined),
+  isShared: false
+})
+
+const readCohorts = (cohorts: unknown): ReadonlyMap<string, Cohort> => {
+  const shells = new Map<string, Cohort>()
+  if (!isObject(cohorts)) return shells
+  for (const id of Object.keys(cohorts)) {
+    shells.set(id, { kind: "cohort", ...makeNode(), filter: { kind: "known", outcome: unsupported } })
+  }
+  return shells
+}
+
+const read = (document: Json, contexts: ReadonlyArray<string>): Definitions | undefined => {
+  const { cohorts: groups, flags: definitions } = document
+  if (!Array.isArray(definitions)) return undefined
+  const groupTypes = document.group_type_mapping ?? document.groupTypeMapping
+  const kept = new Map<string, { readonly flag: Flag; readonly definition: Json }>()
+  const dropped = new Map<string, Flag>()
+  for (const definition of definitions as ReadonlyArray<unknown>) {
+    if (!isObject(definition) || typeof definition.key !== "string") continue
+    const { key } = definition
+    const flag = makeFlag(key, definition)
+    if (isFor(definition, contexts)) kept.set(key, { flag, definition })
+    else dropped.set(key, flag)
+  }
+  const cohorts = readCohorts(groups)
+  const library: Library = {
+    matchingVersion: (document.property_matching_version ?? document.propertyMatchingVersion) === 2 ? 2 : 1,
+    groupType: (index) => {
+      if (typeof index !== "number" && typeof index !== "string" || !isObject(groupTypes)) return undefined
+      const type = Object.hasOwn(groupTypes, index) ? groupTypes[index] : undefined
+      return typeof type === "string" && type !== "" ? type : undefined
+    },
+    // A flag that is for other contexts is off for those that depend on it.
+    flag: (key) => kept.get(key)?.flag ?? dropped.get(key),
+    cohort: (id) => cohorts.get(id)
+  }
+  for (const [id, cohort] of cohorts) cohort.filter = readGroup(library, cohort, (groups as Json)[id])
+  const flags = new Map<string, Flag>()
+  for (const [key, { definition, flag }] of kept) {
+    readFlag(library, flag, definition)
+    flags.set(key, flag)
+  }
+  survey([...flags.values(), ...cohorts.values()])
+  return {
+    keys: Array.from(flags.keys()),
+    minimalFlagCalledEvents: (document.minimal_flag_called_events ?? document.minimalFlagCalledEvents) === true,
+    flags
+  }
+}
+
+/**
+ * `undefined`: the value is no definitions document. A flag that cannot be read stays unresolved, and harms no other. The
+ * document is only read, and may change afterwards.
+ */
 export const compileDefinitions = (
   document: unknown,
-  _evaluationContexts?: ReadonlyArray<string>
+  evaluationContexts: ReadonlyArray<string> = []
 ): Definitions | undefined => {
-  if (typeof document !== "object" || document === null || !Array.isArray((document as { flags?: unknown }).flags)) {
+  try {
+    return isObject(document) ? read(document, evaluationContexts) : undefined
+  } catch {
+    // What is no JSON may throw at any place.
     return undefined
   }
-  return { keys: [], minimalFlagCalledEvents: false }
 }

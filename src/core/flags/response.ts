@@ -43,13 +43,15 @@ export interface FlagsResponse {
   readonly minimalFlagCalledEvents: boolean
 }
 
-type Json = { readonly [name: string]: unknown }
+export type Json = { readonly [name: string]: unknown }
 
-const isObject = (value: unknown): value is Json => typeof value === "object" && value !== null && !Array.isArray(value)
+/** Whether a value is an object of JSON. */
+export const isObject = (value: unknown): value is Json =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
 
 const text = (value: unknown): string | undefined => typeof value === "string" ? value : undefined
-const number = (value: unknown): number | undefined => typeof value === "number" ? value : undefined
-const boolean = (value: unknown): boolean | undefined => typeof value === "boolean" ? value : undefined
+export const number = (value: unknown): number | undefined => typeof value === "number" ? value : undefined
+export const boolean = (value: unknown): boolean | undefined => typeof value === "boolean" ? value : undefined
 
 /** One payload may be read by many, none of whom must change it for the others. */
 const deepFreeze = (value: unknown): unknown => {

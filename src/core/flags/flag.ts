@@ -1,0 +1,159 @@
+/**
+ * Reads the definition of one flag.
+ *
+ * @since 0.1.0
+ */
+import { type Library, readFilter } from "./filters.js"
+import type { Condition, Filter, Flag, Plan, Variant } from "./model.js"
+import { experienceContinuity, unsupported } from "./outcome.js"
+import { boolean, type EvaluatedFlag, type FlagValue, isObject, type Json, number, parsePayload } from "./response.js"
+
+const isNil = (value: unknown): value is null | undefined => value === undefined || value === null
+
+/** Definitions that cannot be read. */
+class Unreadable {
+  readonly _tag = "Unreadable"
+}
+
+const list = (value: unknown): ReadonlyArray<unknown> => {
+  if (isNil(value)) return []
+  if (!Array.isArray(value)) throw new Unreadable()
+  return value
+}
+
+const object = (value: unknown): Json => {
+  if (isNil(value)) return {}
+  if (!isObject(value)) throw new Unreadable()
+  return value
+}
+
+/** Payloads that are no text are copied: the document stays its owner's. */
+const readPayload = (payload: unknown): unknown => {
+  if (isNil(payload) || payload === "") return undefined
+  if (typeof payload === "string") return parsePayload(payload)
+  return parsePayload(JSON.stringify(payload))
+}
+
+/** The flag as it is for a value; equal values give the same object. */
+const results = (key: string, definition: Json, filters: Json) => {
+  const payloads = isObject(filters.payloads) ? filters.payloads : {}
+  const made = new Map<FlagValue, EvaluatedFlag>()
+  return (value: FlagValue): EvaluatedFlag => {
+    const before = made.get(value)
+    if (before !== undefined) return before
+    const name = String(value)
+    const result = Object.freeze<EvaluatedFlag>({
+      key,
+      value,
+      source: "local",
+      payload: value !== false && Object.hasOwn(payloads, name) ? readPayload(payloads[name]) : undefined,
+      id: number(definition.id),
+      version: number(definition.version),
+      reasonCode: undefined,
+      reasonDescription: "Evaluated locally",
+      hasExperiment: boolean(definition.has_experiment)
+    })
+    made.set(value, result)
+    return result
+  }
+}
+
+const readVariants = (filters: Json, result: (value: FlagValue) => EvaluatedFlag): ReadonlyArray<Variant> => {
+  let from = 0
+  return list(object(filters.multivariate).variants).map((variant) => {
+    const { key, rollout_percentage: share } = object(variant)
+    if (typeof key !== "string" || typeof share !== "number") throw new Unreadable()
+    const before = from + share / 100
+    // A variant without a name is on, no more.
+    const read = { from, before, result: result(key === "" ? true : key) }
+    from = before
+    return read
+  })
+}
+
+const readHoldout = (filters: Json, result: (value: FlagValue) => EvaluatedFlag): Plan["holdout"] => {
+  if (!isObject(filters.holdout)) return undefined
+  const { exclusion_percentage: excluded, id } = filters.holdout
+  if (typeof id !== "number" && typeof id !== "string") return undefined
+  const share = typeof excluded === "number" || typeof excluded === "string" ? Number(excluded) : Number.NaN
+  if (!Number.isFinite(share)) return undefined
+  return { share: Math.min(Math.max(share, 0), 100) / 100, result: result(`holdout-${id}`) }
+}
+
+const readCondition = (
+  library: Library,
+  flag: Flag,
+  condition: unknown,
+  aggregation: unknown,
+  variants: ReadonlyArray<Variant>
+): Condition => {
+  const unreadable = (): Condition => {
+    flag.isUnsupported = true
+    const filters: ReadonlyArray<Filter> = [{ kind: "known", outcome: unsupported }]
+    return { filters, rollout: Infinity, override: undefined, group: undefined }
+  }
+  if (!isObject(condition)) return unreadable()
+  const { aggregation_group_type_index: own, properties, rollout_percentage: share, variant } = condition
+  if (!isNil(properties) && !Array.isArray(properties)) return unreadable()
+  if (!isNil(share) && (typeof share !== "number" || Number.isNaN(share))) return unreadable()
+  const isOther = !isNil(own) && own !== aggregation
+  return {
+    filters: list(properties).map((filter) => readFilter(library, flag, filter, false)),
+    rollout: isNil(share) ? Infinity : share / 100,
+    override: typeof variant === "string" && variant !== ""
+      ? variants.find((known) => known.result.value === variant)?.result
+      : undefined,
+    group: isOther ? library.groupType(own) ?? null : undefined
+  }
+}
+
+/** The plan of a flag about which nothing is to be found out. */
+export const settledPlan = (key: string, settled: EvaluatedFlag | number | undefined): Plan => {
+  const result = results(key, {}, {})
+  return {
+    settled: settled ?? result(false),
+    group: undefined,
+    byDevice: false,
+    holdout: undefined,
+    conditions: [],
+    variants: [],
+    earlyExit: false,
+    off: result(false),
+    on: result(true)
+  }
+}
+
+const readPlan = (library: Library, flag: Flag, definition: Json): Plan => {
+  const { active } = definition
+  if (!isNil(active) && typeof active !== "boolean") throw new Unreadable()
+  if (active !== true) return settledPlan(flag.key, results(flag.key, definition, {})(false))
+  if (definition.ensure_experience_continuity) return settledPlan(flag.key, experienceContinuity)
+  const filters = object(definition.filters)
+  const result = results(flag.key, definition, filters)
+  const aggregation = filters.aggregation_group_type_index
+  const group = isNil(aggregation) ? undefined : library.groupType(aggregation)
+  if (!isNil(aggregation) && group === undefined) throw new Unreadable()
+  const variants = readVariants(filters, result)
+  return {
+    settled: undefined,
+    group,
+    byDevice: group === undefined && definition.bucketing_identifier === "device_id",
+    holdout: readHoldout(filters, result),
+    conditions: list(filters.groups).map((condition) => readCondition(library, flag, condition, aggregation, variants)),
+    variants,
+    earlyExit: Boolean(filters.early_exit),
+    off: result(false),
+    on: result(true)
+  }
+}
+
+/** Reads a definition into the flag that stands for it. */
+export const readFlag = (library: Library, flag: Flag, definition: Json): void => {
+  try {
+    flag.plan = readPlan(library, flag, definition)
+  } catch {
+    flag.plan = settledPlan(flag.key, unsupported)
+    flag.refers.length = 0
+    flag.isUnsupported = true
+  }
+}
