@@ -18,6 +18,7 @@
  * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
+import * as Chunk from "effect/Chunk"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -78,8 +79,16 @@ const ask = (f: (instance: Instance, origin: Origin, fiberId: FiberId.FiberId) =
 
 const nonEmpty = (text: unknown): string | undefined => typeof text === "string" && text !== "" ? text : undefined
 
-/** Invalid values are as good as none. */
-const toReport = (
+/** Invalid values are as good as none, and so are options that throw as they are read. */
+const toReport = (given: unknown, options: CaptureOptions, handled: boolean): ReturnType<typeof readReport> => {
+  try {
+    return readReport(given, options, handled)
+  } catch {
+    return readReport(given, {}, handled)
+  }
+}
+
+const readReport = (
   given: unknown,
   options: CaptureOptions,
   handled: boolean
@@ -97,12 +106,26 @@ const toReport = (
   options
 })
 
+/** PostHog takes so many entries. */
+const maxEntries = 50
+
 /** Whether something in it has no stack of its own. */
 const hasNoStack = (given: unknown): boolean => {
   const cause = causeIn(given)
   return cause === undefined
     ? !hasStack(given)
-    : [...Cause.failures(cause), ...Cause.defects(cause)].some((thrown) => !hasStack(thrown))
+    : [Cause.failures(cause), Cause.defects(cause)].some((thrown) =>
+      Chunk.some(Chunk.take(thrown, maxEntries), (thrown) => !hasStack(thrown))
+    )
+}
+
+/** As {@link hasNoStack}, of things that pretend to be a Cause too. */
+const needsFallback = (given: unknown): boolean => {
+  try {
+    return hasNoStack(given)
+  } catch {
+    return true
+  }
 }
 
 /** The stack of whoever called `above`. */
@@ -127,7 +150,7 @@ export const capture = (
   causeOrError: unknown,
   options: CaptureOptions = {}
 ): Effect.Effect<void, never, PostHog> => {
-  const fallback = hasNoStack(causeOrError) ? stackOf(capture) : undefined
+  const fallback = needsFallback(causeOrError) ? stackOf(capture) : undefined
   return ask((instance, origin, fiberId) =>
     send(instance, origin, {
       ...toReport(causeOrError, options, true),

@@ -281,6 +281,48 @@ describe("capture", () => {
       assert.strictEqual(list[47]!.stacktrace!.frames.length, 50)
     }).pipe(Effect.provide(TestLayer)))
 
+  it.effect("options that throw, or are none, change nothing about the program's own failure", () =>
+    Effect.gen(function*() {
+      const options = {
+        get level(): never {
+          throw new Error("level")
+        }
+      }
+      const error = yield* Effect.flip(ErrorTracking.captureErrors(Effect.fail("orig"), options))
+      assert.strictEqual(error, "orig")
+      yield* ErrorTracking.capture(new Error("a"), null as never)
+      yield* ErrorTracking.capture({ [Cause.CauseTypeId]: {}, _tag: "Sequential", left: null })
+      assert.include((yield* exceptions).map((event) => listOf(event)[0]!.value), "a")
+    }).pipe(Effect.provide(TestLayer)))
+
+  it.effect("what was held back or came while opted out is news when it comes again", () =>
+    Effect.gen(function*() {
+      const error = (index: number) => new Error(`same kind ${index}`)
+      const errors = Array.from({ length: 12 }, (_, index) => error(index))
+      for (const error of errors) yield* Effect.exit(ErrorTracking.captureErrors(Effect.fail(error)))
+      assert.strictEqual((yield* exceptions).length, 10)
+      yield* ErrorTracking.capture(errors[11])
+      assert.strictEqual((yield* exceptions).at(-1)!.properties.$exception_message, "same kind 11")
+      const other = new Error("while out")
+      yield* PostHog.optOut
+      yield* ErrorTracking.capture(other)
+      yield* PostHog.optIn
+      yield* ErrorTracking.capture(other)
+      assert.strictEqual((yield* exceptions).at(-1)!.properties.$exception_message, "while out")
+      assert.strictEqual((yield* stats).ignored, 1)
+    }).pipe(Effect.provide(TestLayer)))
+
+  it.effect("a failure with a tag that is no error keeps its tag, and the error in it stands behind it", () =>
+    Effect.gen(function*() {
+      yield* ErrorTracking.capture({ _tag: "DbError", table: "orders", error: new RangeError("inner") })
+      const [event] = yield* exceptions
+      assert.deepStrictEqual(listOf(event).map(({ mechanism, type }) => [type, mechanism.source]), [
+        ["DbError", undefined],
+        ["RangeError", "cause"]
+      ])
+      assert.strictEqual(event!.properties.table, "orders")
+    }).pipe(Effect.provide(TestLayer)))
+
   it.effect("does nothing while opted out or disabled", () =>
     Effect.gen(function*() {
       yield* PostHog.optOut
@@ -368,6 +410,16 @@ describe("logger", () => {
       }
       assert.strictEqual((yield* exceptions).length, 12)
     }).pipe(Effect.provide(TestLayer)))
+
+  it.effect("a cause is captured also beside words that cannot be written", () =>
+    Effect.gen(function*() {
+      const word = Object.assign(Object.create(null) as object, { id: 1n })
+      yield* Effect.logError("x", word, Cause.fail(new Declined({ message: "m" })))
+      assert.deepInclude((yield* exceptions)[0]!.properties, {
+        $exception_type: "Declined",
+        log_message: "x [unreadable]"
+      })
+    }).pipe(Effect.provide(withLogger())))
 
   it.effect("a cause is always captured, an error among the words too", () =>
     Effect.gen(function*() {
@@ -507,7 +559,8 @@ describe("process", () => {
     const [how, source, type] of [
       ["throw", "node.process_uncaught_exception", "onuncaughtexception"],
       ["reject", "node.process_unhandled_rejection", "onunhandledrejection"],
-      ["stopListening", "node.process_unhandled_rejection", "onunhandledrejection"]
+      ["stopListening", "node.process_unhandled_rejection", "onunhandledrejection"],
+      ["twice", "node.process_unhandled_rejection", "onunhandledrejection"]
     ] as const
   ) {
     it.scopedLive(`${how}: what ends the process is sent, and it ends as it would have`, () =>
@@ -517,7 +570,8 @@ describe("process", () => {
         assert.strictEqual(code, 1)
         assert.include(stderr, "RangeError: nobody caught this")
         const [event] = sink.accepted
-        assert.strictEqual(sink.accepted.length, 1)
+        // Two instances observe: both tell, and the process ends all the same.
+        assert.strictEqual(sink.accepted.length, how === "twice" ? 2 : 1)
         assert.deepInclude(event!.properties, { $exception_level: "fatal", $exception_source: source })
         assert.deepInclude(event!.properties.$exception_list[0], { type: "RangeError", value: "nobody caught this" })
         assert.deepInclude(event!.properties.$exception_list[0].mechanism, { type, handled: false })

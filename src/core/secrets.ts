@@ -4,7 +4,8 @@
  * @since 0.1.0
  */
 
-const secret = /pass(?:word|phrase|wd)?$|secret|token|api_?key|authori[sz]ation|cookie|credential/i
+const secret =
+  /passw|passphrase|passcode|pass(?:wd)?$|pwd|secret|token|api[-_ ]?key|(?:private|access|sign\w*|encrypt\w*)[-_ ]?key|authori[sz]ation|cookie|credential|^auth$|jwt|session[-_ ]?id|^sid$/i
 
 /** Whether a field or a header of this name is a secret. */
 export const isSecretName = (name: string): boolean => secret.test(name)

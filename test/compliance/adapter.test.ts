@@ -4,6 +4,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { type ChildProcess, spawn } from "node:child_process"
+import { readFileSync } from "node:fs"
 import { createInterface } from "node:readline"
 import * as Sink from "../support/sink.js"
 
@@ -72,7 +73,7 @@ describe("compliance adapter", () => {
         event_count: 2,
         uuid_list: [first.uuid, second.uuid]
       })
-      assert.strictEqual((yield* call("POST", "/evaluate_flags", {})).status, 501)
+      assert.strictEqual((yield* call("POST", "/capture_ai", {})).status, 501)
     }), minute)
 
   it.scopedLive(
@@ -185,6 +186,37 @@ describe("compliance adapter", () => {
         )
         assert.deepInclude(yield* call("GET", "/state?test_id=one"), { total_events_captured: 0 })
         assert.deepInclude(yield* call("GET", "/state?test_id=two"), { total_events_sent: 1 })
+      }),
+    minute
+  )
+
+  it.scopedLive(
+    "evaluates flags and matches properties by itself, without a client and without a request",
+    () =>
+      Effect.gen(function*() {
+        const { call, sink } = yield* start
+        const read = (name: string) =>
+          JSON.parse(readFileSync(`test/vectors/${name}.json`, "utf8")).cases as ReadonlyArray<any>
+        // The rules are tested elsewhere; here every tenth row goes the whole way.
+        const documents = read("local-evaluation").filter((row, index) => row.disputed !== true && index % 10 === 0)
+        for (const { config, definitions, evaluate, expected, id, now } of documents) {
+          const { fallback, ...wanted } = expected
+          const { status, ...answer } = yield* call("POST", "/evaluate_flags", {
+            definitions,
+            now: now ?? "2025-01-01T00:00:00Z",
+            ...evaluate,
+            ...config
+          })
+          assert.deepStrictEqual([status, answer], [200, wanted], id)
+        }
+        const filters = read("property-matching").filter((_, index) => index % 25 === 0)
+        for (const { expected, expected_v2, filter, id, now, properties } of filters) {
+          const ask = (version?: number) =>
+            call("POST", "/match_property", { filter, properties, now, property_matching_version: version })
+          assert.strictEqual((yield* ask()).result, expected, id)
+          assert.strictEqual((yield* ask(2)).result, expected_v2, id)
+        }
+        assert.deepStrictEqual(sink.requests, [])
       }),
     minute
   )

@@ -26,6 +26,12 @@ const folders = [own, recorded].map((folder) => ({
   isThere: (name: string) => folder === own || (hasRecorded && existsSync(`${folder}/${name}.json`))
 }))
 
+/**
+ * Recorded rows in which PostHog's protocol recommends something else than posthog-node does: a dependency on a flag with another operator
+ * than `flag_evaluates_to` is no match, as PostHog itself and posthog-python have it; posthog-node does not look at the operator.
+ */
+const recommendedOtherwise = new Set(["le-0517"])
+
 /** All that differ, in a form that a person can read. */
 const assertNone = (wrong: ReadonlyArray<unknown>, of: number): void => {
   assert.isAbove(of, 0)
@@ -47,7 +53,9 @@ for (const { folder, isThere } of folders) {
       const { cases, multivariate_variants: variants } = load(`${folder}/hash-consistency.json`)
       const wrong = cases.filter((row) => {
         if (row.kind === "raw_hash") {
-          return hash(bytesOf(row.hash_input), bytesOf(""), bytesOf("")) !== row.expected_hash
+          // The rows were divided as whole numbers; PostHog, and posthog-node, divide doubles, which may differ in the last bit.
+          const found = hash(bytesOf(row.hash_input), bytesOf(""), bytesOf(""))
+          return Math.abs(found - row.expected_hash) > Number.EPSILON * row.expected_hash
         }
         const definitions = compile({
           flags: [{
@@ -104,19 +112,29 @@ for (const { folder, isThere } of folders) {
     it.skipIf(!isThere("local-evaluation"))(
       "whole documents: values, payloads, reasons, and who has to be asked",
       () => {
-        const cases = load(`${folder}/local-evaluation.json`).cases.filter(({ disputed }) => disputed !== true)
+        const cases = load(`${folder}/local-evaluation.json`).cases.filter(({ disputed, id }) =>
+          disputed !== true && !recommendedOtherwise.has(id)
+        )
         const wrong = cases.flatMap((row) => {
-          const { distinct_id, group_properties, groups, person_properties } = row.evaluate
+          const { distinct_id, flag_keys: flagKeys, group_properties, groups, person_properties } = row.evaluate
+          // Without a list of flags there is nothing to evaluate with; an integration asks the server then.
+          const definitions = Option.getOrElse(
+            LocalEvaluation.compile(row.definitions, { evaluationContexts: row.config?.evaluation_contexts }),
+            () => compile({ flags: [] })
+          )
           const result = LocalEvaluation.evaluate(
-            compile(row.definitions, row.config?.evaluation_contexts),
+            definitions,
             {
               distinctId: distinct_id,
               groups,
               personProperties: person_properties,
               groupProperties: group_properties
             },
-            { now: row.now === undefined ? now : Date.parse(row.now) }
+            { now: row.now === undefined ? now : Date.parse(row.now), flagKeys }
           )
+          // Of a flag that is not defined here, and of all when none is, only the server can tell; without a user nobody is asked.
+          const isUnknown = distinct_id !== "" &&
+            (definitions.keys.length === 0 || (flagKeys ?? []).some((key: string) => !definitions.keys.includes(key)))
           const flags = Array.from(result.flags.values())
           const found = {
             flags: Object.fromEntries(flags.map(({ key, value }) => [key, value])),
@@ -124,7 +142,7 @@ for (const { folder, isThere } of folders) {
               flags.filter(({ payload }) => payload !== undefined).map(({ key, payload }) => [key, payload])
             ),
             unresolved: Object.fromEntries(Array.from(result.unresolved.values(), ({ key, reason }) => [key, reason])),
-            fallback: Array.from(result.unresolved.values()).some(({ asksServer }) => asksServer)
+            fallback: Array.from(result.unresolved.values()).some(({ asksServer }) => asksServer) || isUnknown
           }
           try {
             assert.deepStrictEqual(found, row.expected)

@@ -11,6 +11,15 @@ const layer = ErrorTracking.layerProcess().pipe(
   Layer.provide(FetchHttpClient.layer)
 )
 
+class Second extends PostHog.Instance<Second>()("Second") {}
+
+/** A second instance that observes the same process. */
+const second = ErrorTracking.layerProcess().pipe(
+  Layer.provide(Layer.effect(PostHog.PostHog, Second)),
+  Layer.provide(PostHog.layerInstance(Second, { apiKey: "phc_second", host: process.env.SINK! })),
+  Layer.provide(FetchHttpClient.layer)
+)
+
 let finish = () => {}
 const done = new Promise<void>((resolve) => {
   finish = resolve
@@ -38,5 +47,5 @@ void Effect.runPromise(
       void Promise.reject(error)
     })
     yield* Effect.promise(() => done)
-  }).pipe(Effect.provide(layer))
+  }).pipe(Effect.provide(how === "twice" ? Layer.merge(layer, second) : layer))
 )

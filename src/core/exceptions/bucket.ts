@@ -10,10 +10,12 @@ interface Bucket {
   tokens: number
   at: number
   heldBack: number
-  /** Which of the kind passed last, and when. */
-  passed: string | undefined
-  passedAt: number
+  /** Which of the kind passed lately, and when. */
+  readonly passed: Lru<string, number>
 }
+
+/** Different ones of a kind that are remembered at once: more than can pass at once need not be. */
+const maxPassed = 20
 
 /** For so long what is the same to the letter counts as the same occurrence, as when many fibers meet one outage. */
 const concurrentMillis = 1_000
@@ -36,21 +38,20 @@ export class TokenBuckets {
   take(key: string, identity: string, now: number): number | undefined {
     let bucket = this.buckets.get(key)
     if (bucket === undefined) {
-      bucket = { tokens: this.size, at: now, heldBack: 0, passed: undefined, passedAt: now }
+      bucket = { tokens: this.size, at: now, heldBack: 0, passed: new Lru(maxPassed) }
       this.buckets.set(key, bucket)
     }
     // A clock that goes back gives nothing and takes nothing.
     const earned = Math.max(now - bucket.at, 0) / this.refillMillis
     bucket.tokens = Math.min(bucket.tokens + earned, this.size)
     bucket.at = now
-    const isSame = bucket.passed === identity && now - bucket.passedAt < concurrentMillis
+    const isSame = Math.abs(now - (bucket.passed.get(identity) ?? Number.NEGATIVE_INFINITY)) < concurrentMillis
     if (isSame || bucket.tokens < 1) {
       bucket.heldBack++
       return undefined
     }
     bucket.tokens--
-    bucket.passed = identity
-    bucket.passedAt = now
+    bucket.passed.set(identity, now)
     const { heldBack } = bucket
     bucket.heldBack = 0
     return heldBack

@@ -162,7 +162,7 @@ export const behind = (
 ): ReadonlyArray<{ readonly source: "cause" | "member"; readonly thrown: unknown }> => {
   if (!isObject(thrown)) return []
   const parts: Array<{ readonly source: "cause" | "member"; readonly thrown: unknown }> = []
-  const cause = read(thrown, "cause")
+  const cause = read(thrown, "cause") ?? (isError(thrown) ? undefined : memberError(thrown))
   if (cause !== undefined && cause !== null) parts.push({ source: "cause", thrown: cause })
   const errors = read(thrown, "errors")
   try {
@@ -175,18 +175,24 @@ export const behind = (
   return parts
 }
 
-/** An error that a plain object has as a member, which is what was meant. */
-export const errorWithin = (thrown: unknown): unknown => {
-  if (!isObject(thrown) || isError(thrown)) return thrown
+const memberError = (value: object): Error | undefined => {
   try {
-    for (const name of Object.keys(thrown)) {
-      const member = read(thrown, name)
+    for (const name of Object.keys(value)) {
+      const member = read(value, name)
       if (isError(member)) return member
     }
   } catch {
-    // What cannot be looked into stands for itself.
+    // What cannot be looked into has none.
   }
-  return thrown
+  return undefined
+}
+
+/** An error that a plain object has as a member, which is what was meant. */
+export const errorWithin = (thrown: unknown): unknown => {
+  // What has a tag is a failure of its own; the error in it stands behind it.
+  return !isObject(thrown) || isError(thrown) || readText(thrown, "_tag") !== undefined
+    ? thrown
+    : memberError(thrown) ?? thrown
 }
 
 const variable = /"[^"]*"|'[^']*'|\b[0-9a-f]{8}-[0-9a-f-]{27,}\b|\b0x[0-9a-f]+\b|\b[0-9a-f]{12,}\b|\d+(?:[.,:]\d+)*/gi

@@ -116,7 +116,8 @@ const toFrame = (stackLine: StackLine, settings: FrameSettings): Frame => {
     ...(lineno === undefined ? undefined : { lineno }),
     ...(column === undefined ? undefined : { colno: column }),
     in_app: path !== undefined && (settings.isInApp?.(path) ?? isOwn(path)),
-    ...(chunk === undefined ? undefined : { chunk_id: chunk }),
+    // A place in a source is no place in the chunk any more.
+    ...(chunk === undefined || source?.path !== undefined ? undefined : { chunk_id: chunk }),
     ...(source?.contextLine === undefined ? undefined : {
       context_line: source.contextLine,
       pre_context: source.preContext ?? [],

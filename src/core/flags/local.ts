@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { GroupProperties, Groups, Properties } from "../event/properties.js"
+import { type GroupProperties, type Groups, isIdentifier, type Properties } from "../event/properties.js"
 import type { Definitions } from "./definitions.js"
 import { dependencies, maxDepth } from "./graph.js"
 import { bytesOf, hash } from "./hash.js"
@@ -308,7 +308,19 @@ const valueOf = (flag: Flag, condition: Condition, bucket: Uint8Array): Evaluate
   return variants.find((variant) => variant.from <= place && place < variant.before)?.result ?? on
 }
 
-/** All flags, or those of `keys`; unknown keys are in neither map. `now` is in milliseconds since the epoch. Never throws. */
+/** Whether the user is nobody. An id that cannot be read is something else: it is missing. */
+const isNobody = (subject: Subject): boolean => {
+  try {
+    return typeof subject.distinctId === "string" && !isIdentifier(subject.distinctId)
+  } catch {
+    return false
+  }
+}
+
+/**
+ * All flags, or those of `keys`; unknown keys are in neither map. For a blank id there are none, as there is no request for one.
+ * `now` is in milliseconds since the epoch. Never throws.
+ */
 export const evaluateFlags = (
   definitions: Definitions,
   subject: Subject,
@@ -317,6 +329,7 @@ export const evaluateFlags = (
 ): LocalResult => {
   const flags = new Map<string, EvaluatedFlag>()
   const unresolved = new Map<string, Unresolved>()
+  if (isNobody(subject)) return { flags, unresolved }
   const run = new Run(subject, now)
   for (const key of keys) {
     const flag = definitions.flags.get(key)

@@ -17,14 +17,26 @@ const maxFailures = 50
 const spanSymbol: unique symbol = Symbol.for("effect/SpanAnnotation") as never
 
 const one = (thrown: unknown): Failure => {
+  const original = unwrapped(thrown)
   try {
     const hasSpan = typeof thrown === "object" && thrown !== null && spanSymbol in thrown
     // Effect's text of the stack has the spans through which the failure went. Without them the error's own says as much.
-    const stack = hasSpan ? Cause.prettyErrors(Cause.fail(thrown))[0]?.stack : undefined
-    return { _tag: "One", thrown: Cause.originalError(thrown), stack }
+    return {
+      _tag: "One",
+      thrown: original,
+      stack: hasSpan ? Cause.prettyErrors(Cause.fail(thrown))[0]?.stack : undefined
+    }
   } catch {
-    // A Proxy that throws when it is looked at.
-    return { _tag: "One", thrown, stack: undefined }
+    // A Proxy that throws when it is looked at, or a cause that leads back to itself.
+    return { _tag: "One", thrown: original, stack: undefined }
+  }
+}
+
+const unwrapped = (thrown: unknown): unknown => {
+  try {
+    return Cause.originalError(thrown)
+  } catch {
+    return thrown
   }
 }
 

@@ -31,11 +31,15 @@ const unhandledMessage = "Fiber terminated with an unhandled error"
 
 const text = (part: unknown): string => {
   if (typeof part === "string") return part
-  try {
-    return JSON.stringify(part) ?? String(part)
-  } catch {
-    return String(part)
+  for (const write of [JSON.stringify, String]) {
+    try {
+      const written: unknown = write(part)
+      if (typeof written === "string") return written
+    } catch {
+      // The other way, or else not at all.
+    }
   }
+  return "[unreadable]"
 }
 
 /**

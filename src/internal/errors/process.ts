@@ -3,11 +3,12 @@
  */
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import { globalValue } from "effect/GlobalValue"
 import * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
 import type { Service } from "../../PostHog.js"
 import { instanceOf } from "../instance.js"
-import { type Report, send } from "./tracker.js"
+import { send } from "./tracker.js"
 
 type Listener = (...args: ReadonlyArray<never>) => void
 
@@ -30,7 +31,83 @@ const hostProcess = (): Process | undefined => {
 
 /** In these modes a listener for rejections decides nothing. */
 const toleratesRejections = ({ env, execArgv = [] }: Process): boolean =>
-  /--unhandled-rejections[= ](?:warn|none)(?![\w-])/.test([env?.NODE_OPTIONS, ...execArgv].join(" "))
+  // The last one counts.
+  /^(?:warn|none)$/.test(
+    Array.from([env?.NODE_OPTIONS, ...execArgv].join(" ").matchAll(/--unhandled-rejections[= ]([\w-]+)/g)).at(-1)
+      ?.[1] ?? ""
+  )
+
+/** One instance that observes the process. */
+interface Observer {
+  /** Captures, and sends when the process ends. */
+  readonly observe: (error: unknown, isRejection: boolean, isEnd: boolean) => Promise<unknown>
+}
+
+/** All that observe, and how the one set of listeners is taken away that they share: Node asks how many listeners there are. */
+const shared = globalValue(
+  Symbol.for("effect-posthog/ErrorTracking/process"),
+  (): { readonly observers: Set<Observer>; detach: (() => void) | undefined } => ({
+    observers: new Set(),
+    detach: undefined
+  })
+)
+
+const tell = (error: unknown, isRejection: boolean, isEnd: boolean): Promise<unknown> =>
+  Promise.allSettled(Array.from(shared.observers, ({ observe }) => observe(error, isRejection, isEnd)))
+
+const attach = (process: Process): () => void => {
+  let isEnding = false
+  const onUncaught = (error: unknown, origin: string): void => {
+    const isRejection = origin === "unhandledRejection"
+    if (process.listenerCount("uncaughtException") > 1) {
+      void tell(error, isRejection, false)
+      return
+    }
+    // While it is being sent, more may go wrong; that must neither end the process early nor begin this anew.
+    if (isEnding) return
+    isEnding = true
+    void tell(error, isRejection, true).then(() => {
+      // Thrown again without us, it meets what Node would have done at once.
+      process.off("uncaughtException", onUncaught)
+      process.nextTick(() => {
+        throw error
+      })
+    })
+  }
+
+  // A rejection that nobody handles comes as an uncaught exception, unless somebody listens for rejections: that is Node's word
+  // for "handled". So we listen only where somebody else does, or where Node has been told to let them pass.
+  let isListening = false
+  const onRejection = (reason: unknown): void => {
+    void tell(reason, true, false)
+  }
+  const listen = (isWanted: boolean): void => {
+    if (isWanted === isListening) return
+    isListening = isWanted
+    process[isWanted ? "on" : "off"]("unhandledRejection", onRejection)
+  }
+  const follow = (): void => {
+    const others = process.listenerCount("unhandledRejection") - (isListening ? 1 : 0)
+    listen(shared.observers.size > 0 && (others > 0 || toleratesRejections(process)))
+  }
+  const onNewListener = (event: string): void => {
+    // It is told before the listener is there.
+    if (event === "unhandledRejection") process.nextTick(follow)
+  }
+  const onRemoveListener = (event: string): void => {
+    if (event === "unhandledRejection") follow()
+  }
+  process.on("uncaughtException", onUncaught)
+  process.on("newListener", onNewListener)
+  process.on("removeListener", onRemoveListener)
+  follow()
+  return () => {
+    process.off("uncaughtException", onUncaught)
+    process.off("newListener", onNewListener)
+    process.off("removeListener", onRemoveListener)
+    listen(false)
+  }
+}
 
 /** Observes the process until the scope closes. */
 export const observeProcess = Effect.fnUntraced(function*(
@@ -40,75 +117,37 @@ export const observeProcess = Effect.fnUntraced(function*(
   const process = hostProcess()
   if (process === undefined) return
   const instance = instanceOf(service)
-  const run = Runtime.runFork(yield* Effect.runtime<never>())
-  const listen = (event: string, listener: Listener) =>
-    Effect.acquireRelease(
-      Effect.sync(() => process.on(event, listener)),
-      () => Effect.sync(() => process.off(event, listener))
-    )
-  const report = (error: unknown, isRejection: boolean, level: Report["level"]) =>
-    Effect.withFiberRuntime<void>((fiber) =>
-      send(instance, fiber, {
-        given: error,
-        level,
-        boundary: {
-          type: isRejection ? "onunhandledrejection" : "onuncaughtexception",
-          handled: false,
-          synthetic: undefined
-        },
-        source: isRejection ? "node.process_unhandled_rejection" : "node.process_uncaught_exception",
-        isLimited: true
-      })
-    )
-
-  let isEnding = false
-  const onUncaught = (error: unknown, origin: string): void => {
-    const isLast = process.listenerCount("uncaughtException") === 1
-    const captured = report(error, origin === "unhandledRejection", isLast ? "fatal" : "error")
-    if (!isLast) {
-      run(captured)
-      return
-    }
-    // While it is being sent, more may go wrong; that must neither end the process early nor begin this anew.
-    if (isEnding) return
-    isEnding = true
-    run(
-      Effect.ensuring(
-        Effect.zipRight(captured, Effect.timeoutOption(Effect.ignore(service.flush), timeout)),
-        // Thrown again without us, it meets what Node would have done at once.
-        Effect.sync(() => {
-          process.off("uncaughtException", onUncaught)
-          process.nextTick(() => {
-            throw error
-          })
+  const run = Runtime.runPromise(yield* Effect.runtime<never>())
+  const sent = Effect.timeoutOption(Effect.ignore(service.flush), timeout)
+  const observer: Observer = {
+    observe: (error, isRejection, isEnd) => {
+      const captured = Effect.withFiberRuntime<void>((fiber) =>
+        send(instance, fiber, {
+          given: error,
+          level: isEnd ? "fatal" : "error",
+          boundary: {
+            type: isRejection ? "onunhandledrejection" : "onuncaughtexception",
+            handled: false,
+            synthetic: undefined
+          },
+          source: isRejection ? "node.process_unhandled_rejection" : "node.process_uncaught_exception",
+          isLimited: true
         })
       )
-    )
+      return run(isEnd ? Effect.zipRight(captured, sent) : captured)
+    }
   }
-  yield* listen("uncaughtException", onUncaught)
-
-  // A rejection that nobody handles comes as an uncaught exception, unless somebody listens for rejections: that is Node's word
-  // for "handled". So we listen only where somebody else does, or where Node has been told to let them pass.
-  let isListening = false
-  const onRejection = (reason: unknown): void => {
-    run(report(reason, true, "error"))
-  }
-  const follow = (): void => {
-    const others = process.listenerCount("unhandledRejection") - (isListening ? 1 : 0)
-    const isWanted = others > 0 || toleratesRejections(process)
-    if (isWanted === isListening) return
-    isListening = isWanted
-    process[isWanted ? "on" : "off"]("unhandledRejection", onRejection)
-  }
-  // It is told before the listener is there.
-  yield* listen("newListener", (event: string) => {
-    if (event === "unhandledRejection") process.nextTick(follow)
-  })
-  yield* listen("removeListener", (event: string) => {
-    if (event === "unhandledRejection") follow()
-  })
   yield* Effect.acquireRelease(
-    Effect.sync(follow),
-    () => Effect.sync(() => process.off("unhandledRejection", onRejection))
+    Effect.sync(() => {
+      shared.observers.add(observer)
+      shared.detach ??= attach(process)
+    }),
+    () =>
+      Effect.sync(() => {
+        shared.observers.delete(observer)
+        if (shared.observers.size > 0) return
+        shared.detach?.()
+        shared.detach = undefined
+      })
   )
 })

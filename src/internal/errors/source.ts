@@ -99,7 +99,7 @@ export class SourceReader {
     if (line > maxLine || (column ?? 0) > maxColumn) return undefined
     const lines = this.lines(path)
     if (lines === undefined) return undefined
-    const mapped = this.map(path, lines, line, column)
+    const mapped = this.tryMap(path, lines, line, column)
     if (mapped !== undefined) return { ...mapped.place, ...this.around(mapped.lines, mapped.place.line) }
     return this.around(lines, line)
   }
@@ -112,6 +112,15 @@ export class SourceReader {
       contextLine: cut(text),
       preContext: lines.slice(Math.max(line - 1 - this.contextLines, 0), line - 1).map(cut),
       postContext: lines.slice(line, line + this.contextLines).map(cut)
+    }
+  }
+
+  /** A source map is a file like any other, and may say anything. */
+  private tryMap(path: string, lines: ReadonlyArray<string>, line: number, column: number | undefined) {
+    try {
+      return this.map(path, lines, line, column)
+    } catch {
+      return undefined
     }
   }
 

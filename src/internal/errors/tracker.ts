@@ -121,6 +121,9 @@ const unreserved = (properties: Properties | undefined): Properties => {
 /** Longer keys of kinds are cut, so that a thousand of them weigh little. */
 const maxKindLength = 500
 
+/** The beginning of a text as one of its own: a part of a text keeps all of it in memory. */
+const copy = (text: string): string => Array.from(text.slice(0, maxKindLength)).join("")
+
 /** What tells kinds of exceptions apart before anything costly is done: types, and where the first was made. */
 const kindOf = (failure: Failure): readonly [kind: string, first: string] => {
   const thrown = thrownIn(failure)
@@ -129,7 +132,7 @@ const kindOf = (failure: Failure): readonly [kind: string, first: string] => {
   const types = thrown.slice(0, 10).map((value) => coerce(value).type)
   const kind = (place === undefined ? template(first.value) : `${place.path}:${place.line}`) +
     [...new Set(types)].sort().join()
-  return [kind.slice(0, maxKindLength), first.value.slice(0, maxKindLength)]
+  return [copy(kind), copy(first.value)]
 }
 
 const nowOf = ({ currentDefaultServices }: Origin): number =>
@@ -173,9 +176,9 @@ const makeChunkIds = () => {
 }
 
 export const trackerOf = (instance: Instance, active: Active): Tracker =>
-  extension(instance, "ErrorTracking", () => make(active))
+  extension(instance, "ErrorTracking", () => make(active, () => instance.state() === "open"))
 
-const make = ({ diagnostics, door, options, owner }: Active): Tracker => {
+const make = ({ diagnostics, door, options, owner }: Active, isOpen: () => boolean): Tracker => {
   const reported = new WeakMap<object, number>()
   const buckets = new TokenBuckets(burst, refillMillis, maxKinds)
   const reader = options.sourceContext ? new SourceReader(options.contextLines) : undefined
@@ -207,21 +210,34 @@ const make = ({ diagnostics, door, options, owner }: Active): Tracker => {
   const { _posthogReleaseId, process } = globalThis as Injected
   const release = process?.env?.POSTHOG_RELEASE_ID ?? _posthogReleaseId
 
-  /** Whether all that was thrown has been reported already. Marks it. */
+  const objectsIn = (given: unknown, failure: Failure): ReadonlyArray<unknown> =>
+    [given, ...thrownIn(failure)].filter((value) => typeof value === "object" && value !== null)
+
+  const mark = (given: unknown, failure: Failure, now: number): void => {
+    for (const value of objectsIn(given, failure)) reported.set(value as object, now)
+  }
+
+  /** Whether all that was thrown has been reported already. */
   const isRepetition = (given: unknown, failure: Failure, now: number): boolean => {
-    const objects = [given, ...thrownIn(failure)].filter((value) => typeof value === "object" && value !== null)
-    const isNew = (value: object) => now - (reported.get(value) ?? Number.NEGATIVE_INFINITY) > repeatMillis
+    const objects = objectsIn(given, failure)
+    // A clock may be set back.
+    const isNew = (value: object) => Math.abs(now - (reported.get(value) ?? Number.NEGATIVE_INFINITY)) > repeatMillis
     // A Cause that is reported again brings the failures it had; in a new one a failure without identity is a new one.
     const thrown = thrownIn(failure)
-    const repeated = !isNew((objects[0] ?? {}) as object) ||
+    return !isNew((objects[0] ?? {}) as object) ||
       thrown.every((value) => typeof value === "object" && value !== null && !isNew(value))
-    for (const value of objects) if (isNew(value as object)) reported.set(value as object, now)
-    return repeated
   }
 
   /** As `TokenBuckets.take`. The same error of another user is another one: how many are affected is worth knowing. */
-  const take = (origin: Origin, failure: Failure, fingerprint: string | undefined, now: number) => {
-    const { distinctId } = origin.getFiberRef(currentState).surroundings(owner, "$exception")
+  const take = (
+    origin: Origin,
+    { options }: Report,
+    failure: Failure,
+    fingerprint: string | undefined,
+    now: number
+  ) => {
+    const distinctId = options?.distinctId ??
+      origin.getFiberRef(currentState).surroundings(owner, "$exception").distinctId
     const [kind, first] = kindOf(failure)
     return buckets.take(fingerprint ?? kind, `${distinctId ?? ""}\n${first}`, now)
   }
@@ -231,13 +247,18 @@ const make = ({ diagnostics, door, options, owner }: Active): Tracker => {
     if (failure === undefined) return Effect.void
     const now = nowOf(origin)
     if (report.isClaimed !== true && isRepetition(report.given, failure, now)) return Effect.void
+    // Whoever is opted out is told nothing, and asked again later it is news.
+    if (!isOpen()) {
+      return door.capture(origin, { event: "$exception", properties: {}, subject: undefined, options: undefined, kind })
+    }
     const given = unreserved(report.properties)
     const fingerprint = [report.fingerprint, given.$exception_fingerprint].find(isText)
-    const heldBack = report.isLimited ? take(origin, failure, fingerprint, now) : 0
+    const heldBack = report.isLimited ? take(origin, report, failure, fingerprint, now) : 0
     if (heldBack === undefined) {
       door.holdBack("$exception")
       return Effect.void
     }
+    mark(report.given, failure, now)
     reader?.begin()
     const fallback = () => `${aboveRunLoop(report.fallback ?? "")}\n${stackOfSpans(origin.currentSpan) ?? ""}`
     const { fields, list } = toList(failure, report.boundary, fallback, makeFramesOf())
@@ -267,7 +288,9 @@ const make = ({ diagnostics, door, options, owner }: Active): Tracker => {
     claim: (origin, given) => {
       try {
         const failure = toFailure(given)
-        return failure !== undefined && !isRepetition(given, failure, nowOf(origin))
+        if (failure === undefined || isRepetition(given, failure, nowOf(origin))) return false
+        mark(given, failure, nowOf(origin))
+        return true
       } catch {
         return true
       }
