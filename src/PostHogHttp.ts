@@ -20,9 +20,10 @@ import type * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import { dual } from "effect/Function"
+import { dual, identity } from "effect/Function"
 import * as Option from "effect/Option"
 import type { RequestFacts } from "./core/http/request.js"
+import { currentState } from "./internal/context.js"
 import { platformServer, resolve, webServer, within } from "./internal/request.js"
 import * as internal from "./internal/tracingHeaders.js"
 import type { PostHog } from "./PostHog.js"
@@ -135,7 +136,14 @@ export const middleware: {
 const webFactsOf = (request: Request): RequestFacts => ({
   method: request.method,
   url: request.url,
-  header: (name) => request.headers.get(name) ?? undefined,
+  header: (name) => {
+    try {
+      return request.headers.get(name)
+    } catch {
+      // No name of a header.
+      return undefined
+    }
+  },
   remoteAddress: undefined
 })
 
@@ -189,7 +197,8 @@ export const withRequest: {
     request: Request,
     options: Options<Request, R> = {}
   ): Effect.Effect<Response, E, R | R2 | PostHog> =>
-    within(self, request, webFactsOf(request), resolve(options), webServer)
+    // The fiber may be anybody's here, and go on after it was interrupted in the middle.
+    Effect.locallyWith(within(self, request, webFactsOf(request), resolve(options), webServer), currentState, identity)
 )
 
 /**

@@ -29,6 +29,7 @@ import {
   Redacted,
   Runtime,
   Schema,
+  Stream,
   TestClock
 } from "effect"
 import { ErrorTracking, PostHog, PostHogHttp, PostHogLive, PostHogTest, TestLayer } from "effect-posthog"
@@ -178,6 +179,64 @@ describe("the context of a request", () => {
       assert.strictEqual(properties.$current_url, "http://shop/?a=[redacted]")
     }).pipe(Effect.provide(TestLayer)))
 
+  it.effect("options that throw as they are read, or are none, are as good as none", () =>
+    Effect.gen(function*() {
+      const hostile = new Proxy({}, {
+        get: () => {
+          throw new Error("no")
+        }
+      })
+      const wrong = { distinctId: 5, properties: "x", trustProxies: "yes", ipHeader: 7, isSecret: 1, query: {} }
+      for (const options of [hostile, wrong, null, 7] as ReadonlyArray<object>) {
+        const request = new Request("http://shop/", { headers: { "x-posthog-distinct-id": "ada" } })
+        assert.strictEqual((yield* ask(served.pipe(PostHogHttp.middleware(options)), request)).status, 200)
+      }
+      const ids = (yield* PostHogTest.captured).map((
+        { distinct_id, properties }
+      ) => [distinct_id, properties.$pathname])
+      assert.deepStrictEqual(ids, Array.from({ length: 4 }, () => ["ada", "/"]))
+    }).pipe(Effect.provide(TestLayer)))
+
+  it.live("work for the id that was given up elsewhere does not give up the request", () =>
+    Effect.gen(function*() {
+      const shared = yield* Effect.forkDaemon(Effect.never)
+      yield* Fiber.interrupt(shared)
+      const app = served.pipe(PostHogHttp.middleware({ distinctId: () => Fiber.join(shared) }))
+      const request = new Request("http://shop/", { headers: { "x-posthog-distinct-id": "ada" } })
+      assert.strictEqual((yield* ask(app, request)).status, 200)
+      assert.strictEqual((yield* event("served")).distinct_id, "ada")
+    }).pipe(Effect.provide(TestLayer)))
+
+  it.effect("has the route also when something before the router looked at the context or changed it", () =>
+    Effect.gen(function*() {
+      const app = HttpRouter.empty.pipe(
+        HttpRouter.get(
+          "/users/:id",
+          Effect.all([served, PostHog.toCarrier, PostHog.getContext()]).pipe(
+            Effect.tap(([, carrier, { properties }]) => {
+              assert.strictEqual(carrier.properties?.["http.route"], "/users/:id")
+              assert.strictEqual(properties?.["http.route"], "/users/:id")
+            }),
+            Effect.map(([response]) => response)
+          )
+        ),
+        HttpMiddleware.make((app) =>
+          PostHog.capture("before").pipe(
+            Effect.zipRight(PostHog.setContext({ distinctId: "eve" })),
+            Effect.zipRight(PostHog.capture("known")),
+            Effect.zipRight(app),
+            Effect.zipLeft(PostHog.capture("after"))
+          )
+        ),
+        PostHogHttp.middleware()
+      )
+      yield* ask(app, new Request("http://shop/users/7"))
+      assert.deepStrictEqual(
+        (yield* PostHogTest.captured).map(({ event, properties }) => [event, properties["http.route"]]),
+        [["before", undefined], ["known", undefined], ["served", "/users/:id"], ["after", "/users/:id"]]
+      )
+    }).pipe(Effect.provide(TestLayer)))
+
   it.effect("reaches a second instance too", () =>
     Effect.gen(function*() {
       class Marketing extends PostHog.Instance<Marketing>()("Marketing") {}
@@ -206,6 +265,7 @@ describe("isolation", () => {
           const handler = Effect.gen(function*() {
             const request = yield* HttpServerRequest.HttpServerRequest
             const user = request.headers["x-user"]
+            if (Number(user?.slice("user_".length)) % 2 === 1) yield* PostHog.setContext({ distinctId: user })
             // All requests are under way before the first goes on.
             if (++arrived === count) yield* Deferred.succeed(gate, undefined)
             yield* Deferred.await(gate)
@@ -224,13 +284,20 @@ describe("isolation", () => {
             yield* Fiber.join(daemon)
             return HttpServerResponse.text("ok")
           })
-          const port = yield* serve(routed(handler).pipe(PostHogHttp.middleware({ requestEvent: "request" })))
+          const middleware = PostHogHttp.middleware({
+            requestEvent: "request",
+            // Half of the users are known by the request, the other half by the handler.
+            distinctId: ({ headers: { "x-user": user } }) =>
+              Effect.as(Effect.yieldNow(), Number(user?.slice("user_".length)) % 2 === 0 ? user : undefined)
+          })
+          const port = yield* serve(routed(handler).pipe(middleware))
           const responses = yield* Effect.promise(() =>
             Promise.all(Array.from({ length: count }, (_, i) =>
               fetch(`http://127.0.0.1:${port}/${i}`, {
                 headers: {
                   "x-user": `user_${i}`,
-                  "x-posthog-distinct-id": `user_${i}`,
+                  // Each says that it is somebody else.
+                  "x-posthog-distinct-id": `user_${(i + 1) % count}`,
                   "x-posthog-session-id": `s_${i}`
                 }
               }).then((response) => response.text())))
@@ -400,6 +467,80 @@ describe("failures of handlers", () => {
       const [event] = yield* PostHogTest.waitFor("request")
       assert.strictEqual(event!.properties.$response_status_code, 499)
       assert.deepStrictEqual((yield* PostHogTest.captured).map(({ event }) => event), ["request"])
+    }).pipe(Effect.scoped, Effect.provide(TestLayer)))
+})
+
+describe("bodies that are streams", () => {
+  const app = HttpRouter.empty.pipe(
+    HttpRouter.get(
+      "/streams/:id",
+      Effect.gen(function*() {
+        const service = yield* PostHog.PostHog
+        yield* PostHog.setContext({ distinctId: "ada" })
+        return HttpServerResponse.stream(
+          Stream.make("a", "b").pipe(
+            Stream.tap((chunk) => service.capture(`chunk ${chunk}`)),
+            Stream.concat(Stream.fail(new Declined({ message: "half-way" }))),
+            Stream.encodeText
+          ),
+          { status: 201, headers: { "x-kept": "yes" }, contentType: "text/event-stream" }
+        )
+      })
+    ),
+    PostHogHttp.middleware({ requestEvent: "request" })
+  )
+  const check = Effect.gen(function*() {
+    yield* PostHogTest.waitFor("$exception")
+    const events = yield* PostHogTest.captured
+    for (const { distinct_id, event, properties } of events) {
+      assert.deepStrictEqual([distinct_id, properties["http.route"]], ["ada", "/streams/:id"], event)
+    }
+    assert.deepStrictEqual(
+      events.map(({ event, properties }) => [event, properties.$response_status_code]).sort(),
+      [["$exception", 201], ["chunk a", undefined], ["chunk b", undefined], ["request", 201]]
+    )
+    assert.strictEqual((yield* event("$exception")).properties.$exception_type, "Declined")
+  })
+
+  it.effect("are in the context of their request, and failures in them are exceptions", () =>
+    Effect.gen(function*() {
+      const response = yield* ask(app, new Request("http://shop/streams/7"))
+      assert.deepStrictEqual(
+        [response.status, response.headers.get("x-kept"), response.headers.get("content-type")],
+        [201, "yes", "text/event-stream"]
+      )
+      yield* Effect.promise(() => response.text().catch(() => ""))
+      yield* check
+    }).pipe(Effect.provide(TestLayer)))
+
+  it.scopedLive("on a server too, and the request has one event", () =>
+    Effect.gen(function*() {
+      const port = yield* serve(app)
+      yield* Effect.promise(() =>
+        fetch(`http://127.0.0.1:${port}/streams/7`).then((response) => response.text()).catch(() => "")
+      )
+      yield* check
+    }).pipe(Effect.scoped, Effect.provide(TestLayer)))
+
+  it.scopedLive("a client that leaves in the middle of one is no failure", () =>
+    Effect.gen(function*() {
+      const began = yield* Deferred.make<void>()
+      const ended = yield* Deferred.make<void>()
+      const endless = HttpServerResponse.stream(
+        Stream.make("a").pipe(
+          Stream.encodeText,
+          Stream.concat(Stream.fromEffect(Effect.zipRight(Deferred.succeed(began, undefined), Effect.never))),
+          Stream.ensuring(Deferred.succeed(ended, undefined))
+        )
+      )
+      const port = yield* serve(routed(Effect.succeed(endless)).pipe(PostHogHttp.middleware()))
+      const request = nodeRequest({ port, path: "/" })
+      request.on("error", () => {})
+      request.end()
+      yield* Deferred.await(began)
+      request.destroy()
+      yield* Deferred.await(ended)
+      assert.deepStrictEqual(yield* PostHogTest.captured, [])
     }).pipe(Effect.scoped, Effect.provide(TestLayer)))
 })
 
@@ -603,6 +744,35 @@ describe("HttpLayerRouter", () => {
 })
 
 describe("handlers of the Fetch API", () => {
+  it.live("leave nothing behind in a fiber that goes on after they were interrupted", () =>
+    Effect.gen(function*() {
+      const began = yield* Deferred.make<void>()
+      const request = new Request("http://shop/", { headers: { "x-posthog-distinct-id": "ada" } })
+      const fiber = yield* Effect.fork(Effect.uninterruptibleMask((restore) =>
+        Effect.zipRight(Deferred.succeed(began, undefined), Effect.never as Effect.Effect<Response>).pipe(
+          PostHogHttp.withRequest(request),
+          restore,
+          Effect.exit,
+          Effect.zipRight(PostHog.capture("afterwards"))
+        )
+      ))
+      yield* Deferred.await(began)
+      yield* Fiber.interrupt(fiber)
+      const { distinct_id, properties } = yield* event("afterwards")
+      assert.notStrictEqual(distinct_id, "ada")
+      assert.notProperty(properties, "$current_url")
+    }).pipe(Effect.provide(TestLayer)))
+
+  it.effect("an option that names no header costs the address only", () =>
+    Effect.gen(function*() {
+      const request = new Request("http://shop/", { headers: { "x-posthog-distinct-id": "ada" } })
+      yield* Effect.as(PostHog.capture("served"), new Response("")).pipe(
+        PostHogHttp.withRequest(request, { ipHeader: "no name" })
+      )
+      const { distinct_id, properties } = yield* event("served")
+      assert.deepStrictEqual([distinct_id, properties.$pathname, properties.$ip], ["ada", "/", undefined])
+    }).pipe(Effect.provide(TestLayer)))
+
   it.effect("have the request's context, its user and its errors", () =>
     Effect.gen(function*() {
       const runtime = yield* Effect.runtime<PostHog.PostHog>()

@@ -11,7 +11,15 @@ const secret =
 export const isSecretName = (name: string): boolean => secret.test(name)
 
 /** Names that are common in addresses, where they carry what lets somebody in. */
-const secretInQuery = /^(?:code|key|sig|signature|auth|jwt|otp|session|session_?id|sid|state|nonce|hmac)$/i
+const secretInQuery = new RegExp(
+  [
+    "^(?:code|key|auth|state|session|sid|pin|saml(?:request|response)|passwords?)$",
+    "(?:^|[-_])(?:sig|signature|verifier|jwt|otp|hmac|nonce|pwd)$",
+    "(?:access|auth|confirm(?:ation)?|encryption|invit(?:e|ation)|license|login|private|reset|session|signing|verification)[-_]?(?:code|id|key)$"
+  ].join("|"),
+  "i"
+)
 
-/** Whether a parameter of this name in the query of an address is a secret. */
-export const isSecretParameter = (name: string): boolean => isSecretName(name) || secretInQuery.test(name)
+/** Whether a parameter of this name in the query of an address is a secret. Forms nest: `user[password]`. */
+export const isSecretParameter = (name: string): boolean =>
+  name.split(/[[\].]+/).some((part) => isSecretName(part) || secretInQuery.test(part))

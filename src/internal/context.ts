@@ -57,6 +57,7 @@ export interface Owner {
 
 /** What the events of one instance take from a context. */
 interface Memo {
+  readonly route: string | undefined
   readonly surroundings: Surroundings
   /** Events that have values of their own; filled as they come. */
   readonly events: Map<string, Surroundings | undefined>
@@ -83,8 +84,11 @@ export class State {
   /** Per instance; weak, because the empty state lives as long as the process. */
   private readonly memos = new WeakMap<Owner, Memo>()
 
-  /** `parts` are looked for when they are first needed. */
-  constructor(private parts: Parts | (() => Parts)) {}
+  /**
+   * `parts` are looked for when they are first needed. `findRoute` is asked each time: something outside of the router, such as a middleware
+   * that sets the user, may need the parts before the route is found.
+   */
+  constructor(private parts: Parts | (() => Parts), private readonly findRoute?: () => string | undefined) {}
 
   private resolved(): Parts {
     return typeof this.parts === "function" ? this.parts = this.parts() : this.parts
@@ -104,8 +108,8 @@ export class State {
   }
 
   /** The state with values for all instances that are only made when somebody needs them. `make` must not throw. */
-  setLater(make: (under: State) => AllValues): State {
-    return new State(() => this.set(make(this), undefined, undefined).resolved())
+  setLater(make: (under: State) => AllValues, findRoute: () => string | undefined): State {
+    return new State(() => this.set(make(this), undefined, undefined).resolved(), findRoute)
   }
 
   /** The state with values added in one scope; with a marker when they throw as they are read. */
@@ -134,7 +138,7 @@ export class State {
       ? new State({
         shared: reset(this.shared),
         instances: new Map(Array.from(this.instances, ([key, node]) => [key, reset(node)]))
-      })
+      }, this.findRoute)
       : this.change(scope, reset)
   }
 
@@ -142,8 +146,9 @@ export class State {
   toCarrier(): Carrier {
     const instances = Array.from(this.instances, ([key, node]) => [key, nodeToCarrier(node)] as const)
       .filter(([, node]) => Object.keys(node).length > 0)
+    const { all, events } = this.shared
     return {
-      ...nodeToCarrier(this.shared),
+      ...nodeToCarrier({ all: withRoute(all, this.findRoute?.()), events }),
       ...(instances.length === 0 ? undefined : { instances: Object.fromEntries(instances) })
     }
   }
@@ -166,19 +171,21 @@ export class State {
   private change(scope: Scope | undefined, f: (node: Node) => Node): State {
     const key = scope?.instance?.key
     return key === undefined
-      ? new State({ shared: f(this.shared), instances: this.instances })
+      ? new State({ shared: f(this.shared), instances: this.instances }, this.findRoute)
       : new State({
         shared: this.shared,
         instances: new Map(this.instances).set(key, f(this.instances.get(key) ?? emptyNode))
-      })
+      }, this.findRoute)
   }
 
   /** What an event of an instance takes from this context. */
   surroundings(owner: Owner, event: string): Surroundings {
     let memo = this.memos.get(owner)
-    if (memo === undefined) {
+    const route = this.findRoute?.()
+    if (memo === undefined || memo.route !== route) {
       const names = [...this.shared.events.keys(), ...this.instances.get(owner.key)?.events.keys() ?? []]
       memo = {
+        route,
         surroundings: toSurroundings(this.accumulated(owner, undefined)),
         events: new Map(names.map((name) => [name, undefined]))
       }
@@ -196,11 +203,12 @@ export class State {
   /** All values for an event, or for events without values of their own, from low to high. */
   accumulated(owner: Owner, event: string | undefined): Accumulated {
     const instance = this.instances.get(owner.key)
+    const { all, events } = this.shared
     const global: Accumulated = { ...nothing, properties: owner.globalProperties }
     return [
-      this.shared.all,
+      withRoute(all, this.findRoute?.()),
       instance?.all,
-      event === undefined ? undefined : this.shared.events.get(event),
+      event === undefined ? undefined : events.get(event),
       event === undefined ? undefined : instance?.events.get(event)
     ].reduce<Accumulated>(
       (under, over) =>
@@ -216,6 +224,10 @@ export class State {
     )
   }
 }
+
+/** The pattern of a route lies under what is said by name. */
+const withRoute = (values: Accumulated, route: string | undefined): Accumulated =>
+  route === undefined ? values : { ...values, properties: merge({ "http.route": route }, values.properties) }
 
 /** What has accumulated as values that a user could have given. */
 export const toValues = (

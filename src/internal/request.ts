@@ -2,6 +2,7 @@
  * A request as the context of what is captured while it is handled, and what is captured about it.
  */
 import * as HttpApp from "@effect/platform/HttpApp"
+import * as HttpBody from "@effect/platform/HttpBody"
 import * as HttpServerError from "@effect/platform/HttpServerError"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Cause from "effect/Cause"
@@ -11,6 +12,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as FiberRef from "effect/FiberRef"
 import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
 import type * as Tracer from "effect/Tracer"
 import { isIdentifier, type Properties } from "../core/event/properties.js"
 import { isSecretByDefault, readRequest, type RequestFacts, type RequestSettings } from "../core/http/request.js"
@@ -23,7 +25,10 @@ import { instanceOf } from "./instance.js"
 
 /** What a middleware does, with each option at its value or its default. */
 interface Settings<Request, R> extends RequestSettings {
-  readonly options: Options<Request, R>
+  readonly distinctId: Options<Request, R>["distinctId"]
+  readonly properties: Options<Request, R>["properties"]
+  readonly captureErrors: boolean | undefined
+  readonly eventOf: ((request: Request) => string | undefined) | undefined
 }
 
 /** A function of the program's that may throw. */
@@ -35,20 +40,40 @@ const guarded = <A, B>(f: (value: A) => B, otherwise: B) => (value: A): B => {
   }
 }
 
-/** Options of the wrong type are as good as none. */
+/** Options of the wrong type are as good as none, and so are those that throw as they are read. */
 export const resolve = <Request, R>(options: Options<Request, R>): Settings<Request, R> => {
-  const { ipHeader, isSecret, query, trustProxies } = options
+  const option = <Name extends keyof Options<Request, R>>(name: Name): Options<Request, R>[Name] => {
+    try {
+      return options[name]
+    } catch {
+      return undefined
+    }
+  }
+  const ipHeader = option("ipHeader")
+  const isSecret = option("isSecret")
+  const query = option("query")
+  const trustProxies = option("trustProxies")
+  const distinctId = option("distinctId")
+  const properties = option("properties")
+  const requestEvent = option("requestEvent")
   return {
-    options,
-    tracingHeaders: options.tracingHeaders !== false,
+    distinctId: typeof distinctId === "function" ? distinctId : undefined,
+    properties: typeof properties === "function" ? properties : undefined,
+    captureErrors: option("captureErrors"),
+    eventOf: typeof requestEvent === "function"
+      ? guarded(requestEvent, undefined)
+      : requestEvent === undefined
+      ? undefined
+      : () => requestEvent,
+    tracingHeaders: option("tracingHeaders") !== false,
     trustProxies: typeof trustProxies === "function"
       ? guarded(trustProxies, false)
       : typeof trustProxies === "number" && trustProxies > 0
       ? Math.floor(trustProxies)
       : 0,
     ipHeader: typeof ipHeader === "string" && ipHeader !== "" ? ipHeader.toLowerCase() : undefined,
-    ip: options.ip !== false,
-    userAgent: options.userAgent !== false,
+    ip: option("ip") !== false,
+    userAgent: option("userAgent") !== false,
     query: query === "keep" || query === "omit" ? query : "redact",
     // In doubt it is one.
     isSecret: typeof isSecret === "function" ? guarded(isSecret, true) : isSecretByDefault
@@ -69,10 +94,12 @@ export interface Observer {
 }
 
 /** When a kind of server calls an observer. */
-export interface Server<in A> {
+export interface Server<in out A> {
   /** Before the request is handled. */
   readonly begin: (observer: Observer) => Effect.Effect<void>
   readonly succeeded: (response: A, observer: Observer) => Effect.Effect<void>
+  /** A response, with what of it is made after the handler in the context that the handler has left. */
+  readonly sustain: (response: A, state: State, observer: Observer) => A
   readonly failed: (cause: Cause.Cause<unknown>, observer: Observer) => Effect.Effect<void>
 }
 
@@ -86,38 +113,27 @@ const valuesOf = <Request, R>(
   request: Request,
   facts: RequestFacts,
   settings: Settings<Request, R>,
-  known: string | undefined,
-  span: Tracer.AnySpan | undefined
+  known: string | undefined
 ) =>
 (under: State): AllValues => {
   let properties: Properties = {}
   let read: Partial<ReturnType<typeof readRequest>> = {}
   try {
     read = readRequest(facts, settings)
-    properties = settings.options.properties?.(request) ?? {}
+    properties = settings.properties?.(request) ?? {}
   } catch {
     // A request, or a function of the program, that throws says nothing.
   }
-  const route = routeOf(span)
   return {
     distinctId: known ?? (under.hasDistinctId ? undefined : read.distinctId),
     sessionId: read.sessionId,
-    properties: {
-      ...read.properties,
-      ...(route === undefined ? undefined : { "http.route": route }),
-      ...properties
-    }
+    properties: { ...read.properties, ...properties }
   }
 }
 
 /** Captures without waiting, also under the overflow policy that waits: the response does not depend on it. */
 const aside = (captured: Effect.Effect<void>): Effect.Effect<void> =>
   captured === Effect.void ? captured : Effect.asVoid(Effect.forkDaemon(captured))
-
-const routeProperty = (span: Tracer.AnySpan | undefined) => {
-  const route = routeOf(span)
-  return route === undefined ? undefined : { "http.route": route }
-}
 
 const captureError = (service: Service, cause: Cause.Cause<unknown>, status: number | undefined): Effect.Effect<void> =>
   Effect.withFiberRuntime((fiber) =>
@@ -127,7 +143,7 @@ const captureError = (service: Service, cause: Cause.Cause<unknown>, status: num
         level: "error",
         boundary: { type: "middleware", handled: false, synthetic: undefined },
         source: "effect.http_middleware",
-        properties: { $response_status_code: status, ...routeProperty(fiber.currentSpan) },
+        properties: { $response_status_code: status },
         fiberId: fiberName(fiber.id()),
         isLimited: true,
         isClaimed: true
@@ -136,15 +152,9 @@ const captureError = (service: Service, cause: Cause.Cause<unknown>, status: num
   )
 
 const captureEnd = (service: Service, event: string, status: number | undefined, begin: number): Effect.Effect<void> =>
-  Effect.withFiberRuntime((fiber) =>
-    Effect.flatMap(Clock.currentTimeMillis, (end) =>
-      aside(
-        service.capture(event, {
-          $response_status_code: status,
-          duration_ms: end - begin,
-          ...routeProperty(fiber.currentSpan)
-        })
-      ))
+  Effect.flatMap(
+    Clock.currentTimeMillis,
+    (end) => aside(service.capture(event, { $response_status_code: status, duration_ms: end - begin }))
   )
 
 /** Handles a request in its context. */
@@ -158,18 +168,15 @@ export const within = <A, E, R, Request, R2>(
   Effect.withFiberRuntime<A, E, R | R2 | PostHog>((fiber) => {
     const service = Context.unsafeGet(fiber.currentContext as Context.Context<PostHog>, PostHog)
     const span = fiber.currentSpan
-    const { captureErrors, distinctId, requestEvent } = settings.options
+    const { captureErrors, distinctId, eventOf } = settings
     const outside = fiber.getFiberRef(currentState)
     /** The context as the handler has left it: what is captured afterwards is about the same request. */
     let left: State | undefined
     const inLeft = (captured: Effect.Effect<void>) =>
       left === undefined ? captured : Effect.locally(captured, currentState, left)
-    const leave = (): Effect.Effect<void> => {
-      left = fiber.getFiberRef(currentState)
-      return FiberRef.set(currentState, outside)
-    }
+    const leave = FiberRef.set(currentState, outside)
 
-    const event = typeof requestEvent === "function" ? guarded(requestEvent, undefined)(request) : requestEvent
+    const event = eventOf?.(request)
     const begin = event === undefined
       ? 0
       : Context.unsafeGet(fiber.currentDefaultServices, Clock.Clock).unsafeCurrentTimeMillis()
@@ -187,25 +194,31 @@ export const within = <A, E, R, Request, R2>(
 
     // Cheaper than `Effect.locally`, and the fiber belongs to the request anyhow: where it is interrupted nothing comes after it.
     const run = (known: string | undefined): Effect.Effect<A, E, R> => {
-      const inside = outside.setLater(valuesOf(request, facts, settings, known, span))
+      const inside = outside.setLater(valuesOf(request, facts, settings, known), () => routeOf(span))
       const handled = Effect.matchCauseEffect(
         Effect.zipRight(FiberRef.set(currentState, inside), handler),
         {
-          onSuccess: (response): Effect.Effect<A, E> =>
-            Effect.zipRight(
-              leave(),
+          onSuccess: (response): Effect.Effect<A, E> => {
+            left = fiber.getFiberRef(currentState)
+            const sustained = server.sustain(response, left, observer)
+            return Effect.zipRight(
+              leave,
               observer.onEnd === undefined
-                ? Effect.succeed(response)
-                : Effect.as(server.succeeded(response, observer), response)
-            ),
-          onFailure: (cause): Effect.Effect<A, E> =>
-            Effect.zipRight(Effect.zipRight(leave(), server.failed(cause, observer)), Effect.failCause(cause))
+                ? Effect.succeed(sustained)
+                : Effect.as(server.succeeded(sustained, observer), sustained)
+            )
+          },
+          onFailure: (cause): Effect.Effect<A, E> => {
+            left = fiber.getFiberRef(currentState)
+            return Effect.zipRight(Effect.zipRight(leave, server.failed(cause, observer)), Effect.failCause(cause))
+          }
         }
       )
       return observer.onEnd === undefined ? handled : Effect.zipRight(server.begin(observer), handled)
     }
-    return typeof distinctId !== "function" ? run(undefined) : Effect.suspend(() => distinctId(request)).pipe(
-      Effect.catchAllCause((cause) => Cause.isInterrupted(cause) ? Effect.interrupt : Effect.succeed(undefined)),
+    return distinctId === undefined ? run(undefined) : Effect.suspend(() => distinctId(request)).pipe(
+      // Also when it is interrupted, which may be no more than work that another request has started and given up.
+      Effect.catchAllCause(() => Effect.succeed(undefined)),
       Effect.flatMap((id) => run(isIdentifier(id) ? String(id) : undefined))
     )
   })
@@ -218,9 +231,34 @@ const failureIn = (cause: Cause.Cause<unknown>): Cause.Cause<unknown> =>
  * A server of `@effect/platform`. Whether a failure is an exception is decided by the response that is made from it, which may happen further
  * out: an `HttpApi` makes a typed 404 of an error that is no response itself.
  */
-export const platformServer: Server<unknown> = {
-  begin: ({ onEnd }) => HttpApp.appendPreResponseHandler((_, response) => Effect.as(onEnd!(response.status), response)),
+export const platformServer: Server<HttpServerResponse.HttpServerResponse> = {
+  begin: ({ onEnd }) => {
+    // A body that fails is answered once more, in vain.
+    let isDone = false
+    return HttpApp.appendPreResponseHandler((_, response) => {
+      if (isDone) return Effect.succeed(response)
+      isDone = true
+      return Effect.as(onEnd!(response.status), response)
+    })
+  },
   succeeded: () => Effect.void,
+  // The server makes the body outside of the middleware. When that fails, the status has been sent, whatever it is.
+  sustain: (response, state, { onFailure }) => {
+    const { body } = response
+    if (body._tag !== "Stream") return response
+    const stream = onFailure === undefined ? body.stream : Stream.tapErrorCause(body.stream, (cause) => {
+      const failure = failureIn(cause)
+      return Cause.isInterruptedOnly(failure) ? Effect.void : onFailure(failure)(response.status)
+    })
+    return HttpServerResponse.setBody(
+      response,
+      HttpBody.stream(
+        Stream.unwrapScoped(Effect.as(Effect.locallyScoped(currentState, state), stream)),
+        body.contentType,
+        body.contentLength
+      )
+    )
+  },
   failed: (cause, { onFailure }) => {
     if (onFailure === undefined) return Effect.void
     const failure = failureIn(cause)
@@ -240,6 +278,8 @@ export const platformServer: Server<unknown> = {
 export const webServer: Server<Response> = {
   begin: () => Effect.void,
   succeeded: (response, { onEnd }) => onEnd!(response.status),
+  // Its body brings its own runtime.
+  sustain: (response) => response,
   failed: (cause, { onEnd, onFailure }) => {
     const failure = withoutResponses(cause)
     const captured = onFailure === undefined || Cause.isInterruptedOnly(failure)

@@ -98,6 +98,16 @@ describe("the client's address", () => {
       ["<script>", undefined],
       ["1.2.3.4\u0000", undefined],
       ["_hidden", undefined],
+      ["999.1.1.1", undefined],
+      ["1.2.3", undefined],
+      ["::", "::"],
+      ["64:ff9b::1.2.3.4", "64:ff9b::1.2.3.4"],
+      ["1:2:3:4:5:6:7:8", "1:2:3:4:5:6:7:8"],
+      ["1:2:3:4:5:6:7:8:9", undefined],
+      ["1::2::3", undefined],
+      ["12345::1", undefined],
+      [":", undefined],
+      ["1.2.3.4::", undefined],
       ["x".repeat(100_000), undefined]
     ]
     for (const [value, expected] of cases) assert.strictEqual(ip(value, 1), expected, value.slice(0, 40))
@@ -123,6 +133,7 @@ describe("the address of the request", () => {
     assert.strictEqual(url("https://other.example.com/a"), "https://other.example.com/a")
     assert.strictEqual(url("https://user:password@other.example.com/a"), "https://other.example.com/a")
     assert.strictEqual(url("/a", {}), "/a")
+    assert.strictEqual(url("*", host), "http://shop.example.com:8080/*")
     assert.strictEqual(url("?x=1", host), "http://shop.example.com:8080/?x=1")
     assert.strictEqual(url("", host), "http://shop.example.com:8080/")
     const { $host, $pathname, $request_method, $request_path } = read(host, {}, { url: "/a?b" }).properties
@@ -137,6 +148,16 @@ describe("the address of the request", () => {
       url("/", { ...headers, "x-forwarded-proto": "javascript" }, { trustProxies: 1 }),
       "http://public.example.com/"
     )
+  })
+
+  it("does not believe whoever comes past the proxies", () => {
+    const headers = { ...host, "x-forwarded-host": "evil.example.com", "x-forwarded-proto": "https" }
+    const from = (remoteAddress: string | undefined) =>
+      read(headers, { trustProxies: (address) => address.startsWith("10.") }, { remoteAddress }).properties.$current_url
+    assert.strictEqual(from("6.6.6.6"), "http://shop.example.com:8080/")
+    assert.strictEqual(from("::ffff:10.0.0.1"), "https://evil.example.com/")
+    // Behind the Fetch API nobody knows who is at the other end.
+    assert.strictEqual(from(undefined), "https://evil.example.com/")
   })
 
   it("has no host that is none", () => {
@@ -156,6 +177,15 @@ describe("the address of the request", () => {
     assert.strictEqual(url(`/?${query}`, {}, { query: "omit" }), "/")
     assert.strictEqual(url("/?a=1&b=2", {}, { isSecret: (name) => name === "a" }), "/?a=[redacted]&b=2")
     assert.strictEqual(url("/?%E0%A4%A=1", {}), "/?%E0%A4%A=1")
+  })
+
+  it("knows secrets in the names that are common, and nothing else", () => {
+    const secrets =
+      "user[password] user%5Bpassword%5D passwords pwd X-Amz-Signature X-Amz-Security-Token X-Amz-Credential sig oauth_verifier code_verifier SAMLResponse access_key privateKey reset-key auth_code session_id sid jwt otp"
+    for (const name of secrets.split(" ")) assert.strictEqual(url(`/?${name}=x`, {}), `/?${name}=[redacted]`)
+    const plain =
+      "page q email keyword sort_key country_code zipcode monkey design user_id order[status] sessions states"
+    for (const name of plain.split(" ")) assert.strictEqual(url(`/?${name}=x`, {}), `/?${name}=x`)
   })
 
   it("is cut, and other headers with it", () => {

@@ -85,7 +85,18 @@ export const isSecretByDefault = isSecretParameter
 
 const hostName = /^(?:[\w.-]{1,253}|\[[\da-f:.]{2,45}\])(?::\d{1,5})?$/i
 
-const address = /^(?:\d{1,3}(?:\.\d{1,3}){3}|[\da-f:]*:[\da-f:]*(?:\d{1,3}(?:\.\d{1,3}){3})?)(?:%\w+)?$/i
+const ipv4 = /^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?!$)|$)){4}$/
+
+const isIpv6 = (text: string): boolean => {
+  const halves = text.replace(/%\w+$/, "").split("::")
+  if (halves.length > 2) return false
+  const groups = halves.flatMap((half) => half === "" ? [] : half.split(":"))
+  const last = groups.at(-1) ?? ""
+  const endsWithIpv4 = ipv4.test(last) && !text.endsWith("::")
+  const count = groups.length + (endsWithIpv4 ? 1 : 0)
+  return (endsWithIpv4 ? groups.slice(0, -1) : groups).every((group) => /^[\da-f]{1,4}$/i.test(group)) &&
+    (halves.length === 2 ? count < 8 : count === 8)
+}
 
 /** An address without port and brackets, and an IPv4 address as such. */
 const toAddress = (text: string | undefined): string | undefined => {
@@ -94,7 +105,7 @@ const toAddress = (text: string | undefined): string | undefined => {
     .replace(/^\[([^\]]*)\](?::\d+)?$/, "$1")
     .replace(/^(\d{1,3}(?:\.\d{1,3}){3}):\d+$/, "$1")
     .replace(/^::ffff:(?=\d{1,3}(?:\.\d{1,3}){3}$)/i, "")
-  return address.test(plain) ? plain : undefined
+  return ipv4.test(plain) || isIpv6(plain) ? plain : undefined
 }
 
 /** Most proxies that are looked at. */
@@ -131,12 +142,18 @@ const parts = (url: string): { readonly origin: string | undefined; readonly pat
   const target = origin === undefined ? rest : rest.slice(origin.length)
   const mark = target.indexOf("?")
   const path = mark === -1 ? target : target.slice(0, mark)
-  return { origin, path: path === "" ? "/" : path, query: mark === -1 ? "" : target.slice(mark + 1) }
+  // `OPTIONS *` has none either.
+  return { origin, path: path.startsWith("/") ? path : `/${path}`, query: mark === -1 ? "" : target.slice(mark + 1) }
 }
 
 /** Host and scheme: of the address, as a proxy of our own says, or of the connection. */
 const originOf = (facts: RequestFacts, settings: RequestSettings, origin: string | undefined) => {
-  const isBehindProxy = settings.trustProxies !== 0
+  const { trustProxies } = settings
+  const remote = toAddress(facts.remoteAddress)
+  const isBehindProxy = typeof trustProxies === "number"
+    ? trustProxies > 0
+    // As for the client's address.
+    : remote === undefined || trustProxies(remote)
   const forwarded = (name: string) => isBehindProxy ? clean(facts.header(name), 300)?.split(",")[0]!.trim() : undefined
   const scheme = forwarded("x-forwarded-proto") ?? /^https?/i.exec(origin ?? "")?.[0]
   const host = forwarded("x-forwarded-host") ?? origin?.replace(/^https?:\/\/(?:[^@]*@)?/i, "") ??
