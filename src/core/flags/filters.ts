@@ -81,7 +81,11 @@ export const readGroup = (library: Library, owner: Owner, group: unknown, depth 
   if (!isObject(group) || depth > maxDepth) return refuse(owner)
   if (Object.keys(group).length === 0) return known(yes)
   const { type, values } = group
-  if (type !== "AND" && type !== "OR" && type !== "property") return known(serverOnly)
+  if (type !== "AND" && type !== "OR" && type !== "property") {
+    // What is in it still says whether the definition can be read.
+    readGroup(library, owner, { type: "AND", values }, depth)
+    return known(serverOnly)
+  }
   const every = type !== "OR"
   if (values === undefined || values === null) return known(every ? yes : no)
   if (!Array.isArray(values)) return refuse(owner)

@@ -30,7 +30,10 @@ const refuse = (): never => {
   throw new NoText()
 }
 
-const quoted = (text: string): string => text.isWellFormed() ? JSON.stringify(text) : refuse()
+/** A surrogate without its other half is no text in UTF-8. */
+const isWellFormed = (text: string): boolean => !/\p{Surrogate}/u.test(text)
+
+const quoted = (text: string): string => isWellFormed(text) ? JSON.stringify(text) : refuse()
 
 /**
  * The JSON of a value with sorted names. PostHog knows 1 from 1.0 and writes them differently, which JavaScript cannot: numbers
@@ -72,7 +75,7 @@ const attempt = (text: () => string): string | undefined => {
 
 /** The text by which `exact` compares, not yet in lower case. */
 export const exactText = (value: unknown): string | undefined => {
-  if (typeof value === "string") return value.isWellFormed() ? value : undefined
+  if (typeof value === "string") return isWellFormed(value) ? value : undefined
   if (typeof value === "boolean") return value ? "true" : "false"
   return attempt(() => write(value, false, 0))
 }
