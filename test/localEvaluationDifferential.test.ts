@@ -1,292 +1,304 @@
 /**
- * Definitions, subjects and clocks from a seed, evaluated by posthog-node and by this library, and compared flag by flag.
+ * Local evaluation beside posthog-node's: worlds from a seed, and every flag of them compared, value, payload and reason.
  *
- *   npx vitest run test/localEvaluationDifferential.test.ts
- *   DIFFERENTIAL_SEED=7 DIFFERENTIAL_CASES=100000 npx vitest run test/localEvaluationDifferential.test.ts
+ *   npm run differential                                     thousands of worlds, as in CI
+ *   DIFFERENTIAL_SEED=7 DIFFERENTIAL_CASES=1000000 npm run differential
  *
- * `DIFFERENTIAL_CASES` is the number of evaluations of a whole set of definitions for one subject, 4,000 by default.
+ * The generator leaves out what the two are known to answer differently. Those are at the end, each with the reason why.
  */
-import { assert, describe, it } from "@effect/vitest"
-import { Effect, Option } from "effect"
+import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+import { Option } from "effect"
 import { LocalEvaluation } from "effect-posthog"
 import { PostHog as PostHogNode } from "posthog-node"
 import { vi } from "vitest"
-import * as Sink from "./support/sink.js"
+import { contexts, type World, world } from "./support/flagWorlds.js"
 
-const firstSeed = Number(process.env.DIFFERENTIAL_SEED ?? 1)
-const wanted = Number(process.env.DIFFERENTIAL_CASES ?? 4_000)
-const subjectsPerSet = 40
+const seed = Number(process.env.DIFFERENTIAL_SEED ?? 1)
+const count = Number(process.env.DIFFERENTIAL_CASES ?? 4_000)
 
-/** A generator of whole numbers below a bound (Lehmer's, with the constants of MINSTD). */
-const randomOf = (seed: number) => {
-  let state = (seed * 7_919 + 11) % 2_147_483_647
-  const below = (bound: number): number => {
-    state = state * 48_271 % 2_147_483_647
-    return state % bound
-  }
-  const one = <A>(values: ReadonlyArray<A>): A => values[below(values.length)]!
-  const chance = (percent: number): boolean => below(100) < percent
-  const some = <A>(count: number, make: (index: number) => A): Array<A> =>
-    Array.from({ length: count }, (_, i) => make(i))
-  return { below, one, chance, some }
-}
-type Random = ReturnType<typeof randomOf>
+/** A flag that has a value, with its payload, or the reason why it has none. */
+type Answers = Record<string, { readonly value: unknown; readonly payload: unknown } | { readonly reason: string }>
 
-const names = ["email", "plan", "age", "version", "joined", "tags", "active", "nothing", "__proto__", "ünï"]
-const values: ReadonlyArray<unknown> = [
-  "a",
-  "A",
-  "abc",
-  "@example.com",
-  "ada@example.com",
-  "true",
-  "False",
-  "",
-  "5",
-  "10",
-  "9.5",
-  "1.2.3",
-  "v1.10.0",
-  "2.0",
-  "2024-05-01",
-  "2024-05-01T10:00:00Z",
-  "-7d",
-  "30d",
-  "1m",
-  "2y",
-  "tomorrow",
-  "É",
-  5,
-  9.5,
-  0,
-  -1,
-  true,
-  false,
-  null,
-  ["a", "b"],
-  ["true"],
-  [],
-  ["1.5", 2.5],
-  { a: 1 }
-]
-const operators = [
-  "exact",
-  "is_not",
-  "icontains",
-  "not_icontains",
-  "starts_with",
-  "not_starts_with",
-  "ends_with",
-  "not_ends_with",
-  "regex",
-  "not_regex",
-  "gt",
-  "gte",
-  "lt",
-  "lte",
-  "is_set",
-  "is_not_set",
-  "is_date_before",
-  "is_date_after",
-  "semver_eq",
-  "semver_neq",
-  "semver_gt",
-  "semver_gte",
-  "semver_lt",
-  "semver_lte",
-  "semver_tilde",
-  "semver_caret",
-  "semver_wildcard",
-  "between",
-  undefined
-]
-const patterns = ["^a", "b+$", "[a-z]+@", "(a|b)c", "\\d{2,}", "a.c", "(", "(?=a)", "\\bx", "é", "", "[^@]*$"]
+let document: unknown = { flags: [] }
 
-const filter = (random: Random, type: string) => {
-  const operator = random.one(operators)
-  return {
-    key: random.one(names),
-    type,
-    ...(operator === undefined ? undefined : { operator }),
-    value: operator === "regex" || operator === "not_regex"
-      ? random.one(patterns)
-      : operator === "semver_wildcard"
-      ? random.one(["1.*", "1.2.*", "v2", "*", "x"])
-      : random.one(values)
-  }
-}
-
-/** What a row of filters may be made of. Flags depend on those before them, so that chains end, or on what there is not. */
-const filters = (random: Random, index: number, type: string, isCohort = false): Array<unknown> =>
-  random.some(random.below(3), () => {
-    const kind = random.below(10)
-    const negation = isCohort && random.chance(20) ? { negation: true } : undefined
-    if (kind === 0) {
-      return {
-        key: "id",
-        type: "cohort",
-        value: random.one([1, 2, 3, 99]),
-        operator: random.one(["in", "not_in"]),
-        ...negation
-      }
+const makeNode = (evaluationContexts: ReadonlyArray<string>) => {
+  const client = new PostHogNode("phc_test", {
+    host: "http://127.0.0.1:9",
+    evaluationContexts,
+    featureFlagsPollingInterval: 2_000_000_000,
+    fetch: () => Promise.reject(new Error("nothing is asked for")),
+    flagDefinitionCacheProvider: {
+      getFlagDefinitions: () => document as never,
+      shouldFetchFlagDefinitions: () => false,
+      onFlagDefinitionsReceived: () => undefined,
+      shutdown: () => undefined
     }
-    if (kind === 1 && index > 0) {
-      const on = random.below(index)
-      return {
-        key: `flag-${on}`,
-        type: "flag",
-        operator: "flag_evaluates_to",
-        value: random.one([true, false, "a", "b"]),
-        dependency_chain: random.chance(90) ? [`flag-${on}`] : random.one([[], ["flag-none"]]),
-        ...negation
-      }
-    }
-    return { ...filter(random, type), ...negation }
   })
-
-const cohort = (random: Random, depth: number): unknown => {
-  if (random.chance(5)) return {}
-  const type = random.one(["AND", "OR"])
-  return random.chance(40) && depth < 2
-    ? { type, values: random.some(random.below(3), () => cohort(random, depth + 1)) }
-    : { type, values: filters(random, 0, "person", true) }
+  // It tells of flags that throw; those are missing from its answer.
+  client.on("error", () => undefined)
+  return client
 }
 
-const flag = (random: Random, index: number) => {
-  const group = random.chance(20) ? random.below(3) : undefined
-  const variants = random.chance(40)
-    ? [{ key: "a", rollout_percentage: 50 }, { key: "b", rollout_percentage: random.one([50, 30, 12.5]) }]
-    : undefined
-  const rollout = () => random.one([undefined, null, 0, 0.5, 10, 50, 99.5, 100])
-  return {
-    id: index + 1,
-    key: `flag-${index}`,
-    active: random.chance(95),
-    ...(random.chance(5) ? { ensure_experience_continuity: true } : undefined),
-    ...(random.chance(15) ? { bucketing_identifier: "device_id" } : undefined),
-    ...(random.chance(15) ? { evaluation_runtime: random.one(["all", "client", "server"]) } : undefined),
-    filters: {
-      groups: random.some(random.below(4), () => ({
-        properties: random.chance(10) ? null : filters(random, index, group === undefined ? "person" : "group"),
-        rollout_percentage: rollout(),
-        ...(random.chance(15) ? { variant: random.one(["a", "b", "other", null]) } : undefined),
-        ...(random.chance(10) ? { aggregation_group_type_index: random.one([0, 1, null]) } : undefined)
-      })),
-      ...(variants === undefined ? undefined : { multivariate: { variants } }),
-      ...(group === undefined ? undefined : { aggregation_group_type_index: group }),
-      ...(random.chance(10) ? { holdout: { id: 7, exclusion_percentage: random.one([0, 30, 100]) } } : undefined),
-      ...(random.chance(15) ? { early_exit: true } : undefined),
-      ...(random.chance(50)
-        ? { payloads: { true: random.one(["{\"x\":1}", "[1]", "text", "12"]), a: "\"payload of a\"" } }
-        : undefined)
+let withoutContexts: PostHogNode
+let withContexts: PostHogNode
+
+beforeAll(() => {
+  vi.spyOn(console, "warn").mockImplementation(() => undefined)
+  vi.useFakeTimers({ toFake: ["Date"] })
+  process.env.TZ = "UTC"
+  withoutContexts = makeNode([])
+  withContexts = makeNode(contexts)
+})
+
+afterAll(async () => {
+  vi.useRealTimers()
+  vi.restoreAllMocks()
+  await Promise.all([withoutContexts.shutdown(), withContexts.shutdown()])
+})
+
+const throughNode = async (case_: World): Promise<Answers> => {
+  const client = case_.contexts ? withContexts : withoutContexts
+  vi.setSystemTime(case_.now)
+  document = case_.definitions
+  await client.reloadFeatureFlags()
+  const snapshot = await client.evaluateFlags(case_.distinctId, {
+    groups: case_.groups,
+    personProperties: case_.personProperties as never,
+    groupProperties: case_.groupProperties as never,
+    onlyEvaluateLocally: true
+  })
+  const answers: Answers = {}
+  for (const key of snapshot.keys) {
+    answers[key] = {
+      value: snapshot.getFlag(key, { sendFeatureFlagEvents: false }),
+      payload: snapshot.getFlagPayload(key)
     }
   }
-}
-
-const documentOf = (random: Random) => ({
-  flags: random.some(8, (index) => flag(random, index)),
-  group_type_mapping: { 0: "company", 1: "project" },
-  cohorts: { 1: cohort(random, 0), 2: cohort(random, 0), 3: cohort(random, 0) },
-  ...(random.chance(40) ? { property_matching_version: 2 } : undefined)
-})
-
-const propertiesOf = (random: Random): Record<string, unknown> =>
-  Object.fromEntries(names.filter(() => random.chance(60)).map((name) => [name, random.one(values)]))
-
-const subjectOf = (random: Random) => ({
-  distinctId: `user_${random.below(1_000)}`,
-  groups: random.chance(50)
-    ? { company: `acme_${random.below(20)}`, ...(random.chance(50) ? { project: "p" } : undefined) }
-    : {},
-  personProperties: {
-    ...propertiesOf(random),
-    ...(random.chance(50) ? { $device_id: `d_${random.below(50)}` } : undefined)
-  },
-  groupProperties: random.chance(50) ? { company: propertiesOf(random) } : {}
-})
-
-/**
- * Where posthog-node is known to answer differently, and why ours is right:
- *
- * - An operator that nobody knows, on a property that is null: posthog-node says no match, because all but some operators do not match null.
- *   PostHog's specification (LEV-11) wants a flag with an unknown operator unresolved.
- */
-const isExplained = (document: unknown, subject: unknown, mine: unknown): boolean =>
-  mine === undefined && JSON.stringify(document).includes("\"between\"") && JSON.stringify(subject).includes(":null")
-
-type Answers = Readonly<Record<string, { readonly value: unknown; readonly payload: unknown }>>
-
-const ours = (document: unknown, subject: ReturnType<typeof subjectOf>, now: number): Answers => {
-  const { flags } = LocalEvaluation.evaluate(Option.getOrThrow(LocalEvaluation.compile(document)), subject, { now })
-  return Object.fromEntries(
-    Array.from(flags.values(), ({ key, payload, value }) => [key, { value, payload: payload ?? undefined }])
-  )
-}
-
-const theirs = async (client: PostHogNode, subject: ReturnType<typeof subjectOf>): Promise<Answers> => {
-  const { distinctId, ...rest } = subject
-  const snapshot = await client.evaluateFlags(distinctId, { ...rest, onlyEvaluateLocally: true } as never)
-  const answers: Record<string, { value: unknown; payload: unknown }> = {}
-  for (const key of snapshot.keys) {
-    answers[key] = { value: snapshot.getFlag(key), payload: snapshot.getFlagPayload(key) ?? undefined }
-  }
+  for (const [key, reason] of Object.entries(snapshot.unresolvedFlags)) answers[key] = { reason }
   return answers
 }
 
-describe("local evaluation against posthog-node", () => {
-  it.scopedLive(
-    "whole snapshots are equal, whatever the definitions, the subject and the clock",
-    () =>
-      Effect.gen(function*() {
-        const sets = Math.ceil(wanted / subjectsPerSet)
-        let document: unknown = { flags: [] }
-        const sink = yield* Sink.make({ definitions: () => document })
-        let compared = 0
-        let resolved = 0
-        vi.useFakeTimers({ toFake: ["Date"] })
-        yield* Effect.addFinalizer(() => Effect.sync(() => vi.useRealTimers()))
-        for (let set = 0; set < sets; set++) {
-          const seed = firstSeed + set
-          const random = randomOf(seed)
-          document = documentOf(random)
-          const now = Date.UTC(2023, random.below(30), 1 + random.below(31), random.below(24))
-          vi.setSystemTime(now)
-          yield* Effect.promise(async () => {
-            const client = new PostHogNode("phc_test", {
-              host: sink.url,
-              personalApiKey: "phx_test",
-              featureFlagsPollingInterval: 3_600_000,
-              sendFeatureFlagEvent: false,
-              logger: { info: () => {}, warn: () => {}, error: () => {}, debug: () => {}, critical: () => {} }
-            } as never)
-            try {
-              await client.waitForLocalEvaluationReady(10_000)
-              for (let i = 0; i < subjectsPerSet; i++) {
-                const subject = subjectOf(random)
-                const [mine, node] = [ours(document, subject, now), await theirs(client, subject)]
-                compared++
-                resolved += Object.keys(mine).length
-                for (const key of new Set([...Object.keys(mine), ...Object.keys(node)])) {
-                  if (isExplained(document, subject, mine[key])) continue
-                  const defined = (document as { flags: Array<{ key: string }> }).flags.find((flag) => flag.key === key)
-                  assert.deepStrictEqual(
-                    mine[key],
-                    node[key],
-                    `seed ${seed}, subject ${i}, at ${new Date(now).toISOString()}\n${
-                      JSON.stringify({ defined, subject })
-                    }\n${JSON.stringify((document as { cohorts: unknown }).cohorts)}`
-                  )
-                }
-              }
-            } finally {
-              await client.shutdown()
-            }
-          })
-        }
-        assert.isAtLeast(compared, wanted)
-        // Most flags can be told; else the comparison would say little.
-        assert.isAbove(resolved, compared * 2)
-      }),
-    600_000
-  )
+const throughOurs = (case_: World, flagKeys?: ReadonlyArray<string>): Answers => {
+  const definitions = LocalEvaluation.compile(case_.definitions, {
+    evaluationContexts: case_.contexts ? contexts : undefined
+  })
+  const result = LocalEvaluation.evaluate(Option.getOrThrow(definitions), case_, { now: case_.now, flagKeys })
+  const answers: Answers = {}
+  for (const [key, { payload, value }] of result.flags) answers[key] = { value, payload }
+  for (const [key, { reason }] of result.unresolved) answers[key] = { reason }
+  return answers
+}
+
+const sorted = (answers: Answers) => JSON.stringify(Object.entries(answers).sort(([a], [b]) => a < b ? -1 : 1))
+
+describe("local evaluation beside posthog-node's", () => {
+  it(`${count} worlds from seed ${seed} are answered alike`, { timeout: 60_000 + count * 50 }, async () => {
+    const seen: Record<string, number> = {}
+    const wrong: Array<unknown> = []
+    for (let i = seed; i < seed + count && wrong.length < 5; i++) {
+      const case_ = world(i)
+      const [node, ours] = [await throughNode(case_), throughOurs(case_)]
+      if (sorted(node) !== sorted(ours)) {
+        const keys = Array.from(new Set([...Object.keys(node), ...Object.keys(ours)])).filter((key) =>
+          JSON.stringify(node[key]) !== JSON.stringify(ours[key])
+        )
+        wrong.push({ seed: i, differ: keys.map((key) => ({ key, node: node[key], ours: ours[key] })) })
+      }
+      for (const answer of Object.values(ours)) {
+        const kind = "reason" in answer
+          ? answer.reason
+          : typeof answer.value === "string"
+          ? "variant"
+          : String(answer.value)
+        seen[kind] = (seen[kind] ?? 0) + 1
+      }
+    }
+    assert.strictEqual(wrong.length, 0, wrong.map((entry) => JSON.stringify(entry)).join("\n\n"))
+    // It compares something: each kind of answer is among them.
+    if (count < 1_000) return
+    for (
+      const kind of [
+        "true",
+        "false",
+        "variant",
+        "missing_context",
+        "unsupported_definition",
+        "unresolved_dependency",
+        "experience_continuity"
+      ]
+    ) assert.isAbove(seen[kind] ?? 0, count / 50, `${kind} of ${JSON.stringify(seen)}`)
+  })
+
+  it("a flag is the same alone, among all, and in any order", () => {
+    for (let i = seed; i < seed + Math.min(count, 2_000); i++) {
+      const case_ = world(i)
+      const all = throughOurs(case_)
+      const keys = Object.keys(all)
+      assert.deepStrictEqual(
+        throughOurs(case_, keys.map((_, index) => keys[keys.length - 1 - index]!)),
+        all,
+        `seed ${i}`
+      )
+      for (const key of keys) assert.deepStrictEqual(throughOurs(case_, [key]), { [key]: all[key] }, `seed ${i}`)
+    }
+  })
+})
+
+/**
+ * Not among these, because they end its process: a cohort or a flag that depends on itself, where posthog-node takes memory until there
+ * is none, and patterns such as `(a+)+$`, where it goes on for ever. Ours are unresolved and matched, see localEvaluationSafety.test.ts.
+ */
+describe("where posthog-node answers differently, and why this library does not", () => {
+  const person = (operator: string, value: unknown) => ({ key: "p", type: "person", operator, value })
+  const flag = (properties: ReadonlyArray<unknown>, filters: object = {}, more: object = {}) => ({
+    id: 1,
+    key: "flag",
+    active: true,
+    filters: { groups: [{ properties, rollout_percentage: 100 }], ...filters },
+    ...more
+  })
+  const on = { ...flag([]), key: "on" }
+  const dependsOn = (key: string, operator = "flag_evaluates_to", chain = [key]) => ({
+    key,
+    type: "flag",
+    operator,
+    value: true,
+    dependency_chain: chain
+  })
+  const p = (value: unknown) => ({ personProperties: { p: value } })
+  const value = (value: unknown, payload?: unknown) => ({ value, payload })
+  const reason = (reason: string) => ({ reason })
+
+  const rows: ReadonlyArray<{
+    readonly why: string
+    readonly flags: ReadonlyArray<unknown>
+    readonly cohorts?: unknown
+    readonly subject?: object
+    readonly node: unknown
+    readonly ours: unknown
+  }> = [
+    {
+      why: "a payload that is 0 is a payload",
+      flags: [flag([], { payloads: { true: "0" } })],
+      node: value(true),
+      ours: value(true, 0)
+    },
+    {
+      why: "PostHog's server takes no other operator for flags than flag_evaluates_to",
+      flags: [on, flag([dependsOn("on", "exact")])],
+      node: value(true),
+      ours: value(false)
+    },
+    {
+      why: "JSON has no undefined: a property that is undefined never reaches PostHog, so it is not known",
+      flags: [flag([person("is_set", null)])],
+      subject: p(undefined),
+      node: value(true),
+      ours: reason("missing_context")
+    },
+    {
+      why: "a number that is none becomes null on its way to PostHog, which does not match NaN",
+      flags: [flag([person("icontains", "nan")])],
+      subject: p(Number.NaN),
+      node: value(true),
+      ours: reason("missing_context")
+    },
+    {
+      why: "a Date reaches PostHog as an ISO text, not as what String makes of it",
+      flags: [flag([person("icontains", "coordinated")])],
+      subject: p(new Date(0)),
+      node: value(true),
+      ours: reason("missing_context")
+    },
+    {
+      why: "what an operator that is not known makes of null is not known either",
+      flags: [flag([person("not_icontains_multi", ["a"])])],
+      subject: p(null),
+      node: value(false),
+      ours: reason("unsupported_definition")
+    },
+    {
+      why: "a filter without a value asks nothing; it does not ask for the text undefined",
+      flags: [flag([person("icontains", undefined)])],
+      subject: p("undefined"),
+      node: value(true),
+      ours: reason("unsupported_definition")
+    },
+    {
+      why: "a date that is none is not known, rather than neither before nor after any other",
+      flags: [flag([person("is_date_before", "2024-01-01")])],
+      subject: p(new Date(Number.NaN)),
+      node: value(false),
+      ours: reason("missing_context")
+    },
+    {
+      why: "no flag has the name of a member of Object.prototype",
+      flags: [flag([dependsOn("constructor")])],
+      node: value(false),
+      ours: reason("unsupported_definition")
+    },
+    {
+      why: "a group without a key that could be sent cannot be bucketed",
+      flags: [flag([], { aggregation_group_type_index: 0 })],
+      subject: { groups: { company: null } },
+      node: value(true),
+      ours: reason("missing_context")
+    },
+    {
+      why: "a device without an id that is a text cannot be bucketed",
+      flags: [flag([], {}, { bucketing_identifier: "device_id" })],
+      subject: { personProperties: { $device_id: {} } },
+      node: value(true),
+      ours: reason("missing_context")
+    },
+    {
+      why: "an empty group in a cohort is everybody, also where only the reason of something else depends on it",
+      flags: [flag([{ key: "id", type: "cohort", value: 1 }], {}, { bucketing_identifier: "device_id" })],
+      cohorts: { 1: { type: "AND", values: [{ type: "AND", values: [] }, {}] } },
+      node: reason("unsupported_definition"),
+      ours: reason("missing_context")
+    },
+    {
+      why: "a share that is no number is not read as one",
+      flags: [{ ...flag([]), filters: { groups: [{ properties: [], rollout_percentage: "100" }] } }],
+      node: value(true),
+      ours: reason("unsupported_definition")
+    }
+  ]
+
+  for (const { cohorts = {}, flags, node, ours, subject, why } of rows) {
+    it(why, async () => {
+      const case_: World = {
+        definitions: { flags, group_type_mapping: { 0: "company" }, cohorts },
+        distinctId: "user",
+        groups: {},
+        personProperties: {},
+        groupProperties: {},
+        now: Date.UTC(2025, 0, 1),
+        contexts: false,
+        ...subject
+      }
+      assert.deepStrictEqual((await throughNode(case_)).flag, node as never, "posthog-node")
+      assert.deepStrictEqual(throughOurs(case_).flag, ours as never, "ours")
+    })
+  }
+
+  it("a time without an offset is UTC wherever the program runs", async () => {
+    const case_: World = {
+      definitions: { flags: [flag([person("is_date_before", "2024-06-01T12:00:00Z")])], cohorts: {} },
+      distinctId: "user",
+      groups: {},
+      personProperties: { p: "2024-06-01T11:00:00" },
+      groupProperties: {},
+      now: 0,
+      contexts: false
+    }
+    process.env.TZ = "America/New_York"
+    try {
+      assert.deepStrictEqual((await throughNode(case_)).flag, value(false))
+      assert.deepStrictEqual(throughOurs(case_).flag, value(true))
+    } finally {
+      process.env.TZ = "UTC"
+    }
+  })
 })

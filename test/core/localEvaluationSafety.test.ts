@@ -2,22 +2,9 @@ import { assert, describe, it } from "@effect/vitest"
 import { Either, Option } from "effect"
 import { LocalEvaluation } from "effect-posthog"
 import { compileRegex } from "../../src/core/flags/regex.js"
+import { random } from "../support/random.js"
 
 const now = Date.UTC(2026, 0, 1)
-
-/** Numbers that are the same in every run. */
-const random = (seed: number) => {
-  let state = seed
-  const next = (): number => {
-    state = state + 0x6d2b79f5 | 0
-    let t = Math.imul(state ^ state >>> 15, 1 | state)
-    t = t + Math.imul(t ^ t >>> 7, 61 | t) ^ t
-    return ((t ^ t >>> 14) >>> 0) / 0x100000000
-  }
-  const below = (count: number): number => Math.floor(next() * count)
-  const pick = <A>(values: ReadonlyArray<A>): A => values[below(values.length)]!
-  return { below, pick }
-}
 
 const compiled = (document: unknown): LocalEvaluation.Definitions =>
   Option.getOrThrowWith(LocalEvaluation.compile(document), () => new Error("no definitions"))
