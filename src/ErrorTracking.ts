@@ -156,7 +156,8 @@ export const capture = (
       ...toReport(causeOrError, options, true),
       fallback,
       fiberId: fiberName(fiberId),
-      isLimited: false
+      isLimited: false,
+      ignoresClaims: true
     })
   )
 }

@@ -400,6 +400,21 @@ describe("failures of handlers", () => {
       assert.isTrue(seen.length === 3 && seen.every((error, index) => Cause.originalError(error) === failures[index]))
     }).pipe(Effect.provide(TestLayer)))
 
+  it.effect("that are captured by hand further out are exceptions whatever the answer, and once", () =>
+    Effect.gen(function*() {
+      for (const status of [404, 503]) {
+        yield* ask(
+          Effect.fail(new Declined({ message: `for ${status}` })).pipe(
+            PostHogHttp.middleware(),
+            Effect.catchAll((error) => Effect.as(ErrorTracking.capture(error), HttpServerResponse.empty({ status })))
+          ),
+          new Request("http://shop/")
+        )
+      }
+      const values = (yield* PostHogTest.captured).map(({ properties }) => properties.$exception_message)
+      assert.deepStrictEqual(values, ["for 404", "for 503"])
+    }).pipe(Effect.provide(TestLayer)))
+
   it.scopedLive("are seen also by a middleware of the server, which comes after the response", () =>
     Effect.gen(function*() {
       const context = yield* Layer.build(NodeHttpServer.layer(createServer, { port: 0 }))

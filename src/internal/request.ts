@@ -146,7 +146,7 @@ const captureError = (service: Service, cause: Cause.Cause<unknown>, status: num
         properties: { $response_status_code: status },
         fiberId: fiberName(fiber.id()),
         isLimited: true,
-        isClaimed: true
+        ignoresClaims: true
       })
     )
   )

@@ -38,14 +38,16 @@ export interface Report {
   readonly fiberId?: string | undefined
   /** Whether too many of the same are held back. */
   readonly isLimited: boolean
-  /** Whether it was claimed, so that it counts as reported already. */
-  readonly isClaimed?: boolean | undefined
+  /** Whether it is asked for by hand, or by whoever has claimed it: then a claim is no reason to leave it to somebody else. */
+  readonly ignoresClaims?: boolean | undefined
 }
 
 export interface Tracker {
   /** Never fails. */
   readonly report: (origin: Origin, report: Report) => Effect.Effect<void>
-  /** Takes it upon the caller to report something, or not; nobody else will. `false`: it has been reported. */
+  /**
+   * Takes it upon the caller to report something, or not: no integration will, only who captures it by hand. `false`: it is claimed or reported.
+   */
   readonly claim: (origin: Origin, given: unknown) => boolean
 }
 
@@ -180,6 +182,7 @@ export const trackerOf = (instance: Instance, active: Active): Tracker =>
 
 const make = ({ diagnostics, door, options, owner }: Active, isOpen: () => boolean): Tracker => {
   const reported = new WeakMap<object, number>()
+  const claimed = new WeakMap<object, number>()
   const buckets = new TokenBuckets(burst, refillMillis, maxKinds)
   const reader = options.sourceContext ? new SourceReader(options.contextLines) : undefined
   const settings: FrameSettings = {
@@ -213,15 +216,15 @@ const make = ({ diagnostics, door, options, owner }: Active, isOpen: () => boole
   const objectsIn = (given: unknown, failure: Failure): ReadonlyArray<unknown> =>
     [given, ...thrownIn(failure)].filter((value) => typeof value === "object" && value !== null)
 
-  const mark = (given: unknown, failure: Failure, now: number): void => {
-    for (const value of objectsIn(given, failure)) reported.set(value as object, now)
+  const mark = (marks: WeakMap<object, number>, given: unknown, failure: Failure, now: number): void => {
+    for (const value of objectsIn(given, failure)) marks.set(value as object, now)
   }
 
-  /** Whether all that was thrown has been reported already. */
-  const isRepetition = (given: unknown, failure: Failure, now: number): boolean => {
+  /** Whether all that was thrown has been marked before. */
+  const isMarked = (marks: WeakMap<object, number>, given: unknown, failure: Failure, now: number): boolean => {
     const objects = objectsIn(given, failure)
     // A clock may be set back.
-    const isNew = (value: object) => Math.abs(now - (reported.get(value) ?? Number.NEGATIVE_INFINITY)) > repeatMillis
+    const isNew = (value: object) => Math.abs(now - (marks.get(value) ?? Number.NEGATIVE_INFINITY)) > repeatMillis
     // A Cause that is reported again brings the failures it had; in a new one a failure without identity is a new one.
     const thrown = thrownIn(failure)
     return !isNew((objects[0] ?? {}) as object) ||
@@ -246,7 +249,8 @@ const make = ({ diagnostics, door, options, owner }: Active, isOpen: () => boole
     const failure = toFailure(report.given)
     if (failure === undefined) return Effect.void
     const now = nowOf(origin)
-    if (report.isClaimed !== true && isRepetition(report.given, failure, now)) return Effect.void
+    if (isMarked(reported, report.given, failure, now)) return Effect.void
+    if (report.ignoresClaims !== true && isMarked(claimed, report.given, failure, now)) return Effect.void
     // Whoever is opted out is told nothing, and asked again later it is news.
     if (!isOpen()) {
       return door.capture(origin, { event: "$exception", properties: {}, subject: undefined, options: undefined, kind })
@@ -258,7 +262,7 @@ const make = ({ diagnostics, door, options, owner }: Active, isOpen: () => boole
       door.holdBack("$exception")
       return Effect.void
     }
-    mark(report.given, failure, now)
+    mark(reported, report.given, failure, now)
     reader?.begin()
     const fallback = () => `${aboveRunLoop(report.fallback ?? "")}\n${stackOfSpans(origin.currentSpan) ?? ""}`
     const { fields, list } = toList(failure, report.boundary, fallback, makeFramesOf())
@@ -288,8 +292,10 @@ const make = ({ diagnostics, door, options, owner }: Active, isOpen: () => boole
     claim: (origin, given) => {
       try {
         const failure = toFailure(given)
-        if (failure === undefined || isRepetition(given, failure, nowOf(origin))) return false
-        mark(given, failure, nowOf(origin))
+        if (failure === undefined) return false
+        const now = nowOf(origin)
+        if (isMarked(reported, given, failure, now) || isMarked(claimed, given, failure, now)) return false
+        mark(claimed, given, failure, now)
         return true
       } catch {
         return true
