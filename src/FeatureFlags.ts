@@ -284,7 +284,7 @@ export const current: Effect.Effect<Option.Option<Snapshot>, never, PostHog> = /
 
 /** The instance that a snapshot belongs to. */
 const scopeOf = (snapshot: Snapshot): Scope => {
-  const key = internal.behind(snapshot)?.instance
+  const key = internal.instanceKeyOf(snapshot)
   return key === undefined ? {} : { instance: { key } }
 }
 
@@ -384,7 +384,7 @@ const snapshotFor = (
     if (instance.active === undefined || Object.values(subject).some((value) => value !== undefined)) return alone
     const { distinctId, flags } = state.accumulated(instance.active.owner, undefined)
     return internal.isSnapshot(flags) && flags.distinctId === distinctId &&
-        internal.behind(flags)!.covers(internal.keyOf(flag))
+        internal.covers(flags, internal.keyOf(flag))
       ? Effect.succeed(flags)
       : alone
   })

@@ -55,12 +55,13 @@ export interface Owner {
   readonly globalProperties: Properties
 }
 
-/** What the events of one instance take from a context. */
+/** What the events of one instance take from a context; filled as it is asked for. */
 interface Memo {
   readonly route: string | undefined
-  readonly surroundings: Surroundings
-  /** Events that have values of their own; filled as they come. */
-  readonly events: Map<string, Surroundings | undefined>
+  readonly accumulated: Accumulated
+  surroundings: Surroundings | undefined
+  /** Events that have values of their own. */
+  readonly events: Map<string, Surroundings | undefined> | undefined
 }
 
 const nothing: Accumulated = {
@@ -81,8 +82,11 @@ interface Parts {
 
 /** An immutable context. Resolving costs merges, and one value serves all events of a region, so results are remembered. */
 export class State {
-  /** Per instance; weak, because the empty state lives as long as the process. */
-  private readonly memos = new WeakMap<Owner, Memo>()
+  /** For one instance, which is nearly always the only one. */
+  private owner: Owner | undefined
+  private ofOwner: Memo | undefined
+  /** For the others; weak, because the empty state lives as long as the process. */
+  private ofOthers: WeakMap<Owner, Memo> | undefined
 
   /**
    * `parts` are looked for when they are first needed. `findRoute` is asked each time: something outside of the router, such as a middleware
@@ -180,21 +184,11 @@ export class State {
 
   /** What an event of an instance takes from this context. */
   surroundings(owner: Owner, event: string): Surroundings {
-    let memo = this.memos.get(owner)
-    const route = this.findRoute?.()
-    if (memo === undefined || memo.route !== route) {
-      const names = [...this.shared.events.keys(), ...this.instances.get(owner.key)?.events.keys() ?? []]
-      memo = {
-        route,
-        surroundings: toSurroundings(this.accumulated(owner, undefined)),
-        events: new Map(names.map((name) => [name, undefined]))
-      }
-      this.memos.set(owner, memo)
-    }
-    if (memo.events.size === 0 || !memo.events.has(event)) return memo.surroundings
+    const memo = this.memo(owner)
+    if (memo.events?.has(event) !== true) return memo.surroundings ??= toSurroundings(memo.accumulated)
     let surroundings = memo.events.get(event)
     if (surroundings === undefined) {
-      surroundings = toSurroundings(this.accumulated(owner, event))
+      surroundings = toSurroundings(this.accumulate(owner, memo.route, event))
       memo.events.set(event, surroundings)
     }
     return surroundings
@@ -202,28 +196,53 @@ export class State {
 
   /** All values for an event, or for events without values of their own, from low to high. */
   accumulated(owner: Owner, event: string | undefined): Accumulated {
-    const instance = this.instances.get(owner.key)
+    const { accumulated, route } = this.memo(owner)
+    return event === undefined ? accumulated : this.accumulate(owner, route, event)
+  }
+
+  private memo(owner: Owner): Memo {
+    const before = this.owner === owner ? this.ofOwner : this.ofOthers?.get(owner)
+    const route = this.findRoute?.()
+    if (before !== undefined && before.route === route) return before
+    const own = this.instances.get(owner.key)?.events
+    const memo: Memo = {
+      route,
+      accumulated: this.accumulate(owner, route, undefined),
+      surroundings: undefined,
+      events: this.shared.events.size === 0 && (own === undefined || own.size === 0)
+        ? undefined
+        : new Map([...this.shared.events.keys(), ...own?.keys() ?? []].map((name) => [name, undefined]))
+    }
+    if (this.owner === undefined || this.owner === owner) {
+      this.owner = owner
+      this.ofOwner = memo
+    } else {
+      ;(this.ofOthers ??= new WeakMap()).set(owner, memo)
+    }
+    return memo
+  }
+
+  private accumulate({ globalProperties, key }: Owner, route: string | undefined, event: string | undefined) {
     const { all, events } = this.shared
-    const global: Accumulated = { ...nothing, properties: owner.globalProperties }
-    return [
-      withRoute(all, this.findRoute?.()),
-      instance?.all,
-      event === undefined ? undefined : events.get(event),
-      event === undefined ? undefined : instance?.events.get(event)
-    ].reduce<Accumulated>(
-      (under, over) =>
-        over === undefined ? under : {
-          distinctId: over.distinctId ?? under.distinctId,
-          groups: mergeGroups(under.groups, over.groups),
-          properties: merge(under.properties, over.properties),
-          personProperties: mergeAny(merge, under.personProperties, over.personProperties),
-          groupProperties: mergeAny(mergeGroupProperties, under.groupProperties, over.groupProperties),
-          flags: over.flags ?? under.flags
-        },
-      global
-    )
+    const instance = this.instances.get(key)
+    const general = over(over(withProperties(globalProperties), withRoute(all, route)), instance?.all)
+    return event === undefined ? general : over(over(general, events.get(event)), instance?.events.get(event))
   }
 }
+
+const withProperties = (properties: Properties): Accumulated =>
+  Object.keys(properties).length === 0 ? nothing : { ...nothing, properties }
+
+/** Both, `above` winning. */
+const over = (under: Accumulated, above: Accumulated | undefined): Accumulated =>
+  above === undefined || above === nothing ? under : under === nothing ? above : {
+    distinctId: above.distinctId ?? under.distinctId,
+    groups: mergeGroups(under.groups, above.groups),
+    properties: merge(under.properties, above.properties),
+    personProperties: mergeAny(merge, under.personProperties, above.personProperties),
+    groupProperties: mergeAny(mergeGroupProperties, under.groupProperties, above.groupProperties),
+    flags: above.flags ?? under.flags
+  }
 
 /** The pattern of a route lies under what is said by name. */
 const withRoute = (values: Accumulated, route: string | undefined): Accumulated =>
@@ -340,14 +359,20 @@ const toSurroundings = ({ distinctId, flags, groups, properties }: Accumulated):
 const mergeGroups = (under: Groups | undefined, over: Groups | undefined): Groups | undefined =>
   over === undefined ? under : merge(under, over) as Groups
 
+/** A new object, with what a session and a device are among properties. */
+const mergeProperties = (under: Properties, { deviceId, properties, sessionId }: AllValues): Properties => {
+  if (properties === undefined && !isIdentifier(sessionId) && !isIdentifier(deviceId)) return under
+  const merged = mergeFrozen(under, properties) as Record<string, unknown>
+  if (isIdentifier(sessionId)) merged.$session_id = String(sessionId)
+  if (isIdentifier(deviceId)) merged.$device_id = String(deviceId)
+  return merged
+}
+
 /** Copies, so that a later change of the caller's objects changes nothing here. */
 const addValues = (under: Accumulated, values: AllValues): Accumulated => ({
   distinctId: isIdentifier(values.distinctId) ? String(values.distinctId) : under.distinctId,
   groups: mergeGroups(under.groups, values.groups),
-  properties: merge(mergeFrozen(under.properties, values.properties), {
-    ...(isIdentifier(values.sessionId) ? { $session_id: String(values.sessionId) } : undefined),
-    ...(isIdentifier(values.deviceId) ? { $device_id: String(values.deviceId) } : undefined)
-  }),
+  properties: mergeProperties(under.properties, values),
   personProperties: mergeAny(mergeFrozen, under.personProperties, values.personProperties),
   groupProperties: mergeAny(mergeGroupProperties, under.groupProperties, values.groupProperties),
   flags: values.flags ?? under.flags

@@ -27,6 +27,13 @@ export const isIdentifier = (value: unknown): value is string | number =>
     ? value.charCodeAt(0) > 0x20 && value.charCodeAt(0) < 0x7f || value.trim() !== ""
     : typeof value === "number" && Number.isFinite(value)
 
+/** Adds a member to an object of ours, many times faster than `Object.fromEntries` makes one. */
+export const setMember = <A>(object: Record<string, A>, name: string, value: A): void => {
+  // Plain assignment to this name would change the object's prototype instead of adding a member.
+  if (name === "__proto__") Object.defineProperty(object, name, { value, enumerable: true, configurable: true })
+  else object[name] = value
+}
+
 /**
  * The own enumerable members of both, `over` winning, as a new object. A getter that throws is replaced by a marker; anything
  * that is no object counts as empty.
@@ -46,9 +53,7 @@ export const merge = (
       } catch {
         value = throwing
       }
-      // Plain assignment to this name would change the object's prototype instead of adding a member.
-      if (name === "__proto__") Object.defineProperty(merged, name, { value, enumerable: true, configurable: true })
-      else merged[name] = value
+      setMember(merged, name, value)
     }
   }
   return merged
@@ -87,15 +92,14 @@ export const mergeGroupProperties = (
   under: GroupProperties | undefined,
   over: GroupProperties | undefined
 ): GroupProperties => {
-  const [first, second] = [merge(under, undefined), merge(over, undefined)] as [GroupProperties, GroupProperties]
-  return merge(
-    first,
-    Object.fromEntries(
-      Object.keys(second).map((
-        type
-      ) => [type, mergeFrozen(Object.hasOwn(first, type) ? first[type] : undefined, second[type])])
-    )
-  ) as GroupProperties
+  const first = merge(under, undefined) as GroupProperties
+  if (over === undefined) return first
+  const second = merge(
+    over,
+    undefined,
+    (type, properties) => mergeFrozen(Object.hasOwn(first, type) ? first[type] : undefined, properties as Properties)
+  )
+  return merge(first, second) as GroupProperties
 }
 
 /**

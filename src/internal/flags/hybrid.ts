@@ -5,7 +5,6 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { evaluateFlags, type LocalResult, type UnresolvedReason } from "../../core/flags/local.js"
 import type { FlagsRequest } from "../../core/flags/request.js"
-import type { EvaluatedFlag } from "../../core/flags/response.js"
 import { FlagsUnavailable } from "../../PostHogError.js"
 import { type Loaded, rememberAbsent } from "./definitionsLoader.js"
 import { type Evaluation, failed, type LocalEvaluator } from "./evaluator.js"
@@ -43,13 +42,36 @@ const restOf = (
   return flagKeys.some(asks) ? flagKeys : []
 }
 
+const noReasons: ReadonlyMap<string, UnresolvedReason> = new Map()
+
 /** Local values win over PostHog's, and those of a test win over both. */
+const mergeFlags = (local: LocalResult["flags"], remote: Evaluation["flags"]): Evaluation["flags"] => {
+  if (remote.size === 0) return local
+  const flags = new Map(local)
+  for (const [key, flag] of remote) if (flag.source === "override" || !flags.has(key)) flags.set(key, flag)
+  return flags
+}
+
+const reasonsOf = ({ unresolved }: LocalResult, flags: Evaluation["flags"]): Evaluation["unresolved"] => {
+  if (unresolved.size === 0) return noReasons
+  const reasons = new Map<string, UnresolvedReason>()
+  for (const { key, reason } of unresolved.values()) if (!flags.has(key)) reasons.set(key, reason)
+  return reasons
+}
+
+// Each member by name, which is several times faster than to spread.
 const merge = (local: LocalResult, remote: Evaluation, evaluatedAt: number, { loadedAt }: Loaded): Evaluation => {
-  const flags = new Map<string, EvaluatedFlag>(local.flags)
-  for (const [key, flag] of remote.flags) if (flag.source === "override" || !flags.has(key)) flags.set(key, flag)
-  const unresolved = new Map<string, UnresolvedReason>()
-  for (const { key, reason } of local.unresolved.values()) if (!flags.has(key)) unresolved.set(key, reason)
-  return { ...remote, flags, unresolved, local: { evaluatedAt, definitionsLoadedAt: loadedAt } }
+  const flags = mergeFlags(local.flags, remote.flags)
+  return {
+    flags,
+    malformed: remote.malformed,
+    unresolved: reasonsOf(local, flags),
+    requestId: remote.requestId,
+    evaluatedAt: remote.evaluatedAt,
+    errorsWhileComputing: remote.errorsWhileComputing,
+    failure: remote.failure,
+    local: { evaluatedAt, definitionsLoadedAt: loadedAt }
+  }
 }
 
 export const make = (poller: Poller): LocalEvaluator => {

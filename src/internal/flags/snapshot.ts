@@ -4,12 +4,13 @@
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import type { Properties } from "../../core/event/properties.js"
+import { type Properties, setMember } from "../../core/event/properties.js"
 import { calledKey, calledProperties, eventProperties, minimalProperties } from "../../core/flags/called.js"
+import type { UnresolvedReason } from "../../core/flags/local.js"
 import type { FlagsRequest } from "../../core/flags/request.js"
 import type { EvaluatedFlag, FlagValue } from "../../core/flags/response.js"
 import type { Any } from "../../FeatureFlag.js"
-import type { EvaluateOptions, FlagDetails, FlagError, Reading, ReadOptions, Snapshot } from "../../FeatureFlags.js"
+import type { EvaluateOptions, FlagError, Reading, ReadOptions, Snapshot } from "../../FeatureFlags.js"
 import {
   FlagNotFound,
   FlagsUnavailable,
@@ -45,21 +46,6 @@ interface Parts {
   readonly accessed?: ReadonlyArray<string> | undefined
 }
 
-/** What this library knows of a snapshot besides what everybody sees. */
-export interface Behind {
-  readonly instance: string
-  /** Whether the snapshot can say what a flag is, or that there is no such flag. */
-  readonly covers: (key: string) => boolean
-}
-
-const known = new WeakMap<object, Behind>()
-
-/** What is behind a snapshot; `undefined` when the value is none. */
-export const behind = (flags: unknown): Behind | undefined =>
-  typeof flags === "object" && flags !== null ? known.get(flags) : undefined
-
-export const isSnapshot = (flags: unknown): flags is Snapshot => behind(flags) !== undefined
-
 /** One flag of a snapshot, or one that it does not have. */
 interface Entry {
   readonly flag: EvaluatedFlag | undefined
@@ -81,16 +67,163 @@ export const keyOf = (flag: string | Any): string =>
 
 const isFlag = (flag: string | Any): flag is Any => typeof flag === "object" && flag !== null
 
-const makeFrom = (parts: Parts): Snapshot => {
-  const { asked, distinctId, evaluation, exposures, failure, instance, whole } = parts
-  const { errorsWhileComputing, evaluatedAt, flags, local, malformed, requestId, unresolved } = evaluation
-  const entries = new Map<string, Entry>()
-  let properties: Properties | undefined
+/**
+ * What get, getOrFail and read give depends on the flag in a way that the interface says and an implementation cannot, hence the casts.
+ * A class with getters, because an object literal with getters takes microseconds to make; with functions as fields, because
+ * users may take them off the snapshot.
+ */
+class Evaluated implements Snapshot {
+  readonly distinctId: string | undefined
+  readonly failure: FlagsUnavailable | MissingDistinctId | undefined
+  readonly requestId: string | undefined
+  readonly evaluatedAt: number | undefined
+  readonly errorsWhileComputing: boolean
+  readonly definitionsLoadedAt: number | undefined
+  readonly #parts: Parts
+  readonly #flags: ReadonlyMap<string, EvaluatedFlag>
+  #entries: Map<string, Entry> | undefined
+  #properties: Properties | undefined
 
-  const entryOf = (key: string): Entry => {
+  constructor(parts: Parts) {
+    const { distinctId, evaluation, failure } = parts
+    this.distinctId = distinctId
+    this.failure = failure
+    this.requestId = evaluation.requestId
+    this.evaluatedAt = evaluation.evaluatedAt
+    this.errorsWhileComputing = evaluation.errorsWhileComputing
+    this.definitionsLoadedAt = evaluation.local?.definitionsLoadedAt
+    this.#parts = parts
+    this.#flags = evaluation.flags
+    for (const key of parts.accessed ?? []) this.#entry(key).accessed = true
+    Object.freeze(this)
+  }
+
+  static instanceOf(flags: unknown): string | undefined {
+    return Evaluated.is(flags) ? (flags as Evaluated).#parts.instance : undefined
+  }
+
+  static is(flags: unknown): flags is Snapshot {
+    return typeof flags === "object" && flags !== null && #parts in flags
+  }
+
+  /** Whether the snapshot can say what a flag is, or that there is no such flag. */
+  static covers(flags: Snapshot, key: string): boolean {
+    const self = flags as Evaluated
+    return self.failure === undefined
+      ? self.#flags.has(key) || (self.#wasAsked(key) && !self.#isLeftOut(key))
+      : self.distinctId !== undefined
+  }
+
+  get keys(): ReadonlyArray<string> {
+    return Array.from(this.#flags.keys()).sort()
+  }
+
+  get values(): { readonly [key: string]: FlagValue } {
+    const values: Record<string, FlagValue> = {}
+    for (const [key, { value }] of this.#flags) setMember(values, key, value)
+    return values
+  }
+
+  get unresolved(): { readonly [key: string]: UnresolvedReason } {
+    return Object.fromEntries(this.#parts.evaluation.unresolved)
+  }
+
+  get accessed(): ReadonlyArray<string> {
+    return Array.from(this.#entries ?? []).flatMap(([key, entry]) => entry.accessed ? [key] : []).sort()
+  }
+
+  get eventProperties(): Properties {
+    return this.#properties ??= Object.freeze(eventProperties(this.#flags.values()))
+  }
+
+  readonly isEnabled: Snapshot["isEnabled"] = (flag, options) =>
+    this.#told(flag)?.enabled ?? this.#reading(flag, options, (entry) => {
+      const { value = false } = this.#interpret(flag, entry, options)
+      return Effect.succeed(value !== false)
+    })
+
+  readonly get: Snapshot["get"] = (flag: string | Any, options?: ReadOptions<FlagValue>): Effect.Effect<never> =>
+    (this.#told(flag)?.value ??
+      this.#reading(flag, options, (entry) => Effect.succeed(this.#interpret(flag, entry, options).value))) as never
+
+  readonly getOrFail: Snapshot["getOrFail"] = (
+    flag: string | Any,
+    options?: ReadOptions<never>
+  ): Effect.Effect<never, never> =>
+    this.#reading(flag, options, (entry) => {
+      const { error, value } = this.#interpret(flag, entry, options)
+      return error === undefined ? Effect.succeed(value as never) : Effect.fail(error as never)
+    })
+
+  readonly read: Snapshot["read"] = (
+    flag: string | Any,
+    options?: ReadOptions<FlagValue>
+  ): Effect.Effect<Reading<never>> =>
+    this.#reading(flag, options, (entry) => {
+      const { error, value } = this.#interpret(flag, entry, options)
+      return Effect.succeed({
+        value: value as never,
+        isDefault: error !== undefined,
+        error,
+        flag: this.details(flag)
+      })
+    })
+
+  readonly payload: Snapshot["payload"] = (flag: string | Any): Effect.Effect<Option.Option<never>, never> =>
+    Effect.suspend((): Effect.Effect<Option.Option<unknown>, PayloadInvalid> => {
+      const key = keyOf(flag)
+      const payload = this.#flags.get(key)?.payload
+      if (payload === undefined) return Effect.succeedNone
+      const decode = isFlag(flag) ? flag.decodePayload : undefined
+      if (decode === undefined) return Effect.succeedSome(payload)
+      return Effect.suspend(() => decode(payload)).pipe(
+        Effect.map(Option.some),
+        Effect.mapError((cause) => new PayloadInvalid({ key, detail: cause.message, cause })),
+        // A schema's own functions may throw.
+        Effect.catchAllDefect((cause) => new PayloadInvalid({ key, detail: String(cause), cause }))
+      )
+    }) as Effect.Effect<Option.Option<never>, never>
+
+  readonly details: Snapshot["details"] = (flag) => {
+    const evaluated = this.#flags.get(keyOf(flag))
+    if (evaluated === undefined) return undefined
+    const { reasonCode: code, reasonDescription: description, value } = evaluated
+    const isLocal = evaluated.source === "local"
+    return {
+      key: evaluated.key,
+      value,
+      enabled: value !== false,
+      ...(typeof value === "string" ? { variant: value } : undefined),
+      payload: evaluated.payload,
+      reason: code === undefined && description === undefined ? undefined : { code, description },
+      source: evaluated.source,
+      id: evaluated.id,
+      version: evaluated.version,
+      hasExperiment: evaluated.hasExperiment,
+      requestId: isLocal ? undefined : this.requestId,
+      evaluatedAt: isLocal ? this.#parts.evaluation.local?.evaluatedAt : this.evaluatedAt
+    }
+  }
+
+  readonly only: Snapshot["only"] = (wanted) => {
+    const keys = wanted.map(keyOf)
+    const missing = keys.filter((key) => !this.#flags.has(key))
+    if (missing.length > 0 && this.failure === undefined) {
+      this.#parts.exposures?.active.diagnostics.emit(
+        "FlagsNotInSnapshot",
+        () => ({ _tag: "FlagsNotInSnapshot", keys: missing })
+      )
+    }
+    return this.#part(keys)
+  }
+
+  readonly onlyAccessed: Snapshot["onlyAccessed"] = () => this.#part(this.accessed)
+
+  #entry(key: string): Entry {
+    const entries = this.#entries ??= new Map<string, Entry>()
     let entry = entries.get(key)
     if (entry === undefined) {
-      const flag = flags.get(key)
+      const flag = this.#flags.get(key)
       entry = {
         flag,
         accessed: false,
@@ -102,17 +235,26 @@ const makeFrom = (parts: Parts): Snapshot => {
     }
     return entry
   }
-  for (const key of parts.accessed ?? []) entryOf(key).accessed = true
 
-  const accessed = (): ReadonlyArray<string> =>
-    Array.from(entries).flatMap(([key, entry]) => entry.accessed ? [key] : []).sort()
+  /** A flag that PostHog has been told about: reading it by key again makes nothing. */
+  #told(flag: string | Any): Entry | undefined {
+    if (typeof flag !== "string") return undefined
+    const entry = this.#entries?.get(flag)
+    return entry !== undefined && entry.exposed && entry.flag !== undefined ? entry : undefined
+  }
 
-  const isLeftOut = (key: string): boolean => whole !== undefined && whole.has(key) && !flags.has(key)
-  const wasAsked = (key: string): boolean => asked === undefined || asked.includes(key)
+  #isLeftOut(key: string): boolean {
+    return this.#parts.whole?.has(key) === true && !this.#flags.has(key)
+  }
 
-  const whyMissing = (key: string): FlagError => {
-    if (failure !== undefined) return failure
-    if (!wasAsked(key) || isLeftOut(key)) return new FlagsUnavailable({ reason: "not_evaluated" })
+  #wasAsked(key: string): boolean {
+    return this.#parts.asked?.includes(key) !== false
+  }
+
+  #whyMissing(key: string): FlagError {
+    const { errorsWhileComputing, malformed, unresolved } = this.#parts.evaluation
+    if (this.failure !== undefined) return this.failure
+    if (!this.#wasAsked(key) || this.#isLeftOut(key)) return new FlagsUnavailable({ reason: "not_evaluated" })
     if (malformed.has(key)) return new FlagsUnavailable({ reason: "invalid_response" })
     if (errorsWhileComputing) return new FlagsUnavailable({ reason: "errors_while_computing" })
     const reason = unresolved.get(key)
@@ -122,13 +264,13 @@ const makeFrom = (parts: Parts): Snapshot => {
   }
 
   /** What a flag's value means to the program, and when it is the default, why. */
-  const interpret = (
+  #interpret(
     flag: string | Any,
     { flag: evaluated }: Entry,
     options: ReadOptions<FlagValue> | undefined
-  ): { readonly value: FlagValue | undefined; readonly error: FlagError | UnknownVariant | undefined } => {
+  ): { readonly value: FlagValue | undefined; readonly error: FlagError | UnknownVariant | undefined } {
     const fallback = options?.default ?? (isFlag(flag) ? flag.default : undefined)
-    if (evaluated === undefined) return { value: fallback, error: whyMissing(keyOf(flag)) }
+    if (evaluated === undefined) return { value: fallback, error: this.#whyMissing(keyOf(flag)) }
     const { key, value } = evaluated
     if (!isFlag(flag)) return { value, error: undefined }
     // Somebody may have added variants to a flag of which the program only wants to know whether it is on.
@@ -137,11 +279,8 @@ const makeFrom = (parts: Parts): Snapshot => {
     return { value: fallback, error: new UnknownVariant({ key, value, variants: flag.variants }) }
   }
 
-  const isTold = (
-    flag: string | Any,
-    { flag: evaluated }: Entry,
-    options: ReadOptions<FlagValue> | undefined
-  ): boolean => {
+  #isTold(flag: string | Any, { flag: evaluated }: Entry, options: ReadOptions<FlagValue> | undefined): boolean {
+    const { exposures, whole } = this.#parts
     if (exposures === undefined || (whole !== undefined && evaluated === undefined)) return false
     return options?.sendFeatureFlagEvents ??
       (isFlag(flag) ? flag.sendFeatureFlagEvents : undefined) ??
@@ -150,8 +289,9 @@ const makeFrom = (parts: Parts): Snapshot => {
   }
 
   /** Tells PostHog about a read, unless it was told about an equal one. */
-  const expose = (key: string, entry: Entry): Effect.Effect<void> =>
-    Effect.withFiberRuntime((fiber) => {
+  #expose(key: string, entry: Entry): Effect.Effect<void> {
+    return Effect.withFiberRuntime((fiber) => {
+      const { evaluation, exposures, failure } = this.#parts
       const { active, flags, isOpen, options, request } = exposures!
       if (!isOpen()) return Effect.void
       entry.exposed = true
@@ -176,150 +316,47 @@ const makeFrom = (parts: Parts): Snapshot => {
       // Only under the overflow policy that waits is there anything to wait for, and a read does not.
       return captured === Effect.void ? captured : Effect.asVoid(Effect.forkDaemon(captured))
     })
+  }
 
-  const reading = <A, E>(
+  #reading<A, E>(
     flag: string | Any,
     options: ReadOptions<FlagValue> | undefined,
     give: (entry: Entry) => Effect.Effect<A, E>
-  ): Effect.Effect<A, E> =>
-    Effect.suspend(() => {
-      const entry = entryOf(keyOf(flag))
+  ): Effect.Effect<A, E> {
+    return Effect.suspend(() => {
+      const entry = this.#entry(keyOf(flag))
       entry.accessed = true
-      return entry.exposed || !isTold(flag, entry, options)
+      return entry.exposed || !this.#isTold(flag, entry, options)
         ? give(entry)
-        : Effect.zipRight(expose(keyOf(flag), entry), give(entry))
+        : Effect.zipRight(this.#expose(keyOf(flag), entry), give(entry))
     })
-
-  const details = (flag: string | Any): FlagDetails | undefined => {
-    const evaluated = flags.get(keyOf(flag))
-    if (evaluated === undefined) return undefined
-    const { reasonCode: code, reasonDescription: description, value } = evaluated
-    const isLocal = evaluated.source === "local"
-    return {
-      key: evaluated.key,
-      value,
-      enabled: value !== false,
-      ...(typeof value === "string" ? { variant: value } : undefined),
-      payload: evaluated.payload,
-      reason: code === undefined && description === undefined ? undefined : { code, description },
-      source: evaluated.source,
-      id: evaluated.id,
-      version: evaluated.version,
-      hasExperiment: evaluated.hasExperiment,
-      requestId: isLocal ? undefined : requestId,
-      evaluatedAt: isLocal ? local?.evaluatedAt : evaluatedAt
-    }
   }
 
-  const part = (keys: ReadonlyArray<string>): Snapshot => {
+  #part(keys: ReadonlyArray<string>): Snapshot {
     const kept = new Map<string, EvaluatedFlag>()
     for (const key of keys) {
-      const flag = flags.get(key)
+      const flag = this.#flags.get(key)
       if (flag !== undefined) kept.set(key, flag)
     }
-    return makeFrom({
-      ...parts,
-      evaluation: { ...evaluation, flags: kept },
-      whole: whole ?? flags,
-      accessed: accessed()
+    return new Evaluated({
+      ...this.#parts,
+      evaluation: { ...this.#parts.evaluation, flags: kept },
+      whole: this.#parts.whole ?? this.#flags,
+      accessed: this.accessed
     })
   }
-
-  // What get, getOrFail and read give depends on the flag in a way that the interface says and an implementation cannot.
-  const snapshot: Snapshot = {
-    distinctId,
-    failure,
-    requestId,
-    evaluatedAt,
-    errorsWhileComputing,
-    definitionsLoadedAt: local?.definitionsLoadedAt,
-    get keys() {
-      return Array.from(flags.keys()).sort()
-    },
-    get values() {
-      return Object.fromEntries(Array.from(flags, ([key, { value }]) => [key, value]))
-    },
-    get unresolved() {
-      return Object.fromEntries(unresolved)
-    },
-    get accessed() {
-      return accessed()
-    },
-    get eventProperties() {
-      return properties ??= Object.freeze(eventProperties(flags.values()))
-    },
-    isEnabled: (flag, options) => {
-      if (typeof flag === "string") {
-        const known = entries.get(flag)
-        if (known !== undefined && known.exposed && known.flag !== undefined) return known.enabled
-      }
-      return reading(flag, options, (entry) => {
-        const { value = false } = interpret(flag, entry, options)
-        return Effect.succeed(value !== false)
-      })
-    },
-    get: (flag: string | Any, options?: ReadOptions<FlagValue>): Effect.Effect<never> => {
-      if (typeof flag === "string") {
-        const known = entries.get(flag)
-        if (known !== undefined && known.exposed && known.flag !== undefined) return known.value as Effect.Effect<never>
-      }
-      return reading(flag, options, (entry) => Effect.succeed(interpret(flag, entry, options).value as never))
-    },
-    getOrFail: (flag: string | Any, options?: ReadOptions<never>): Effect.Effect<never, never> =>
-      reading(flag, options, (entry) => {
-        const { error, value } = interpret(flag, entry, options)
-        return error === undefined ? Effect.succeed(value as never) : Effect.fail(error as never)
-      }),
-    read: (flag: string | Any, options?: ReadOptions<FlagValue>): Effect.Effect<Reading<never>> =>
-      reading(flag, options, (entry) => {
-        const { error, value } = interpret(flag, entry, options)
-        return Effect.succeed({
-          value: value as never,
-          isDefault: error !== undefined,
-          error,
-          flag: details(flag)
-        })
-      }),
-    payload: (flag: string | Any): Effect.Effect<Option.Option<never>, never> =>
-      Effect.suspend((): Effect.Effect<Option.Option<unknown>, PayloadInvalid> => {
-        const key = keyOf(flag)
-        const payload = flags.get(key)?.payload
-        if (payload === undefined) return Effect.succeedNone
-        const decode = isFlag(flag) ? flag.decodePayload : undefined
-        if (decode === undefined) return Effect.succeedSome(payload)
-        return Effect.suspend(() => decode(payload)).pipe(
-          Effect.map(Option.some),
-          Effect.mapError((cause) => new PayloadInvalid({ key, detail: cause.message, cause })),
-          // A schema's own functions may throw.
-          Effect.catchAllDefect((cause) => new PayloadInvalid({ key, detail: String(cause), cause }))
-        )
-      }) as Effect.Effect<Option.Option<never>, never>,
-    details,
-    only: (wanted) => {
-      const keys = wanted.map(keyOf)
-      const missing = keys.filter((key) => !flags.has(key))
-      if (missing.length > 0 && failure === undefined) {
-        exposures?.active.diagnostics.emit(
-          "FlagsNotInSnapshot",
-          () => ({ _tag: "FlagsNotInSnapshot", keys: missing })
-        )
-      }
-      return part(keys)
-    },
-    onlyAccessed: () => part(accessed())
-  }
-  Object.freeze(snapshot)
-  known.set(snapshot, {
-    instance,
-    covers: (key) =>
-      failure === undefined ? flags.has(key) || (wasAsked(key) && !isLeftOut(key)) : distinctId !== undefined
-  })
-  return snapshot
 }
+
+export const isSnapshot = Evaluated.is
+
+/** Key of the instance of a snapshot; `undefined` when the value is none. */
+export const instanceKeyOf = Evaluated.instanceOf
+
+export const covers = Evaluated.covers
 
 /** The snapshot of an evaluation. */
 export const make = (evaluation: Evaluation, exposures: Exposures, instance: string): Snapshot =>
-  makeFrom({
+  new Evaluated({
     evaluation,
     failure: evaluation.failure,
     distinctId: exposures.request.distinctId,
@@ -334,7 +371,7 @@ export const empty = (
   failure: FlagsUnavailable | MissingDistinctId | undefined,
   instance: string
 ): Snapshot =>
-  makeFrom({
+  new Evaluated({
     evaluation: {
       flags: new Map(),
       malformed: new Set(),
