@@ -13,7 +13,7 @@ import { TooLarge, Writer } from "../core/event/json.js"
 import { type Groups, makeLayer, type Properties } from "../core/event/properties.js"
 import { checkEvent, readUuid, type WireEvent, writeEvent } from "../core/event/wireEvent.js"
 import type { DeliveryError, DropReason } from "../PostHogError.js"
-import { currentState, flagsLayer, type FlagsOnEvents, type Owner } from "./context.js"
+import { currentState, flagsLayer, type FlagsOnEvents, type Owner, type State } from "./context.js"
 import type { Outbox } from "./delivery/outbox.js"
 import type { Statistics } from "./delivery/statistics.js"
 import type { Diagnostics } from "./diagnostics.js"
@@ -63,6 +63,16 @@ export interface Kind {
   readonly withAnySpan?: boolean
 }
 
+/** An event that means nothing special to PostHog. */
+export const ordinary: Kind = { withContext: true, withFlags: true, needsId: false }
+
+/**
+ * A capture that nobody waits for, also where the overflow policy waits for room. Under the others there is nothing left to do, and no
+ * fiber to make.
+ */
+export const aside = (captured: Effect.Effect<void>): Effect.Effect<void> =>
+  captured === Effect.void ? captured : Effect.asVoid(Effect.forkDaemon(captured))
+
 /** An event on its way in. */
 export interface Input {
   readonly event: string
@@ -82,6 +92,20 @@ export interface Origin {
   readonly currentTracer: Tracer.Tracer
   readonly currentSpan: Tracer.AnySpan | undefined
 }
+
+/** The same with another context, if there is one: what `Effect.locally` does, without its cost. */
+export const withState = (origin: Origin, state: State | undefined): Origin =>
+  state === undefined ? origin : {
+    getFiberRef: <A>(ref: FiberRef.FiberRef<A>): A =>
+      ref as unknown === currentState ? state as A : origin.getFiberRef(ref),
+    currentDefaultServices: origin.currentDefaultServices,
+    currentTracer: origin.currentTracer,
+    currentSpan: origin.currentSpan
+  }
+
+/** Milliseconds since the epoch. */
+export const nowOf = ({ currentDefaultServices }: Origin): number =>
+  Context.unsafeGet(currentDefaultServices, Clock.Clock).unsafeCurrentTimeMillis()
 
 export interface Capture {
   readonly capture: (origin: Origin, input: Input) => Effect.Effect<void>
@@ -174,7 +198,7 @@ export const make = (
           omits: input.omits
         } satisfies Call,
         kind.withContext ? origin.getFiberRef(currentState).surroundings(owner, event) : globals(),
-        Context.unsafeGet(origin.currentDefaultServices, Clock.Clock).unsafeCurrentTimeMillis()
+        nowOf(origin)
       )
       if (composed._tag === "Invalid") return drop("invalid_event", event, "", composed.why)
       uuid = composed.uuid

@@ -7,17 +7,17 @@ import * as HttpServerError from "@effect/platform/HttpServerError"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Cause from "effect/Cause"
 import * as Chunk from "effect/Chunk"
-import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as FiberRef from "effect/FiberRef"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type * as Tracer from "effect/Tracer"
-import { isIdentifier, type Properties } from "../core/event/properties.js"
+import { isIdentifier, merge, type Properties } from "../core/event/properties.js"
 import { isSecretByDefault, readRequest, type RequestFacts, type RequestSettings } from "../core/http/request.js"
 import { PostHog, type Service } from "../PostHog.js"
 import type { Options } from "../PostHogHttp.js"
+import { aside, nowOf, ordinary, withState } from "./capture.js"
 import { type AllValues, currentState, type State } from "./context.js"
 import { withoutResponses } from "./errors/responses.js"
 import { claim, fiberName, isErrorTrackingOff, send } from "./errors/tracker.js"
@@ -116,29 +116,31 @@ const valuesOf = <Request, R>(
   known: string | undefined
 ) =>
 (under: State): AllValues => {
-  let properties: Properties = {}
-  let read: Partial<ReturnType<typeof readRequest>> = {}
+  let own: Properties | undefined
+  let read: ReturnType<typeof readRequest> | undefined
   try {
     read = readRequest(facts, settings)
-    properties = settings.properties?.(request) ?? {}
+    if (settings.properties !== undefined) own = merge(read.properties, settings.properties(request))
   } catch {
     // A request, or a function of the program, that throws says nothing.
   }
   return {
-    distinctId: known ?? (under.hasDistinctId ? undefined : read.distinctId),
-    sessionId: read.sessionId,
-    properties: { ...read.properties, ...properties }
+    distinctId: known ?? (under.hasDistinctId ? undefined : read?.distinctId),
+    sessionId: read?.sessionId,
+    properties: own ?? read?.properties
   }
 }
 
-/** Captures without waiting, also under the overflow policy that waits: the response does not depend on it. */
-const aside = (captured: Effect.Effect<void>): Effect.Effect<void> =>
-  captured === Effect.void ? captured : Effect.asVoid(Effect.forkDaemon(captured))
-
-const captureError = (service: Service, cause: Cause.Cause<unknown>, status: number | undefined): Effect.Effect<void> =>
+/** The response does not wait for what is captured, and where it comes from is the handler. */
+const captureError = (
+  service: Service,
+  state: State | undefined,
+  cause: Cause.Cause<unknown>,
+  status: number | undefined
+): Effect.Effect<void> =>
   Effect.withFiberRuntime((fiber) =>
     aside(
-      send(instanceOf(service), fiber, {
+      send(instanceOf(service), withState(fiber, state), {
         given: cause,
         level: "error",
         boundary: { type: "middleware", handled: false, synthetic: undefined },
@@ -151,11 +153,26 @@ const captureError = (service: Service, cause: Cause.Cause<unknown>, status: num
     )
   )
 
-const captureEnd = (service: Service, event: string, status: number | undefined, begin: number): Effect.Effect<void> =>
-  Effect.flatMap(
-    Clock.currentTimeMillis,
-    (end) => aside(service.capture(event, { $response_status_code: status, duration_ms: end - begin }))
-  )
+const captureEnd = (
+  service: Service,
+  state: State | undefined,
+  event: string,
+  status: number | undefined,
+  begin: number
+): Effect.Effect<void> =>
+  Effect.withFiberRuntime((fiber) => {
+    const properties = { $response_status_code: status, duration_ms: nowOf(fiber) - begin }
+    const { active } = instanceOf(service)
+    return active === undefined ? service.capture(event, properties) : aside(
+      active.door.capture(withState(fiber, state), {
+        event,
+        properties,
+        subject: undefined,
+        options: undefined,
+        kind: ordinary
+      })
+    )
+  })
 
 /** Handles a request in its context. */
 export const within = <A, E, R, Request, R2>(
@@ -172,24 +189,22 @@ export const within = <A, E, R, Request, R2>(
     const outside = fiber.getFiberRef(currentState)
     /** The context as the handler has left it: what is captured afterwards is about the same request. */
     let left: State | undefined
-    const inLeft = (captured: Effect.Effect<void>) =>
-      left === undefined ? captured : Effect.locally(captured, currentState, left)
     const leave = FiberRef.set(currentState, outside)
 
     const event = eventOf?.(request)
     const begin = event === undefined
       ? 0
-      : Context.unsafeGet(fiber.currentDefaultServices, Clock.Clock).unsafeCurrentTimeMillis()
+      : nowOf(fiber)
     const observer: Observer = {
       onFailure: captureErrors ?? !isErrorTrackingOff(instanceOf(service))
         ? (cause) => {
           const isOurs = claim(instanceOf(service), fiber, cause)
-          return (status) => isOurs ? inLeft(captureError(service, cause, status)) : Effect.void
+          return (status) => isOurs ? captureError(service, left, cause, status) : Effect.void
         }
         : undefined,
       onEnd: event === undefined
         ? undefined
-        : (status) => inLeft(captureEnd(service, event, status, begin))
+        : (status) => captureEnd(service, left, event, status, begin)
     }
 
     // Cheaper than `Effect.locally`, and the fiber belongs to the request anyhow: where it is interrupted nothing comes after it.
@@ -233,12 +248,13 @@ const failureIn = (cause: Cause.Cause<unknown>): Cause.Cause<unknown> =>
  */
 export const platformServer: Server<HttpServerResponse.HttpServerResponse> = {
   begin: ({ onEnd }) => {
-    // A body that fails is answered once more, in vain.
-    let isDone = false
+    // Once: a body that fails is answered once more, in vain. And what is kept here lives longer than the request.
+    let pending = onEnd
     return HttpApp.appendPreResponseHandler((_, response) => {
-      if (isDone) return Effect.succeed(response)
-      isDone = true
-      return Effect.as(onEnd!(response.status), response)
+      if (pending === undefined) return Effect.succeed(response)
+      const ended = pending(response.status)
+      pending = undefined
+      return Effect.as(ended, response)
     })
   },
   succeeded: () => Effect.void,

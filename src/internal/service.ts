@@ -103,7 +103,6 @@ type Verbs =
 
 /** The verbs of a service: each says which event it is, and all go through the one door. */
 const makeService = (door: Capture.Capture, rest: Omit<Service, Verbs>): Service => {
-  const ordinary = { withContext: true, withFlags: true, needsId: false }
   const aboutPerson = { withContext: true, withFlags: true, needsId: true }
   const identifying = { withContext: false, withFlags: false, needsId: true }
 
@@ -130,12 +129,12 @@ const makeService = (door: Capture.Capture, rest: Omit<Service, Verbs>): Service
     ...rest,
     capture: (event, properties, options) =>
       Effect.withFiberRuntime((fiber) =>
-        door.capture(fiber, { event, properties, subject: undefined, options, kind: ordinary })
+        door.capture(fiber, { event, properties, subject: undefined, options, kind: Capture.ordinary })
       ),
     captureNow: (event, properties, options) =>
       Effect.withFiberRuntime((fiber) =>
         Effect.map(
-          door.captureNow(fiber, { event, properties, subject: undefined, options, kind: ordinary }),
+          door.captureNow(fiber, { event, properties, subject: undefined, options, kind: Capture.ordinary }),
           Option.fromNullable
         )
       ),
@@ -160,8 +159,9 @@ const makeService = (door: Capture.Capture, rest: Omit<Service, Verbs>): Service
         () => Special.groupIdentify(groupType, groupKey, properties, options?.distinctId)
       ),
     pageView: (url, properties, options) =>
-      special("$pageview", ordinary, options, () => Special.pageView(url, properties)),
-    screen: (name, properties, options) => special("$screen", ordinary, options, () => Special.screen(name, properties))
+      special("$pageview", Capture.ordinary, options, () => Special.pageView(url, properties)),
+    screen: (name, properties, options) =>
+      special("$screen", Capture.ordinary, options, () => Special.screen(name, properties))
   }
 }
 

@@ -9,13 +9,8 @@ import * as Tracer from "effect/Tracer"
 /** Makes spans, and tells nobody about them. */
 const nativeTracer = /* #__PURE__ */ Context.get(DefaultServices.liveServices, Tracer.Tracer)
 
-/** Members of an event with a comma before each, by span; empty when there is nothing to say. */
-type Members = WeakMap<Tracer.AnySpan, string>
-const ofRecorded: Members = new WeakMap()
-const ofAny: Members = new WeakMap()
-
 /** Ids may come from a header, so they are not trusted. Only zeros is what OpenTelemetry has where nothing is traced. */
-const isId = (id: unknown): id is string => typeof id === "string" && /^[\w-]{1,64}$/.test(id) && !/^0+$/.test(id)
+const isId = (id: unknown): id is string => typeof id === "string" && /^(?!0+$)[\w-]{1,64}$/.test(id)
 
 /** Whether a part of the trace was made outside of this program. */
 const hasExternal = (span: Tracer.AnySpan): boolean => {
@@ -31,27 +26,18 @@ const write = (span: Tracer.AnySpan): string =>
     ? ""
     : `,"$trace_id":"${span.traceId}","$span_id":"${span.spanId}"`
 
-/** A span is what a tracer made it to be. */
-const guarded = (make: () => string): string => {
-  try {
-    return make()
-  } catch {
-    return ""
-  }
-}
-
 /**
- * The ids of a span as members of an event. Unless `any` says so, only of spans that can be found somewhere: those of a tracer that
- * the program has chosen, and those that continue a trace from outside. Effect's own tracer makes spans for `withSpan` whether or
- * not anybody looks at them.
+ * The ids of a span as members of an event, with a comma before each; empty when there is nothing to say. Unless `any` says so, only of
+ * spans that can be found somewhere: those of a tracer that the program has chosen, and those that continue a trace from outside. Effect's
+ * own tracer makes spans for `withSpan` whether or not anybody looks at them.
+ *
+ * Made anew for each event: remembering it by span in a WeakMap costs the garbage collector far more.
  */
 export const traceMembers = (span: Tracer.AnySpan | undefined, tracer: Tracer.Tracer, any: boolean): string => {
-  if (span === undefined) return ""
-  const known = any || tracer !== nativeTracer ? ofAny : ofRecorded
-  let members = known.get(span)
-  if (members === undefined) {
-    members = guarded(() => known === ofAny || hasExternal(span) ? write(span) : "")
-    known.set(span, members)
+  try {
+    return span !== undefined && (any || tracer !== nativeTracer || hasExternal(span)) ? write(span) : ""
+  } catch {
+    // A span is what a tracer made it to be.
+    return ""
   }
-  return members
 }

@@ -47,13 +47,15 @@ const maxHeaderLength = 1_000
 const maxUrlLength = 4_000
 
 // C0, DEL and C1.
-const controls = /[\u0000-\u001f\u007f-\u009f]/g
+const control = /[\u0000-\u001f\u007f-\u009f]/
+const controls = new RegExp(control, "g")
 
 /** Longer values are not looked at beyond this: most of what is cut off anyhow. */
 const clean = (value: unknown, maxLength: number): string | undefined => {
   if (Array.isArray(value)) return value.map((member) => clean(member, maxLength)).find((text) => text !== undefined)
   if (typeof value !== "string") return undefined
-  const text = value.slice(0, maxLength * 4).replace(controls, "").trim().slice(0, maxLength).trim()
+  const start = value.slice(0, maxLength * 4)
+  const text = (control.test(start) ? start.replace(controls, "") : start).trim().slice(0, maxLength).trim()
   return text === "" ? undefined : text
 }
 
@@ -62,6 +64,7 @@ const cleanId = (value: unknown): string | undefined =>
   clean(typeof value === "string" ? value.slice(0, maxHeaderLength * 4).split(", ") : value, maxHeaderLength)
 
 const decode = (text: string): string => {
+  if (!text.includes("%") && !text.includes("+")) return text
   try {
     return decodeURIComponent(text.replaceAll("+", " "))
   } catch {
@@ -101,6 +104,9 @@ const isIpv6 = (text: string): boolean => {
 /** An address without port and brackets, and an IPv4 address as such. */
 const toAddress = (text: string | undefined): string | undefined => {
   if (text === undefined || text.length > 60) return undefined
+  // Nearly all, and cheap: an address as it is, or as a socket for both families has it.
+  const usual = text.startsWith("::ffff:") ? text.slice(7) : text
+  if (ipv4.test(usual)) return usual
   const plain = text.trim()
     .replace(/^\[([^\]]*)\](?::\d+)?$/, "$1")
     .replace(/^(\d{1,3}(?:\.\d{1,3}){3}):\d+$/, "$1")
@@ -149,11 +155,10 @@ const parts = (url: string): { readonly origin: string | undefined; readonly pat
 /** Host and scheme: of the address, as a proxy of our own says, or of the connection. */
 const originOf = (facts: RequestFacts, settings: RequestSettings, origin: string | undefined) => {
   const { trustProxies } = settings
-  const remote = toAddress(facts.remoteAddress)
-  const isBehindProxy = typeof trustProxies === "number"
-    ? trustProxies > 0
+  const isTrusted = (remote: string | undefined) =>
     // As for the client's address.
-    : remote === undefined || trustProxies(remote)
+    typeof trustProxies === "number" ? trustProxies > 0 : remote === undefined || trustProxies(remote)
+  const isBehindProxy = trustProxies !== 0 && isTrusted(toAddress(facts.remoteAddress))
   const forwarded = (name: string) => isBehindProxy ? clean(facts.header(name), 300)?.split(",")[0]!.trim() : undefined
   const scheme = forwarded("x-forwarded-proto") ?? /^https?/i.exec(origin ?? "")?.[0]
   const host = forwarded("x-forwarded-host") ?? origin?.replace(/^https?:\/\/(?:[^@]*@)?/i, "") ??
@@ -174,18 +179,18 @@ export const readRequest = (facts: RequestFacts, settings: RequestSettings): Req
   const ip = settings.ip ? clientAddress(facts, settings) : undefined
   const method = clean(facts.method, 50)
   const target = rawPath + redact(query, settings)
-  return {
-    distinctId: id("x-posthog-distinct-id"),
-    sessionId: id("x-posthog-session-id"),
-    properties: {
-      $current_url: host === undefined ? target : `${scheme}://${host}${target}`,
-      ...(host === undefined ? undefined : { $host: host }),
-      $pathname: rawPath,
-      $request_path: rawPath,
-      ...(method === undefined ? undefined : { $request_method: method }),
-      ...(userAgent === undefined ? undefined : { $user_agent: userAgent, $raw_user_agent: userAgent }),
-      ...(ip === undefined ? undefined : { $ip: ip }),
-      ...(windowId === undefined ? undefined : { $window_id: windowId })
-    }
+  const properties: Record<string, unknown> = {
+    $current_url: host === undefined ? target : `${scheme}://${host}${target}`,
+    $pathname: rawPath,
+    $request_path: rawPath
   }
+  if (host !== undefined) properties.$host = host
+  if (method !== undefined) properties.$request_method = method
+  if (userAgent !== undefined) {
+    properties.$user_agent = userAgent
+    properties.$raw_user_agent = userAgent
+  }
+  if (ip !== undefined) properties.$ip = ip
+  if (windowId !== undefined) properties.$window_id = windowId
+  return { distinctId: id("x-posthog-distinct-id"), sessionId: id("x-posthog-session-id"), properties }
 }

@@ -1,8 +1,6 @@
 /**
  * What an instance keeps for error tracking, and the way from a failure to an `$exception` event.
  */
-import * as Clock from "effect/Clock"
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as FiberId from "effect/FiberId"
 import * as Redacted from "effect/Redacted"
@@ -15,7 +13,7 @@ import { type Boundary, type Failure, toList } from "../../core/exceptions/list.
 import { readStack } from "../../core/exceptions/stack.js"
 import { Lru } from "../../core/lru.js"
 import { isSecretName } from "../../core/secrets.js"
-import type { CaptureOptions, Kind, Origin } from "../capture.js"
+import { type CaptureOptions, type Kind, nowOf, type Origin } from "../capture.js"
 import { currentState } from "../context.js"
 import { type Active, extension, type Instance } from "../instance.js"
 import { stackOfSpans, thrownIn, toFailure } from "./failure.js"
@@ -136,9 +134,6 @@ const kindOf = (failure: Failure): readonly [kind: string, first: string] => {
     [...new Set(types)].sort().join()
   return [copy(kind), copy(first.value)]
 }
-
-const nowOf = ({ currentDefaultServices }: Origin): number =>
-  Context.unsafeGet(currentDefaultServices, Clock.Clock).unsafeCurrentTimeMillis()
 
 const isText = (value: unknown): value is string => typeof value === "string" && value !== ""
 

@@ -18,7 +18,7 @@ import {
   PayloadInvalid,
   UnknownVariant
 } from "../../PostHogError.js"
-import type { Kind } from "../capture.js"
+import { aside, type Kind } from "../capture.js"
 import type { Active } from "../instance.js"
 import type { Evaluation, Flags } from "./evaluator.js"
 
@@ -298,7 +298,8 @@ class Evaluated implements Snapshot {
       const name = calledKey(request.distinctId, key, entry.flag?.value, request.groups)
       if (flags.called.get(name) === true) return Effect.void
       flags.called.set(name, true)
-      const captured = active.door.capture(fiber, {
+      // A read does not wait.
+      return aside(active.door.capture(fiber, {
         event: calledEvent,
         properties: calledProperties(
           key,
@@ -312,9 +313,7 @@ class Evaluated implements Snapshot {
         omits: flags.minimalEvents && entry.flag?.hasExperiment === false
           ? (name) => !minimalProperties.has(name)
           : undefined
-      })
-      // Only under the overflow policy that waits is there anything to wait for, and a read does not.
-      return captured === Effect.void ? captured : Effect.asVoid(Effect.forkDaemon(captured))
+      }))
     })
   }
 
