@@ -21,48 +21,64 @@ const request = (agent: Agent, port: string, path: string): Promise<string> =>
     }).on("error", reject)
   })
 
-const measure = async (file: string, kind: string, sink: string, count: number): Promise<number> => {
+/** A server of one kind. */
+const start = async (file: string, kind: string, sink: string) => {
   const child = spawn(process.execPath, [file, kind, sink], { stdio: ["ignore", "pipe", "inherit"] })
   const agent = new Agent({ keepAlive: true, maxSockets: concurrency })
-  try {
-    const lines = createInterface({ input: child.stdout })
-    const port = await new Promise<string>((resolve) => lines.once("line", resolve))
-    const many = async (count: number) => {
-      let left = count
-      const one = async () => {
-        while (left-- > 0) await request(agent, port, "/users/7?page=2&token=t")
-      }
-      await Promise.all(Array.from({ length: concurrency }, one))
+  const lines = createInterface({ input: child.stdout })
+  const port = await new Promise<string>((resolve) => lines.once("line", resolve))
+  const many = async (count: number) => {
+    let left = count
+    const one = async () => {
+      while (left-- > 0) await request(agent, port, "/users/7?page=2&token=t")
     }
-    await many(count >> 1)
-    const before = Number(await request(agent, port, "/cpu"))
-    await many(count)
-    return (Number(await request(agent, port, "/cpu")) - before) / count
-  } finally {
-    agent.destroy()
-    child.kill()
+    await Promise.all(Array.from({ length: concurrency }, one))
+  }
+  const cpu = async () => Number(await request(agent, port, "/cpu"))
+  return {
+    many,
+    /** Microseconds of CPU per request. */
+    measure: async (count: number): Promise<number> => {
+      const before = await cpu()
+      await many(count)
+      return (await cpu() - before) / count
+    },
+    stop: () => {
+      agent.destroy()
+      child.kill()
+    }
   }
 }
 
-/** The middleware's part of a request as `1 + part`, by kind: the median over rounds in which the kinds take turns. */
+const median = (values: ReadonlyArray<number>): number => [...values].sort((a, b) => a - b)[values.length >> 1]!
+
+/** Small rounds, and many: a machine changes its speed by more than what is measured here, but not from one second to the next. */
+const requestsPerRound = 3_000
+
+/**
+ * CPU per request by kind. All servers run, and take turns; `ratio` is the median of what each round gives against the first kind in the
+ * same round.
+ */
 export const middlewareCost = async (
   file: string,
   sink: string,
-  count: number,
   rounds: number,
   progress: (text: string) => void
-): Promise<Readonly<Record<string, { readonly cpuMicros: number }>>> => {
-  const collected: Record<string, Array<number>> = {}
-  for (let round = 0; round < rounds; round++) {
-    for (const kind of kinds) {
-      progress(`middleware, round ${round + 1} of ${rounds}: ${kind}`)
-      ;(collected[kind] ??= []).push(await measure(file, kind, sink, count))
+): Promise<Readonly<Record<string, { readonly cpuMicros: number; readonly ratio: number }>>> => {
+  const servers = await Promise.all(kinds.map((kind) => start(file, kind, sink)))
+  try {
+    progress("middleware, warming up")
+    for (const server of servers) await server.many(requestsPerRound * 5)
+    const collected = kinds.map((): Array<number> => [])
+    for (let round = 0; round < rounds; round++) {
+      progress(`middleware, round ${round + 1} of ${rounds}`)
+      for (const [index, server] of servers.entries()) collected[index]!.push(await server.measure(requestsPerRound))
     }
+    return Object.fromEntries(kinds.map((kind, index) => {
+      const ratios = collected[index]!.map((value, round) => value / collected[0]![round]!)
+      return [kind, { cpuMicros: median(collected[index]!), ratio: median(ratios) }]
+    }))
+  } finally {
+    for (const server of servers) server.stop()
   }
-  return Object.fromEntries(
-    kinds.map((kind) => {
-      const sorted = collected[kind]!.sort((a, b) => a - b)
-      return [kind, { cpuMicros: sorted[sorted.length >> 1]! }]
-    })
-  )
 }
