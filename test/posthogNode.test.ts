@@ -2,9 +2,10 @@
  * The same calls through `posthog-node` and through this library: what arrives is compared, and each difference is named.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
-import { ErrorTracking, FeatureFlags, PostHog } from "effect-posthog"
+import { Effect, Layer, Option } from "effect"
+import { ErrorTracking, FeatureFlags, LocalEvaluation, PostHog } from "effect-posthog"
 import { PostHog as PostHogNode } from "posthog-node"
+import { definitions, flag, forPro, remoteOnly } from "./support/definitions.js"
 import { apiKey, onSink } from "./support/posthog.js"
 import * as Sink from "./support/sink.js"
 
@@ -198,6 +199,171 @@ describe("posthog-node as oracle", () => {
         assert.strictEqual(asked(ours)[0]!.query.get("v"), asked(node)[0]!.query.get("v"))
         const events = (sink: Sink.Sink) =>
           sink.accepted.map(comparable).map((event) => ({ ...event, properties: withoutMissing(event.properties) }))
+        assert.deepStrictEqual(events(ours), events(node))
+      }))
+  }
+
+  const inCompany = {
+    id: 4,
+    key: "company",
+    active: true,
+    version: 7,
+    has_experiment: true,
+    filters: {
+      aggregation_group_type_index: 0,
+      groups: [{ properties: [], rollout_percentage: 100 }],
+      multivariate: { variants: [{ key: "a", rollout_percentage: 50 }, { key: "b", rollout_percentage: 50 }] },
+      payloads: { a: "{\"n\":1}", b: "[2]" }
+    }
+  }
+  const cohort = {
+    id: 5,
+    key: "cohort",
+    active: true,
+    filters: { groups: [{ properties: [{ key: "id", type: "cohort", value: 1 }], rollout_percentage: null }] }
+  }
+  const localOnly = [flag("on"), flag("off", { active: false }), forPro("plan"), inCompany, cohort]
+  const localKeys = ["on", "off", "plan", "company", "cohort", "sticky", "absent"]
+  const document = (flags: ReadonlyArray<unknown>) =>
+    definitions(flags, {
+      group_type_mapping: { 0: "company" },
+      cohorts: { 1: { type: "AND", values: [{ key: "plan", type: "person", operator: "icontains", value: "PRO" }] } }
+    })
+
+  for (
+    const [name, flags, options, status, rest] of [
+      ["all of them", localOnly, {}, 200, undefined],
+      ["some of them", [...localOnly, remoteOnly("sticky")], {}, 200, ["sticky"]],
+      [
+        "some of them, those that are asked for",
+        [...localOnly, remoteOnly("sticky")],
+        {
+          flagKeys: ["plan", "sticky", "absent"]
+        },
+        200,
+        ["plan", "sticky", "absent"]
+      ],
+      ["some of them, and no server for the rest", [...localOnly, remoteOnly("sticky")], {}, 500, ["sticky"]],
+      [
+        "some of them, and nobody is asked for the rest",
+        [...localOnly, remoteOnly("sticky")],
+        {
+          onlyEvaluateLocally: true
+        },
+        200,
+        undefined
+      ],
+      ["without anything to go by", [forPro("plan"), cohort], { personProperties: {} }, 200, ["plan", "cohort"]]
+    ] as const
+  ) {
+    it.scopedLive(`flags by local evaluation, ${name}: the same requests, values and events`, () =>
+      Effect.gen(function*() {
+        const rules = {
+          definitions: () => document(flags),
+          routes: {
+            "/flags": () => ({
+              status,
+              body: {
+                ...Sink.flagsAnswer(flags.length < 3 ? { plan: "remote" } : { plan: "remote", sticky: "blue" }),
+                requestId: "r"
+              }
+            })
+          }
+        }
+        const { flagKeys, onlyEvaluateLocally, ...more } = options as {
+          readonly flagKeys?: Array<string>
+          readonly onlyEvaluateLocally?: boolean
+        }
+        const forNode = {
+          ...subject,
+          ...more,
+          ...(flagKeys === undefined ? undefined : { flagKeys }),
+          ...(onlyEvaluateLocally === undefined ? undefined : { onlyEvaluateLocally })
+        }
+        const values: Array<unknown> = []
+        const node = yield* throughNode(
+          async (client) => {
+            await client.waitForLocalEvaluationReady()
+            const flags = await client.evaluateFlags("u", forNode)
+            for (const key of localKeys) {
+              values.push([key, flags.isEnabled(key), flags.getFlag(key), flags.getFlagPayload(key) ?? undefined])
+            }
+            client.capture({ distinctId: "u", event: "e", flags })
+          },
+          { secretKey: "phs_test", featureFlagsPollingInterval: 2_000_000_000 },
+          rules
+        )
+        const mine: Array<unknown> = []
+        const ours = yield* Effect.gen(function*() {
+          const sink = yield* Sink.make(rules)
+          yield* Effect.gen(function*() {
+            yield* LocalEvaluation.awaitReady()
+            const flags = yield* FeatureFlags.evaluate({
+              distinctId: "u",
+              ...subject,
+              ...more,
+              flagKeys,
+              onlyLocally: onlyEvaluateLocally
+            })
+            for (const key of localKeys) {
+              const payload = Option.getOrUndefined(yield* flags.payload(key))
+              mine.push([key, yield* flags.isEnabled(key), yield* flags.get(key), payload])
+            }
+            yield* PostHog.capture("e", {}, { distinctId: "u", flags })
+          }).pipe(
+            Effect.provide(
+              LocalEvaluation.layer({ pollingInterval: "manual" }).pipe(
+                Layer.orDie,
+                Layer.provideMerge(onSink(sink, { compression: false, secretKey: "phs_test" }))
+              )
+            )
+          )
+          return sink
+        })
+        assert.deepStrictEqual(mine, values)
+
+        const loads = (sink: Sink.Sink) =>
+          sink.requests.filter(({ path }) => path === "/flags/definitions").map(({ headers, query }) => ({
+            query: Object.fromEntries([...query].sort(([a], [b]) => a < b ? -1 : 1)),
+            authorization: headers.authorization
+          }))
+        assert.deepStrictEqual(loads(ours), loads(node))
+        const asked = (sink: Sink.Sink) =>
+          sink.requests.filter(({ path }) => /^\/flags\/?$/.test(path)).map(({ body }) => body)
+        // Where the caller names no flags, posthog-node asks for all once more, and we for those that are missing.
+        const withoutKeys = ({ flag_keys_to_evaluate: _, ...rest }: Record<string, unknown>) => rest
+        assert.deepStrictEqual(asked(ours).map(withoutKeys), asked(node).map(withoutKeys))
+        assert.deepStrictEqual(
+          asked(node).map((body) => body.flag_keys_to_evaluate),
+          rest === undefined ? [] : [flagKeys]
+        )
+        assert.deepStrictEqual(asked(ours).map((body) => body.flag_keys_to_evaluate), rest === undefined ? [] : [rest])
+        const failed = (value: unknown) => {
+          assert.include(
+            [
+              "local_evaluation_inconclusive,api_error_500",
+              "api_error_500",
+              "local_evaluation_inconclusive",
+              "flag_missing"
+            ],
+            value
+          )
+          return "failed"
+        }
+        // Times differ; that they are there does not. Of flags that it evaluates itself posthog-node does not say the version, but the id
+        // of the request in which PostHog evaluated others.
+        const compared = ({ properties, ...event }: Sink.SinkEvent) => ({
+          ...comparable({ properties, ...event }),
+          properties: Object.fromEntries(
+            Object.entries(withoutMissing(comparable({ properties, ...event }).properties))
+              .filter(([name]) => name !== "$feature_flag_version")
+              .filter(([name]) => name !== "$feature_flag_request_id" || properties.locally_evaluated !== true)
+              .map(([name, value]) => [name, name.endsWith("_at") ? typeof value : value])
+              // What PostHog did not answer may exist or not, and why it did not is worth knowing; posthog-node says so without definitions only.
+              .map(([name, value]) => [name, name === "$feature_flag_error" && status === 500 ? failed(value) : value])
+          )
+        })
+        const events = (sink: Sink.Sink) => sink.accepted.map(compared)
         assert.deepStrictEqual(events(ours), events(node))
       }))
   }
