@@ -322,6 +322,13 @@ describe("a store that fails", () => {
       assert.deepStrictEqual(yield* one.keys, ["a"])
       assert.strictEqual(loads(client).length, 0)
       assert.deepInclude((yield* one.status).lastError?.error, { _tag: "FlagDefinitionStoreError" })
+      // Who asks for a load by hand is told that there was none.
+      assert.deepInclude(yield* Effect.flip(one.use(LocalEvaluation.reload)), { reason: "connection" })
+      fails = false
+      yield* one.use(LocalEvaluation.reload)
+      yield* store.put(apiKey, { revision: "r2", document: "[]" }, "r1")
+      assert.deepInclude(yield* Effect.flip(one.use(LocalEvaluation.reload)), { reason: "invalid_response" })
+      assert.deepStrictEqual(yield* one.keys, ["a"])
     }))
 
   for (const document of ["", "{", "[]", "null", "{\"flags\":{}}", "\"text\"", "{\"cohorts\":{}}"]) {

@@ -176,6 +176,7 @@ describe("the address of the request", () => {
     assert.strictEqual(url(`/?${query}`, {}, { query: "keep" }), `/?${query}`)
     assert.strictEqual(url(`/?${query}`, {}, { query: "omit" }), "/")
     assert.strictEqual(url("/?a=1&b=2", {}, { isSecret: (name) => name === "a" }), "/?a=[redacted]&b=2")
+    assert.strictEqual(url("/?a=1;token=t;u&b=2;c", {}), "/?a=1;token=[redacted]&b=2;c")
     assert.strictEqual(url("/?%E0%A4%A=1", {}), "/?%E0%A4%A=1")
   })
 

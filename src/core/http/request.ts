@@ -72,16 +72,27 @@ const decode = (text: string): string => {
   }
 }
 
+/** A parameter, or several of them with a semicolon between, as some servers read them; it may as well be part of a secret. */
+const redactParameter = (parameter: string, isSecret: RequestSettings["isSecret"]): string => {
+  const shown: Array<string> = []
+  for (const part of parameter.split(";")) {
+    const end = part.indexOf("=")
+    if (end !== -1 && isSecret(decode(part.slice(0, end)))) {
+      shown.push(`${part.slice(0, end)}=[redacted]`)
+      break
+    }
+    shown.push(part)
+  }
+  return shown.join(";")
+}
+
 /** A query without its question mark. */
 const redact = (query: string, { isSecret, query: mode }: RequestSettings): string =>
-  mode === "omit" || query === "" ? "" : mode === "keep" ? `?${query}` : `?${
-    query.split("&").map((parameter) => {
-      const end = parameter.indexOf("=")
-      if (end === -1) return parameter
-      const name = decode(parameter.slice(0, end))
-      return isSecret(name) ? `${parameter.slice(0, end)}=[redacted]` : parameter
-    }).join("&")
-  }`
+  mode === "omit" || query === ""
+    ? ""
+    : mode === "keep"
+    ? `?${query}`
+    : `?${query.split("&").map((parameter) => redactParameter(parameter, isSecret)).join("&")}`
 
 /** Parameters that look like secrets unless the program says otherwise. */
 export const isSecretByDefault = isSecretParameter

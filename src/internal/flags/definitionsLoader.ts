@@ -301,11 +301,18 @@ export const make = Effect.fnUntraced(function*(
       return undefined
     }
     if (current !== undefined) {
-      if (stored !== undefined && stored.revision === seen) {
-        current = { ...current, absent: new Set() }
-        succeed("store", true)
+      if (found !== undefined && !isNew) {
+        if (stored !== undefined) {
+          current = { ...current, absent: new Set() }
+          succeed("store", true)
+        }
+        return undefined
       }
-      return undefined
+      // The store's part has been told already; what is here stays.
+      nextLoadAt = now() + base
+      return isNew
+        ? new FlagsUnavailable({ reason: "invalid_response", detail: "what is stored are no flag definitions" })
+        : new FlagsUnavailable({ reason: "connection", detail: "the store of definitions did not answer" })
     }
     return hasKey
       // Better than no flags. Only who has the lease writes.
