@@ -1,13 +1,17 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { ErrorTracking, PostHogTest, TestLayer } from "effect-posthog"
-import { transformSync } from "esbuild"
+import { build, transformSync } from "esbuild"
+import { execFile } from "node:child_process"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { promisify } from "node:util"
 import { afterAll } from "vitest"
 import { SourceReader } from "../../src/internal/errors/source.js"
 
+const root = fileURLToPath(new URL("../../", import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), "my sources "))
 afterAll(() => rmSync(folder, { recursive: true }))
 
@@ -104,6 +108,45 @@ describe("SourceReader", () => {
       assert.deepInclude(withoutNodeMaps(() => reader.find(js, 1, 1)), { contextLine: "throw new Error(\"x\")" })
     }
   })
+})
+
+describe("a program in one file", () => {
+  it("has frames of its sources, and none of the libraries that are in the file too", async () => {
+    const program = `
+      import { Effect } from "effect"
+      import { ErrorTracking, PostHogTest, TestLayer } from "effect-posthog"
+      const charge = (): never => {
+        throw new Error("card refused")
+      }
+      const program = Effect.sync(charge).pipe(ErrorTracking.captureErrors(), Effect.exit, Effect.zipRight(PostHogTest.exceptions))
+      Effect.runPromise(Effect.provide(program, TestLayer)).then(([{ list }]) =>
+        console.log(JSON.stringify(list[0].stacktrace.frames)))
+    `
+    const outfile = join(folder, "bundle.mjs")
+    await build({
+      stdin: { contents: program, loader: "ts", sourcefile: "program.ts", resolveDir: root },
+      bundle: true,
+      minify: true,
+      sourcemap: true,
+      format: "esm",
+      platform: "node",
+      alias: { "effect-posthog": join(root, "src/index.ts") },
+      outfile,
+      logLevel: "error"
+    })
+    const { stdout } = await promisify(execFile)(process.execPath, [outfile], {
+      env: { ...process.env, NODE_OPTIONS: "" },
+      cwd: root
+    })
+    const frames = JSON.parse(stdout) as ReadonlyArray<Readonly<Record<string, unknown>>>
+    const own = frames.filter(({ filename }) => filename !== undefined)
+    assert.deepStrictEqual(own.map(({ filename, in_app, lineno }) => [filename, in_app, lineno]), [[
+      "program.ts",
+      true,
+      5
+    ]])
+    assert.strictEqual(own[0]!.context_line, "        throw new Error(\"card refused\")")
+  }, 60_000)
 })
 
 describe("chunk ids", () => {

@@ -98,13 +98,15 @@ export const aboveRunLoop = (stack: string): string => {
 export const isLibrary = (path: string): boolean =>
   /[\\/]node_modules[\\/](?:effect|@effect|effect-posthog)[\\/]/.test(path)
 
-const toFrame = (stackLine: StackLine, settings: FrameSettings): Frame => {
+/** `undefined`: a source map says that it is the library's, which in a bundle is in the same file as the program. */
+const toFrame = (stackLine: StackLine, settings: FrameSettings): Frame | undefined => {
   const { column: givenColumn, function: name, line: givenLine, path: givenPath } = stackLine
   const chunk = givenPath === undefined ? undefined : settings.chunkId(givenPath)
   const source = givenPath === undefined || givenLine === undefined
     ? undefined
     : settings.findSource?.(givenPath, givenLine, givenColumn)
   const { column = givenColumn, line: lineno = givenLine, path = givenPath } = source ?? {}
+  if (source?.path !== undefined && isLibrary(source.path)) return undefined
   const directory = settings.workingDirectory
   return {
     platform: "node:javascript",
@@ -160,6 +162,10 @@ export const toFrames = (stack: string, settings: FrameSettings): ReadonlyArray<
   // Spans come after the loop's frames only in stacks that Effect has cut already, so nothing of them is lost here.
   const lines = (end === -1 ? all : all.slice(0, end)).filter(({ path }) => path === undefined || !isLibrary(path))
   const frames: Array<Frame> = []
-  for (const line of withoutRepetitions(lines).slice(0, maxFrames)) frames.unshift(toFrame(line, settings))
+  for (const line of withoutRepetitions(lines)) {
+    const frame = toFrame(line, settings)
+    if (frame !== undefined) frames.unshift(frame)
+    if (frames.length === maxFrames) break
+  }
   return frames
 }

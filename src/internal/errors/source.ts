@@ -20,6 +20,7 @@ interface SourceMap {
 }
 
 interface Payload {
+  readonly sourceRoot?: string
   readonly sources: ReadonlyArray<string>
   readonly sourcesContent?: ReadonlyArray<string | null>
 }
@@ -28,11 +29,17 @@ interface Modules {
   readonly SourceMap?: new(payload: Payload) => SourceMap
 }
 
-/** A source map beside a file, and where its sources are. */
+/** A source map of a file, and where its sources are. */
 interface Mapping {
   readonly map: SourceMap
   readonly payload: Payload
   readonly base: string
+}
+
+/** A file that was read. Of a large one there are no lines. */
+interface File {
+  readonly lines: ReadonlyArray<string> | undefined
+  readonly mapping: Mapping | undefined
 }
 
 interface Host {
@@ -62,8 +69,14 @@ export const workingDirectory = (() => {
   }
 })()
 
-/** Larger files are generated ones. */
-const maxFileBytes = 2 * 1024 * 1024
+/** Larger files are generated ones: there is nothing to show of them. */
+const maxSourceLength = 2 * 1024 * 1024
+/**
+ * A program that is bundled with Effect has a map of about 7 MB. Reading that takes 80 ms, once, and keeps 30 MB, so that there is a limit for
+ * all of them too.
+ */
+const maxMapLength = 8 * 1024 * 1024
+const maxMapsLength = 2 * maxMapLength
 /** Lines and columns beyond these are of generated code (PostHog's protocol, section 8.4). */
 const maxLine = 10_000
 const maxColumn = 1_000
@@ -75,12 +88,20 @@ const maxReadsPerException = 10
 const isReadable = (path: string): boolean =>
   (path.startsWith("/") || /^[A-Za-z]:[\\/]/.test(path)) && !path.endsWith(".min.js")
 
-const mappingPattern = /^\/\/[#@] sourceMappingURL=(\S+)\s*$/
+/** The reference to a source map, which is a comment of its own in the last lines of a file. */
+const referenceIn = (text: string): string | undefined => {
+  const at = Math.max(text.lastIndexOf("//# sourceMappingURL="), text.lastIndexOf("//@ sourceMappingURL="))
+  if (at === -1 || (at > 0 && text[at - 1] !== "\n")) return undefined
+  const [line, ...after] = text.slice(at).split("\n", 5)
+  return after.length > 3 ? undefined : /^\S+ sourceMappingURL=(\S+)\s*$/.exec(line!)?.[1]
+}
+
+const linesOf = (text: string): ReadonlyArray<string> => text.split(/\r?\n/)
 
 /** Finds sources for the frames of one exception after the other. */
 export class SourceReader {
-  private readonly files = new Lru<string, ReadonlyArray<string> | "none">(maxCachedFiles)
-  private readonly mappings = new Lru<string, Mapping | "none">(maxCachedFiles)
+  private readonly files = new Lru<string, File>(maxCachedFiles)
+  private mapsLength = 0
   private reads = 0
 
   constructor(private readonly contextLines: number) {}
@@ -96,12 +117,14 @@ export class SourceReader {
   }
 
   find(path: string, line: number, column: number | undefined): Source | undefined {
-    if (line > maxLine || (column ?? 0) > maxColumn) return undefined
-    const lines = this.lines(path)
-    if (lines === undefined) return undefined
-    const mapped = this.tryMap(path, lines, line, column)
-    if (mapped !== undefined) return { ...mapped.place, ...this.around(mapped.lines, mapped.place.line) }
-    return this.around(lines, line)
+    const file = this.file(path)
+    if (file?.mapping !== undefined && column !== undefined) {
+      const mapped = this.tryMap(file.mapping, line, column)
+      if (mapped !== undefined) return { ...mapped.place, ...this.around(mapped.lines, mapped.place.line) }
+    }
+    return file?.lines === undefined || line > maxLine || (column ?? 0) > maxColumn
+      ? undefined
+      : this.around(file.lines, line)
   }
 
   private around(lines: ReadonlyArray<string> | undefined, line: number): Source {
@@ -115,78 +138,70 @@ export class SourceReader {
     }
   }
 
-  /** A source map is a file like any other, and may say anything. */
-  private tryMap(path: string, lines: ReadonlyArray<string>, line: number, column: number | undefined) {
+  /** Where a source map leads. It is a file like any other, and may say anything. */
+  private tryMap({ base, map, payload }: Mapping, line: number, column: number) {
     try {
-      return this.map(path, lines, line, column)
+      const { originalColumn, originalLine, originalSource } = map.findEntry(line - 1, column - 1)
+      if (originalSource === undefined || originalLine === undefined) return undefined
+      const path = decodeURI(new URL(originalSource, base).pathname).replace(/^\/([A-Za-z]:)/, "$1")
+      const content = payload.sourcesContent?.[payload.sources.indexOf(originalSource)]
+      return {
+        place: { path, line: originalLine + 1, column: (originalColumn ?? 0) + 1 },
+        lines: typeof content === "string" ? linesOf(content) : this.file(path)?.lines
+      }
     } catch {
       return undefined
     }
   }
 
-  /** Where the source map beside a compiled file leads. With `--enable-source-maps` stacks have been mapped already. */
-  private map(path: string, lines: ReadonlyArray<string>, line: number, column: number | undefined) {
-    if (host?.sourceMapsEnabled === true || column === undefined) return undefined
-    const mapping = this.mapping(path, lines)
-    if (mapping === undefined) return undefined
-    const { originalColumn, originalLine, originalSource } = mapping.map.findEntry(line - 1, column - 1)
-    if (originalSource === undefined || originalLine === undefined) return undefined
-    const place = {
-      path: new URL(originalSource, mapping.base).pathname,
-      line: originalLine + 1,
-      column: (originalColumn ?? 0) + 1
-    }
-    const content = mapping.payload.sourcesContent?.[mapping.payload.sources.indexOf(originalSource)]
-    return {
-      place: { ...place, path: decodeURI(place.path).replace(/^\/([A-Za-z]:)/, "$1") },
-      lines: typeof content === "string" ? content.split(/\r?\n/) : this.lines(place.path)
-    }
+  private file(path: string): File | undefined {
+    const known = this.files.get(path)
+    if (known !== undefined) return known
+    if (!isReadable(path) || this.reads >= maxReadsPerException) return undefined
+    this.reads++
+    const text = read(path, maxMapLength)
+    const mapping = text === undefined ? undefined : this.load(path, text)
+    const file = { mapping, lines: text === undefined || text.length > maxSourceLength ? undefined : linesOf(text) }
+    this.files.set(path, file)
+    return file
   }
 
-  private mapping(path: string, lines: ReadonlyArray<string>): Mapping | undefined {
-    const known = this.mappings.get(path)
-    if (known !== undefined) return known === "none" ? undefined : known
-    const mapping = this.loadMapping(path, lines)
-    this.mappings.set(path, mapping ?? "none")
-    return mapping
-  }
-
-  private loadMapping(path: string, lines: ReadonlyArray<string>): Mapping | undefined {
+  /** The source map of a file. With `--enable-source-maps` stacks have been mapped already. */
+  private load(path: string, text: string): Mapping | undefined {
     try {
       const { SourceMap } = builtin<Modules>("node:module") ?? {}
-      const reference = lines.slice(-3).map((line) => mappingPattern.exec(line)?.[1]).find((url) => url !== undefined)
-      if (SourceMap === undefined || reference === undefined) return undefined
+      const reference = referenceIn(text)
+      if (host?.sourceMapsEnabled === true || SourceMap === undefined || reference === undefined) return undefined
       const url = new URL(reference, `file://${encodeURI(path.startsWith("/") ? path : `/${path}`)}`)
-      const text = url.protocol === "file:"
-        ? this.readFile(decodeURI(url.pathname))?.join("\n")
+      const isFile = url.protocol === "file:"
+      const left = Math.min(maxMapLength, maxMapsLength - this.mapsLength)
+      const json = isFile
+        ? read(decodeURI(url.pathname), left)
+        : reference.length > left
+        ? undefined
         : atob(reference.slice(reference.indexOf(",") + 1))
-      if (text === undefined) return undefined
-      const payload = JSON.parse(text) as Payload
-      const base = url.protocol === "file:" ? url.href : new URL(".", `file://${encodeURI(path)}`).href
+      if (json === undefined) return undefined
+      this.mapsLength += json.length
+      const payload = JSON.parse(json) as Payload
+      const own = isFile ? url.href : new URL(".", `file://${encodeURI(path)}`).href
+      const root = payload.sourceRoot
+      const base = root === undefined || root === "" ? own : new URL(root.replace(/\/?$/, "/"), own).href
       return { map: new SourceMap(payload), payload, base }
     } catch {
       return undefined
     }
   }
+}
 
-  private lines(path: string): ReadonlyArray<string> | undefined {
-    const known = this.files.get(path)
-    if (known !== undefined) return known === "none" ? undefined : known
-    if (!isReadable(path) || this.reads >= maxReadsPerException) return undefined
-    this.reads++
-    const lines = this.readFile(path)
-    this.files.set(path, lines ?? "none")
-    return lines
-  }
-
-  private readFile(path: string): ReadonlyArray<string> | undefined {
-    const fs = builtin<FileSystem>("node:fs")
-    try {
-      const stat = fs?.statSync(path)
-      if (fs === undefined || stat === undefined || !stat.isFile() || stat.size > maxFileBytes) return undefined
-      return fs.readFileSync(path, "utf8").split(/\r?\n/)
-    } catch {
-      return undefined
-    }
+/** The text of a file of that size at most. */
+const read = (path: string, maxLength: number): string | undefined => {
+  const fs = builtin<FileSystem>("node:fs")
+  try {
+    const stat = fs?.statSync(path)
+    return fs === undefined || stat === undefined || !stat.isFile() || stat.size > maxLength
+      ? undefined
+      : fs.readFileSync(path, "utf8")
+  } catch {
+    return undefined
   }
 }
