@@ -536,6 +536,18 @@ describe("logger", () => {
 })
 
 describe("storms", () => {
+  it.effect("errors that Node makes are told apart by where the program called it", () =>
+    Effect.gen(function*() {
+      const first = (size: number) => Buffer.alloc(-size)
+      const second = (size: number) => Buffer.alloc(-size)
+      for (const allocate of [first, second]) {
+        for (let i = 1; i <= 12; i++) {
+          yield* Effect.sync(() => allocate(i)).pipe(ErrorTracking.captureErrors(), Effect.exit)
+        }
+      }
+      assert.strictEqual((yield* exceptions).length, 20)
+    }).pipe(Effect.provide(TestLayer)))
+
   it.scopedLive(
     "100,000 errors of 100,000 kinds fit into little memory, and all are accounted for",
     () =>

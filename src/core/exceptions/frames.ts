@@ -50,7 +50,7 @@ const isAbsolute = (path: string): boolean => path.startsWith("/") || /^[A-Za-z]
 const hasScheme = (path: string): boolean => /^[A-Za-z][A-Za-z+.-]+:/.test(path)
 
 /** Whether a path is the program's own: not Node's or Deno's, not a dependency's. */
-const isOwn = (path: string): boolean =>
+export const isOwn = (path: string): boolean =>
   !/^(?:node|ext):/.test(path) && !/[\\/]node_modules[\\/]/.test(path) &&
   // The last are shares of Windows.
   (isAbsolute(path) || path.startsWith(".") || hasScheme(path) || path.startsWith("\\\\"))

@@ -8,7 +8,14 @@ import { freeze, Written } from "../../core/event/json.js"
 import type { Properties } from "../../core/event/properties.js"
 import { TokenBuckets } from "../../core/exceptions/bucket.js"
 import { coerce, template } from "../../core/exceptions/coerce.js"
-import { aboveRunLoop, type Frame, type FrameSettings, isLibrary, toFrames } from "../../core/exceptions/frames.js"
+import {
+  aboveRunLoop,
+  type Frame,
+  type FrameSettings,
+  isLibrary,
+  isOwn,
+  toFrames
+} from "../../core/exceptions/frames.js"
 import { type Boundary, type Failure, toList } from "../../core/exceptions/list.js"
 import { readStack } from "../../core/exceptions/stack.js"
 import { Lru } from "../../core/lru.js"
@@ -124,11 +131,15 @@ const maxKindLength = 500
 /** The beginning of a text as one of its own: a part of a text keeps all of it in memory. */
 const copy = (text: string): string => Array.from(text.slice(0, maxKindLength)).join("")
 
-/** What tells kinds of exceptions apart before anything costly is done: types, and where the first was made. */
+/**
+ * What tells kinds of exceptions apart before anything costly is done: types, and where in the program the first was made. Node and drivers of
+ * databases make all of theirs in one place.
+ */
 const kindOf = (failure: Failure): readonly [kind: string, first: string] => {
   const thrown = thrownIn(failure)
   const first = coerce(thrown[0])
-  const place = readStack(first.stack ?? "", 20).find(({ path }) => path !== undefined && !isLibrary(path))
+  const places = readStack(first.stack ?? "", 20).filter(({ path }) => path !== undefined && !isLibrary(path))
+  const place = places.find(({ path }) => isOwn(path!)) ?? places[0]
   const types = thrown.slice(0, 10).map((value) => coerce(value).type)
   const kind = (place === undefined ? template(first.value) : `${place.path}:${place.line}`) +
     [...new Set(types)].sort().join()
