@@ -249,6 +249,27 @@ describe("capture", () => {
       }
     }).pipe(Effect.provide(TestLayer)))
 
+  it.effect("a property that throws as it is read costs itself only", () =>
+    Effect.gen(function*() {
+      const properties = {
+        order: 7,
+        get broken(): never {
+          throw new Error("no")
+        }
+      }
+      yield* ErrorTracking.capture(new Error("first"), { properties })
+      yield* ErrorTracking.capture(new Error("second"), {
+        properties: new Proxy({}, {
+          ownKeys: () => {
+            throw new Error("no")
+          }
+        })
+      })
+      const [first, second] = yield* exceptions
+      assert.deepInclude(first!.properties, { order: 7, broken: "[Throws]" })
+      assert.deepInclude(second!.properties, { "[unreadable]": "[Throws]" })
+    }).pipe(Effect.provide(TestLayer)))
+
   it.effect("secrets deep in a field are left out too", () =>
     Effect.gen(function*() {
       class Refused extends Data.TaggedError("Refused")<{ readonly request: unknown }> {}
@@ -598,6 +619,16 @@ describe("process", () => {
         assert.deepInclude(event!.properties.$exception_list[0].mechanism, { type, handled: false })
       }), minute)
   }
+
+  it.scopedLive("what goes wrong while the end is being told is sent too", () =>
+    Effect.gen(function*() {
+      const sink = yield* Sink.make({ otherwise: () => Sink.slow(300) })
+      const { code, stderr } = yield* Effect.promise(() => run(program, { args: ["andMore"], env: { SINK: sink.url } }))
+      assert.strictEqual(code, 1)
+      assert.include(stderr, "RangeError: nobody caught this")
+      const values = sink.accepted.map(({ properties }) => properties.$exception_list[0].value)
+      assert.deepStrictEqual(values, ["nobody caught this", "nor this"])
+    }), minute)
 
   it.scopedLive("a program that has a listener of its own goes on", () =>
     Effect.gen(function*() {

@@ -43,7 +43,8 @@ void Effect.runPromise(
       process.off("unhandledRejection", goOn)
     }
     setImmediate(() => {
-      if (how === "throw" || how === "listen") throw error
+      if (how === "andMore") setImmediate(() => void Promise.reject(new TypeError("nor this")))
+      if (how === "throw" || how === "listen" || how === "andMore") throw error
       void Promise.reject(error)
     })
     yield* Effect.promise(() => done)

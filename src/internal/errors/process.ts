@@ -57,16 +57,19 @@ const tell = (error: unknown, isRejection: boolean, isEnd: boolean): Promise<unk
 
 const attach = (process: Process): () => void => {
   let isEnding = false
+  let more: Promise<unknown> = Promise.resolve()
   const onUncaught = (error: unknown, origin: string): void => {
     const isRejection = origin === "unhandledRejection"
     if (process.listenerCount("uncaughtException") > 1) {
       void tell(error, isRejection, false)
       return
     }
-    // While it is being sent, more may go wrong; that must neither end the process early nor begin this anew.
+    // While it is being sent, more may go wrong; that is sent too, and must neither end the process early nor keep it for long.
+    const told = tell(error, isRejection, true)
+    more = Promise.all([more, told])
     if (isEnding) return
     isEnding = true
-    void tell(error, isRejection, true).then(() => {
+    void told.then(() => more).then(() => {
       // Thrown again without us, it meets what Node would have done at once.
       process.off("uncaughtException", onUncaught)
       process.nextTick(() => {

@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import * as FiberId from "effect/FiberId"
 import * as Redacted from "effect/Redacted"
 import { freeze, Written } from "../../core/event/json.js"
-import type { Properties } from "../../core/event/properties.js"
+import { merge, type Properties, unreadable } from "../../core/event/properties.js"
 import { TokenBuckets } from "../../core/exceptions/bucket.js"
 import { coerce, template } from "../../core/exceptions/coerce.js"
 import {
@@ -117,12 +117,15 @@ const withoutSecrets = (fields: Properties | undefined): Properties =>
     ).map(([name, value]) => [name, withoutSecret(name, value)])
   )
 
+/** What cannot be read is marked, as in other events. */
 const unreserved = (properties: Properties | undefined): Properties => {
+  let given = unreadable
   try {
-    return Object.fromEntries(Object.entries(properties ?? {}).filter(([name]) => !reserved.has(name)))
+    given = merge(properties, undefined)
   } catch {
-    return {}
+    // A Proxy that does not even say its names.
   }
+  return Object.fromEntries(Object.entries(given).filter(([name]) => !reserved.has(name)))
 }
 
 /** Longer keys of kinds are cut, so that a thousand of them weigh little. */
