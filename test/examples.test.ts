@@ -395,8 +395,8 @@ describe("http-api", () => {
           "order viewed (ord_1) of ada at /orders/:id",
           "request handled (200) of ada at /orders/:id",
           "request handled (404) of bob at /orders/:id",
-          "$exception (order ord_2 has no total) of eve at /orders/:id",
-          "request handled (500) of eve at /orders/:id"
+          "request handled (500) of eve at /orders/:id",
+          "$exception (order ord_2 has no total) of eve at /orders/:id"
         ])
       }),
     minutes
