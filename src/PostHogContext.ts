@@ -21,7 +21,8 @@ import * as Effect from "effect/Effect"
 import * as FiberRef from "effect/FiberRef"
 import { dual } from "effect/Function"
 import type { GroupProperties, Groups, Properties } from "./core/event/properties.js"
-import { currentState, type Owner, toValues } from "./internal/context.js"
+import * as internal from "./internal/carrier.js"
+import { currentState, type Owner } from "./internal/context.js"
 
 /**
  * What a context can hold. Members that are absent leave the surrounding context's value in place.
@@ -238,7 +239,7 @@ export const getContext = (
 ): Effect.Effect<Values> =>
   Effect.map(FiberRef.get(currentState), (state) => {
     const owner: Owner = { key: options?.instance?.key ?? "", globalProperties: {} }
-    return toValues(state.accumulated(owner, options?.event))
+    return internal.toValues(state.accumulated(owner, options?.event))
   })
 
 /**
@@ -274,7 +275,7 @@ export interface Carrier extends Values {
  */
 export const toCarrier: Effect.Effect<Carrier> = /* #__PURE__ */ Effect.map(
   /* #__PURE__ */ FiberRef.get(currentState),
-  (state) => state.toCarrier()
+  internal.toCarrier
 )
 
 /**
@@ -304,5 +305,5 @@ export const withCarrier: {
 } = /* #__PURE__ */ dual(
   2,
   <A, E, R>(self: Effect.Effect<A, E, R>, carrier: unknown): Effect.Effect<A, E, R> =>
-    Effect.locallyWith(self, currentState, (state) => state.setCarrier(carrier))
+    Effect.locallyWith(self, currentState, (state) => internal.setCarrier(state, carrier))
 )

@@ -14,10 +14,9 @@ import {
   mergeFrozen,
   mergeGroupProperties,
   type Properties,
-  thawAll,
   unreadable
 } from "../core/event/properties.js"
-import type { Carrier, Scope, Values } from "../PostHogContext.js"
+import type { Scope, Values } from "../PostHogContext.js"
 
 /** What else a context holds than what a user gives as values. */
 export interface AllValues extends Values {
@@ -34,7 +33,7 @@ export interface FlagsOnEvents {
 }
 
 /** Values that have accumulated in one scope, session and device among the properties. Never changed. */
-interface Accumulated {
+export interface Accumulated {
   readonly distinctId: string | undefined
   readonly groups: Groups | undefined
   readonly properties: Properties
@@ -44,7 +43,7 @@ interface Accumulated {
 }
 
 /** One scope's values, for all events and for single ones. */
-interface Node {
+export interface Node {
   readonly all: Accumulated
   readonly events: ReadonlyMap<string, Accumulated>
 }
@@ -75,7 +74,7 @@ const nothing: Accumulated = {
 const emptyNode: Node = { all: nothing, events: new Map() }
 
 /** What has been set, for all instances and for single ones by the key of their tag. */
-interface Parts {
+export interface Parts {
   readonly shared: Node
   readonly instances: ReadonlyMap<string, Node>
 }
@@ -146,30 +145,10 @@ export class State {
       : this.change(scope, reset)
   }
 
-  /** What is set, as plain values; the snapshot of flags is none. */
-  toCarrier(): Carrier {
-    const instances = Array.from(this.instances, ([key, node]) => [key, nodeToCarrier(node)] as const)
-      .filter(([, node]) => Object.keys(node).length > 0)
+  /** What has been set, by scope, the pattern of the route included. */
+  get nodes(): Parts {
     const { all, events } = this.shared
-    return {
-      ...nodeToCarrier({ all: withRoute(all, this.findRoute?.()), events }),
-      ...(instances.length === 0 ? undefined : { instances: Object.fromEntries(instances) })
-    }
-  }
-
-  /** The state with what a carrier brings set over it. What is no part of a carrier is passed over; never throws. */
-  setCarrier(carrier: unknown): State {
-    return members(member(carrier, "instances")).reduce(
-      (state, [key, node]) => state.setNode(node, { instance: { key } }),
-      this.setNode(carrier, undefined)
-    )
-  }
-
-  private setNode(node: unknown, scope: Scope | undefined): State {
-    return members(member(node, "events")).reduce(
-      (state, [event, values]) => state.set(valuesOf(values), scope, event),
-      this.set(valuesOf(node), scope, undefined)
-    )
+    return { shared: { all: withRoute(all, this.findRoute?.()), events }, instances: this.instances }
   }
 
   private change(scope: Scope | undefined, f: (node: Node) => Node): State {
@@ -247,90 +226,6 @@ const over = (under: Accumulated, above: Accumulated | undefined): Accumulated =
 /** The pattern of a route lies under what is said by name. */
 const withRoute = (values: Accumulated, route: string | undefined): Accumulated =>
   route === undefined ? values : { ...values, properties: merge({ "http.route": route }, values.properties) }
-
-/** What has accumulated as values that a user could have given. */
-export const toValues = (
-  { distinctId, groupProperties, groups, personProperties, properties }: Accumulated
-): Values & { readonly properties: Properties } => {
-  const { $device_id: deviceId, $session_id: sessionId, ...rest } = properties
-  return {
-    ...(distinctId === undefined ? undefined : { distinctId }),
-    ...(typeof sessionId === "string" ? { sessionId } : undefined),
-    ...(typeof deviceId === "string" ? { deviceId } : undefined),
-    ...(groups === undefined ? undefined : { groups }),
-    ...(personProperties === undefined ? undefined : { personProperties: thawAll(personProperties) }),
-    ...(groupProperties === undefined ? undefined : {
-      groupProperties: merge(
-        groupProperties,
-        undefined,
-        (_, properties) => thawAll(properties as Properties)
-      ) as GroupProperties
-    }),
-    properties: thawAll(rest)
-  }
-}
-
-/** Values without what a text of JSON would not have. */
-const toCarried = (accumulated: Accumulated): Values => {
-  const { properties, ...rest } = toValues(accumulated)
-  return Object.keys(properties).length === 0 ? rest : { ...rest, properties }
-}
-
-const nodeToCarrier = ({ all, events }: Node): Carrier => ({
-  ...toCarried(all),
-  ...(events.size === 0
-    ? undefined
-    : { events: Object.fromEntries(Array.from(events, ([name, values]) => [name, toCarried(values)])) })
-})
-
-/** A member of something that may be anything. */
-const member = (value: unknown, name: string): unknown => {
-  try {
-    return typeof value === "object" && value !== null && Object.hasOwn(value, name)
-      ? (value as { readonly [name: string]: unknown })[name]
-      : undefined
-  } catch {
-    return undefined
-  }
-}
-
-const isRecord = (value: unknown): value is object => {
-  try {
-    return typeof value === "object" && value !== null && !Array.isArray(value)
-  } catch {
-    // A revoked Proxy.
-    return false
-  }
-}
-
-const members = (value: unknown): ReadonlyArray<readonly [string, unknown]> => {
-  try {
-    return isRecord(value) ? Object.entries(value) : []
-  } catch {
-    return []
-  }
-}
-
-/** The values in a part of a carrier; {@link State.set} deals with what they hold. */
-const valuesOf = (node: unknown): Values => {
-  const text = (name: string) => {
-    const value = member(node, name)
-    return isIdentifier(value) ? String(value) : undefined
-  }
-  const record = (name: string) => {
-    const value = member(node, name)
-    return isRecord(value) ? value as Properties : undefined
-  }
-  return {
-    distinctId: text("distinctId"),
-    sessionId: text("sessionId"),
-    deviceId: text("deviceId"),
-    groups: record("groups") as Groups | undefined,
-    properties: record("properties"),
-    personProperties: record("personProperties"),
-    groupProperties: record("groupProperties") as GroupProperties | undefined
-  }
-}
 
 /** Properties for flags: of the person, of all groups, or of one group type. */
 export type FlagProperties = "person" | "groups" | { readonly groupType: string }

@@ -1,0 +1,120 @@
+/**
+ * A context as plain values, and back.
+ */
+import {
+  type GroupProperties,
+  type Groups,
+  isIdentifier,
+  merge,
+  type Properties,
+  thawAll
+} from "../core/event/properties.js"
+import type { Carrier, Scope, Values } from "../PostHogContext.js"
+import type { Accumulated, Node, State } from "./context.js"
+
+/** What has accumulated as values that a user could have given. */
+export const toValues = (
+  { distinctId, groupProperties, groups, personProperties, properties }: Accumulated
+): Values & { readonly properties: Properties } => {
+  const { $device_id: deviceId, $session_id: sessionId, ...rest } = properties
+  return {
+    ...(distinctId === undefined ? undefined : { distinctId }),
+    ...(typeof sessionId === "string" ? { sessionId } : undefined),
+    ...(typeof deviceId === "string" ? { deviceId } : undefined),
+    ...(groups === undefined ? undefined : { groups }),
+    ...(personProperties === undefined ? undefined : { personProperties: thawAll(personProperties) }),
+    ...(groupProperties === undefined ? undefined : {
+      groupProperties: merge(
+        groupProperties,
+        undefined,
+        (_, properties) => thawAll(properties as Properties)
+      ) as GroupProperties
+    }),
+    properties: thawAll(rest)
+  }
+}
+
+/** Values without what a text of JSON would not have. */
+const toCarried = (accumulated: Accumulated): Values => {
+  const { properties, ...rest } = toValues(accumulated)
+  return Object.keys(properties).length === 0 ? rest : { ...rest, properties }
+}
+
+const nodeToCarrier = ({ all, events }: Node): Carrier => ({
+  ...toCarried(all),
+  ...(events.size === 0
+    ? undefined
+    : { events: Object.fromEntries(Array.from(events, ([name, values]) => [name, toCarried(values)])) })
+})
+
+/** A member of something that may be anything. */
+const member = (value: unknown, name: string): unknown => {
+  try {
+    return typeof value === "object" && value !== null && Object.hasOwn(value, name)
+      ? (value as { readonly [name: string]: unknown })[name]
+      : undefined
+  } catch {
+    return undefined
+  }
+}
+
+const isRecord = (value: unknown): value is object => {
+  try {
+    return typeof value === "object" && value !== null && !Array.isArray(value)
+  } catch {
+    // A revoked Proxy.
+    return false
+  }
+}
+
+const members = (value: unknown): ReadonlyArray<readonly [string, unknown]> => {
+  try {
+    return isRecord(value) ? Object.entries(value) : []
+  } catch {
+    return []
+  }
+}
+
+/** The values in a part of a carrier; {@link State.set} deals with what they hold. */
+const valuesOf = (node: unknown): Values => {
+  const text = (name: string) => {
+    const value = member(node, name)
+    return isIdentifier(value) ? String(value) : undefined
+  }
+  const record = (name: string) => {
+    const value = member(node, name)
+    return isRecord(value) ? value as Properties : undefined
+  }
+  return {
+    distinctId: text("distinctId"),
+    sessionId: text("sessionId"),
+    deviceId: text("deviceId"),
+    groups: record("groups") as Groups | undefined,
+    properties: record("properties"),
+    personProperties: record("personProperties"),
+    groupProperties: record("groupProperties") as GroupProperties | undefined
+  }
+}
+
+/** What is set, as plain values; the snapshot of flags is none. */
+export const toCarrier = ({ nodes }: State): Carrier => {
+  const instances = Array.from(nodes.instances, ([key, node]) => [key, nodeToCarrier(node)] as const)
+    .filter(([, node]) => Object.keys(node).length > 0)
+  return {
+    ...nodeToCarrier(nodes.shared),
+    ...(instances.length === 0 ? undefined : { instances: Object.fromEntries(instances) })
+  }
+}
+
+const setNode = (state: State, node: unknown, scope: Scope | undefined): State =>
+  members(member(node, "events")).reduce(
+    (state, [event, values]) => state.set(valuesOf(values), scope, event),
+    state.set(valuesOf(node), scope, undefined)
+  )
+
+/** The state with what a carrier brings set over it. What is no part of a carrier is passed over; never throws. */
+export const setCarrier = (state: State, carrier: unknown): State =>
+  members(member(carrier, "instances")).reduce(
+    (state, [key, node]) => setNode(state, node, { instance: { key } }),
+    setNode(state, carrier, undefined)
+  )
