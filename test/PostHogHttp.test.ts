@@ -765,7 +765,7 @@ describe("handlers of the Fetch API", () => {
       const request = new Request("http://shop/", { headers: { "x-posthog-distinct-id": "ada" } })
       const fiber = yield* Effect.fork(Effect.uninterruptibleMask((restore) =>
         Effect.zipRight(Deferred.succeed(began, undefined), Effect.never as Effect.Effect<Response>).pipe(
-          PostHogHttp.withRequest(request),
+          PostHogHttp.withRequest(request, { requestEvent: "request" }),
           restore,
           Effect.exit,
           Effect.zipRight(PostHog.capture("afterwards"))
@@ -773,9 +773,19 @@ describe("handlers of the Fetch API", () => {
       ))
       yield* Deferred.await(began)
       yield* Fiber.interrupt(fiber)
+      const ended = yield* event("request")
+      assert.deepStrictEqual([ended.distinct_id, ended.properties.$response_status_code], ["ada", 499])
       const { distinct_id, properties } = yield* event("afterwards")
       assert.notStrictEqual(distinct_id, "ada")
       assert.notProperty(properties, "$current_url")
+    }).pipe(Effect.provide(TestLayer)))
+
+  it.effect("have one event also where the handler interrupts itself", () =>
+    Effect.gen(function*() {
+      yield* Effect.exit(
+        PostHogHttp.withRequest(Effect.interrupt, new Request("http://shop/"), { requestEvent: "request" })
+      )
+      assert.strictEqual((yield* event("request")).properties.$response_status_code, 499)
     }).pipe(Effect.provide(TestLayer)))
 
   it.effect("an option that names no header costs the address only", () =>

@@ -101,6 +101,8 @@ export interface Server<in out A> {
   /** A response, with what of it is made after the handler in the context that the handler has left. */
   readonly sustain: (response: A, state: State, observer: Observer) => A
   readonly failed: (cause: Cause.Cause<unknown>, observer: Observer) => Effect.Effect<void>
+  /** When the handler's fiber was interrupted, where nothing else tells that the request has ended. */
+  readonly interrupted: ((observer: Observer) => Effect.Effect<void>) | undefined
 }
 
 /** The pattern of the route, which the router tells the span of the request. */
@@ -229,7 +231,12 @@ export const within = <A, E, R, Request, R2>(
           }
         }
       )
-      return observer.onEnd === undefined ? handled : Effect.zipRight(server.begin(observer), handled)
+      if (observer.onEnd === undefined) return handled
+      const { interrupted } = server
+      return Effect.zipRight(
+        server.begin(observer),
+        interrupted === undefined ? handled : Effect.onInterrupt(handled, () => interrupted(observer))
+      )
     }
     return distinctId === undefined ? run(undefined) : Effect.suspend(() => distinctId(request)).pipe(
       // Also when it is interrupted, which may be no more than work that another request has started and given up.
@@ -287,8 +294,13 @@ export const platformServer: Server<HttpServerResponse.HttpServerResponse> = {
     return Option.isSome(sent)
       ? report(sent.value.status)
       : HttpApp.appendPreResponseHandler((_, response) => Effect.as(report(response.status), response))
-  }
+  },
+  // It cannot be interrupted outside of the handler, and answers 499.
+  interrupted: undefined
 }
+
+/** Status of a request whose client has gone, as servers log it. */
+const clientGone = 499
 
 /** Where a function of the Fetch API answers, and whoever calls it decides what becomes of a failure. */
 export const webServer: Server<Response> = {
@@ -301,6 +313,9 @@ export const webServer: Server<Response> = {
     const captured = onFailure === undefined || Cause.isInterruptedOnly(failure)
       ? Effect.void
       : onFailure(failure)(undefined)
-    return onEnd === undefined ? captured : Effect.zipRight(captured, onEnd(undefined))
-  }
+    return onEnd === undefined || Cause.isInterruptedOnly(cause)
+      ? captured
+      : Effect.zipRight(captured, onEnd(undefined))
+  },
+  interrupted: ({ onEnd }) => onEnd!(clientGone)
 }
