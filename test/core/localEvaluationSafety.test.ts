@@ -586,7 +586,9 @@ describe("hostile subjects", () => {
     ["a symbol", Symbol("s")],
     ["a bigint", 1n],
     ["a function", raise],
-    ["a class instance", new Map([["a", 1]])]
+    ["a class instance", new Map([["a", 1]])],
+    ["a list of four billion holes", Object.assign([], { length: 2 ** 32 - 1 })],
+    ["such a list in a list", [Object.assign([], { length: 2 ** 32 - 1 })]]
   ]
 
   for (const [name, value] of values) {

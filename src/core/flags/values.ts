@@ -6,6 +6,8 @@
 
 /** What nests deeper has no text. */
 const maxDepth = 64
+/** Longer lists have none either: they would hold up the process for each flag, and those with holes may be endless. */
+const maxItems = 10_000
 
 const isPlain = (value: object): boolean => {
   const prototype: unknown = Object.getPrototypeOf(value)
@@ -51,6 +53,7 @@ const write = (value: unknown, whole: boolean, depth: number): string => {
       if (value === null) return "null"
       if (depth >= maxDepth) return refuse()
       if (Array.isArray(value)) {
+        if (value.length > maxItems) return refuse()
         // Holes are null in JSON.
         return `[${Array.from(value, (item, i) => i in value ? write(item, whole, depth + 1) : "null").join(",")}]`
       }
@@ -84,13 +87,18 @@ export const exactText = (value: unknown): string | undefined => {
 export const isJson = (value: unknown): boolean =>
   typeof value === "boolean" || attempt(() => write(value, true, 0)) !== undefined
 
+/** Whether a list, and each in it, may be looked at. */
+const isShort = (list: ReadonlyArray<unknown>, depth: number): boolean =>
+  list.length <= maxItems && depth <= maxDepth &&
+  list.every((item) => !Array.isArray(item) || isShort(item as ReadonlyArray<unknown>, depth + 1))
+
 /** The text by which all other operators compare. */
 export const plainText = (value: unknown): string | undefined => {
   if (typeof value === "string") return value
   if (typeof value === "boolean" || value === null) return String(value)
   if (typeof value === "number") return Number.isFinite(value) ? String(value) : undefined
   if (typeof value !== "object") return undefined
-  return attempt(() => Array.isArray(value) || isPlain(value) ? String(value) : refuse())
+  return attempt(() => (Array.isArray(value) ? isShort(value, 0) : isPlain(value)) ? String(value) : refuse())
 }
 
 /** In lower case, ASCII alone. */
