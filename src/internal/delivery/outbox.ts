@@ -21,6 +21,7 @@ import { DeliveryError, type DropReason } from "../../PostHogError.js"
 import type { Diagnostics } from "../diagnostics.js"
 import * as Drop from "../drop.js"
 import type { Resolved } from "../options.js"
+import * as Batching from "./batching.js"
 import * as Courier from "./courier.js"
 import { Batch, EventQueue } from "./eventQueue.js"
 import { detailOf, type Failure, Flushes, type FlushReport, toFailure } from "./flushes.js"
@@ -76,23 +77,12 @@ export const make = Effect.fnUntraced(function*(
   const sendings = new Set<Sending>()
   const flushes = new Flushes()
   const drop = Drop.make(statistics, diagnostics)
-  /** Open while there is something for the batching fiber to wait for, and whether it is. */
-  const pending = Effect.unsafeMakeLatch()
-  let isPending = false
-  /** Open when there is no reason to wait for more events. */
-  const full = Effect.unsafeMakeLatch()
   /** Opened and closed again when the queue has shrunk. */
   const room = Effect.unsafeMakeLatch()
-  /** Opened and closed again when a pause is over before its time. */
-  const resumed = Effect.unsafeMakeLatch()
   /** Completed when the outbox is closed and nothing is left in it. */
   const drained = Deferred.unsafeMake<void>(FiberId.none)
   /** What is sent in the background, and at the end. */
   const always: Rounds.Round = { due: 0 }
-  /** Whether no request is made, because retries failed, until the pause is over or somebody flushes. */
-  let paused = false
-  /** Whether a flush has overtaken the batching fiber. */
-  let flushed = false
   let halted = false
   /** How often somebody opted out. */
   let halts = 0
@@ -159,7 +149,7 @@ export const make = Effect.fnUntraced(function*(
     rounds.wake()
   }
 
-  const mayRequest = (round: Rounds.Round): boolean => !paused && queue.first < round.due
+  const mayRequest = (round: Rounds.Round): boolean => !batching.isPaused() && queue.first < round.due
 
   const startRequests = (round: Rounds.Round): void => {
     let requests = 0
@@ -221,7 +211,7 @@ export const make = Effect.fnUntraced(function*(
         count: piece.count,
         events: piece.heads()
       }))
-      endPause()
+      batching.endPause()
       if (sending.receipt === undefined) flushes.settle(piece, "delivered")
       else Deferred.unsafeDone(sending.receipt, Effect.void)
       advance(sending.round)
@@ -257,12 +247,10 @@ export const make = Effect.fnUntraced(function*(
     const count = sending.pieces.reduce((sum, piece) => sum + piece.count, 0)
     const pauseMillis = options.background ? Duration.toMillis(options.retryPause) : undefined
     const { detail, reason, status } = failure
-    paused = true
+    batching.pause()
     diagnostics.emit("DeliveryPaused", () => ({ _tag: "DeliveryPaused", reason, status, detail, count, pauseMillis }))
     trim()
     flushes.failAbove(sending.pieces[0]!.sequence, why)
-    isPending = true
-    pending.unsafeOpen()
   }
 
   const requeue = (piece: Batch): void => {
@@ -316,49 +304,9 @@ export const make = Effect.fnUntraced(function*(
 
   // Sending with it
 
-  const endPause = (): void => {
-    paused = false
-    resumed.unsafeOpen()
-    resumed.unsafeClose()
-  }
-
-  const makeDue = (): void => {
-    always.due = queue.next
-    isPending = false
-    pending.unsafeClose()
-    full.unsafeClose()
-    advance()
-  }
-
-  /** Makes all due at once, and ends the wait of the batching fiber: its timer would keep an idle process alive. */
-  const overtake = (): void => {
-    flushed = true
-    full.unsafeOpen()
-    makeDue()
-  }
-
-  const batching = Effect.gen(function*() {
-    yield* pending.await
-    // A flush may have come first.
-    if (!isPending) return
-    flushed = false
-    if (!paused) yield* Effect.raceFirst(Effect.sleep(options.flushInterval), full.await)
-    // What this fiber was waiting to send is sent; events that came since have a wait of their own.
-    if (flushed) return
-    if (paused) {
-      yield* Effect.raceFirst(Effect.sleep(options.retryPause), resumed.await)
-      paused = false
-    }
-    makeDue()
-  })
+  const batching = Batching.make(options, queue, always, advance)
 
   // Taking events
-
-  const wake = (): void => {
-    isPending = true
-    pending.unsafeOpen()
-    if (queue.next - always.due >= options.flushAt || queue.bytes >= queue.maxBatchBytes) full.unsafeOpen()
-  }
 
   const refuse = (reason: DropReason, text: string): Effect.Effect<void> => {
     drop(reason, 1, () => [readHead(text)], reason === "too_large" ? `${text.length} characters` : undefined)
@@ -371,11 +319,11 @@ export const make = Effect.fnUntraced(function*(
       const result = queue.push(text)
       if (result === "added") {
         statistics.onQueued(1)
-        wake()
+        batching.wake()
         return Effect.void
       }
       if (result === "too_large") return refuse("too_large", text)
-      full.unsafeOpen()
+      batching.hurry()
       if (options.waitUpTo !== undefined) return waitForRoom(text, options.waitUpTo)
       const evicted = options.overflow === "dropOldest" ? queue.dropOldest(1) : undefined
       if (evicted === undefined) return refuse("queue_full", text)
@@ -391,8 +339,8 @@ export const make = Effect.fnUntraced(function*(
       const attempt: Effect.Effect<void> = Effect.suspend(() => {
         const taking = open && halts === before
         added = taking && queue.push(text) === "added"
-        if (added) wake()
-        else if (taking) full.unsafeOpen()
+        if (added) batching.wake()
+        else if (taking) batching.hurry()
         return added || !taking ? Effect.void : Effect.zipRight(room.await, attempt)
       })
       statistics.onQueued(1)
@@ -440,9 +388,9 @@ export const make = Effect.fnUntraced(function*(
     }
     if (expected === 0) return Effect.succeed({ delivered: 0, dropped: 0 })
     return flushes.wait(queue.next, expected, (isOver) => {
-      endPause()
+      batching.endPause()
       if (!options.background) return rounds.send({ due: queue.next }, isOver)
-      overtake()
+      batching.overtake()
       return Effect.void
     })
   })
@@ -451,7 +399,7 @@ export const make = Effect.fnUntraced(function*(
 
   const close = Effect.suspend(() => {
     open = false
-    endPause()
+    batching.endPause()
     // A pause that the server did not ask for would only use up the time that is left.
     for (const sending of takeWaiting(({ retryAfter }) => retryAfter === undefined)) {
       for (const piece of sending.pieces) {
@@ -460,7 +408,7 @@ export const make = Effect.fnUntraced(function*(
       }
     }
     if (!options.background) rounds.takeOver(always)
-    makeDue()
+    batching.overtake()
     // The fiber that closes the scope may be an interrupted one, in which nothing can be timed out. So the time limit is a
     // fiber of its own, and this one waits, uninterruptibly, for whichever comes first.
     const timer = fork(
@@ -478,7 +426,7 @@ export const make = Effect.fnUntraced(function*(
     })
   )
   yield* Effect.addFinalizer(() => close)
-  if (options.background) yield* batching.pipe(Effect.forever, Effect.interruptible, Effect.forkScoped)
+  if (options.background) yield* batching.run.pipe(Effect.interruptible, Effect.forkScoped)
 
   return {
     offer,
@@ -487,14 +435,14 @@ export const make = Effect.fnUntraced(function*(
     halt: () => {
       halted = true
       halts++
-      endPause()
+      batching.endPause()
       for (const sending of sendings) sending.stopped = true
       for (const sending of takeWaiting(() => true)) {
         const why = sending.receipt === undefined ? undefined : toFailure(sending.waiting!)
         for (const piece of sending.pieces) dropSending("opted_out", sending, piece, why)
       }
       dropAllQueued("opted_out")
-      overtake()
+      batching.overtake()
     },
     resume: () => {
       halted = false
