@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Layer, Option, Schema, TestClock } from "effect"
 import { FeatureFlag, FeatureFlags, PostHog, PostHogError, PostHogTest, TestLayer } from "effect-posthog"
+import { inspect } from "node:util"
 import { type Answer, FakeClient, type FakeRequest } from "./support/fakeClient.js"
 import { apiKey, collectDiagnostics, names, onFake, settle, stats } from "./support/posthog.js"
 
@@ -498,6 +499,18 @@ describe("failures", () => {
 })
 
 describe("snapshot", () => {
+  it.effect("shows in logs what it says, and its functions can be taken off it", () => {
+    const client = flagsClient(() => answer(all))
+    return Effect.gen(function*() {
+      const flags = yield* FeatureFlags.evaluate({ distinctId: "u" })
+      const seen = JSON.parse(JSON.stringify(flags)) as Record<string, unknown>
+      assert.deepInclude(seen, { distinctId: "u", values: all, unresolved: {}, errorsWhileComputing: false })
+      assert.include(inspect(flags), "blue: 'blue'")
+      const { get, isEnabled } = flags
+      assert.deepStrictEqual([yield* get("blue"), yield* isEnabled("off")], ["blue", false])
+    }).pipe(Effect.provide(onFake(client)))
+  })
+
   const layer = PostHogTest.layer({
     flags: [
       FeatureFlag.override("on", true, { cta: "Go" }),

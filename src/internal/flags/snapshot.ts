@@ -3,6 +3,7 @@
  * PostHog.
  */
 import * as Effect from "effect/Effect"
+import { NodeInspectSymbol } from "effect/Inspectable"
 import * as Option from "effect/Option"
 import { type Properties, setMember } from "../../core/event/properties.js"
 import { calledKey, calledProperties, eventProperties, minimalProperties } from "../../core/flags/called.js"
@@ -134,6 +135,35 @@ class Evaluated implements Snapshot {
 
   get eventProperties(): Properties {
     return this.#properties ??= Object.freeze(eventProperties(this.#flags.values()))
+  }
+
+  /** What is seen of it in logs. */
+  toJSON(): unknown {
+    const {
+      definitionsLoadedAt,
+      distinctId,
+      errorsWhileComputing,
+      evaluatedAt,
+      failure,
+      requestId,
+      unresolved,
+      values
+    } = this
+    return {
+      _id: "FeatureFlags.Snapshot",
+      distinctId,
+      failure,
+      values,
+      unresolved,
+      errorsWhileComputing,
+      requestId,
+      evaluatedAt,
+      definitionsLoadedAt
+    }
+  }
+
+  [NodeInspectSymbol](): unknown {
+    return this.toJSON()
   }
 
   readonly isEnabled: Snapshot["isEnabled"] = (flag, options) =>
