@@ -543,6 +543,26 @@ describe("logger", () => {
       assert.deepStrictEqual(listOf(event)[0]!.mechanism, { type: "task", synthetic: false, exception_id: 0 })
     }))
 
+  it.effect("what is said besides the error never costs the event", () =>
+    Effect.gen(function*() {
+      const long = "x".repeat(3_000_000)
+      const error = Object.assign(
+        new Error("many fields"),
+        { _tag: "Many" },
+        Object.fromEntries(Array.from({ length: 300 }, (_, i) => [`field${i}`, "y".repeat(9_000)]))
+      )
+      yield* Effect.logError(`a long message ${long}`, error).pipe(
+        Effect.annotateLogs({ text: long, list: Array.from({ length: 1_000_000 }, (_, i) => i), short: "kept" })
+      )
+      const [event, ...rest] = yield* exceptions
+      assert.deepStrictEqual(rest, [])
+      const { field0, field299, list, log_message, short, text } = event!.properties
+      assert.deepStrictEqual([field0, field299, list, short], ["y".repeat(9_000), "…", "[Too large]", "kept"])
+      assert.isTrue(String(log_message).startsWith("a long message xxx"))
+      assert.isAtMost(String(text).length, 10_001)
+      assert.deepInclude(yield* stats, { dropped: {} })
+    }).pipe(Effect.provide(withLogger({ metadata: "all" }))))
+
   it.effect("a storm is ten at once and one in ten seconds, and the next one says how many there were", () =>
     Effect.gen(function*() {
       for (let i = 0; i < 5_000; i++) yield* Effect.logError(`payment ${i} failed`)

@@ -20,6 +20,7 @@ import type { LoggerOptions } from "../../ErrorTracking.js"
 import type { Origin } from "../capture.js"
 import { packageAnnotation } from "../diagnostics.js"
 import type { Instance } from "../instance.js"
+import { limited } from "./fields.js"
 import { withoutResponses } from "./responses.js"
 import { fiberName, send } from "./tracker.js"
 
@@ -102,6 +103,7 @@ export const makeLogger = (
       currentTracer: Context.get(services, Tracer.Tracer),
       currentSpan: span
     }
+    const own = given instanceof LogMessage || isFiberFailure || said === "" ? undefined : { log_message: said }
     const captured = send(instance, origin, {
       given,
       level: toLevel(logLevel.label) ?? "error",
@@ -109,10 +111,8 @@ export const makeLogger = (
         ? { type: "task", handled: undefined, synthetic: undefined }
         : { type: "logger", handled: true, synthetic: given instanceof LogMessage ? true : undefined },
       source: isFiberFailure ? "effect.fiber_failure" : "effect.logger",
-      properties: {
-        ...metadataOf(entry, metadata),
-        ...(given instanceof LogMessage || isFiberFailure || said === "" ? undefined : { log_message: said })
-      },
+      // First in line for the room that there is, and last to be overwritten.
+      properties: limited({ ...own, ...metadataOf(entry, metadata), ...own }),
       fiberId: fiberName(fiberId),
       isLimited: true
     })

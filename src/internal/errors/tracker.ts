@@ -3,8 +3,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as FiberId from "effect/FiberId"
-import * as Redacted from "effect/Redacted"
-import { freeze, Written } from "../../core/event/json.js"
+import { freeze, type Written } from "../../core/event/json.js"
 import { merge, type Properties, unreadable } from "../../core/event/properties.js"
 import { TokenBuckets } from "../../core/exceptions/bucket.js"
 import { coerce, template } from "../../core/exceptions/coerce.js"
@@ -19,11 +18,11 @@ import {
 import { type Boundary, type Failure, toList } from "../../core/exceptions/list.js"
 import { readStack } from "../../core/exceptions/stack.js"
 import { Lru } from "../../core/lru.js"
-import { isSecretName } from "../../core/secrets.js"
 import { type CaptureOptions, type Kind, nowOf, type Origin } from "../capture.js"
 import { currentState } from "../context.js"
 import { type Active, extension, type Instance } from "../instance.js"
 import { stackOfSpans, thrownIn, toFailure } from "./failure.js"
+import { withoutSecrets } from "./fields.js"
 import { SourceReader, workingDirectory } from "./source.js"
 
 /** One thing to report. */
@@ -97,25 +96,6 @@ const maxSourceLength = 300_000
 
 /** For so long an error that was reported is the same event when it comes again, on its way up a chain of calls. */
 const repeatMillis = 30_000
-
-/** A field that is longer is replaced, so that it does not cost the event. */
-const maxFieldLength = 10_000
-
-/** A value as it is now, without what must not be told, however deep it lies. */
-const withoutSecret = (name: string, value: unknown): unknown => {
-  const now = freeze(name, value, maxFieldLength)
-  return now instanceof Written
-    ? JSON.parse(now.text, (key, value: unknown) => isSecretName(key) ? undefined : value) as unknown
-    : now
-}
-
-/** What a tagged error says about itself, without what must not be told. */
-const withoutSecrets = (fields: Properties | undefined): Properties =>
-  Object.fromEntries(
-    Object.entries(fields ?? {}).filter(([name, value]) =>
-      !name.startsWith("$") && !isSecretName(name) && !Redacted.isRedacted(value)
-    ).map(([name, value]) => [name, withoutSecret(name, value)])
-  )
 
 /** What cannot be read is marked, as in other events. */
 const unreserved = (properties: Properties | undefined): Properties => {
