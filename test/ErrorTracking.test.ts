@@ -1,5 +1,8 @@
 import {
   HttpApp,
+  HttpClientError,
+  HttpClientRequest,
+  HttpClientResponse,
   HttpMiddleware,
   HttpRouter,
   HttpServerError,
@@ -247,6 +250,33 @@ describe("capture", () => {
         assert.isTrue(exception!.value.startsWith(value), exception!.value)
         assert.isAtMost(exception!.list.length, 50)
       }
+    }).pipe(Effect.provide(TestLayer)))
+
+  it.effect("of a request that failed neither body nor secrets are told", () =>
+    Effect.gen(function*() {
+      const request = HttpClientRequest.post("http://ada:s1@127.0.0.1/pay?token=s2&page=2").pipe(
+        HttpClientRequest.bearerToken("s3"),
+        HttpClientRequest.setUrlParams({ password: "s4", page: "7" }),
+        HttpClientRequest.bodyUnsafeJson({ card: "s5" })
+      )
+      const error = new HttpClientError.ResponseError({
+        request,
+        response: HttpClientResponse.fromWeb(request, new Response("s6", { status: 503 })),
+        reason: "StatusCode"
+      })
+      yield* ErrorTracking.capture(error)
+      yield* ErrorTracking.capture(new Error("cannot reach postgres://ada:s1@db/shop?sslkey=1&apikey=s2 (twice)"))
+      const [failed, second] = yield* exceptions
+      const { $exception_list, ...properties } = failed!.properties
+      const told = JSON.stringify(properties) + listOf(failed)[0]!.value
+      for (const secret of ["s1", "s2", "s3", "s4", "s5", "s6"]) assert.notInclude(told, secret)
+      assert.include(listOf(failed)[0]!.value, "[redacted]@127.0.0.1")
+      assert.include(listOf(failed)[0]!.value, "token=[redacted]&page=2")
+      assert.deepInclude((properties.request as Record<string, unknown>).urlParams, ["page", "7"])
+      assert.strictEqual(
+        listOf(second)[0]!.value,
+        "cannot reach postgres://[redacted]@db/shop?sslkey=1&apikey=[redacted] (twice)"
+      )
     }).pipe(Effect.provide(TestLayer)))
 
   it.effect("a property that throws as it is read costs itself only", () =>

@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import { redactAddresses } from "../secrets.js"
 import { behind, coerce, type Coerced, errorWithin } from "./coerce.js"
 import type { Frame } from "./frames.js"
 
@@ -80,7 +81,7 @@ export const toList = (
     const id = list.length
     list.push({
       type,
-      value,
+      value: redactAddresses(value),
       mechanism: parent === undefined
         ? {
           type: boundary.type,

@@ -5,7 +5,7 @@
  * @since 0.1.0
  */
 import type { Properties } from "../event/properties.js"
-import { isSecretParameter } from "../secrets.js"
+import { isSecretParameter, redactQuery } from "../secrets.js"
 
 /** A request, as far as it matters here. */
 export interface RequestFacts {
@@ -63,36 +63,8 @@ const clean = (value: unknown, maxLength: number): string | undefined => {
 const cleanId = (value: unknown): string | undefined =>
   clean(typeof value === "string" ? value.slice(0, maxHeaderLength * 4).split(", ") : value, maxHeaderLength)
 
-const decode = (text: string): string => {
-  if (!text.includes("%") && !text.includes("+")) return text
-  try {
-    return decodeURIComponent(text.replaceAll("+", " "))
-  } catch {
-    return text
-  }
-}
-
-/** A parameter, or several of them with a semicolon between, as some servers read them; it may as well be part of a secret. */
-const redactParameter = (parameter: string, isSecret: RequestSettings["isSecret"]): string => {
-  const shown: Array<string> = []
-  for (const part of parameter.split(";")) {
-    const end = part.indexOf("=")
-    if (end !== -1 && isSecret(decode(part.slice(0, end)))) {
-      shown.push(`${part.slice(0, end)}=[redacted]`)
-      break
-    }
-    shown.push(part)
-  }
-  return shown.join(";")
-}
-
-/** A query without its question mark. */
-const redact = (query: string, { isSecret, query: mode }: RequestSettings): string =>
-  mode === "omit" || query === ""
-    ? ""
-    : mode === "keep"
-    ? `?${query}`
-    : `?${query.split("&").map((parameter) => redactParameter(parameter, isSecret)).join("&")}`
+const queryOf = (query: string, { isSecret, query: mode }: RequestSettings): string =>
+  mode === "omit" || query === "" ? "" : mode === "keep" ? `?${query}` : `?${redactQuery(query, isSecret)}`
 
 /** Parameters that look like secrets unless the program says otherwise. */
 export const isSecretByDefault = isSecretParameter
@@ -189,7 +161,7 @@ export const readRequest = (facts: RequestFacts, settings: RequestSettings): Req
   const userAgent = settings.userAgent ? clean(facts.header("user-agent"), maxHeaderLength) : undefined
   const ip = settings.ip ? clientAddress(facts, settings) : undefined
   const method = clean(facts.method, 50)
-  const target = rawPath + redact(query, settings)
+  const target = rawPath + queryOf(query, settings)
   const properties: Record<string, unknown> = {
     $current_url: host === undefined ? target : `${scheme}://${host}${target}`,
     $pathname: rawPath,

@@ -16,6 +16,7 @@ import * as Tracer from "effect/Tracer"
 import type { Properties } from "../../core/event/properties.js"
 import { isError, template } from "../../core/exceptions/coerce.js"
 import { toLevel } from "../../core/exceptions/level.js"
+import { redactAddresses } from "../../core/secrets.js"
 import type { LoggerOptions } from "../../ErrorTracking.js"
 import type { Origin } from "../capture.js"
 import { packageAnnotation } from "../diagnostics.js"
@@ -93,7 +94,7 @@ export const makeLogger = (
       Context.getOption(FiberRefs.getOrDefault(context, FiberRef.currentContext), Tracer.ParentSpan)
     )
     const error = parts.find(isError)
-    const said = parts.filter((part) => part !== error).map(text).join(" ")
+    const said = redactAddresses(parts.filter((part) => part !== error).map(text).join(" "))
     const given = hasCause
       ? cause
       : error ?? new LogMessage(logLevel.label.toLowerCase(), said, span?._tag === "Span" ? span.name : undefined)
