@@ -266,8 +266,11 @@ describe("capture", () => {
       })
       yield* ErrorTracking.capture(error)
       yield* ErrorTracking.capture(new Error("cannot reach postgres://ada:s1@db/shop?sslkey=1&apikey=s2 (twice)"))
-      const [failed, second] = yield* exceptions
+      const served = HttpServerRequest.fromWeb(new Request("http://shop/orders?token=s7&page=3"))
+      yield* ErrorTracking.capture(new HttpServerError.RequestError({ request: served, reason: "Decode" }))
+      const [failed, second, third] = yield* exceptions
       const { $exception_list, ...properties } = failed!.properties
+      assert.deepInclude(third!.properties.request, { url: "http://shop/orders?token=[redacted]&page=3" })
       const told = JSON.stringify(properties) + listOf(failed)[0]!.value
       for (const secret of ["s1", "s2", "s3", "s4", "s5", "s6"]) assert.notInclude(told, secret)
       assert.include(listOf(failed)[0]!.value, "[redacted]@127.0.0.1")

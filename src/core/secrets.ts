@@ -53,7 +53,7 @@ export const redactQuery = (query: string, isSecret: (name: string) => boolean):
 
 // From the colon on, and of bounded length, so that no text takes longer than it should.
 const userInfo = /:\/\/[^\s/?#@]{1,1000}@/g
-const queryInText = /(:\/\/[^\s?#"'<>]{1,2000}\?)([^\s#"'<>)\]}]{1,4000})/g
+const queryInText = /(:\/\/[^\s?#"'<>]{1,2000}\?)([^\s#"'<>)}]{1,4000})/g
 
 /** A text in which addresses stand without user and password, and without the values of secrets in their queries. */
 export const redactAddresses = (text: string): string =>

@@ -5,7 +5,7 @@
 import * as Redacted from "effect/Redacted"
 import { freeze, Written } from "../../core/event/json.js"
 import { type Properties, setMember } from "../../core/event/properties.js"
-import { isSecretName, isSecretParameter, redactAddresses } from "../../core/secrets.js"
+import { isSecretName, isSecretParameter, redactAddresses, redactQuery } from "../../core/secrets.js"
 
 /** Characters of one value. */
 const maxLength = 10_000
@@ -30,6 +30,12 @@ export const limited = (properties: Properties): Properties => {
 
 const redacted = "[redacted]"
 
+/** An address that may be a path with its query, as that of a request to a server is. */
+const redactRelative = (url: string): string => {
+  const mark = url.indexOf("?") + 1
+  return mark === 0 ? url : url.slice(0, mark) + redactQuery(url.slice(mark), isSecretParameter)
+}
+
 const bodyId = "@effect/platform/HttpBody"
 
 /**
@@ -38,7 +44,7 @@ const bodyId = "@effect/platform/HttpBody"
  */
 function withoutSecret(this: { readonly _id?: unknown }, name: string, value: unknown): unknown {
   if (isSecretName(name) || (name === "body" && this._id === bodyId)) return undefined
-  if (typeof value === "string") return redactAddresses(value)
+  if (typeof value === "string") return redactAddresses(/url$/i.test(name) ? redactRelative(value) : value)
   const isPair = Array.isArray(this) && Array.isArray(value) && value.length === 2
   return isPair && typeof value[0] === "string" && isSecretParameter(value[0]) ? [value[0], redacted] : value
 }
