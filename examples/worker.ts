@@ -44,10 +44,12 @@ export default {
     const url = new URL(request.url)
     if (url.pathname === "/isolated") {
       const runtime = makeRuntime(env)
-      const response = await runtime.runPromise(respond(url))
-      // Closing the instance sends what is queued.
-      context.waitUntil(runtime.dispose())
-      return response
+      try {
+        return await runtime.runPromise(respond(url))
+      } finally {
+        // Closing the instance sends what is queued.
+        context.waitUntil(runtime.dispose())
+      }
     }
     shared ??= makeRuntime(env)
     return shared.runPromise(respond(url).pipe(PostHogServerless.withFlush(context)))

@@ -58,7 +58,9 @@ const flushWith = (options: Options): Effect.Effect<void, never, PostHog.PostHog
     )
     try {
       if (options.waitUntil !== undefined) {
-        options.waitUntil(flushed)
+        const taken: unknown = options.waitUntil(flushed)
+        // An async function is one that may be given here, and its rejection would end the process.
+        Promise.resolve(taken).catch(() => undefined)
         return Effect.void
       }
     } catch {

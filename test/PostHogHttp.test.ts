@@ -35,7 +35,7 @@ import {
 import { ErrorTracking, PostHog, PostHogHttp, PostHogLive, PostHogTest, TestLayer } from "effect-posthog"
 import { createServer, request as nodeRequest } from "node:http"
 import { connect } from "node:net"
-import { onSink, stats } from "./support/posthog.js"
+import { onSink, settle, stats } from "./support/posthog.js"
 import * as Sink from "./support/sink.js"
 
 class Declined extends Data.TaggedError("Declined")<{ readonly message: string }> {}
@@ -398,6 +398,24 @@ describe("failures of handlers", () => {
       assert.strictEqual((yield* event("$exception")).properties.$response_status_code, 503)
       // With a span around, Effect wraps errors.
       assert.isTrue(seen.length === 3 && seen.every((error, index) => Cause.originalError(error) === failures[index]))
+    }).pipe(Effect.provide(TestLayer)))
+
+  it.effect("are exceptions also where something around the middleware forks", () =>
+    Effect.gen(function*() {
+      const failing = HttpRouter.empty.pipe(
+        HttpRouter.get("/x", Effect.suspend(() => Effect.fail(new Declined({ message: "no" })))),
+        HttpRouter.get("/late", Effect.never),
+        PostHogHttp.middleware({ requestEvent: "request" })
+      )
+      yield* ask(Effect.timeout(failing, "1 minute"), new Request("http://shop/x"))
+      yield* PostHogTest.waitFor("request")
+      assert.strictEqual((yield* event("$exception")).properties.$exception_type, "Declined")
+      assert.strictEqual((yield* event("request")).properties.$request_path, "/x")
+      const late = yield* Effect.fork(ask(Effect.timeout(failing, "1 second"), new Request("http://shop/late")))
+      yield* settle
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.join(late)
+      yield* PostHogTest.waitFor("request", { count: 2 })
     }).pipe(Effect.provide(TestLayer)))
 
   it.effect("that are captured by hand further out are exceptions whatever the answer, and once", () =>

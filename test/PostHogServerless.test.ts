@@ -305,6 +305,17 @@ describe("withFlush", () => {
     }).pipe(Effect.provide(manual(client)))
   })
 
+  it.effect("nor does one that rejects end the process", () => {
+    const client = new FakeClient()
+    const waitUntil = () => Promise.reject(new Error("platform says no"))
+    // Vitest fails on a rejection that nobody handles.
+    return Effect.gen(function*() {
+      assert.strictEqual(yield* Effect.as(order, 1).pipe(PostHogServerless.withFlush({ waitUntil })), 1)
+      yield* settle
+      assert.strictEqual(client.accepted.length, 1)
+    }).pipe(Effect.provide(manual(client)))
+  })
+
   it.effect("a handler that fails, dies or is interrupted keeps its exit, and its events are sent", () => {
     const client = new FakeClient()
     return Effect.gen(function*() {

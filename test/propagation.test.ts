@@ -83,6 +83,13 @@ describe("carriers", () => {
       assert.deepStrictEqual(yield* PostHog.withCarrier(PostHog.getContext(), carrier), { properties: {} })
     }))
 
+  it.effect("a carrier of many thousand events costs no more than one of five hundred", () =>
+    Effect.gen(function*() {
+      const events = Object.fromEntries(Array.from({ length: 16_000 }, (_, i) => [`e${i}`, { properties: { i } }]))
+      const found = yield* PostHog.withCarrier(PostHog.toCarrier, { events })
+      assert.strictEqual(Object.keys(found.events ?? {}).length, 500)
+    }))
+
   it.effect("what is no carrier is passed over, and what is one in it still counts", () =>
     Effect.gen(function*() {
       const no = () => {
@@ -201,9 +208,25 @@ describe("tracing headers of requests", () => {
       ])
     }))
 
+  it.effect("go to the address that is requested in the end, also where its beginning is put before it further out", () =>
+    Effect.gen(function*() {
+      const seen: Array<string | undefined> = []
+      const client = HttpClient.make((request) => {
+        seen.push(request.headers["x-posthog-distinct-id"])
+        return Effect.succeed(HttpClientResponse.fromWeb(request, new Response("ok")))
+      })
+      for (const base of ["http://stock.internal", "http://elsewhere"]) {
+        yield* client.pipe(
+          PostHogHttp.withTracingHeaders({ hosts: ["stock.internal"] }),
+          HttpClient.mapRequest(HttpClientRequest.prependUrl(base))
+        ).execute(get("/x")).pipe(asAda)
+      }
+      assert.deepStrictEqual(seen, ["ada", undefined])
+    }))
+
   it.effect("an id that a header cannot hold is left out, and the request goes", () =>
     Effect.gen(function*() {
-      for (const distinctId of ["ada\r\nx: y", "späť", "日本", "\u0000", " ada", "x".repeat(1_001)]) {
+      for (const distinctId of ["ada\r\nx: y", "späť", "日本", "\u0000", " ada", "x".repeat(1_001), "Lovelace, Ada"]) {
         const seen = yield* sent({ hosts: ["localhost"] }, get("http://localhost/")).pipe(
           PostHog.withContext({ distinctId, sessionId: "s1" })
         )

@@ -67,9 +67,12 @@ const isRecord = (value: unknown): value is object => {
   }
 }
 
+/** Most events, and most instances, of a carrier that are looked at: it comes from outside, and each costs a copy of the others. */
+const maxMembers = 500
+
 const members = (value: unknown): ReadonlyArray<readonly [string, unknown]> => {
   try {
-    return isRecord(value) ? Object.entries(value) : []
+    return isRecord(value) ? Object.entries(value).slice(0, maxMembers) : []
   } catch {
     return []
   }

@@ -9,8 +9,10 @@ import * as Cause from "effect/Cause"
 import * as Chunk from "effect/Chunk"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as FiberRef from "effect/FiberRef"
 import * as Option from "effect/Option"
+import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type * as Tracer from "effect/Tracer"
 import { isIdentifier, merge, type Properties } from "../core/event/properties.js"
@@ -105,10 +107,18 @@ export interface Server<in out A> {
   readonly interrupted: ((observer: Observer) => Effect.Effect<void>) | undefined
 }
 
-/** The pattern of the route, which the router tells the span of the request. */
+/**
+ * The pattern of the route, which the router tells the span of the request. Where requests are not traced the span is somebody else's, and the
+ * routes of others are on it.
+ */
 const routeOf = (span: Tracer.AnySpan | undefined): string | undefined => {
-  const route = span?._tag === "Span" ? span.attributes.get("http.route") : undefined
-  return typeof route === "string" && route !== "" ? route : undefined
+  try {
+    const route = span?._tag === "Span" && span.kind === "server" ? span.attributes.get("http.route") : undefined
+    return typeof route === "string" && route !== "" ? route : undefined
+  } catch {
+    // A span is what a tracer made it to be.
+    return undefined
+  }
 }
 
 const valuesOf = <Request, R>(
@@ -249,6 +259,19 @@ export const within = <A, E, R, Request, R2>(
 const failureIn = (cause: Cause.Cause<unknown>): Cause.Cause<unknown> =>
   withoutResponses(Option.getOrElse(HttpServerError.causeResponseStripped(cause)[1], () => Cause.empty))
 
+/** Status of an answer to a failure that says no other. */
+const serverError = 500
+
+/**
+ * Runs something when the request is over. A handler for the response does not always run: `Effect.timeout` around the middleware forks, and what
+ * a fiber that fails has set in its references is lost with it.
+ */
+const atEnd = (f: (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<void>): Effect.Effect<void> =>
+  Effect.withFiberRuntime((fiber) => {
+    const scope = Context.getOption(fiber.currentContext as Context.Context<never>, Scope.Scope)
+    return Option.isSome(scope) ? Scope.addFinalizerExit(scope.value, f) : Effect.void
+  })
+
 /**
  * A server of `@effect/platform`. Whether a failure is an exception is decided by the response that is made from it, which may happen further
  * out: an `HttpApi` makes a typed 404 of an error that is no response itself.
@@ -257,12 +280,16 @@ export const platformServer: Server<HttpServerResponse.HttpServerResponse> = {
   begin: ({ onEnd }) => {
     // Once: a body that fails is answered once more, in vain. And what is kept here lives longer than the request.
     let pending = onEnd
-    return HttpApp.appendPreResponseHandler((_, response) => {
-      if (pending === undefined) return Effect.succeed(response)
-      const ended = pending(response.status)
+    const end = (status: number | undefined): Effect.Effect<void> => {
+      if (pending === undefined) return Effect.void
+      const ended = pending(status)
       pending = undefined
-      return Effect.as(ended, response)
-    })
+      return ended
+    }
+    return Effect.zipRight(
+      atEnd(() => end(undefined)),
+      HttpApp.appendPreResponseHandler((_, response) => Effect.as(end(response.status), response))
+    )
   },
   succeeded: () => Effect.void,
   // The server makes the body outside of the middleware. When that fails, the status has been sent, whatever it is.
@@ -288,12 +315,18 @@ export const platformServer: Server<HttpServerResponse.HttpServerResponse> = {
     // An interruption alone is a client that has gone, or a server that ends.
     if (Cause.isInterruptedOnly(failure)) return Effect.void
     const capture = onFailure(failure)
-    const report = (status: number) => status < 500 ? Effect.void : capture(status)
+    let isDecided = false
+    const report = (status: number): Effect.Effect<void> => {
+      if (isDecided) return Effect.void
+      isDecided = true
+      return status < 500 ? Effect.void : capture(status)
+    }
     // A middleware of `serve` comes after the response.
     const sent = Chunk.findFirst(Cause.defects(cause), HttpServerResponse.isServerResponse)
-    return Option.isSome(sent)
-      ? report(sent.value.status)
-      : HttpApp.appendPreResponseHandler((_, response) => Effect.as(report(response.status), response))
+    return Option.isSome(sent) ? report(sent.value.status) : Effect.zipRight(
+      atEnd((exit) => Exit.isFailure(exit) ? report(serverError) : Effect.void),
+      HttpApp.appendPreResponseHandler((_, response) => Effect.as(report(response.status), response))
+    )
   },
   // It cannot be interrupted outside of the handler, and answers 499.
   interrupted: undefined

@@ -4,6 +4,7 @@
 import * as Headers from "@effect/platform/Headers"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as Effect from "effect/Effect"
 import * as PostHogContext from "../PostHogContext.js"
 import { packageAnnotation } from "./diagnostics.js"
@@ -11,9 +12,12 @@ import { packageAnnotation } from "./diagnostics.js"
 const distinctIdHeader = "x-posthog-distinct-id"
 const sessionIdHeader = "x-posthog-session-id"
 
-/** What a header can hold everywhere. Anything else would fail the request, or mean somebody else. */
+/**
+ * What a header can hold everywhere. Anything else would fail the request, or mean somebody else: a comma and a space are what stands between
+ * two values of a header that was sent twice.
+ */
 const isHeaderText = (value: string | undefined): value is string =>
-  value !== undefined && /^[!-~](?:[ -~]{0,998}[!-~])?$/.test(value)
+  value !== undefined && !value.includes(", ") && /^[!-~](?:[ -~]{0,998}[!-~])?$/.test(value)
 
 /** Who the request was for before is nobody's business any more; a header that is empty is none to PostHog. */
 const set = (request: HttpClientRequest.HttpClientRequest, name: string, value: string | undefined) =>
@@ -50,12 +54,25 @@ export const withTracingHeaders = <E, R>(
       `PostHog: no tracing headers for ${named}: give host names without scheme, port, path and wildcard`
     ).pipe(Effect.annotateLogs({ package: packageAnnotation }))
   })
-  return HttpClient.mapRequestEffect(client, (request) => {
+  const add = (request: HttpClientRequest.HttpClientRequest) => {
     const host = hostOf(request.url)
     if (host === undefined || !wanted.has(host)) return Effect.as(warn, request)
     return Effect.map(
       Effect.zipRight(warn, PostHogContext.getContext({ instance })),
       ({ distinctId, sessionId }) => set(set(request, distinctIdHeader, distinctId), sessionIdHeader, sessionId)
     )
-  })
+  }
+  // What is put before the address further out, such as the `baseUrl` of an `HttpApiClient`, comes after a `mapRequest` in here.
+  const { postprocess, preprocess } = client as Partial<Parts<E, R>>
+  return postprocess === undefined || preprocess === undefined
+    ? HttpClient.mapRequestEffect(client, add)
+    : HttpClient.makeWith((request) => postprocess(Effect.flatMap(request, add)), preprocess)
+}
+
+/** What every client of `@effect/platform` is made of, which its type does not say. */
+interface Parts<E, R> {
+  readonly postprocess: (
+    request: Effect.Effect<HttpClientRequest.HttpClientRequest, E, R>
+  ) => Effect.Effect<HttpClientResponse.HttpClientResponse, E, R>
+  readonly preprocess: HttpClient.HttpClient.Preprocess<E, R>
 }

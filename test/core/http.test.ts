@@ -141,13 +141,21 @@ describe("the address of the request", () => {
   })
 
   it("says what a proxy of one's own says, and only that", () => {
-    const headers = { ...host, "x-forwarded-host": "public.example.com, inner", "x-forwarded-proto": "https" }
+    const headers = {
+      ...host,
+      "x-forwarded-host": "evil.example.com, public.example.com",
+      "x-forwarded-proto": "https"
+    }
     assert.strictEqual(url("/", headers), "http://shop.example.com:8080/")
     assert.strictEqual(url("/", headers, { trustProxies: 1 }), "https://public.example.com/")
     assert.strictEqual(
       url("/", { ...headers, "x-forwarded-proto": "javascript" }, { trustProxies: 1 }),
       "http://public.example.com/"
     )
+    // Each of two proxies has added its part.
+    const both = { ...host, "x-forwarded-host": "public.example.com, inner" }
+    assert.strictEqual(url("/", both, { trustProxies: 2 }), "http://public.example.com/")
+    assert.strictEqual(url("/", both, { trustProxies: 5 }), "http://public.example.com/")
   })
 
   it("does not believe whoever comes past the proxies", () => {

@@ -142,7 +142,11 @@ const originOf = (facts: RequestFacts, settings: RequestSettings, origin: string
     // As for the client's address.
     typeof trustProxies === "number" ? trustProxies > 0 : remote === undefined || trustProxies(remote)
   const isBehindProxy = trustProxies !== 0 && isTrusted(toAddress(facts.remoteAddress))
-  const forwarded = (name: string) => isBehindProxy ? clean(facts.header(name), 300)?.split(",")[0]!.trim() : undefined
+  // From our end of the way, as for the address: a proxy may append to what the client has sent.
+  const forwarded = (name: string) => {
+    const members = isBehindProxy ? clean(facts.header(name), 300)?.split(",") ?? [] : []
+    return members.at(-Math.min(typeof trustProxies === "number" ? trustProxies : 1, members.length))?.trim()
+  }
   const scheme = forwarded("x-forwarded-proto") ?? /^https?/i.exec(origin ?? "")?.[0]
   const host = forwarded("x-forwarded-host") ?? origin?.replace(/^https?:\/\/(?:[^@]*@)?/i, "") ??
     clean(facts.header("host"), 300)
