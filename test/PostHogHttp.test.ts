@@ -400,6 +400,15 @@ describe("failures of handlers", () => {
       assert.isTrue(seen.length === 3 && seen.every((error, index) => Cause.originalError(error) === failures[index]))
     }).pipe(Effect.provide(TestLayer)))
 
+  it.effect("are told for each user also where the error is always the same one", () =>
+    Effect.gen(function*() {
+      const app = routed(Effect.fail(new Declined({ message: "made once" }))).pipe(PostHogHttp.middleware())
+      for (const user of ["a", "b", "b", "c"]) {
+        yield* ask(app, new Request("http://shop/x", { headers: { "x-posthog-distinct-id": user } }))
+      }
+      assert.deepStrictEqual((yield* PostHogTest.captured).map((event) => event.distinct_id), ["a", "b", "c"])
+    }).pipe(Effect.provide(TestLayer)))
+
   it.effect("are exceptions also where something around the middleware forks", () =>
     Effect.gen(function*() {
       const failing = HttpRouter.empty.pipe(

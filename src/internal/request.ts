@@ -203,7 +203,8 @@ export const within = <A, E, R, Request, R2>(
     let left: State | undefined
     const leave = FiberRef.set(currentState, outside)
 
-    const event = eventOf?.(request)
+    const named = eventOf?.(request)
+    const event = typeof named === "string" && named.trim() !== "" ? named : undefined
     const begin = event === undefined
       ? 0
       : nowOf(fiber)
@@ -248,11 +249,14 @@ export const within = <A, E, R, Request, R2>(
         interrupted === undefined ? handled : Effect.onInterrupt(handled, () => interrupted(observer))
       )
     }
-    return distinctId === undefined ? run(undefined) : Effect.suspend(() => distinctId(request)).pipe(
-      // Also when it is interrupted, which may be no more than work that another request has started and given up.
-      Effect.catchAllCause(() => Effect.succeed(undefined)),
-      Effect.flatMap((id) => run(isIdentifier(id) ? String(id) : undefined))
-    )
+    // Who a request is from is not looked up for an instance that does nothing.
+    return distinctId === undefined || instanceOf(service).active === undefined ?
+      run(undefined) :
+      Effect.suspend(() => distinctId(request)).pipe(
+        // Also when it is interrupted, which may be no more than work that another request has started and given up.
+        Effect.catchAllCause(() => Effect.succeed(undefined)),
+        Effect.flatMap((id) => run(isIdentifier(id) ? String(id) : undefined))
+      )
   })
 
 /** Without what says itself which response it is. */

@@ -169,9 +169,15 @@ const makeChunkIds = () => {
 export const trackerOf = (instance: Instance, active: Active): Tracker =>
   extension(instance, "ErrorTracking", () => make(active, () => instance.state() === "open"))
 
+/** When something was reported or claimed, and about whom. */
+interface Mark {
+  readonly at: number
+  readonly who: string | undefined
+}
+
 const make = ({ diagnostics, door, options, owner }: Active, isOpen: () => boolean): Tracker => {
-  const reported = new WeakMap<object, number>()
-  const claimed = new WeakMap<object, number>()
+  const reported = new WeakMap<object, Mark>()
+  const claimed = new WeakMap<object, Mark>()
   const buckets = new TokenBuckets(burst, refillMillis, maxKinds)
   const reader = options.sourceContext ? new SourceReader(options.contextLines) : undefined
   const settings: FrameSettings = {
@@ -205,15 +211,24 @@ const make = ({ diagnostics, door, options, owner }: Active, isOpen: () => boole
   const objectsIn = (given: unknown, failure: Failure): ReadonlyArray<unknown> =>
     [given, ...thrownIn(failure)].filter((value) => typeof value === "object" && value !== null)
 
-  const mark = (marks: WeakMap<object, number>, given: unknown, failure: Failure, now: number): void => {
-    for (const value of objectsIn(given, failure)) marks.set(value as object, now)
+  const mark = (marks: WeakMap<object, Mark>, given: unknown, failure: Failure, mark: Mark): void => {
+    for (const value of objectsIn(given, failure)) marks.set(value as object, mark)
   }
 
+  const markOf = (origin: Origin, options?: CaptureOptions): Mark => ({
+    at: nowOf(origin),
+    who: options?.distinctId ?? origin.getFiberRef(currentState).surroundings(owner, "$exception").distinctId
+  })
+
   /** Whether all that was thrown has been marked before. */
-  const isMarked = (marks: WeakMap<object, number>, given: unknown, failure: Failure, now: number): boolean => {
+  const isMarked = (marks: WeakMap<object, Mark>, given: unknown, failure: Failure, { at, who }: Mark): boolean => {
     const objects = objectsIn(given, failure)
-    // A clock may be set back.
-    const isNew = (value: object) => Math.abs(now - (marks.get(value) ?? Number.NEGATIVE_INFINITY)) > repeatMillis
+    const isNew = (value: object) => {
+      const before = marks.get(value)
+      // A clock may be set back. Programs keep errors in constants, with which the requests of several users fail.
+      return before === undefined || Math.abs(at - before.at) > repeatMillis ||
+        (who !== undefined && before.who !== undefined && who !== before.who)
+    }
     // A Cause that is reported again brings the failures it had; in a new one a failure without identity is a new one.
     const thrown = thrownIn(failure)
     return !isNew((objects[0] ?? {}) as object) ||
@@ -221,23 +236,15 @@ const make = ({ diagnostics, door, options, owner }: Active, isOpen: () => boole
   }
 
   /** As `TokenBuckets.take`. The same error of another user is another one: how many are affected is worth knowing. */
-  const take = (
-    origin: Origin,
-    { options }: Report,
-    failure: Failure,
-    fingerprint: string | undefined,
-    now: number
-  ) => {
-    const distinctId = options?.distinctId ??
-      origin.getFiberRef(currentState).surroundings(owner, "$exception").distinctId
+  const take = (failure: Failure, fingerprint: string | undefined, { at, who }: Mark) => {
     const [kind, first] = kindOf(failure)
-    return buckets.take(fingerprint ?? kind, `${distinctId ?? ""}\n${first}`, now)
+    return buckets.take(fingerprint ?? kind, `${who ?? ""}\n${first}`, at)
   }
 
   const report: Tracker["report"] = (origin, report) => {
     const failure = toFailure(report.given)
     if (failure === undefined) return Effect.void
-    const now = nowOf(origin)
+    const now = markOf(origin, report.options)
     if (isMarked(reported, report.given, failure, now)) return Effect.void
     if (report.ignoresClaims !== true && isMarked(claimed, report.given, failure, now)) return Effect.void
     // Whoever is opted out is told nothing, and asked again later it is news.
@@ -246,7 +253,7 @@ const make = ({ diagnostics, door, options, owner }: Active, isOpen: () => boole
     }
     const given = unreserved(report.properties)
     const fingerprint = [report.fingerprint, given.$exception_fingerprint].find(isText)
-    const heldBack = report.isLimited ? take(origin, report, failure, fingerprint, now) : 0
+    const heldBack = report.isLimited ? take(failure, fingerprint, now) : 0
     if (heldBack === undefined) {
       door.holdBack("$exception")
       return Effect.void
@@ -282,7 +289,7 @@ const make = ({ diagnostics, door, options, owner }: Active, isOpen: () => boole
       try {
         const failure = toFailure(given)
         if (failure === undefined) return false
-        const now = nowOf(origin)
+        const now = markOf(origin)
         if (isMarked(reported, given, failure, now) || isMarked(claimed, given, failure, now)) return false
         mark(claimed, given, failure, now)
         return true
