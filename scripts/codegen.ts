@@ -1,6 +1,6 @@
 /**
  * Writes what follows from the list of public modules: src/index.ts, with a namespace for each and the few names that are worth
- * having without one, and the sub-paths in package.json.
+ * having without one, and the sub-paths and files in package.json.
  *
  *   npm run codegen              writes the files
  *   npm run codegen -- --check   fails when they are not what would be written
@@ -36,13 +36,20 @@ for (const module of modules) {
     parts.push(`export {\n  /**\n   * @since 0.1.0\n   */\n  ${name}\n} from "./${module}.js"`)
   }
 }
-const target = (module: string) => ({ types: `./dist/${module}.d.ts`, default: `./dist/${module}.js` })
+const format = (name: "esm" | "cjs", module: string) => ({
+  types: `./dist/${name}/${module}.d.ts`,
+  default: `./dist/${name}/${module}.js`
+})
+// As with `effect`: what does not ask for ES modules gets CommonJS.
+const target = (module: string) => ({ import: format("esm", module), default: format("cjs", module) })
 const manifest = JSON.parse(await readFile("package.json", "utf8")) as Record<string, unknown>
 manifest.exports = {
   ".": target("index"),
   "./package.json": "./package.json",
   ...Object.fromEntries(modules.map((module) => [`./${module}`, target(module)]))
 }
+// The folders of scripts/folders.ts among them.
+manifest.files = ["CHANGELOG.md", "dist", "docs", "examples", "src", ...modules]
 
 const wanted: Readonly<Record<string, string>> = {
   "src/index.ts": `${parts.join("\n\n")}\n`,

@@ -10,6 +10,8 @@ interface Check {
   readonly command: ReadonlyArray<string>
 }
 
+const tarball = ".tmp/effect-posthog.tgz"
+
 const checks: ReadonlyArray<Check> = [
   { name: "format", command: ["dprint", "check"] },
   { name: "lint", command: ["oxlint", "--deny-warnings"] },
@@ -21,10 +23,10 @@ const checks: ReadonlyArray<Check> = [
   },
   { name: "type tests", command: ["tstyche"] },
   { name: "documentation compiles", command: ["tsx", "scripts/docs.ts"] },
-  { name: "build", command: ["tsc", "-p", "tsconfig.build.json"] },
+  { name: "build", command: ["tsx", "scripts/pack.ts", ".tmp"] },
   { name: "built types", command: ["tsc", "-p", "tsconfig.dist.json"] },
-  { name: "package", command: ["publint", "--strict"] },
-  { name: "package types", command: ["attw", "--pack", ".", "--profile", "esm-only"] }
+  { name: "package", command: ["publint", "--strict", tarball] },
+  { name: "package types", command: ["attw", tarball] }
 ]
 
 const run = (command: ReadonlyArray<string>, quiet: boolean): Promise<boolean> =>
@@ -54,6 +56,7 @@ for (const { command, name } of checks) {
   else failed++
 }
 await rm(report, { force: true })
+process.env.EFFECT_POSTHOG_TARBALL = tarball
 const ok = await run(["vitest", "run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`], false)
 try {
   const tests = JSON.parse(await readFile(report, "utf8")) as {

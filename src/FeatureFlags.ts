@@ -522,14 +522,8 @@ export const match = <
       (handlers[String(value) as Cases<F>] ?? handlers["false" as Cases<F>]) as Effect.Effect<never, never, never>
   )
 
-/**
- * Runs an effect only if a flag is on. Fails with `FlagDisabled` when it is off, and when that is not known, with why, unless there is
- * a default.
- *
- * @since 0.1.0
- * @category combinators
- */
-export const require: {
+// In CommonJS each module has a `require` of its own.
+const requireFlag: {
   /**
    * Runs an effect only if a flag is on.
    *
@@ -572,6 +566,17 @@ export const require: {
       )
     })
 )
+
+export {
+  /**
+   * Runs an effect only if a flag is on. Fails with `FlagDisabled` when it is off, and when that is not known, with why, unless there is
+   * a default.
+   *
+   * @since 0.1.0
+   * @category combinators
+   */
+  requireFlag as require
+}
 
 /**
  * One layer or another, by a flag that is read when the layer is built.

@@ -9,6 +9,8 @@
  * @since 0.1.0
  */
 
+import { shared } from "../shared.js"
+
 /** How deep arrays and objects may nest before the rest is cut off. */
 const maxDepth = 64
 
@@ -23,18 +25,22 @@ const boxed = /^\[object (?:String|Number|Boolean|BigInt)\]$/
 const loneSurrogate = /\p{Surrogate}/gu
 
 /** Thrown, and caught inside this library, when a text grows past its limit: going on would only cost the host time. */
-export class TooLarge {
-  readonly _tag = "TooLarge"
-}
+export const TooLarge = /* #__PURE__ */ shared("TooLarge", () =>
+  class TooLarge {
+    readonly _tag = "TooLarge"
+  })
 
 /** A value whose text is there already. */
-export class Written {
-  constructor(
-    readonly text: string,
-    readonly repairs: number,
-    readonly notes: ReadonlyArray<string> | undefined
-  ) {}
-}
+export const Written = /* #__PURE__ */ shared("Written", () =>
+  class Written {
+    constructor(
+      readonly text: string,
+      readonly repairs: number,
+      readonly notes: ReadonlyArray<string> | undefined
+    ) {}
+  })
+
+export type Written = InstanceType<typeof Written>
 
 /** The writing of one event: its limit, and what had to be replaced on the way. */
 export class Writer {

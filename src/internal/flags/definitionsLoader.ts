@@ -4,6 +4,7 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import { isTagged } from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import type * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
@@ -83,6 +84,15 @@ export const rememberAbsent = ({ absent }: Loaded, key: string): void => {
 /** What was thrown, for people. */
 const describe = (thrown: unknown): string => String(thrown instanceof Error ? thrown.message : thrown).slice(0, 200)
 
+/** By its tag: the store may come from another copy of this package, whose class is another one. */
+const isStoreError = (thrown: unknown): thrown is FlagDefinitionStoreError => {
+  try {
+    return isTagged(thrown, "FlagDefinitionStoreError")
+  } catch {
+    return false
+  }
+}
+
 export const make = Effect.fnUntraced(function*(
   instance: Instance,
   active: Active,
@@ -137,7 +147,7 @@ export const make = Effect.fnUntraced(function*(
   }
 
   const storeFailed = (operation: FlagDefinitionStoreError["operation"], thrown: unknown): void => {
-    const error = thrown instanceof FlagDefinitionStoreError
+    const error = isStoreError(thrown)
       ? thrown
       : new FlagDefinitionStoreError({ operation, cause: thrown })
     lastError = { at: now(), error }

@@ -10,6 +10,7 @@ import { calledKey, calledProperties, eventProperties, minimalProperties } from 
 import type { UnresolvedReason } from "../../core/flags/local.js"
 import type { FlagsRequest } from "../../core/flags/request.js"
 import type { EvaluatedFlag, FlagValue } from "../../core/flags/response.js"
+import { shared } from "../../core/shared.js"
 import type { Any } from "../../FeatureFlag.js"
 import type { EvaluateOptions, FlagError, Reading, ReadOptions, Snapshot } from "../../FeatureFlags.js"
 import {
@@ -376,16 +377,19 @@ class Evaluated implements Snapshot {
   }
 }
 
-export const isSnapshot = Evaluated.is
+/** One class for all copies of this module: a snapshot of one is a snapshot for the other. */
+const Shared = /* #__PURE__ */ shared("Snapshot", () => Evaluated)
+
+export const isSnapshot = (flags: unknown): flags is Snapshot => Shared.is(flags)
 
 /** Key of the instance of a snapshot; `undefined` when the value is none. */
-export const instanceKeyOf = Evaluated.instanceOf
+export const instanceKeyOf = (flags: unknown): string | undefined => Shared.instanceOf(flags)
 
-export const covers = Evaluated.covers
+export const covers = (flags: Snapshot, key: string): boolean => Shared.covers(flags, key)
 
 /** The snapshot of an evaluation. */
 export const make = (evaluation: Evaluation, exposures: Exposures, instance: string): Snapshot =>
-  new Evaluated({
+  new Shared({
     evaluation,
     failure: evaluation.failure,
     distinctId: exposures.request.distinctId,
@@ -400,7 +404,7 @@ export const empty = (
   failure: FlagsUnavailable | MissingDistinctId | undefined,
   instance: string
 ): Snapshot =>
-  new Evaluated({
+  new Shared({
     evaluation: {
       flags: new Map(),
       malformed: new Set(),
