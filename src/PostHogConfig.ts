@@ -163,6 +163,11 @@ export interface Options {
   /** How many lines before and after a frame's own; PostHog keeps at most 10. Default 5. */
   readonly contextLines?: number | undefined
   /**
+   * More directories of which source lines may be read. Default: none besides the working directory, and the package and the workspace of the
+   * program's main module. Relative ones are relative to the working directory.
+   */
+  readonly sourceRoots?: ReadonlyArray<string> | undefined
+  /**
    * Whether a file is the program's own, by its absolute path; `undefined`: as without this option, by which everything outside of
    * `node_modules` is.
    */
@@ -232,7 +237,8 @@ const optionalList = (name: string): Config.Config<ReadonlyArray<string> | undef
  * `POSTHOG_MAX_QUEUE_SIZE`, `POSTHOG_MAX_QUEUE_BYTES`, `POSTHOG_COMPRESSION`, `POSTHOG_REQUEST_TIMEOUT`,
  * `POSTHOG_MAX_RETRIES`, `POSTHOG_SHUTDOWN_TIMEOUT`, `POSTHOG_FEATURE_FLAGS_REQUEST_TIMEOUT`,
  * `POSTHOG_FEATURE_FLAGS_REQUEST_MAX_RETRIES`, `POSTHOG_SEND_FEATURE_FLAG_EVENTS`, `POSTHOG_STRICT_LOCAL_EVALUATION`,
- * `POSTHOG_EVALUATION_CONTEXTS` (separated by commas), `POSTHOG_SOURCE_CONTEXT`, `POSTHOG_CONTEXT_LINES`, `POSTHOG_DEBUG`.
+ * `POSTHOG_EVALUATION_CONTEXTS` (separated by commas), `POSTHOG_SOURCE_CONTEXT`, `POSTHOG_CONTEXT_LINES`,
+ * `POSTHOG_SOURCE_ROOTS` (separated by commas), `POSTHOG_DEBUG`.
  *
  * Durations are written as `5 seconds`.
  *
@@ -267,5 +273,6 @@ export const config: Config.Config<Options> = /* #__PURE__ */ (() =>
     evaluationContexts: optionalList("POSTHOG_EVALUATION_CONTEXTS"),
     sourceContext: optional(Config.boolean(), "POSTHOG_SOURCE_CONTEXT"),
     contextLines: optional(Config.integer(), "POSTHOG_CONTEXT_LINES"),
+    sourceRoots: optionalList("POSTHOG_SOURCE_ROOTS"),
     debug: optional(Config.boolean(), "POSTHOG_DEBUG")
   }))()

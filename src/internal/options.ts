@@ -58,6 +58,7 @@ export interface Resolved
   readonly featureFlagsRequestMaxRetries: number
   readonly featureFlagsCache: { readonly timeToLive: Duration.Duration; readonly capacity: number } | undefined
   readonly evaluationContexts: ReadonlyArray<string>
+  readonly sourceRoots: ReadonlyArray<string> | undefined
   readonly isInApp: Options["isInApp"]
   readonly transformClient: Options["transformClient"]
 }
@@ -215,6 +216,12 @@ export const check = Effect.fnUntraced(function*(given: Options): Effect.fn.Retu
   if (!Array.isArray(contexts) || contexts.some((context) => typeof context !== "string")) {
     return yield* invalidOption("evaluationContexts", "is no list of texts")
   }
+  const sourceRoots: unknown = options.sourceRoots
+  if (
+    sourceRoots !== undefined && (!Array.isArray(sourceRoots) || sourceRoots.some((root) => typeof root !== "string"))
+  ) {
+    return yield* invalidOption("sourceRoots", "is no list of directories")
+  }
   const cache = featureFlagsCache === undefined ? undefined : {
     timeToLive: yield* toDuration("featureFlagsCache", featureFlagsCache.timeToLive),
     capacity: featureFlagsCache.capacity ?? defaultCacheCapacity
@@ -237,6 +244,7 @@ export const check = Effect.fnUntraced(function*(given: Options): Effect.fn.Retu
     secretKey: secretKey === "" ? undefined : Redacted.make(secretKey),
     featureFlagsRequestMaxRetries: retries(options.featureFlagsRequestMaxRetries),
     featureFlagsCache: cache,
+    sourceRoots: options.sourceRoots,
     isInApp: options.isInApp,
     transformClient: options.transformClient
   }

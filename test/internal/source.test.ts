@@ -9,11 +9,13 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { afterAll } from "vitest"
+import { ProgramFiles } from "../../src/internal/errors/readable.js"
 import { SourceReader } from "../../src/internal/errors/source.js"
 
 const root = fileURLToPath(new URL("../../", import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), "my sources "))
 afterAll(() => rmSync(folder, { recursive: true }))
+const readerOf = (contextLines: number) => new SourceReader(contextLines, new ProgramFiles([folder]))
 
 const typescript = `interface Price { readonly amount: number }
 
@@ -45,7 +47,7 @@ const withoutNodeMaps = <A>(f: () => A): A => {
 describe("SourceReader", () => {
   it("gives a line and those around it, in their order, as many as there are", () => {
     const path = write("plain.js", Array.from({ length: 20 }, (_, i) => `line ${i + 1}`).join("\n"))
-    const reader = new SourceReader(2)
+    const reader = readerOf(2)
     reader.begin()
     assert.deepStrictEqual(reader.find(path, 10, 1), {
       contextLine: "line 10",
@@ -58,7 +60,7 @@ describe("SourceReader", () => {
   })
 
   it("leaves alone what is generated, not there, or no file", () => {
-    const reader = new SourceReader(2)
+    const reader = readerOf(2)
     reader.begin()
     const minified = write("app.min.js", "a()")
     const large = write("large.js", "x\n".repeat(2_000_000))
@@ -71,7 +73,7 @@ describe("SourceReader", () => {
   })
 
   it("reads ten new files for one exception, and the rest with the next", () => {
-    const reader = new SourceReader(1)
+    const reader = readerOf(1)
     const paths = Array.from({ length: 12 }, (_, i) => write(`many${i}.js`, `file ${i}`))
     reader.begin()
     assert.strictEqual(paths.filter((path) => reader.find(path, 1, 1) !== undefined).length, 10)
@@ -87,7 +89,7 @@ describe("SourceReader", () => {
       const js = write(`${kind}.js`, kind === "inline" ? code : `${code}//# sourceMappingURL=${kind}.js.map\n`)
       if (kind === "external") write(`${kind}.js.map`, map)
       const line = code.split("\n").findIndex((text) => text.includes("throw")) + 1
-      const reader = new SourceReader(1)
+      const reader = readerOf(1)
       reader.begin()
       const found = withoutNodeMaps(() => reader.find(js, line, 3))
       assert.deepInclude(found, {
@@ -101,7 +103,7 @@ describe("SourceReader", () => {
 
   it("does without a source map that is broken or gone", () => {
     write("broken.js.map", "{")
-    const reader = new SourceReader(0)
+    const reader = readerOf(0)
     reader.begin()
     for (const name of ["broken", "gone"]) {
       const js = write(`${name}.js`, `throw new Error("x")\n//# sourceMappingURL=${name}.js.map\n`)

@@ -45,6 +45,25 @@ export const isError = (value: unknown): value is Error => {
   }
 }
 
+/**
+ * Whether the stack of a value is one that the runtime made: the value is an error, and not only looks like one, and nothing was put
+ * in the place of its stack that can be told from it. Parsed JSON is never one. Of an error to which a text was assigned it cannot be known:
+ * engines keep no trace of it.
+ */
+export const isOfRuntime = (value: unknown): value is Error => {
+  try {
+    if (!isError(value)) return false
+    // Without a tag of its own, the brand says it, also that of another realm. What has a tag has it from code.
+    const tag: unknown = (value as { readonly [Symbol.toStringTag]?: unknown })[Symbol.toStringTag]
+    const isBranded = typeof tag !== "string" && Object.prototype.toString.call(value) === "[object Error]"
+    if (!isBranded && !(value instanceof Error) && tag !== "DOMException") return false
+    // All engines hide it. Assigning to what has none yet, copying members, or a field of a class makes one that is seen.
+    return Object.getOwnPropertyDescriptor(value, "stack")?.enumerable !== true
+  } catch {
+    return false
+  }
+}
+
 /** Whether a value brings a stack of its own. */
 export const hasStack = (value: unknown): boolean => isObject(value) && (readText(value, "stack") ?? "") !== ""
 

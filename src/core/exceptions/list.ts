@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import { redactAddresses } from "../secrets.js"
-import { behind, coerce, type Coerced, errorWithin } from "./coerce.js"
+import { behind, coerce, type Coerced, errorWithin, isError, isOfRuntime } from "./coerce.js"
 import type { Frame } from "./frames.js"
 
 /** One thing that went wrong, or several at once or one after the other. */
@@ -59,13 +59,14 @@ interface Parent {
 
 /**
  * The entries of a failure, outermost first, parents before children; at least one. `fallback` gives a stack for what has none.
- * `framesOf` reads a stack; `undefined` when nothing in it can be shown. `fields` are what the outermost says about itself.
+ * `framesOf` reads a stack; `undefined` when nothing in it can be shown. `mayRead` is whether the runtime wrote the stack, so that it may say which files
+ * are looked into. `fields` are what the outermost says about itself.
  */
 export const toList = (
   failure: Failure,
   boundary: Boundary,
   fallback: () => string | undefined,
-  framesOf: (stack: string) => ReadonlyArray<Frame> | undefined
+  framesOf: (stack: string, mayRead: boolean) => ReadonlyArray<Frame> | undefined
 ): { readonly list: ReadonlyArray<Entry>; readonly fields: Coerced["fields"] } => {
   const list: Array<Entry> = []
   const seen = new Set<unknown>()
@@ -109,10 +110,12 @@ export const toList = (
     }
     const coerced = coerce(thrown)
     const own = failure.stack ?? coerced.stack
-    let frames = own === undefined ? undefined : framesOf(withoutMessage(own, coerced.value))
+    // What is no error has nothing of its own in the stack that was made for it.
+    const mayRead = isOfRuntime(thrown) || (failure.stack !== undefined && !isError(thrown))
+    let frames = own === undefined ? undefined : framesOf(withoutMessage(own, coerced.value), mayRead)
     const isWithout = frames === undefined
     // Where a cause was made is not where what it caused was captured.
-    if (isWithout && parent?.source !== "cause") frames = framesOf(fallback() ?? "")
+    if (isWithout && parent?.source !== "cause") frames = framesOf(fallback() ?? "", true)
     if (list.length === 0) fields = coerced.fields
     const id = add(
       coerced.type,

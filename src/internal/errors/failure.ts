@@ -19,12 +19,19 @@ const spanSymbol: unique symbol = Symbol.for("effect/SpanAnnotation") as never
 const one = (thrown: unknown): Failure => {
   const original = unwrapped(thrown)
   try {
-    const hasSpan = typeof thrown === "object" && thrown !== null && spanSymbol in thrown
-    // Effect's text of the stack has the spans through which the failure went. Without them the error's own says as much.
+    const span = typeof thrown === "object" && thrown !== null && spanSymbol in thrown
+      ? thrown[spanSymbol] as Tracer.AnySpan | undefined
+      : undefined
+    // Effect's text of the stack has the spans through which the failure went. Without them the error's own says as much. Before them it writes
+    // all of a value that is no error, in which anything may stand.
     return {
       _tag: "One",
       thrown: original,
-      stack: hasSpan ? Cause.prettyErrors(Cause.fail(thrown))[0]?.stack : undefined
+      stack: span === undefined
+        ? undefined
+        : original instanceof Error
+        ? Cause.prettyErrors(Cause.fail(thrown))[0]?.stack
+        : stackOfSpans(span)
     }
   } catch {
     // A Proxy that throws when it is looked at, or a cause that leads back to itself.

@@ -1,14 +1,9 @@
 /**
- * Lines of source files, where there is a file system. Reached without an import, so that bundles for other runtimes do not ask
- * for it.
+ * Lines of source files of the program, where there is a file system.
  */
 import type { Source } from "../../core/exceptions/frames.js"
 import { Lru } from "../../core/lru.js"
-
-interface FileSystem {
-  readonly statSync: (path: string) => { readonly size: number; readonly isFile: () => boolean }
-  readonly readFileSync: (path: string, encoding: "utf8") => string
-}
+import { builtin, type ProgramFiles } from "./readable.js"
 
 /** `node:module`'s reader of source maps. */
 interface SourceMap {
@@ -42,32 +37,7 @@ interface File {
   readonly mapping: Mapping | undefined
 }
 
-interface Host {
-  readonly process?: {
-    readonly cwd?: () => string
-    readonly sourceMapsEnabled?: boolean
-    readonly getBuiltinModule?: (id: string) => unknown
-  } | undefined
-}
-
-const host = (globalThis as Host).process
-
-const builtin = <A>(id: string): A | undefined => {
-  try {
-    return host?.getBuiltinModule?.(id) as A | undefined
-  } catch {
-    return undefined
-  }
-}
-
-/** The directory in which the program was started, where there are directories. */
-export const workingDirectory = (() => {
-  try {
-    return host?.cwd?.()
-  } catch {
-    return undefined
-  }
-})()
+const host = (globalThis as { readonly process?: { readonly sourceMapsEnabled?: boolean } | undefined }).process
 
 /** Larger files are generated ones: there is nothing to show of them. */
 const maxSourceLength = 2 * 1024 * 1024
@@ -85,9 +55,6 @@ const maxLineLength = 200
 const maxCachedFiles = 50
 const maxReadsPerException = 10
 
-const isReadable = (path: string): boolean =>
-  (path.startsWith("/") || /^[A-Za-z]:[\\/]/.test(path)) && !path.endsWith(".min.js")
-
 /** The reference to a source map, which is a comment of its own in the last lines of a file. */
 const referenceIn = (text: string): string | undefined => {
   const at = Math.max(text.lastIndexOf("//# sourceMappingURL="), text.lastIndexOf("//@ sourceMappingURL="))
@@ -104,7 +71,7 @@ export class SourceReader {
   private mapsLength = 0
   private reads = 0
 
-  constructor(private readonly contextLines: number) {}
+  constructor(private readonly contextLines: number, private readonly disk: ProgramFiles) {}
 
   /** To be called before each exception. */
   begin(): void {
@@ -157,9 +124,9 @@ export class SourceReader {
   private file(path: string): File | undefined {
     const known = this.files.get(path)
     if (known !== undefined) return known
-    if (!isReadable(path) || this.reads >= maxReadsPerException) return undefined
+    if (path.endsWith(".min.js") || this.reads >= maxReadsPerException) return undefined
     this.reads++
-    const text = read(path, maxMapLength)
+    const text = this.disk.read(path, "source", maxMapLength)
     const mapping = text === undefined ? undefined : this.load(path, text)
     const file = { mapping, lines: text === undefined || text.length > maxSourceLength ? undefined : linesOf(text) }
     this.files.set(path, file)
@@ -176,7 +143,7 @@ export class SourceReader {
       const isFile = url.protocol === "file:"
       const left = Math.min(maxMapLength, maxMapsLength - this.mapsLength)
       const json = isFile
-        ? read(decodeURI(url.pathname), left)
+        ? this.disk.read(decodeURI(url.pathname), "map", left)
         : reference.length > left
         ? undefined
         : atob(reference.slice(reference.indexOf(",") + 1))
@@ -190,18 +157,5 @@ export class SourceReader {
     } catch {
       return undefined
     }
-  }
-}
-
-/** The text of a file of that size at most. */
-const read = (path: string, maxLength: number): string | undefined => {
-  const fs = builtin<FileSystem>("node:fs")
-  try {
-    const stat = fs?.statSync(path)
-    return fs === undefined || stat === undefined || !stat.isFile() || stat.size > maxLength
-      ? undefined
-      : fs.readFileSync(path, "utf8")
-  } catch {
-    return undefined
   }
 }

@@ -23,7 +23,8 @@ import { currentState } from "../context.js"
 import { type Active, extension, type Instance } from "../instance.js"
 import { stackOfSpans, thrownIn, toFailure } from "./failure.js"
 import { withoutSecrets } from "./fields.js"
-import { SourceReader, workingDirectory } from "./source.js"
+import { ProgramFiles, workingDirectory } from "./readable.js"
+import { SourceReader } from "./source.js"
 
 /** One thing to report. */
 export interface Report {
@@ -179,7 +180,9 @@ const make = ({ diagnostics, door, options, owner }: Active, isOpen: () => boole
   const reported = new WeakMap<object, Mark>()
   const claimed = new WeakMap<object, Mark>()
   const buckets = new TokenBuckets(burst, refillMillis, maxKinds)
-  const reader = options.sourceContext ? new SourceReader(options.contextLines) : undefined
+  const reader = options.sourceContext
+    ? new SourceReader(options.contextLines, new ProgramFiles(options.sourceRoots))
+    : undefined
   const settings: FrameSettings = {
     workingDirectory,
     isInApp: options.isInApp === undefined ? undefined : guarded(options.isInApp),
@@ -192,14 +195,16 @@ const make = ({ diagnostics, door, options, owner }: Active, isOpen: () => boole
   /** Reads the stacks of one exception. */
   const makeFramesOf = () => {
     let length = 0
-    return (stack: string): ReadonlyArray<Frame> | undefined => {
+    return (stack: string, mayRead: boolean): ReadonlyArray<Frame> | undefined => {
       const isOver = length > maxSourceLength
-      let written = isOver ? undefined : known.get(stack)
+      // A stack that somebody wrote may be the same text as one of the runtime.
+      const key = mayRead ? stack : `\n${stack}`
+      let written = isOver ? undefined : known.get(key)
       if (written === undefined) {
-        const frames = toFrames(stack, isOver ? { ...settings, findSource: undefined } : settings)
+        const frames = toFrames(stack, isOver || !mayRead ? { ...settings, findSource: undefined } : settings)
         if (frames.length === 0) return undefined
         written = freeze("$exception_list", frames, Number.POSITIVE_INFINITY) as Written
-        if (!isOver && stack.length <= maxStackLength && reader?.isExhausted !== true) known.set(stack, written)
+        if (!isOver && stack.length <= maxStackLength && reader?.isExhausted !== true) known.set(key, written)
       }
       length += written.text.length
       return written as unknown as ReadonlyArray<Frame>
