@@ -111,7 +111,10 @@ export interface EvaluateOptions {
 export interface MatchOptions {
   /** Milliseconds since the epoch. */
   readonly now: number
-  /** The document's `property_matching_version`: 2 compares texts such as `"true"` strictly. Default: as before there were versions. */
+  /**
+   * The document's `property_matching_version`: 2 compares texts such as `"true"` strictly, and of any but 1 and 2 it cannot be told
+   * here how it compares. Default: 1, as before there were versions.
+   */
   readonly propertyMatchingVersion?: number | undefined
 }
 
@@ -146,7 +149,7 @@ export const matchProperty = (
   properties: Properties,
   options: MatchOptions
 ): Either.Either<boolean, UnresolvedReason> => {
-  const result = matchFilter(filter, properties, options.now, options.propertyMatchingVersion ?? 1)
+  const result = matchFilter(filter, properties, options.now, options.propertyMatchingVersion)
   return typeof result === "boolean" ? Either.right(result) : Either.left(result)
 }
 

@@ -8,6 +8,7 @@ import { readFlag, settledPlan } from "./flag.js"
 import { survey } from "./graph.js"
 import { bytesOf } from "./hash.js"
 import { type Cohort, type Flag, makeNode } from "./model.js"
+import { readMatchingVersion } from "./operators.js"
 import { unsupported } from "./outcome.js"
 import { isObject, type Json } from "./response.js"
 
@@ -21,11 +22,13 @@ export interface Definitions {
   readonly flags: ReadonlyMap<string, Flag>
 }
 
-/** Whether a flag is for one of the contexts, or for all. */
-const isFor = (definition: Json, contexts: ReadonlyArray<string>): boolean => {
+/** Whether a flag is for one of the contexts, or for all; `undefined`: it says that in a way that is not known. */
+const isFor = (definition: Json, contexts: ReadonlyArray<string>): boolean | undefined => {
   const own = definition.evaluation_contexts ?? definition.evaluation_tags
-  return contexts.length === 0 || !Array.isArray(own) || own.length === 0 ||
-    own.some((context) => contexts.includes(context as string))
+  if (contexts.length === 0 || own === undefined || own === null) return true
+  if (!Array.isArray(own)) return undefined
+  if (own.length === 0 || own.some((context) => contexts.includes(context as string))) return true
+  return own.every((context) => typeof context === "string") ? false : undefined
 }
 
 const makeFlag = (key: string, definition: Json): Flag => ({
@@ -51,20 +54,22 @@ const read = (document: Json, contexts: ReadonlyArray<string>): Definitions | un
   const { cohorts: groups, flags: definitions } = document
   if (!Array.isArray(definitions)) return undefined
   const groupTypes = document.group_type_mapping ?? document.groupTypeMapping
-  const kept = new Map<string, { readonly flag: Flag; readonly definition: Json }>()
+  /** Without a definition: it is not known what it says. */
+  const kept = new Map<string, { readonly flag: Flag; readonly definition: Json | undefined }>()
   const dropped = new Map<string, Flag>()
   for (const definition of definitions as ReadonlyArray<unknown>) {
     if (!isObject(definition) || typeof definition.key !== "string") continue
     const { key } = definition
     const flag = makeFlag(key, definition)
-    if (isFor(definition, contexts)) kept.set(key, { flag, definition })
-    else dropped.set(key, flag)
+    const fits = isFor(definition, contexts)
+    if (fits === false) dropped.set(key, flag)
+    else kept.set(key, { flag, definition: fits === true ? definition : undefined })
   }
   const cohorts = readCohorts(groups)
   const library: Library = {
-    matchingVersion: (document.property_matching_version ?? document.propertyMatchingVersion) === 2 ? 2 : 1,
+    matchingVersion: readMatchingVersion(document.property_matching_version ?? document.propertyMatchingVersion),
     groupType: (index) => {
-      if (typeof index !== "number" && typeof index !== "string" || !isObject(groupTypes)) return undefined
+      if (typeof index !== "number" || !isObject(groupTypes)) return undefined
       const type = Object.hasOwn(groupTypes, index) ? groupTypes[index] : undefined
       return typeof type === "string" && type !== "" ? type : undefined
     },

@@ -5,13 +5,14 @@
  */
 import { maxDepth } from "./graph.js"
 import type { Cohort, Filter, Flag } from "./model.js"
-import { compileOperator } from "./operators.js"
+import { compileOperator, isKnownOperator, isPropertyType } from "./operators.js"
 import { no, serverOnly, unsupported, yes } from "./outcome.js"
 import { isObject, type Json } from "./response.js"
 
 /** What a document says beside its flags, and how to find what it defines. */
 export interface Library {
-  readonly matchingVersion: number
+  /** How properties are compared; `undefined`: in a way that is not known. */
+  readonly matchingVersion: number | undefined
   readonly groupType: (index: unknown) => string | undefined
   readonly flag: (key: string) => Flag | undefined
   readonly cohort: (id: string) => Cohort | undefined
@@ -31,9 +32,16 @@ const refuse = (owner: Owner): Filter => {
 const idOf = (value: unknown): string | undefined =>
   typeof value === "string" || typeof value === "number" ? String(value) : undefined
 
+const flagOperator = "flag_evaluates_to"
+
+/** Operators of filters on cohorts; only the first excludes. */
+const cohortOperators: ReadonlyArray<unknown> = ["not_in", "in", "exact", "", null, undefined]
+
 const readFlagFilter = (library: Library, owner: Owner, filter: Json, negated: boolean): Filter => {
   const { dependency_chain: keys, key, operator, value } = filter
-  if (!Array.isArray(keys) || keys.length === 0) return refuse(owner)
+  if (!Array.isArray(keys) || keys.length === 0 || typeof key !== "string") return refuse(owner)
+  // An operator for properties holds of no flag; one that is not known at all may ask anything.
+  if (operator !== flagOperator && !isKnownOperator(operator)) return refuse(owner)
   const chain: Array<Flag> = []
   for (const key of keys as ReadonlyArray<unknown>) {
     const flag = typeof key === "string" ? library.flag(key) : undefined
@@ -47,7 +55,7 @@ const readFlagFilter = (library: Library, owner: Owner, filter: Json, negated: b
   return {
     kind: "flag",
     chain,
-    target: operator === "flag_evaluates_to" ? chain.find((flag) => flag.key === key) : undefined,
+    target: operator === flagOperator ? chain.find((flag) => flag.key === key) : undefined,
     wanted: typeof value === "boolean" || typeof value === "string" ? value : undefined,
     negated
   }
@@ -56,10 +64,12 @@ const readFlagFilter = (library: Library, owner: Owner, filter: Json, negated: b
 /** Reads a filter. Only in cohorts may it be negated. */
 export const readFilter = (library: Library, owner: Owner, filter: unknown, inCohort: boolean): Filter => {
   if (!isObject(filter)) return refuse(owner)
-  const { key, operator, type, value } = filter
-  const negated = inCohort && Boolean(filter.negation)
+  const { key, negation, operator, type, value } = filter
+  if (inCohort && negation !== undefined && negation !== null && typeof negation !== "boolean") return refuse(owner)
+  const negated = inCohort && negation === true
   if (type === "flag") return readFlagFilter(library, owner, filter, negated)
   if (type === "cohort") {
+    if (!cohortOperators.includes(operator)) return refuse(owner)
     const id = idOf(value)
     const cohort = id === undefined ? undefined : library.cohort(id)
     if (cohort === undefined) {
@@ -69,7 +79,7 @@ export const readFilter = (library: Library, owner: Owner, filter: unknown, inCo
     owner.refers.push(cohort)
     return { kind: "cohort", cohort, negated: negated !== (operator === "not_in") }
   }
-  if (typeof key !== "string") return refuse(owner)
+  if (typeof key !== "string" || !isPropertyType(type)) return refuse(owner)
   const compiled = compileOperator(operator, value, library.matchingVersion)
   if (compiled.absent === unsupported) owner.isUnsupported = true
   return { kind: "property", key, operator: compiled, negated }

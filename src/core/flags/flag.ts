@@ -27,6 +27,13 @@ const object = (value: unknown): Json => {
   return value
 }
 
+/** A switch that is off where it is absent. */
+const flagged = (value: unknown): boolean => {
+  if (isNil(value)) return false
+  if (typeof value !== "boolean") throw new Unreadable()
+  return value
+}
+
 /** Payloads that are no text are copied: the document stays its owner's. */
 const readPayload = (payload: unknown): unknown => {
   if (isNil(payload) || payload === "") return undefined
@@ -72,10 +79,12 @@ const readVariants = (filters: Json, result: (value: FlagValue) => EvaluatedFlag
 }
 
 const readHoldout = (filters: Json, result: (value: FlagValue) => EvaluatedFlag): Plan["holdout"] => {
-  if (!isObject(filters.holdout)) return undefined
-  const { exclusion_percentage: excluded, id } = filters.holdout
-  if (typeof id !== "number" && typeof id !== "string") return undefined
-  const share = typeof excluded === "number" || typeof excluded === "string" ? Number(excluded) : Number.NaN
+  const { exclusion_percentage: excluded, id } = object(filters.holdout)
+  // PostHog has no holdout without an id or a share, or with a text that is no number.
+  if (isNil(id) || isNil(excluded)) return undefined
+  if (typeof id !== "number" && typeof id !== "string") throw new Unreadable()
+  if (typeof excluded !== "number" && typeof excluded !== "string") throw new Unreadable()
+  const share = Number(excluded)
   if (!Number.isFinite(share)) return undefined
   return { share: Math.min(Math.max(share, 0), 100) / 100, result: result(`holdout-${id}`) }
 }
@@ -96,13 +105,15 @@ const readCondition = (
   const { aggregation_group_type_index: own, properties, rollout_percentage: share, variant } = condition
   if (!isNil(properties) && !Array.isArray(properties)) return unreadable()
   if (!isNil(share) && (typeof share !== "number" || Number.isNaN(share))) return unreadable()
+  if (!isNil(variant) && typeof variant !== "string") return unreadable()
+  if (!isNil(own) && typeof own !== "number") return unreadable()
   const isOther = !isNil(own) && own !== aggregation
   return {
     filters: list(properties).map((filter) => readFilter(library, flag, filter, false)),
     rollout: isNil(share) ? Infinity : share / 100,
-    override: typeof variant === "string" && variant !== ""
-      ? variants.find((known) => known.result.value === variant)?.result
-      : undefined,
+    override: isNil(variant) || variant === ""
+      ? undefined
+      : variants.find((known) => known.result.value === variant)?.result,
     group: isOther ? library.groupType(own) ?? null : undefined
   }
 }
@@ -114,6 +125,7 @@ export const settledPlan = (key: string, settled: EvaluatedFlag | number | undef
     settled: settled ?? result(false),
     group: undefined,
     byDevice: false,
+    enrollment: undefined,
     holdout: undefined,
     conditions: [],
     variants: [],
@@ -123,33 +135,49 @@ export const settledPlan = (key: string, settled: EvaluatedFlag | number | undef
   }
 }
 
+/** What is hashed. PostHog writes an empty text where nobody has chosen. */
+const bucketings: ReadonlyArray<unknown> = ["distinct_id", "device_id", "", null, undefined]
+
+/** The rules by which the definition is to be read; another version means something else by the same members. */
+const isKnownVersion = ({ filters }: Json): boolean =>
+  !isObject(filters) || isNil(filters.version) || filters.version === 1
+
 const readPlan = (library: Library, flag: Flag, definition: Json): Plan => {
-  const { active } = definition
-  if (!isNil(active) && typeof active !== "boolean") throw new Unreadable()
-  if (active !== true) return settledPlan(flag.key, results(flag.key, definition, {})(false))
-  if (definition.ensure_experience_continuity) return settledPlan(flag.key, experienceContinuity)
+  const { bucketing_identifier: bucketing } = definition
+  const isActive = flagged(definition.active)
+  if (isActive && flagged(definition.ensure_experience_continuity)) {
+    return settledPlan(flag.key, experienceContinuity)
+  }
+  if (!isKnownVersion(definition)) throw new Unreadable()
+  if (!isActive) return settledPlan(flag.key, results(flag.key, definition, {})(false))
   const filters = object(definition.filters)
   const result = results(flag.key, definition, filters)
   const aggregation = filters.aggregation_group_type_index
   const group = isNil(aggregation) ? undefined : library.groupType(aggregation)
   if (!isNil(aggregation) && group === undefined) throw new Unreadable()
+  if (!bucketings.includes(bucketing)) throw new Unreadable()
+  const takesPart = flagged(filters.feature_enrollment)
+  // People take part in early access, groups do not.
+  if (takesPart && group !== undefined) throw new Unreadable()
   const variants = readVariants(filters, result)
   return {
     settled: undefined,
     group,
-    byDevice: group === undefined && definition.bucketing_identifier === "device_id",
+    byDevice: group === undefined && bucketing === "device_id",
+    enrollment: takesPart ? `$feature_enrollment/${flag.key}` : undefined,
     holdout: readHoldout(filters, result),
     conditions: list(filters.groups).map((condition) => readCondition(library, flag, condition, aggregation, variants)),
     variants,
-    earlyExit: Boolean(filters.early_exit),
+    earlyExit: flagged(filters.early_exit),
     off: result(false),
     on: result(true)
   }
 }
 
-/** Reads a definition into the flag that stands for it. */
-export const readFlag = (library: Library, flag: Flag, definition: Json): void => {
+/** Reads a definition into the flag that stands for it; `undefined`: one that cannot be read. */
+export const readFlag = (library: Library, flag: Flag, definition: Json | undefined): void => {
   try {
+    if (definition === undefined) throw new Unreadable()
     flag.plan = readPlan(library, flag, definition)
   } catch {
     flag.plan = settledPlan(flag.key, unsupported)

@@ -187,7 +187,13 @@ class Run {
   }
 
   private evaluate(flag: Flag): Answer {
-    const { byDevice, conditions, earlyExit, group, holdout, off } = flag.plan
+    const { byDevice, conditions, earlyExit, enrollment, group, holdout, off } = flag.plan
+    if (enrollment !== undefined) {
+      // Without the property PostHog goes on to the conditions. Whether the person has it is not known here.
+      const choice = this.person.property(enrollment)
+      if (choice === undefined) return flag.isUnsupported ? unsupported : missingContext
+      return isEnrolled(choice) ? flag.plan.on : off
+    }
     const party = group === undefined ? this.person : this.group(group)
     if (party === undefined) return off
     const bucket = byDevice ? this.device() : party.bucket
@@ -293,6 +299,9 @@ class Run {
     return value === wanted || wanted === true && typeof value === "string" && value !== "" ? yes : no
   }
 }
+
+/** Whether somebody has chosen to take part: a choice is `true` or `"true"`, and any other has opted out. */
+const isEnrolled = (choice: unknown): boolean => choice === true || choice === "true"
 
 const negate = (negated: boolean, outcome: number): number => negated && outcome <= yes ? 1 - outcome : outcome
 

@@ -193,12 +193,30 @@ const operators = new Map<string, (target: unknown, version: number) => Operator
   ["semver_wildcard", ranged(wildcardRange)]
 ])
 
-/** Compiles a filter on a property; one that PostHog has and this library does not is refused wherever it is met. */
-export const compileOperator = (operator: unknown, target: unknown, matchingVersion: number): Operator => {
+const compilerOf = (operator: unknown) => {
   const name = operator === undefined || operator === null || operator === "" ? "exact" : operator
-  const compile = typeof name === "string" ? operators.get(name) : undefined
+  return typeof name === "string" ? operators.get(name) : undefined
+}
+
+/** Whether it is an operator for properties, or none is named, which means `exact`. */
+export const isKnownOperator = (operator: unknown): boolean => compilerOf(operator) !== undefined
+
+/**
+ * Whether a filter of this type looks at a property of the person or group that a condition is about. Types that PostHog has besides,
+ * such as `person_metadata`, mean something else by the same name.
+ */
+export const isPropertyType = (type: unknown): boolean =>
+  type === "person" || type === "group" || type === undefined || type === null
+
+/** The rules of comparison that a document names: 1 and 2 are known, and 1 is meant where none is named. */
+export const readMatchingVersion = (version: unknown): number | undefined =>
+  version === undefined || version === null || version === 1 ? 1 : version === 2 ? 2 : undefined
+
+/** Compiles a filter on a property; what PostHog has and this library does not is refused wherever it is met. */
+export const compileOperator = (operator: unknown, target: unknown, matchingVersion: number | undefined): Operator => {
+  const compile = compilerOf(operator)
   try {
-    return compile === undefined ? refused : compile(target, matchingVersion)
+    return compile === undefined || matchingVersion === undefined ? refused : compile(target, matchingVersion)
   } catch {
     return refused
   }
@@ -209,7 +227,7 @@ export const matchFilter = (
   filter: unknown,
   properties: unknown,
   now: number,
-  matchingVersion: number
+  matchingVersion: unknown
 ): boolean | UnresolvedReason => {
   let read: Json
   try {
@@ -221,8 +239,8 @@ export const matchFilter = (
     return "unsupported_definition"
   }
   const { key, operator, type, value } = read
-  if (typeof key !== "string" || type === "cohort" || type === "flag") return "unsupported_definition"
-  const compiled = compileOperator(operator, value, matchingVersion)
+  if (typeof key !== "string" || !isPropertyType(type)) return "unsupported_definition"
+  const compiled = compileOperator(operator, value, readMatchingVersion(matchingVersion))
   const actual = ownMember(properties, key)
   const outcome = actual === undefined ? compiled.absent : compiled.test(actual, now)
   return isUnresolved(outcome) ? reasonOf(outcome) : outcome === yes
