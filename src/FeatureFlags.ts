@@ -191,6 +191,10 @@ export interface Snapshot extends FlagsOnEvents {
   readonly keys: ReadonlyArray<string>
   /** The values by key, as a plain object. Sends nothing. */
   readonly values: { readonly [key: string]: FlagValue }
+  /**
+   * The payloads by key, as a plain object: decoded from JSON, and frozen. Flags without one are not in it. Sends nothing.
+   */
+  readonly payloads: { readonly [key: string]: unknown }
   /** Keys that were read so far, sorted, those included that are not here. */
   readonly accessed: ReadonlyArray<string>
   /** What {@link PostHog.capture} adds to an event that is given this snapshot: `$feature/<key>`, `$active_feature_flags`. */

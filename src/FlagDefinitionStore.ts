@@ -24,6 +24,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import { describe } from "./core/thrown.js"
 
 /**
  * A store could not do what it was asked to. Nobody but the poller sees it, who does without the store then and tells it as the
@@ -41,7 +42,7 @@ export class FlagDefinitionStoreError extends Schema.TaggedError<FlagDefinitionS
 ) {
   /** What happened. */
   override get message(): string {
-    return `The store of flag definitions failed (${this.operation}): ${String(this.cause)}`
+    return `The store of flag definitions failed (${this.operation}): ${describe(this.cause)}`
   }
 }
 

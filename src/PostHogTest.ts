@@ -79,6 +79,7 @@ const testEvaluator = (kept: Kept): Evaluator => ({ flagKeys }) =>
         wanted.map(({ key, payload, value }) => [key, plainFlag(key, value, parsePayload(payload ?? null), "override")])
       ),
       malformed: new Set(),
+      failed: new Set(),
       unresolved: new Map(),
       requestId: undefined,
       evaluatedAt: undefined,

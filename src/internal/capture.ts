@@ -12,6 +12,7 @@ import { type Call, makeComposer, type Surroundings } from "../core/event/compos
 import { TooLarge, Writer } from "../core/event/json.js"
 import { type Groups, makeLayer, type Properties } from "../core/event/properties.js"
 import { checkEvent, readUuid, type WireEvent, writeEvent } from "../core/event/wireEvent.js"
+import { describe } from "../core/thrown.js"
 import type { DeliveryError, DropReason } from "../PostHogError.js"
 import { currentState, flagsLayer, type FlagsOnEvents, type Owner, type State } from "./context.js"
 import type { Outbox } from "./delivery/outbox.js"
@@ -278,14 +279,5 @@ const isReadable = (value: unknown): boolean => {
     return true
   } catch {
     return false
-  }
-}
-
-/** An error in a few words, whatever was thrown. */
-const describe = (error: unknown): string => {
-  try {
-    return String(error).slice(0, 200)
-  } catch {
-    return "something without a text"
   }
 }

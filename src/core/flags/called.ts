@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import type { Groups, Properties } from "../event/properties.js"
+import { bytesOf, hash } from "./hash.js"
 import type { EvaluatedFlag, FlagValue } from "./response.js"
 
 /** What is known of the evaluation to which a flag belongs. */
@@ -14,6 +15,8 @@ export interface EvaluationFacts {
   readonly errorsWhileComputing: boolean
   /** Keys of flags that nobody can read. */
   readonly malformed?: ReadonlySet<string> | undefined
+  /** Keys of flags that PostHog could not compute. */
+  readonly failed?: ReadonlySet<string> | undefined
   /** Keys of flags that could not be resolved in this process, and that PostHog did not answer. */
   readonly unresolved?: ReadonlyMap<string, unknown> | undefined
   /** About the flags that were evaluated in this process. */
@@ -32,13 +35,14 @@ export interface LocalFacts {
 /** What went wrong, for a flag that the evaluation has or (`missing`) has not; in the order in which PostHog's SDKs list it. */
 export const errorCodes = (facts: EvaluationFacts, missing: boolean, key = ""): string | undefined => {
   const codes: Array<string> = []
-  if (facts.errorsWhileComputing) codes.push("errors_while_computing_flags")
+  const notComputed = missing && facts.failed?.has(key) === true
+  if (facts.errorsWhileComputing || notComputed) codes.push("errors_while_computing_flags")
   if (facts.failure?.reason === "quota_limited") codes.push("quota_limited")
   // A flag that is missing because nobody answered must not look like one that does not exist.
   if (missing) {
     const failed = failureCode(facts.failure) ?? (facts.malformed?.has(key) === true ? "unknown_error" : undefined)
     if (facts.unresolved?.has(key) === true) codes.push("local_evaluation_inconclusive")
-    else if (failed === undefined) codes.push("flag_missing")
+    else if (failed === undefined && !notComputed) codes.push("flag_missing")
     if (failed !== undefined) codes.push(failed)
   }
   return codes.length === 0 ? undefined : codes.join()
@@ -88,10 +92,32 @@ export const calledProperties = (
   }
 }
 
+/** Longer names are remembered by their hash, so that the memory is bounded whatever ids a program has. */
+const maxName = 256
+
+const noBytes = new Uint8Array(0)
+const halves = [bytesOf("1"), bytesOf("2")]
+
+/** A hash of more than a hundred bits. No part of the name itself, which would keep all of it in memory. */
+const digest = (name: string): string => {
+  const bytes = bytesOf(name)
+  return halves.map((half) => hash(half, bytes, noBytes)).join(" ")
+}
+
 /**
  * Names equal reads: user, flag, value and groups. The parts are JSON texts, so that no two different reads have one name.
  */
 export const calledKey = (
+  distinctId: string,
+  key: string,
+  value: FlagValue | undefined,
+  groups: Groups | undefined
+): string => {
+  const name = nameOf(distinctId, key, value, groups)
+  return name.length <= maxName ? name : digest(name)
+}
+
+const nameOf = (
   distinctId: string,
   key: string,
   value: FlagValue | undefined,

@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import { setMember } from "../event/properties.js"
 import { type Library, readFilter } from "./filters.js"
 import type { Condition, Filter, Flag, Plan, Variant } from "./model.js"
 import { experienceContinuity, unsupported } from "./outcome.js"
@@ -34,11 +35,39 @@ const flagged = (value: unknown): boolean => {
   return value
 }
 
+/** A copy of lists and objects, without recursion; what nests deeper than the stack reaches cannot be copied as JSON. */
+const copyOf = (value: unknown): unknown => {
+  const copies = new Map<unknown, Json | Array<unknown>>()
+  const open: Array<unknown> = []
+  const begin = (original: unknown): unknown => {
+    if (typeof original !== "object" || original === null) return original
+    const known = copies.get(original)
+    if (known !== undefined) return known
+    const copy = Array.isArray(original) ? [] : {}
+    copies.set(original, copy)
+    open.push(original)
+    return copy
+  }
+  const copied = begin(value)
+  while (open.length > 0) {
+    const original = open.pop() as Json
+    const copy = copies.get(original) as Record<string, unknown>
+    for (const name of Object.keys(original)) setMember(copy, name, begin(original[name]))
+  }
+  return copied
+}
+
 /** Payloads that are no text are copied: the document stays its owner's. */
 const readPayload = (payload: unknown): unknown => {
   if (isNil(payload) || payload === "") return undefined
   if (typeof payload === "string") return parsePayload(payload)
-  return parsePayload(JSON.stringify(payload))
+  let text: string
+  try {
+    text = JSON.stringify(payload)
+  } catch {
+    return parsePayload(copyOf(payload))
+  }
+  return parsePayload(text)
 }
 
 /** The flag as it is for a value; equal values give the same object. */

@@ -32,6 +32,8 @@ export interface FlagsResponse {
   readonly flags: ReadonlyMap<string, EvaluatedFlag>
   /** Keys of flags in a form that nobody can read. */
   readonly malformed: ReadonlySet<string>
+  /** Keys of flags that PostHog could not compute: what it answered of them is no value. */
+  readonly failed: ReadonlySet<string>
   readonly requestId: string | undefined
   /** Milliseconds since the epoch. */
   readonly evaluatedAt: number | undefined
@@ -53,11 +55,17 @@ const text = (value: unknown): string | undefined => typeof value === "string" ?
 export const number = (value: unknown): number | undefined => typeof value === "number" ? value : undefined
 export const boolean = (value: unknown): boolean | undefined => typeof value === "boolean" ? value : undefined
 
-/** One payload may be read by many, none of whom must change it for the others. */
+/**
+ * One payload may be read by many, none of whom must change it for the others. Without recursion, because a payload may nest deeper
+ * than the stack reaches.
+ */
 const deepFreeze = (value: unknown): unknown => {
-  if (typeof value === "object" && value !== null && !Object.isFrozen(value)) {
-    Object.freeze(value)
-    for (const member of Object.values(value)) deepFreeze(member)
+  const open = [value]
+  while (open.length > 0) {
+    const next = open.pop()
+    if (typeof next !== "object" || next === null || Object.isFrozen(next)) continue
+    Object.freeze(next)
+    for (const member of Object.values(next)) open.push(member)
   }
   return value
 }
@@ -73,13 +81,23 @@ export const parsePayload = (payload: unknown): unknown => {
   }
 }
 
-const parseFlag = (key: string, flag: unknown): EvaluatedFlag | undefined => {
-  if (!isObject(flag) || typeof flag.enabled !== "boolean") return undefined
+/** A flag in a form that nobody can read, or one that PostHog could not compute. */
+type NoFlag = "malformed" | "failed"
+
+const isNil = (value: unknown): value is null | undefined => value === undefined || value === null
+
+/** A member that decides and has a wrong type makes the flag unreadable; what only describes the flag is left out then. */
+const parseFlag = (key: string, flag: unknown): EvaluatedFlag | NoFlag => {
+  if (!isObject(flag)) return "malformed"
+  const { enabled, failed, variant } = flag
+  if (failed === true) return "failed"
+  if (typeof enabled !== "boolean" || !(isNil(failed) || failed === false)) return "malformed"
+  if (!isNil(variant) && typeof variant !== "string") return "malformed"
   const metadata = isObject(flag.metadata) ? flag.metadata : {}
   const reason = isObject(flag.reason) ? flag.reason : {}
   return {
     key,
-    value: flag.enabled && typeof flag.variant === "string" ? flag.variant : flag.enabled,
+    value: enabled && typeof variant === "string" ? variant : enabled,
     source: "remote",
     payload: parsePayload(metadata.payload),
     id: number(metadata.id),
@@ -103,9 +121,9 @@ export const plainFlag = (key: string, value: FlagValue, payload: unknown, sourc
   hasExperiment: undefined
 })
 
-/** The flags of an answer by key; `undefined` for those that nobody can read. `undefined` for what is no answer. */
-const parseFlags = (body: Json): ReadonlyMap<string, EvaluatedFlag | undefined> | undefined => {
-  const flags = new Map<string, EvaluatedFlag | undefined>()
+/** The flags of an answer by key. `undefined` for what is no answer. */
+const parseFlags = (body: Json): ReadonlyMap<string, EvaluatedFlag | NoFlag> | undefined => {
+  const flags = new Map<string, EvaluatedFlag | NoFlag>()
   if (isObject(body.flags)) {
     for (const key of Object.keys(body.flags)) flags.set(key, parseFlag(key, body.flags[key]))
     return flags
@@ -123,7 +141,7 @@ const parseFlags = (body: Json): ReadonlyMap<string, EvaluatedFlag | undefined> 
     const value = legacy[key]
     const payload = Object.hasOwn(payloads, key) ? parsePayload(payloads[key]) : undefined
     const isValue = typeof value === "boolean" || typeof value === "string"
-    flags.set(key, isValue ? plainFlag(key, value, payload, "remote") : undefined)
+    flags.set(key, isValue ? plainFlag(key, value, payload, "remote") : "malformed")
   }
   return flags
 }
@@ -135,21 +153,27 @@ const parseFlags = (body: Json): ReadonlyMap<string, EvaluatedFlag | undefined> 
 export const parseFlagsResponse = (body: unknown, only?: ReadonlyArray<string>): FlagsResponse | undefined => {
   if (!isObject(body)) return undefined
   const parsed = parseFlags(body)
+  const { errorsWhileComputingFlags: errors } = body
   const quotaLimited = Array.isArray(body.quotaLimited) && body.quotaLimited.includes("feature_flags")
   if (parsed === undefined && !quotaLimited) return undefined
   const flags = new Map<string, EvaluatedFlag>()
   const malformed = new Set<string>()
+  const failed = new Set<string>()
+  const wanted = only === undefined ? undefined : new Set(only)
   for (const [key, flag] of quotaLimited || parsed === undefined ? [] : parsed) {
-    if (only !== undefined && !only.includes(key)) continue
-    if (flag === undefined) malformed.add(key)
+    if (wanted?.has(key) === false) continue
+    if (flag === "malformed") malformed.add(key)
+    else if (flag === "failed") failed.add(key)
     else flags.set(key, flag)
   }
   return {
     flags,
     malformed,
+    failed,
     requestId: text(body.requestId),
     evaluatedAt: number(body.evaluatedAt),
-    errorsWhileComputing: body.errorsWhileComputingFlags === true,
+    // Said in another way than by `true`, it is said all the same: flags that are not here must not count as not existing.
+    errorsWhileComputing: !isNil(errors) && errors !== false,
     quotaLimited,
     minimalFlagCalledEvents: body.minimalFlagCalledEvents === true
   }

@@ -11,6 +11,7 @@ import * as SubscriptionRef from "effect/SubscriptionRef"
 import { makeUuidV7 } from "../../core/event/uuid.js"
 import { compileDefinitions, type Definitions } from "../../core/flags/definitions.js"
 import { readStored, type Stored, writeStored } from "../../core/flags/stored.js"
+import { messageOf } from "../../core/thrown.js"
 import { type Entry, FlagDefinitionStoreError, type Service } from "../../FlagDefinitionStore.js"
 import { FlagsUnavailable } from "../../PostHogError.js"
 import { type Active, type Instance, notOpen } from "../instance.js"
@@ -28,8 +29,8 @@ export interface Loaded {
   /** When PostHog gave or confirmed them; `undefined`: not known. */
   readonly loadedAt: number | undefined
   readonly etag: string | undefined
-  /** Keys that were asked for and that neither the definitions have nor PostHog; until the next load. */
-  readonly absent: Set<string>
+  /** Keys that were asked for and that the definitions do not have, and whether PostHog has them; until the next load. */
+  readonly probed: Map<string, boolean>
 }
 
 export interface Settings {
@@ -73,16 +74,16 @@ const demandPause = 1_000
 /** How long to wait before each look at an empty store whose lease somebody has, in milliseconds. */
 const looks = [250, 500, 1000]
 
-/** Most keys that are remembered as unknown to PostHog. */
-const maxAbsent = 1_000
+/** Most keys that are remembered as not defined here. */
+const maxProbed = 1_000
 
-/** Remembers that PostHog has no flag of this key, so that it is not asked again before the next load. */
-export const rememberAbsent = ({ absent }: Loaded, key: string): void => {
-  if (absent.size < maxAbsent) absent.add(key)
+/** PostHog has no longer keys. */
+const maxKey = 400
+
+/** Remembers whether PostHog has a flag of this key: if not, it is not asked again before the next load. */
+export const rememberProbed = ({ probed }: Loaded, key: string, isThere: boolean): void => {
+  if (probed.size < maxProbed && key.length <= maxKey) probed.set(key, isThere)
 }
-
-/** What was thrown, for people. */
-const describe = (thrown: unknown): string => String(thrown instanceof Error ? thrown.message : thrown).slice(0, 200)
 
 /** By its tag: the store may come from another copy of this package, whose class is another one. */
 const isStoreError = (thrown: unknown): thrown is FlagDefinitionStoreError => {
@@ -136,7 +137,7 @@ export const make = Effect.fnUntraced(function*(
   /** Keeps what is loaded, as of now. */
   const confirm = (etag: string | undefined): void => {
     if (current !== undefined) {
-      current = { ...current, loadedAt: now(), etag: etag ?? current.etag, absent: new Set() }
+      current = { ...current, loadedAt: now(), etag: etag ?? current.etag, probed: new Map() }
     }
   }
 
@@ -151,7 +152,7 @@ export const make = Effect.fnUntraced(function*(
       ? thrown
       : new FlagDefinitionStoreError({ operation, cause: thrown })
     lastError = { at: now(), error }
-    const detail = describe(error.cause)
+    const detail = messageOf(error.cause)
     diagnostics.emit("DefinitionStoreFailed", () => ({ _tag: "DefinitionStoreFailed", operation, detail }))
   }
 
@@ -169,7 +170,7 @@ export const make = Effect.fnUntraced(function*(
     const definitions = stored === undefined ? undefined : compile(stored.document)
     return stored === undefined || definitions === undefined
       ? undefined
-      : install({ definitions, source, loadedAt: stored.fetchedAt, etag: stored.etag, absent: new Set() })
+      : install({ definitions, source, loadedAt: stored.fetchedAt, etag: stored.etag, probed: new Map() })
   }
 
   /** Takes over what is stored, unless nobody can read it. */
@@ -189,8 +190,16 @@ export const make = Effect.fnUntraced(function*(
     (document: object, etag: string | undefined): Effect.Effect<void> =>
       Effect.suspend(() => {
         const revision = newUuid(now())
+        let text: string
+        try {
+          text = writeStored(document, etag, now())
+        } catch (error) {
+          // It nests too deep to be written. What is loaded stays.
+          storeFailed("put", error)
+          return Effect.void
+        }
         return Effect.map(
-          store.put({ revision, document: writeStored(document, etag, now()) }, expected),
+          store.put({ revision, document: text }, expected),
           (isStored) => {
             seen = isStored ? revision : undefined
           }
@@ -245,7 +254,7 @@ export const make = Effect.fnUntraced(function*(
         return Effect.succeed(undefined)
       }
       const { document, etag } = outcome
-      return install({ definitions, source: "server", loadedAt: now(), etag, absent: new Set() }).pipe(
+      return install({ definitions, source: "server", loadedAt: now(), etag, probed: new Map() }).pipe(
         Effect.zipRight(Effect.sync(() => succeed("server", false))),
         Effect.zipRight(after(document as object, etag)),
         Effect.as(undefined)
@@ -269,8 +278,7 @@ export const make = Effect.fnUntraced(function*(
 
   const loadLeased = Effect.fnUntraced(function*(
     store: SafeStore.SafeStore,
-    found: Option.Option<Entry> | undefined,
-    leased: true | undefined
+    found: Option.Option<Entry> | undefined
   ): Effect.fn.Return<FlagsUnavailable | undefined> {
     const stored = found === undefined ? undefined : Option.getOrUndefined(found)
     const isBetter = current === undefined ? !cleared : current.source === "options"
@@ -282,13 +290,12 @@ export const make = Effect.fnUntraced(function*(
       stored === undefined && found !== undefined ? undefined : etag,
       keepIn(store, stored?.revision)
     )
-    if (error !== undefined && leased === true) {
+    if (error !== undefined) {
       // Too many requests is about the project; anything else another instance may do better.
       if (error.status === 429) {
         yield* store.lease(leaseFor(nextLoadAt - now()))
       } else {
-        holdsLease = false
-        yield* store.release
+        holdsLease = !(yield* store.release)
       }
     }
     return error
@@ -297,12 +304,14 @@ export const make = Effect.fnUntraced(function*(
   const loadShared = Effect.fnUntraced(function*(
     store: SafeStore.SafeStore
   ): Effect.fn.Return<FlagsUnavailable | undefined> {
+    // A store whose answer is lost may have given the lease all the same; so may one that is asked as the scope closes.
+    holdsLease = hasKey
     const [leased, found] = yield* Effect.all(
       [hasKey ? store.lease(leaseFor(base)) : Effect.succeed(false), store.get],
       { concurrency: 2 }
     )
-    holdsLease = leased === true
-    if (leased !== false) return yield* loadLeased(store, found, leased)
+    holdsLease = leased !== false
+    if (leased !== false) return yield* loadLeased(store, found)
     const isMissing = found === undefined || Option.isNone(found)
     const stored = !isMissing ? found.value : current === undefined && hasKey ? yield* lookAgain(store) : undefined
     const isNew = stored !== undefined && (current === undefined || stored.revision !== seen)
@@ -313,7 +322,7 @@ export const make = Effect.fnUntraced(function*(
     if (current !== undefined) {
       if (found !== undefined && !isNew) {
         if (stored !== undefined) {
-          current = { ...current, absent: new Set() }
+          current = { ...current, probed: new Map() }
           succeed("store", true)
         }
         return undefined
@@ -344,7 +353,7 @@ export const make = Effect.fnUntraced(function*(
   }).pipe(
     // Total: a fault of ours is a load that failed.
     Effect.catchAllDefect((defect) =>
-      Effect.sync(() => fail(new FlagsUnavailable({ reason: "connection", detail: describe(defect) }), base))
+      Effect.sync(() => fail(new FlagsUnavailable({ reason: "connection", detail: messageOf(defect) }), base))
     ),
     Effect.tap((error) =>
       Effect.sync(() => {

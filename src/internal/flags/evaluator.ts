@@ -22,6 +22,8 @@ export interface Evaluation extends EvaluationFacts {
   readonly flags: ReadonlyMap<string, EvaluatedFlag>
   /** Keys of flags that PostHog answered in a form that nobody can read. */
   readonly malformed: ReadonlySet<string>
+  /** Keys of flags that PostHog could not compute. */
+  readonly failed: ReadonlySet<string>
   /** Why flags that are not here were not resolved in this process. */
   readonly unresolved: ReadonlyMap<string, UnresolvedReason>
   readonly failure: FlagsUnavailable | undefined
@@ -91,12 +93,16 @@ export const evaluateWith = (
 export const failed = (failure: FlagsUnavailable): Evaluation => ({
   flags: new Map(),
   malformed: new Set(),
+  failed: new Set(),
   unresolved: new Map(),
   requestId: undefined,
   evaluatedAt: undefined,
   errorsWhileComputing: false,
   failure
 })
+
+/** Answers to longer requests are not kept: the memory of the cache is bounded by characters, not only by entries. */
+const maxCachedBody = 16_384
 
 /** A request that several evaluations may wait for. */
 interface Flight {
@@ -121,7 +127,8 @@ const makeRemoteEvaluator = (
     const response = parseFlagsResponse(body, only)
     if (response === undefined) return failed(new FlagsUnavailable({ reason: "invalid_response" }))
     onMinimalEvents(response.minimalFlagCalledEvents)
-    const { errorsWhileComputing, evaluatedAt, flags, malformed, quotaLimited, requestId } = response
+    const { errorsWhileComputing, evaluatedAt, failed: notComputed, flags, malformed, quotaLimited, requestId } =
+      response
     if (!quotaLimited) {
       diagnostics.emit("FlagsEvaluated", () => ({
         _tag: "FlagsEvaluated",
@@ -137,6 +144,7 @@ const makeRemoteEvaluator = (
       : {
         flags,
         malformed,
+        failed: notComputed,
         unresolved: new Map(),
         requestId,
         evaluatedAt,
@@ -155,7 +163,10 @@ const makeRemoteEvaluator = (
         if (failure !== undefined) {
           const { detail, reason, status } = failure
           diagnostics.emit("FlagsFailed", () => ({ _tag: "FlagsFailed", reason, status, detail }), reason)
-        } else if (cache !== undefined && !errorsWhileComputing && evaluation.malformed.size === 0) {
+        } else if (
+          cache !== undefined && body.length <= maxCachedBody && !errorsWhileComputing &&
+          evaluation.malformed.size === 0 && evaluation.failed.size === 0
+        ) {
           cache.set(body, { evaluation, expires: now + Duration.toMillis(featureFlagsCache!.timeToLive) })
         }
         return evaluation

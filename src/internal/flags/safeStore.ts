@@ -15,7 +15,8 @@ export interface SafeStore {
   readonly put: (entry: Entry, expected: string | undefined) => Effect.Effect<boolean>
   /** Whether the lease is this holder's; `undefined`: the store does not say. */
   readonly lease: (duration: Duration.Duration) => Effect.Effect<boolean | undefined>
-  readonly release: Effect.Effect<void>
+  /** Whether it is ended, as far as the store says. */
+  readonly release: Effect.Effect<boolean>
   /** The same for a finalizer, which cannot be timed out itself, see the decisions. */
   readonly releaseAtEnd: Effect.Effect<void>
 }
@@ -45,7 +46,7 @@ export const make = (
       )
     )
 
-  const release = ask("release", () => store.release(name, holder), undefined)
+  const release = ask("release", () => Effect.as(store.release(name, holder), true), false)
   return {
     get: ask("get", () => store.get(name), undefined),
     put: (entry, expected) => ask("put", () => store.put(name, entry, expected), false),

@@ -11,6 +11,7 @@ import type { UnresolvedReason } from "../../core/flags/local.js"
 import type { FlagsRequest } from "../../core/flags/request.js"
 import type { EvaluatedFlag, FlagValue } from "../../core/flags/response.js"
 import { shared } from "../../core/shared.js"
+import { describe } from "../../core/thrown.js"
 import type { Any } from "../../FeatureFlag.js"
 import type { EvaluateOptions, FlagError, Reading, ReadOptions, Snapshot } from "../../FeatureFlags.js"
 import {
@@ -64,8 +65,15 @@ const calledEvent = "$feature_flag_called"
 const calledKind: Kind = { withContext: true, withFlags: false, needsId: true }
 
 /** The key of whatever was given: reads never throw, also not where types were got round. */
-export const keyOf = (flag: string | Any): string =>
-  typeof flag === "string" ? flag : String((flag as Any | null | undefined)?.key)
+export const keyOf = (flag: string | Any): string => {
+  if (typeof flag === "string") return flag
+  try {
+    return String((flag as Any | null | undefined)?.key)
+  } catch {
+    // A Proxy, or a key without a text.
+    return "undefined"
+  }
+}
 
 const isFlag = (flag: string | Any): flag is Any => typeof flag === "object" && flag !== null
 
@@ -124,6 +132,12 @@ class Evaluated implements Snapshot {
     const values: Record<string, FlagValue> = {}
     for (const [key, { value }] of this.#flags) setMember(values, key, value)
     return values
+  }
+
+  get payloads(): { readonly [key: string]: unknown } {
+    const payloads: Record<string, unknown> = {}
+    for (const [key, { payload }] of this.#flags) if (payload !== undefined) setMember(payloads, key, payload)
+    return payloads
   }
 
   get unresolved(): { readonly [key: string]: UnresolvedReason } {
@@ -211,7 +225,7 @@ class Evaluated implements Snapshot {
         Effect.map(Option.some),
         Effect.mapError((cause) => new PayloadInvalid({ key, detail: cause.message, cause })),
         // A schema's own functions may throw.
-        Effect.catchAllDefect((cause) => new PayloadInvalid({ key, detail: String(cause), cause }))
+        Effect.catchAllDefect((cause) => new PayloadInvalid({ key, detail: describe(cause), cause }))
       )
     }) as Effect.Effect<Option.Option<never>, never>
 
@@ -283,11 +297,11 @@ class Evaluated implements Snapshot {
   }
 
   #whyMissing(key: string): FlagError {
-    const { errorsWhileComputing, malformed, unresolved } = this.#parts.evaluation
+    const { errorsWhileComputing, failed, malformed, unresolved } = this.#parts.evaluation
     if (this.failure !== undefined) return this.failure
     if (!this.#wasAsked(key) || this.#isLeftOut(key)) return new FlagsUnavailable({ reason: "not_evaluated" })
     if (malformed.has(key)) return new FlagsUnavailable({ reason: "invalid_response" })
-    if (errorsWhileComputing) return new FlagsUnavailable({ reason: "errors_while_computing" })
+    if (errorsWhileComputing || failed.has(key)) return new FlagsUnavailable({ reason: "errors_while_computing" })
     const reason = unresolved.get(key)
     return reason === undefined
       ? new FlagNotFound({ key })
@@ -408,6 +422,7 @@ export const empty = (
     evaluation: {
       flags: new Map(),
       malformed: new Set(),
+      failed: new Set(),
       unresolved: new Map(),
       requestId: undefined,
       evaluatedAt: undefined,
