@@ -1,6 +1,6 @@
 /**
  * Writes what follows from the list of public modules: src/index.ts, with a namespace for each and the few names that are worth
- * having without one, and the sub-paths and files in package.json.
+ * having without one, and the sub-paths and files in package.json. And copies the programs of examples/frameworks into their page.
  *
  *   npm run codegen              writes the files
  *   npm run codegen -- --check   fails when they are not what would be written
@@ -51,9 +51,23 @@ manifest.exports = {
 // The folders of scripts/folders.ts among them.
 manifest.files = ["CHANGELOG.md", "dist", "docs", "examples", "src", ...modules]
 
+const frameworks = "docs/frameworks.md"
+/** Programs that name their file in the first line. They are checked where they are, so their language is not `ts`, which scripts/docs.ts takes. */
+const included = /^```typescript\n\/\/ (examples\/\S+)\n[\s\S]*?^```$/gm
+
+const withPrograms = async (page: string): Promise<string> => {
+  const files = Array.from(page.matchAll(included), (match) => match[1]!)
+  const texts = new Map(await Promise.all(files.map(async (file) => [file, await readFile(file, "utf8")] as const)))
+  return page.replace(included, (_, file: string) => {
+    const program = texts.get(file)!.replace(/^\/\*\*\n(?: \*.*\n)+/, "").trim()
+    return `\`\`\`typescript\n// ${file}\n${program}\n\`\`\``
+  })
+}
+
 const wanted: Readonly<Record<string, string>> = {
   "src/index.ts": `${parts.join("\n\n")}\n`,
-  "package.json": `${JSON.stringify(manifest, undefined, 2)}\n`
+  "package.json": `${JSON.stringify(manifest, undefined, 2)}\n`,
+  [frameworks]: await withPrograms(await readFile(frameworks, "utf8"))
 }
 for (const [file, text] of Object.entries(wanted)) {
   if (!process.argv.includes("--check")) {

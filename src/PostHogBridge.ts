@@ -1,28 +1,139 @@
 /**
- * The context in code that is not Effect's, and back: libraries that call back with promises, event emitters, and what follows an
- * `AsyncLocalStorage`.
+ * PostHog in code that is written with promises: Express, Fastify, Hono, Nest, Next, scripts; and the context on its way from Effect
+ * into such code and back.
  *
  * ```ts
- * import { Effect } from "effect"
- * import { PostHog, PostHogBridge } from "effect-posthog"
+ * import { PostHog, PostHogBridge, PostHogLive } from "effect-posthog"
  *
- * declare const each: (rows: ReadonlyArray<string>, f: (row: string) => Promise<void>) => Promise<void>
- *
- * const program = Effect.gen(function*() {
- *   const onRow = yield* PostHogBridge.callback((row: string) => PostHog.capture("row imported", { row }))
- *   yield* Effect.promise(() => each(["a", "b"], onRow))
- * }).pipe(PostHog.withDistinctId("user_123"))
+ * const posthog = await PostHogBridge.make(PostHogLive)
+ * await posthog.withContext({ distinctId: "user_123" }, async () => {
+ *   await posthog.run(PostHog.capture("order completed", { total: 42 }))
+ * })
+ * await posthog.close()
  * ```
  *
  * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as FiberRefs from "effect/FiberRefs"
 import * as FiberSet from "effect/FiberSet"
 import { dual } from "effect/Function"
+import * as Layer from "effect/Layer"
 import * as Runtime from "effect/Runtime"
-import type * as Scope from "effect/Scope"
-import { type Carrier, toCarrier, withCarrier } from "./PostHogContext.js"
+import * as Scope from "effect/Scope"
+import { currentState, type State } from "./internal/context.js"
+import { packageAnnotation } from "./internal/diagnostics.js"
+import { closeOnSignals } from "./internal/signals.js"
+import { type Carrier, type Scope as ContextScope, toCarrier, type Values, withCarrier } from "./PostHogContext.js"
+
+/**
+ * PostHog for code that is written with promises, see {@link make}.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Bridge<in R> {
+  /**
+   * Runs an effect with the services of the layer and in the context of the `withContext` around the call. The effect begins at once, so
+   * that what `capture` is given is read before `run` returns. The promise of a capture is never rejected and need not be awaited; other
+   * effects reject it with what they fail with, as `Effect.runPromise` does.
+   */
+  readonly run: <A, E>(effect: Effect.Effect<A, E, R>) => Promise<A>
+  /**
+   * Calls a function, and gives what it gives. Everything that runs because of this call, behind an `await` too, is in a context with these
+   * values. Calls nest: inside of them values are added, and outside nothing changes. Needs an `AsyncLocalStorage`; where there is none,
+   * the function runs without the values, and a warning is logged once.
+   */
+  readonly withContext: <A>(values: Values, f: () => A, scope?: ContextScope) => A
+  /**
+   * Sends what is queued, within `shutdownTimeout`, and ends the services of the layer. Never rejected; a second call waits for the first
+   * one. Stop taking requests before, because what is captured afterwards is not sent.
+   */
+  readonly close: () => Promise<void>
+}
+
+/**
+ * Options of {@link make}.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options {
+  /**
+   * Carries the context behind an `await`. Default: one of Node's own (Node 20.16, Bun 1.2 and Deno 2 or later); elsewhere
+   * `new AsyncLocalStorage()` from `node:async_hooks`.
+   */
+  readonly storage?: AsyncStorage<unknown> | undefined
+  /**
+   * Signals on which `close` is called, for programs that have no shutdown of their own. When it is done, the process ends by the signal,
+   * unless somebody else listens for it. Default none: a server stops taking requests first and calls `close` then.
+   */
+  readonly signals?: ReadonlyArray<"SIGHUP" | "SIGINT" | "SIGTERM"> | undefined
+}
+
+/** The class that Node, Bun and Deno have, found without an import, which other runtimes would fail to load. */
+const makeStorage = (): AsyncStorage<unknown> | undefined => {
+  try {
+    const { process } = globalThis as unknown as {
+      readonly process?: {
+        readonly getBuiltinModule?: (name: string) => { readonly AsyncLocalStorage: new() => AsyncStorage<unknown> }
+      }
+    }
+    const hooks = process?.getBuiltinModule?.("node:async_hooks")
+    return hooks === undefined ? undefined : new hooks.AsyncLocalStorage()
+  } catch {
+    return undefined
+  }
+}
+
+const noStorage =
+  "PostHog: withContext of PostHogBridge has no AsyncLocalStorage here, so events do not get its values. " +
+  "Give one as the option storage: new AsyncLocalStorage() of node:async_hooks"
+
+/**
+ * Builds a layer, such as `PostHogLive` or one with your services and it, for code that is written with promises. Rejected with the error of
+ * the layer when it cannot be built, so that a wrong option shows at the start of the program.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = async <R, E>(layer: Layer.Layer<R, E>, options: Options = {}): Promise<Bridge<R>> => {
+  const scope = Effect.runSync(Scope.make())
+  const built = await Effect.runPromiseExit(Layer.toRuntime(layer).pipe(Scope.extend(scope)))
+  if (Exit.isFailure(built)) {
+    await Effect.runPromise(Scope.close(scope, built))
+    throw Cause.squash(built.cause)
+  }
+  const runtime = built.value
+  const runPromise = Runtime.runPromise(runtime)
+  const storage = options.storage ?? makeStorage()
+  let hasWarned = false
+  const here = (): State | undefined => storage?.getStore() as State | undefined
+  const outside = runtime.fiberRefs.pipe((refs) => FiberRefs.getOrDefault(refs, currentState))
+  let closed: Promise<void> | undefined
+  const close = (): Promise<void> => {
+    stopListening()
+    return closed ??= Effect.runPromise(Effect.ignore(Scope.close(scope, Exit.void)))
+  }
+  const stopListening = closeOnSignals(options.signals ?? [], close)
+  return {
+    run: (effect) => {
+      const state = here()
+      return runPromise(state === undefined ? effect : Effect.locally(effect, currentState, state))
+    },
+    withContext: (values, f, contextScope) => {
+      if (storage !== undefined) return storage.run((here() ?? outside).set(values, contextScope, undefined), f)
+      if (!hasWarned) {
+        hasWarned = true
+        Runtime.runFork(runtime)(Effect.logWarning(noStorage).pipe(Effect.annotateLogs("package", packageAnnotation)))
+      }
+      return f()
+    },
+    close
+  }
+}
 
 /**
  * Makes a function that gives an effect into one that gives a promise, for a library that calls back. Each call runs with the context

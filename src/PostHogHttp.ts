@@ -24,7 +24,7 @@ import { dual, identity } from "effect/Function"
 import * as Option from "effect/Option"
 import type { RequestFacts } from "./core/http/request.js"
 import { currentState } from "./internal/context.js"
-import { platformServer, resolve, webServer, within } from "./internal/request.js"
+import { platformServer, requestValues, resolve, webServer, within } from "./internal/request.js"
 import * as internal from "./internal/tracingHeaders.js"
 import type { PostHog } from "./PostHog.js"
 import type * as PostHogContext from "./PostHogContext.js"
@@ -200,6 +200,51 @@ export const withRequest: {
     // The fiber may be anybody's here, and go on after it was interrupted in the middle.
     Effect.locallyWith(within(self, request, webFactsOf(request), resolve(options), webServer), currentState, identity)
 )
+
+/**
+ * A request as Node has it, and with it Express, Fastify and Nest.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface NodeRequest {
+  readonly method?: string | undefined
+  readonly url?: string | undefined
+  /** The address before a router cut it, as Express and Fastify have it. */
+  readonly originalUrl?: string | undefined
+  readonly headers: { readonly [name: string]: string | ReadonlyArray<string> | undefined }
+  readonly socket?: { readonly remoteAddress?: string | undefined } | null | undefined
+}
+
+const isWebRequest = (request: NodeRequest | Request): request is Request =>
+  typeof (request.headers as { readonly get?: unknown }).get === "function"
+
+const nodeFactsOf = (request: NodeRequest): RequestFacts => ({
+  method: request.method ?? "",
+  url: request.originalUrl ?? request.url ?? "",
+  header: (name) => request.headers[name],
+  remoteAddress: request.socket?.remoteAddress
+})
+
+/**
+ * What a request says about itself, as values for `withContext`: address, method, client, and the user and the session of PostHog's
+ * headers. For servers that are no server of `@effect/platform`, see `docs/frameworks.md`. Takes a request of Node or of the Fetch API, and never
+ * throws: what cannot be read is left out.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const contextOf = <R extends NodeRequest | Request>(
+  request: R,
+  options: Omit<Options<R>, "captureErrors" | "distinctId" | "requestEvent"> = {}
+): PostHogContext.Values => {
+  try {
+    const facts = isWebRequest(request) ? webFactsOf(request) : nodeFactsOf(request)
+    return requestValues(request, facts, resolve(options), undefined)
+  } catch {
+    return {}
+  }
+}
 
 /**
  * Options of {@link withTracingHeaders}.

@@ -46,8 +46,8 @@ export * as LocalEvaluation from "./LocalEvaluation.js"
 export * as PostHog from "./PostHog.js"
 
 /**
- * The context in code that is not Effect's, and back: libraries that call back with promises, event emitters, and what follows an
- * `AsyncLocalStorage`.
+ * PostHog in code that is written with promises: Express, Fastify, Hono, Nest, Next, scripts; and the context on its way from Effect
+ * into such code and back.
  *
  * @since 0.1.0
  */

@@ -121,13 +121,13 @@ const routeOf = (span: Tracer.AnySpan | undefined): string | undefined => {
   }
 }
 
-const valuesOf = <Request, R>(
+/** What a request says about itself. */
+export const requestValues = <Request, R>(
   request: Request,
   facts: RequestFacts,
   settings: Settings<Request, R>,
   known: string | undefined
-) =>
-(under: State): AllValues => {
+): AllValues => {
   let own: Properties | undefined
   let read: ReturnType<typeof readRequest> | undefined
   try {
@@ -137,7 +137,7 @@ const valuesOf = <Request, R>(
     // A request, or a function of the program, that throws says nothing.
   }
   return {
-    distinctId: known ?? (under.hasDistinctId ? undefined : read?.distinctId),
+    distinctId: known ?? read?.distinctId,
     sessionId: read?.sessionId,
     properties: own ?? read?.properties
   }
@@ -222,7 +222,13 @@ export const within = <A, E, R, Request, R2>(
 
     // Cheaper than `Effect.locally`, and the fiber belongs to the request anyhow: where it is interrupted nothing comes after it.
     const run = (known: string | undefined): Effect.Effect<A, E, R> => {
-      const inside = outside.setLater(valuesOf(request, facts, settings, known), () => routeOf(span))
+      const inside = outside.setLater(
+        (under) => {
+          const values = requestValues(request, facts, settings, known)
+          return known === undefined && under.hasDistinctId ? { ...values, distinctId: undefined } : values
+        },
+        () => routeOf(span)
+      )
       const handled = Effect.matchCauseEffect(
         Effect.zipRight(FiberRef.set(currentState, inside), handler),
         {

@@ -1,0 +1,5 @@
+export const dynamic = "force-dynamic"
+
+export const GET = (): Response => {
+  throw new Error("out of hedgehogs")
+}

@@ -1,0 +1,66 @@
+/**
+ * Closing on a signal, where there is Node's `process`.
+ */
+import { globalValue } from "effect/GlobalValue"
+
+type Close = () => Promise<void>
+
+/** The part of Node's `process` that is used. */
+interface SignalSource {
+  readonly pid: number
+  readonly prependListener: (signal: string, listener: () => void) => unknown
+  readonly off: (signal: string, listener: () => void) => unknown
+  readonly listenerCount: (signal: string) => number
+  readonly kill: (pid: number, signal: string) => unknown
+}
+
+const signalSource = (): SignalSource | undefined => {
+  const { process } = globalThis as unknown as { readonly process?: Partial<SignalSource> }
+  return [process?.prependListener, process?.off, process?.listenerCount, process?.kill].every((f) =>
+      typeof f === "function"
+    )
+    ? process as SignalSource
+    : undefined
+}
+
+/** Who wants to close, by signal. One listener serves all of them, so that none takes another for the program's own shutdown. */
+const waiting = globalValue(
+  Symbol.for("effect-posthog/PostHogBridge/signals"),
+  () => new Map<string, { readonly closes: Set<Close>; readonly listener: () => void }>()
+)
+
+const listen = (process: SignalSource, signal: string) => {
+  const closes = new Set<Close>()
+  const listener = (): void => {
+    // We are the first of the listeners, and one that listens once is still there.
+    const isAlone = process.listenerCount(signal) === 1
+    // From now on the signal does what it does without us, so that a second Ctrl-C ends the process at once.
+    process.off(signal, listener)
+    waiting.delete(signal)
+    void Promise.all(Array.from(closes, (close) => close())).then(() => {
+      if (isAlone) process.kill(process.pid, signal)
+    })
+  }
+  process.prependListener(signal, listener)
+  const entry = { closes, listener }
+  waiting.set(signal, entry)
+  return entry
+}
+
+/**
+ * Calls `close` on the first of these signals. When it is done, the process gets the signal once more, which ends it as it would have ended
+ * without us; but whoever else listens for the signal decides about the process. Gives a function that stops listening.
+ */
+export const closeOnSignals = (signals: ReadonlyArray<string>, close: Close): () => void => {
+  const process = signals.length === 0 ? undefined : signalSource()
+  if (process === undefined) return () => undefined
+  for (const signal of signals) (waiting.get(signal) ?? listen(process, signal)).closes.add(close)
+  return () => {
+    for (const signal of signals) {
+      const entry = waiting.get(signal)
+      if (entry?.closes.delete(close) !== true || entry.closes.size > 0) continue
+      process.off(signal, entry.listener)
+      waiting.delete(signal)
+    }
+  }
+}
