@@ -117,7 +117,7 @@ describe("frameworks", () => {
       cpSync("package.json", `${installed}/package.json`)
       writeFileSync(`${app}/package.json`, JSON.stringify({ private: true, type: "module" }))
       const next = "node_modules/next/dist/bin/next"
-      yield* node("node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json", "--outDir", `${installed}/dist`)
+      yield* node("node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json", "--outDir", `${installed}/dist/esm`)
       yield* node(next, "build", app)
       const args = [next, "start", app, "--port", "0"]
       checkArrived(sink, yield* visitedOf(args, { POSTHOG_HOST: sink.url, NEXT_TELEMETRY_DISABLED: "1" }))
