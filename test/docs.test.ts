@@ -56,4 +56,22 @@ describe("documentation", () => {
     }
     for (const variable of options.matchAll(/"(POSTHOG_\w+)"/g)) assert.include(page, variable[1]!)
   })
+
+  it("the page for users of posthog-node has each of its calls", async () => {
+    const { PostHog } = await import("posthog-node")
+    const page = readFileSync("docs/from-posthog-node.md", "utf8")
+    const names = new Set<string>()
+    let prototype: object | null = PostHog.prototype
+    while (prototype !== null && prototype !== Object.prototype) {
+      for (const name of Object.getOwnPropertyNames(prototype)) names.add(name)
+      prototype = Object.getPrototypeOf(prototype) as object | null
+    }
+    const declared = readFileSync("node_modules/posthog-node/dist/client.d.ts", "utf8")
+    const calls = Array.from(names).filter((name) => new RegExp(`^    ${name}[(<]`, "m").test(declared))
+    assert.isAbove(calls.length, 30)
+    const missing = calls.filter((name) =>
+      name !== "constructor" && !name.startsWith("_") && !new RegExp(`\\b${name}\\b`).test(page)
+    )
+    assert.deepStrictEqual(missing, [])
+  })
 })
