@@ -34,6 +34,7 @@ await writeFile(
   JSON.stringify({
     extends: "../../tsconfig.json",
     compilerOptions: {
+      incremental: false,
       noUnusedLocals: false,
       noUnusedParameters: false,
       paths: { "effect-posthog": ["../../src/index.ts"], "effect-posthog/*": ["../../src/*.ts"] }
