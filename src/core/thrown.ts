@@ -5,6 +5,8 @@
  * @since 0.1.0
  */
 
+import { redactText } from "./secrets.js"
+
 const maxLength = 200
 
 /** Said of what has no text. */
@@ -13,7 +15,7 @@ const without = "something without a text"
 /** As `String` writes it, an error with its name. */
 export const describe = (thrown: unknown): string => {
   try {
-    return String(thrown).slice(0, maxLength)
+    return redactText(String(thrown), maxLength)
   } catch {
     return without
   }
@@ -22,7 +24,7 @@ export const describe = (thrown: unknown): string => {
 /** Of an error its message alone. */
 export const messageOf = (thrown: unknown): string => {
   try {
-    return String(thrown instanceof Error ? thrown.message : thrown).slice(0, maxLength)
+    return redactText(String(thrown instanceof Error ? thrown.message : thrown), maxLength)
   } catch {
     return without
   }

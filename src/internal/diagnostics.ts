@@ -8,6 +8,7 @@ import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
 import * as Stream from "effect/Stream"
+import { redactText } from "../core/secrets.js"
 import type { Diagnostic, DropReason, FlagsFailed } from "../PostHogError.js"
 
 /** Diagnostics that a slow subscriber may fall behind before it misses the oldest. */
@@ -72,6 +73,14 @@ const maxLoggedEvents = 5
 const toLog = ({ _tag, ...members }: Diagnostic): string =>
   JSON.stringify(members, (_, value: unknown) => Array.isArray(value) ? value.slice(0, maxLoggedEvents) : value)
 
+/** What a transport, a server, a hook or a store has said may be anything. */
+const withoutSecrets = (diagnostic: Diagnostic): Diagnostic =>
+  "detail" in diagnostic && typeof diagnostic.detail === "string"
+    ? { ...diagnostic, detail: redactText(diagnostic.detail) }
+    : "repairs" in diagnostic
+    ? { ...diagnostic, repairs: diagnostic.repairs.map((repair) => redactText(repair)) }
+    : diagnostic
+
 /** What one subscriber has not seen yet. */
 class Subscriber {
   private buffer: Array<Diagnostic> = []
@@ -126,7 +135,7 @@ export const make = Effect.fnUntraced(function*(instance: string, debug: boolean
     const key = reason === undefined ? kind : `${kind} ${reason}`
     const first = warning && !warned.has(key)
     if (!first && !verbose && subscribers.size === 0) return
-    const diagnostic = make()
+    const diagnostic = withoutSecrets(make())
     for (const subscriber of subscribers) subscriber.offer(diagnostic)
     if (first) {
       warned.add(key)

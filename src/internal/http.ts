@@ -9,6 +9,7 @@ import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import { redactText } from "../core/secrets.js"
 import type { Resolved } from "./options.js"
 import { userAgent } from "./version.js"
 
@@ -144,8 +145,8 @@ export const make = (options: Resolved, client: HttpClient.HttpClient): Http => 
 /** An error page in one line, for people; of a redirect, where it leads. */
 export const summary = ({ headers, text }: Answer): string | undefined =>
   headers.location === undefined
-    ? text?.replace(/\s+/g, " ").trim().slice(0, maxDetail) || undefined
-    : `redirected to ${headers.location.replace(/[?#].*$/s, "").slice(0, maxDetail)}`
+    ? redactText(text?.replace(/\s+/g, " ").trim() ?? "", maxDetail) || undefined
+    : `redirected to ${redactText(headers.location.replace(/[?#].*$/s, ""), maxDetail)}`
 
 /**
  * The part of an error that helps and is safe to show: codes such as `ECONNREFUSED` and messages of the error's causes. The
@@ -165,5 +166,5 @@ const explain = (error: unknown): string | undefined => {
     if (typeof part === "string" && part !== "") parts.push(part)
     current = cause
   }
-  return parts.length === 0 ? undefined : parts.join(": ").slice(0, maxDetail)
+  return parts.length === 0 ? undefined : redactText(parts.join(": "), maxDetail)
 }

@@ -8,6 +8,7 @@ import * as Redacted from "effect/Redacted"
 import { checkApiKey, checkSecretKey } from "../core/event/apiKey.js"
 import { normaliseHost } from "../core/event/host.js"
 import { mergeFrozen, type Properties } from "../core/event/properties.js"
+import { redactText } from "../core/secrets.js"
 import { type BeforeSend, defaults, type Options } from "../PostHogConfig.js"
 import { ConfigurationError } from "../PostHogError.js"
 
@@ -97,7 +98,7 @@ const keyAdvice = {
 } as const
 
 /** The part of an address that may be shown: a proxy's user and password may stand in it. */
-const showHost = (host: string): string => host.replace(/\/\/[^/@]*@/, "//").slice(0, 200)
+const showHost = (host: string): string => redactText(host, 200)
 
 type WithDefaults = Options & { readonly [Option in keyof typeof defaults]: NonNullable<Options[Option]> }
 

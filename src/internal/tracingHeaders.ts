@@ -6,6 +6,7 @@ import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as Effect from "effect/Effect"
+import { redactText } from "../core/secrets.js"
 import * as PostHogContext from "../PostHogContext.js"
 import { packageAnnotation } from "./diagnostics.js"
 
@@ -48,7 +49,7 @@ export const withTracingHeaders = <E, R>(
   let unusable = hosts.filter((host) => !isHostName(host))
   const warn = Effect.suspend(() => {
     if (unusable.length === 0) return Effect.void
-    const named = unusable.map(String).join(", ")
+    const named = redactText(unusable.map(String).join(", "))
     unusable = []
     return Effect.logWarning(
       `PostHog: no tracing headers for ${named}: give host names without scheme, port, path and wildcard`

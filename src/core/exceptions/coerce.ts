@@ -4,6 +4,9 @@
  * @since 0.1.0
  */
 
+import { freeze, thaw, Written } from "../event/json.js"
+import { redactJson } from "../secrets.js"
+
 /** A thrown value as PostHog can show it. */
 export interface Coerced {
   /** Never empty. */
@@ -151,6 +154,18 @@ const fieldsOf = (value: object): Readonly<Record<string, unknown>> | undefined 
   }
 }
 
+/** Characters of what is made up from fields. */
+const maxSummary = 1_000
+
+/** A tagged error without a message says what it has: its tag and its fields. */
+const summaryOf = (tag: string, fields: Coerced["fields"]): string => {
+  if (fields === undefined) return tag
+  const written = freeze("", fields, maxText)
+  if (!(written instanceof Written)) return tag
+  const text = JSON.stringify(redactJson(thaw(written)))
+  return text === "{}" ? tag : `${tag} ${text.slice(0, maxSummary)}`
+}
+
 /** Looks at a thrown value. */
 export const coerce = (thrown: unknown): Coerced => {
   try {
@@ -161,11 +176,13 @@ export const coerce = (thrown: unknown): Coerced => {
     }
     const said = isError(thrown) ? ofError(thrown) : ofObject(thrown)
     const stack = read(thrown, "stack")
+    const fields = fieldsOf(thrown)
     return {
       ...said,
       type: said.type === "" ? "Error" : said.type,
+      value: said.value === "" && readText(thrown, "_tag") !== undefined ? summaryOf(said.type, fields) : said.value,
       stack: typeof stack === "string" ? stack : undefined,
-      fields: fieldsOf(thrown)
+      fields
     }
   } catch {
     return { type: "Error", value: "Unknown error", stack: undefined, isConverted: true, fields: undefined }

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { redactAddresses } from "../secrets.js"
+import { redactText } from "../secrets.js"
 import { behind, coerce, type Coerced, errorWithin, isError, isOfRuntime } from "./coerce.js"
 import type { Frame } from "./frames.js"
 
@@ -43,6 +43,12 @@ export interface Boundary {
   readonly synthetic: boolean | undefined
 }
 
+/** What an entry says about itself besides its message. */
+export interface EntryFields {
+  readonly type: string
+  readonly fields: NonNullable<Coerced["fields"]>
+}
+
 /** PostHog takes so many entries. */
 const maxEntries = 50
 
@@ -60,17 +66,17 @@ interface Parent {
 /**
  * The entries of a failure, outermost first, parents before children; at least one. `fallback` gives a stack for what has none.
  * `framesOf` reads a stack; `undefined` when nothing in it can be shown. `mayRead` is whether the runtime wrote the stack, so that it may say which files
- * are looked into. `fields` are what the outermost says about itself.
+ * are looked into. `fields` are what each entry says about itself.
  */
 export const toList = (
   failure: Failure,
   boundary: Boundary,
   fallback: () => string | undefined,
   framesOf: (stack: string, mayRead: boolean) => ReadonlyArray<Frame> | undefined
-): { readonly list: ReadonlyArray<Entry>; readonly fields: Coerced["fields"] } => {
+): { readonly list: ReadonlyArray<Entry>; readonly fields: ReadonlyArray<EntryFields> } => {
   const list: Array<Entry> = []
   const seen = new Set<unknown>()
-  let fields: Coerced["fields"]
+  const fields: Array<EntryFields> = []
 
   const add = (
     type: string,
@@ -81,8 +87,8 @@ export const toList = (
   ) => {
     const id = list.length
     list.push({
-      type,
-      value: redactAddresses(value),
+      type: redactText(type),
+      value: redactText(value),
       mechanism: parent === undefined
         ? {
           type: boundary.type,
@@ -116,7 +122,7 @@ export const toList = (
     const isWithout = frames === undefined
     // Where a cause was made is not where what it caused was captured.
     if (isWithout && parent?.source !== "cause") frames = framesOf(fallback() ?? "", true)
-    if (list.length === 0) fields = coerced.fields
+    if (coerced.fields !== undefined) fields.push({ type: coerced.type, fields: coerced.fields })
     const id = add(
       coerced.type,
       coerced.value,
@@ -139,7 +145,8 @@ const nameOf = (failure: Failure & { readonly _tag: "Several" }): [type: string,
   const members = failure.members.slice(0, maxEntries).map((member): readonly [string, string] => {
     if (member._tag === "Several") return nameOf(member)
     const { type, value } = coerce(errorWithin(member.thrown))
-    return [type, value === "" ? type : `${type}: ${value}`]
+    // Cut afterwards, and a secret that has lost its end is not known as one.
+    return [redactText(type), redactText(value === "" ? type : `${type}: ${value}`)]
   })
   const types = members.map(([type]) => type)
   // Which of several fibers fails first is chance.

@@ -5,7 +5,7 @@
  * @since 0.1.0
  */
 import type { Properties } from "../event/properties.js"
-import { isSecretParameter, redactQuery } from "../secrets.js"
+import { isSecretParameter, redactQuery, redactText } from "../secrets.js"
 
 /** A request, as far as it matters here. */
 export interface RequestFacts {
@@ -158,7 +158,9 @@ const originOf = (facts: RequestFacts, settings: RequestSettings, origin: string
 
 /** What a request says about itself. */
 export const readRequest = (facts: RequestFacts, settings: RequestSettings): RequestValues => {
-  const { origin, path: rawPath, query } = parts(clean(facts.url, maxUrlLength) ?? "/")
+  const { origin, path: givenPath, query } = parts(clean(facts.url, maxUrlLength) ?? "/")
+  // Parameters of a path, and keys in it.
+  const rawPath = redactText(givenPath, maxUrlLength, settings.isSecret)
   const { host, scheme } = originOf(facts, settings, origin)
   const id = (name: string) => settings.tracingHeaders ? cleanId(facts.header(name)) : undefined
   const windowId = id("x-posthog-window-id")
@@ -174,8 +176,9 @@ export const readRequest = (facts: RequestFacts, settings: RequestSettings): Req
   if (host !== undefined) properties.$host = host
   if (method !== undefined) properties.$request_method = method
   if (userAgent !== undefined) {
-    properties.$user_agent = userAgent
-    properties.$raw_user_agent = userAgent
+    const shown = redactText(userAgent)
+    properties.$user_agent = shown
+    properties.$raw_user_agent = shown
   }
   if (ip !== undefined) properties.$ip = ip
   if (windowId !== undefined) properties.$window_id = windowId

@@ -17,6 +17,7 @@ import * as FiberId from "effect/FiberId"
 import * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
 import { readHead } from "../../core/event/wireEvent.js"
+import { redactText } from "../../core/secrets.js"
 import { DeliveryError, type DropReason } from "../../PostHogError.js"
 import type { Diagnostics } from "../diagnostics.js"
 import * as Drop from "../drop.js"
@@ -186,7 +187,7 @@ export const make = Effect.fnUntraced(function*(
       onFailure: (cause) => {
         // Interrupted by whoever took the sending away and keeps its books from then on, or else by the client itself.
         if (!sendings.delete(sending)) return
-        const detail = Cause.isInterruptedOnly(cause) ? "interrupted" : String(Cause.squash(cause))
+        const detail = Cause.isInterruptedOnly(cause) ? "interrupted" : redactText(String(Cause.squash(cause)))
         if (Cause.isInterruptedOnly(cause)) {
           notDelivered(sending, { _tag: "Retryable", reason: "connection", detail })
         } else {

@@ -3,63 +3,69 @@
  * event, so there is a limit for each value, and one for all.
  */
 import * as Redacted from "effect/Redacted"
-import { freeze, Written } from "../../core/event/json.js"
+import { freeze, thaw, Written } from "../../core/event/json.js"
 import { type Properties, setMember } from "../../core/event/properties.js"
-import { isSecretName, isSecretParameter, redactAddresses, redactQuery } from "../../core/secrets.js"
+import type { EntryFields } from "../../core/exceptions/list.js"
+import { isSecretName, maxText, redactJson, redactText } from "../../core/secrets.js"
 
 /** Characters of one value. */
-const maxLength = 10_000
+const maxLength = maxText
 /** Characters of all of them, about a fifth of what PostHog takes as one event. */
 const maxTotalLength = 200_000
+/** Most fields of all errors of an exception. */
+const maxFields = 1_000
 
-/** Values as they are now: texts are cut, without secrets in addresses, and what else is too long is marked. */
+/** Whether a property must not be told at all. */
+const isSecret = (name: string, value: unknown): boolean => isSecretName(name) || Redacted.isRedacted(value)
+
+/** A value as it is now: a text is cut, what else is too long is marked, and what must not be told is left out. */
+export const gathered = (name: string, value: unknown, limit: number): unknown => {
+  if (typeof value === "string") return redactText(value, limit)
+  const now = freeze(name, value, limit)
+  return now instanceof Written ? redactJson(thaw(now)) : now
+}
+
+const lengthOf = (value: unknown): number =>
+  typeof value === "string" ? value.length : typeof value === "object" ? JSON.stringify(value).length : 0
+
+/** Properties that nobody gave as such, as they are now, without what must not be told, and with a limit for all. */
 export const limited = (properties: Properties): Properties => {
   const kept: Record<string, unknown> = {}
   let left = maxTotalLength
   for (const [name, value] of Object.entries(properties)) {
-    const limit = Math.min(maxLength, left)
-    const now = typeof value === "string"
-      ? redactAddresses(value.length > limit ? `${value.slice(0, limit)}…` : value)
-      : freeze(name, value, limit)
-    setMember(kept, name, now)
-    const length = now instanceof Written ? now.text.length : typeof now === "string" ? now.length : 0
-    left = Math.max(left - name.length - length, 0)
+    if (isSecret(name, value)) continue
+    // A log span may be named after an address.
+    const shown = redactText(name)
+    const now = gathered(name, value, Math.min(maxLength, left))
+    setMember(kept, shown, now)
+    left = Math.max(left - shown.length - lengthOf(now), 0)
   }
   return kept
 }
 
-const redacted = "[redacted]"
-
-/** An address that may be a path with its query, as that of a request to a server is. */
-const redactRelative = (url: string): string => {
-  const mark = url.indexOf("?") + 1
-  return mark === 0 ? url : url.slice(0, mark) + redactQuery(url.slice(mark), isSecretParameter)
+/** A name that is free for a field of an error: its own, or that of the error with it. `undefined`: the same is told already. */
+const nameFor = (told: Properties, type: string, name: string, value: unknown): string | undefined => {
+  for (let count = 1;; count++) {
+    const free = count === 1 ? name : count === 2 ? `${type}.${name}` : `${type}.${name}.${count - 1}`
+    if (!Object.hasOwn(told, free)) return free
+    if (Object.is(told[free], value)) return undefined
+  }
 }
-
-const bodyId = "@effect/platform/HttpBody"
 
 /**
- * A member of a JSON value without what must not be told: secrets by their name, also where names and values are pairs as in `UrlParams`,
- * those in addresses, and bodies of requests, in which anything may be.
+ * What the errors of an exception say about themselves. The outermost that has a field gives it its name; a field of another error
+ * with that name is told under the error's type as well: `Declined.order`.
  */
-function withoutSecret(this: { readonly _id?: unknown }, name: string, value: unknown): unknown {
-  if (isSecretName(name) || (name === "body" && this._id === bodyId)) return undefined
-  if (typeof value === "string") return redactAddresses(/url$/i.test(name) ? redactRelative(value) : value)
-  const isPair = Array.isArray(this) && Array.isArray(value) && value.length === 2
-  return isPair && typeof value[0] === "string" && isSecretParameter(value[0]) ? [value[0], redacted] : value
+export const fieldsOf = (entries: ReadonlyArray<EntryFields>): Properties => {
+  const told: Record<string, unknown> = {}
+  let count = 0
+  for (const { fields, type } of entries) {
+    for (const [name, value] of Object.entries(fields)) {
+      if (++count > maxFields) return limited(told)
+      if (name.startsWith("$") || isSecret(name, value)) continue
+      const free = nameFor(told, type, name, value)
+      if (free !== undefined) setMember(told, free, value)
+    }
+  }
+  return limited(told)
 }
-
-/** What a tagged error says about itself, without what must not be told, however deep it lies. */
-export const withoutSecrets = (fields: Properties | undefined): Properties =>
-  Object.fromEntries(
-    Object.entries(limited(Object.fromEntries(
-      Object.entries(fields ?? {}).filter(([name, value]) =>
-        !name.startsWith("$") && !isSecretName(name) && !Redacted.isRedacted(value)
-      )
-    ))).map(([name, value]) => [
-      name,
-      value instanceof Written
-        ? JSON.parse(value.text, withoutSecret) as unknown
-        : value
-    ])
-  )

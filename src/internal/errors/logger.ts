@@ -14,14 +14,14 @@ import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import * as Tracer from "effect/Tracer"
 import type { Properties } from "../../core/event/properties.js"
-import { isError, template } from "../../core/exceptions/coerce.js"
+import { behind, coerce, isError, template } from "../../core/exceptions/coerce.js"
 import { toLevel } from "../../core/exceptions/level.js"
-import { redactAddresses } from "../../core/secrets.js"
+import { maxText, redactText } from "../../core/secrets.js"
 import type { LoggerOptions } from "../../ErrorTracking.js"
 import type { Origin } from "../capture.js"
 import { packageAnnotation } from "../diagnostics.js"
 import type { Instance } from "../instance.js"
-import { limited } from "./fields.js"
+import { gathered, limited } from "./fields.js"
 import { withoutResponses } from "./responses.js"
 import { fiberName, send } from "./tracker.js"
 
@@ -31,17 +31,44 @@ export const skipAnnotation = "posthog.capture"
 /** What Effect logs about a fiber that ends with a failure. */
 const unhandledMessage = "Fiber terminated with an unhandled error"
 
+/** An object is written out up to this length and cut afterwards. */
+const maxWritten = 100_000
+
+/** Most parts of a message, and most errors behind one. */
+const maxParts = 100
+const maxCauses = 3
+
+/** An error in words, with what stands behind it. */
+const errorText = (error: unknown, depth = 0): string => {
+  const { type, value } = coerce(error)
+  const said = value === "" || value.startsWith(type) ? value || type : `${type}: ${value}`
+  const next = depth < maxCauses ? behind(error) : []
+  return next.slice(0, maxCauses).reduce(
+    (text, { source, thrown }) => `${text} [${source}: ${errorText(thrown, depth + 1)}]`.slice(0, 2 * maxText),
+    said
+  )
+}
+
+/** A part of a message, as people read it; what else it has than texts is written as in events. */
 const text = (part: unknown): string => {
-  if (typeof part === "string") return part
-  for (const write of [JSON.stringify, String]) {
-    try {
-      const written: unknown = write(part)
-      if (typeof written === "string") return written
-    } catch {
-      // The other way, or else not at all.
-    }
+  if (typeof part === "string") return part.slice(0, 2 * maxText)
+  if (isError(part)) return errorText(part)
+  if (Cause.isCause(part)) {
+    return Array.from(Cause.failures(part)).concat(Array.from(Cause.defects(part))).map((error) => errorText(error))
+      .join("; ")
   }
-  return "[unreadable]"
+  const [written] = gathered("", [part], maxWritten) as ReadonlyArray<unknown>
+  return typeof written === "string" ? written : JSON.stringify(written) ?? "undefined"
+}
+
+/** All parts of a message as one text, without what must not be told. */
+const messageOf = (parts: ReadonlyArray<unknown>): string => {
+  let said = ""
+  for (const part of parts.slice(0, maxParts)) {
+    if (said.length > 2 * maxText) break
+    said += `${said === "" ? "" : " "}${text(part)}`
+  }
+  return redactText(said)
 }
 
 /**
@@ -93,8 +120,8 @@ export const makeLogger = (
     const span = Option.getOrUndefined(
       Context.getOption(FiberRefs.getOrDefault(context, FiberRef.currentContext), Tracer.ParentSpan)
     )
-    const error = parts.find(isError)
-    const said = redactAddresses(parts.filter((part) => part !== error).map(text).join(" "))
+    const error = hasCause ? undefined : parts.find(isError)
+    const said = messageOf(parts.filter((part) => part !== error))
     const given = hasCause
       ? cause
       : error ?? new LogMessage(logLevel.label.toLowerCase(), said, span?._tag === "Span" ? span.name : undefined)

@@ -16,13 +16,14 @@ import {
   toFrames
 } from "../../core/exceptions/frames.js"
 import { type Boundary, type Failure, toList } from "../../core/exceptions/list.js"
+import { redactFrame } from "../../core/exceptions/redactFrame.js"
 import { readStack } from "../../core/exceptions/stack.js"
 import { Lru } from "../../core/lru.js"
 import { type CaptureOptions, type Kind, nowOf, type Origin } from "../capture.js"
 import { currentState } from "../context.js"
 import { type Active, extension, type Instance } from "../instance.js"
 import { stackOfSpans, thrownIn, toFailure } from "./failure.js"
-import { withoutSecrets } from "./fields.js"
+import { fieldsOf } from "./fields.js"
 import { ProgramFiles, workingDirectory } from "./readable.js"
 import { SourceReader } from "./source.js"
 
@@ -203,7 +204,7 @@ const make = ({ diagnostics, door, options, owner }: Active, isOpen: () => boole
       if (written === undefined) {
         const frames = toFrames(stack, isOver || !mayRead ? { ...settings, findSource: undefined } : settings)
         if (frames.length === 0) return undefined
-        written = freeze("$exception_list", frames, Number.POSITIVE_INFINITY) as Written
+        written = freeze("$exception_list", frames.map(redactFrame), Number.POSITIVE_INFINITY) as Written
         if (!isOver && stack.length <= maxStackLength && reader?.isExhausted !== true) known.set(key, written)
       }
       length += written.text.length
@@ -270,7 +271,7 @@ const make = ({ diagnostics, door, options, owner }: Active, isOpen: () => boole
     return door.capture(origin, {
       event: "$exception",
       properties: {
-        ...withoutSecrets(fields),
+        ...fieldsOf(fields),
         ...given,
         $exception_list: list,
         $exception_level: report.level,
