@@ -9,9 +9,10 @@ import * as Effect from "effect/Effect"
 import type * as FiberRef from "effect/FiberRef"
 import type * as Tracer from "effect/Tracer"
 import { type Call, makeComposer, type Surroundings } from "../core/event/compose.js"
-import { TooLarge, Writer } from "../core/event/json.js"
-import { type Groups, makeLayer, type Properties } from "../core/event/properties.js"
+import { isTooLarge, Writer } from "../core/event/json.js"
+import { type Groups, type Layer, makeLayer, type Properties } from "../core/event/properties.js"
 import { checkEvent, readUuid, type WireEvent, writeEvent } from "../core/event/wireEvent.js"
+import { isInstance, isObject, isRecord } from "../core/guard.js"
 import { describe } from "../core/thrown.js"
 import type { DeliveryError, DropReason } from "../PostHogError.js"
 import { currentState, flagsLayer, type FlagsOnEvents, type Owner, type State } from "./context.js"
@@ -118,8 +119,6 @@ export interface Capture {
   readonly holdBack: (event: string) => void
 }
 
-const isObject = <A>(value: A): value is A & object => typeof value === "object" && value !== null
-
 /**
  * The time in milliseconds or as text; `NaN` for what is no time. A `DateTime` is known by its member: asking its module would put
  * all of it into every bundle.
@@ -127,7 +126,7 @@ const isObject = <A>(value: A): value is A & object => typeof value === "object"
 const timeOf = (timestamp: CaptureOptions["timestamp"]): number | string | undefined => {
   if (!isObject(timestamp)) return timestamp ?? undefined
   try {
-    return timestamp instanceof Date ? timestamp.getTime() : timestamp.epochMillis ?? Number.NaN
+    return isInstance(timestamp, Date) ? timestamp.getTime() : timestamp.epochMillis ?? Number.NaN
   } catch {
     return Number.NaN
   }
@@ -192,7 +191,7 @@ export const make = (
           uuid: call?.uuid,
           disableGeoip: call?.disableGeoip,
           processPersonProfile: call?.processPersonProfile,
-          flags: isObject(call?.flags) ? flagsLayer(call.flags) : kind.withFlags ? undefined : null,
+          flags: isObject(call?.flags) ? layerOf(writer, call.flags) : kind.withFlags ? undefined : null,
           trace: options.traceIds && kind.withContext
             ? traceMembers(origin.currentSpan, origin.currentTracer, kind.withAnySpan === true)
             : "",
@@ -213,7 +212,7 @@ export const make = (
       }
       return text
     } catch (error) {
-      if (error instanceof TooLarge) return drop("too_large", input.event, uuid, `larger than ${maxEventBytes} bytes`)
+      if (isTooLarge(error)) return drop("too_large", input.event, uuid, `larger than ${maxEventBytes} bytes`)
       const { options, properties } = input
       return [properties, options].every(isReadable)
         ? drop("internal_error", input.event, uuid, describe(error))
@@ -238,9 +237,14 @@ export const make = (
       event = checked
     }
     const final = new Writer(maxEventBytes)
-    const rewritten = writeEvent(final, event)
-    writer.addRepairs(final.repairs, final.notes)
-    return rewritten
+    try {
+      const rewritten = writeEvent(final, event)
+      writer.addRepairs(final.repairs, final.notes)
+      return rewritten
+    } catch (error) {
+      if (isTooLarge(error)) throw error
+      return drop("before_send_failed", name, uuid, "it returned properties that throw as they are read")
+    }
   }
 
   return {
@@ -271,9 +275,19 @@ export const make = (
   }
 }
 
+/** What a snapshot adds. What throws as it is read adds nothing, which is told: the event is worth more than its flags. */
+const layerOf = (writer: Writer, flags: FlagsOnEvents): Layer | null => {
+  try {
+    return flagsLayer(flags)
+  } catch (error) {
+    writer.repair(isTooLarge(error) ? "too large" : "no readable snapshot", "flags")
+    return null
+  }
+}
+
 /** Whether all members of an object can be looked at: not those of a revoked Proxy, for instance. */
 const isReadable = (value: unknown): boolean => {
-  if (!isObject(value)) return true
+  if (typeof value !== "function" && !isRecord(value)) return true
   try {
     for (const name of Object.keys(value)) void (value as { readonly [name: string]: unknown })[name]
     return true

@@ -210,12 +210,12 @@ describe("json", () => {
         set: [1, 2],
         error: { name: "TypeError", message: "broken", code: 7 },
         boxed: [1, "s", true],
-        option: { _id: "Option", _tag: "Some", value: 1 },
-        chunk: { _id: "Chunk", values: [1, 2] },
+        option: 1,
+        chunk: [1, 2],
         secret: "<redacted>",
         url: "https://example.com/a",
         time: "1970-01-01T00:00:00.000Z",
-        duration: { _id: "Duration", _tag: "Millis", millis: 1000 }
+        duration: 1000
       }
     )
   })

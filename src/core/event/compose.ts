@@ -6,6 +6,7 @@
  *
  * @since 0.1.0
  */
+import { isRecord } from "../guard.js"
 import { writeMembers, writeName, type Writer, writeString } from "./json.js"
 import { type Groups, isIdentifier, isReserved, type Layer, type Properties } from "./properties.js"
 import { formatMillis, isTime, parseTimestamp } from "./timestamp.js"
@@ -61,8 +62,6 @@ const invalid = (why: string): Composed => ({ _tag: "Invalid", why })
 /** The first character of all names that PostHog gives a meaning. */
 const dollar = 0x24
 
-const isObject = (value: unknown): value is object => typeof value === "object" && value !== null
-
 /** What flags were for one user says nothing about another. */
 const flagsFor = ({ flags }: Surroundings, distinctId: string | number | undefined): Layer | undefined =>
   flags !== undefined &&
@@ -94,7 +93,7 @@ export const makeComposer = (
 
     const flags = call.flags === undefined ? flagsFor(surroundings, given) : call.flags
     const layers = flags === undefined || flags === null ? surroundings.layers : [flags, ...surroundings.layers]
-    const properties = isObject(call.properties) ? call.properties : undefined
+    const properties = isRecord(call.properties) ? call.properties : undefined
     if (properties === undefined && call.properties !== undefined && call.properties !== null) {
       writer.repair("no object", "properties")
     }
@@ -178,7 +177,7 @@ const writeGroupMembers = (writer: Writer, groups: Groups | undefined, except: G
   let members = ""
   if (groups === undefined || groups === null) return members
   try {
-    if (typeof groups !== "object") throw new TypeError("no object")
+    if (!isRecord(groups)) throw new TypeError("no object")
     for (const type of Object.keys(groups)) {
       if (except !== undefined && Object.hasOwn(except, type)) continue
       const key: unknown = groups[type]

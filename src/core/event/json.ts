@@ -9,7 +9,9 @@
  * @since 0.1.0
  */
 
+import { isInstance, isObject, read, setMember } from "../guard.js"
 import { shared } from "../shared.js"
+import { bigintText, binaryOf, effectOf, type Meaning, platformOf } from "./data.js"
 
 /** How deep arrays and objects may nest before the rest is cut off. */
 const maxDepth = 64
@@ -21,14 +23,19 @@ const longString = 1000
 const maxNotes = 8
 
 const needsEscape = /["\\\u0000-\u001f\ud800-\udfff]/
-const boxed = /^\[object (?:String|Number|Boolean|BigInt)\]$/
 const loneSurrogate = /\p{Surrogate}/gu
+
+/** Longest text that stands for a value that has none. */
+const maxMarker = 300
 
 /** Thrown, and caught inside this library, when a text grows past its limit: going on would only cost the host time. */
 export const TooLarge = /* #__PURE__ */ shared("TooLarge", () =>
   class TooLarge {
     readonly _tag = "TooLarge"
   })
+
+/** Whether something that was thrown is a {@link TooLarge}: it may be anything. */
+export const isTooLarge = (thrown: unknown): boolean => isInstance(thrown, TooLarge)
 
 /** A value whose text is there already. */
 export const Written = /* #__PURE__ */ shared("Written", () =>
@@ -102,17 +109,15 @@ export const writeName = (writer: Writer, name: string): string => {
   return text
 }
 
+/** Names and descriptions in markers come from the program too. The replacement counts once. */
 const writeMarker = (writer: Writer, what: string, marker: string): string => {
   writer.repair(what)
-  return JSON.stringify(marker)
+  return JSON.stringify(marker.slice(0, maxMarker).replace(loneSurrogate, "\ufffd"))
 }
 
-const functionName = (value: Function): string => {
-  try {
-    return typeof value.name === "string" && value.name.length > 0 ? value.name.slice(0, 100) : "anonymous"
-  } catch {
-    return "anonymous"
-  }
+const functionName = (value: unknown): string => {
+  const name = read(value, "name")
+  return typeof name === "string" && name !== "" ? name.slice(0, 100) : "anonymous"
 }
 
 /** The JSON text of a value, or `undefined` where `JSON.stringify` leaves the member out. */
@@ -129,12 +134,17 @@ const writeValue = (writer: Writer, key: string, value: unknown): string | undef
     case "object":
       return value === null ? "null" : writeObject(writer, key, value)
     case "bigint":
-      return writeMarker(writer, "bigint", String(value))
+      return writeBigint(writer, value)
     case "symbol":
-      return writeMarker(writer, "symbol", String(value))
+      return writeMarker(writer, "symbol", `Symbol(${value.description?.slice(0, 200) ?? ""})`)
     case "function":
       return writeMarker(writer, "function", `[Function: ${functionName(value)}]`)
   }
+}
+
+const writeBigint = (writer: Writer, value: bigint): string => {
+  writer.repair("bigint")
+  return `"${bigintText(value) ?? "[BigInt]"}"`
 }
 
 const writeObject = (writer: Writer, key: string, value: object): string | undefined => {
@@ -146,7 +156,7 @@ const writeObject = (writer: Writer, key: string, value: object): string | undef
   try {
     return writeContents(writer, key, value)
   } catch (error) {
-    if (error instanceof TooLarge) throw error
+    if (isTooLarge(error)) throw error
     // Proxies may throw from any operation, a `toJSON` from anywhere.
     return writeMarker(writer, "value that throws", "[Throws]")
   } finally {
@@ -155,33 +165,74 @@ const writeObject = (writer: Writer, key: string, value: object): string | undef
 }
 
 const writeContents = (writer: Writer, key: string, value: object): string | undefined => {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  // Nearly all: no other question has to be asked about them.
+  if (prototype === Array.prototype && Array.isArray(value)) return writeArray(writer, value)
+  if (prototype === Object.prototype || prototype === null) {
+    const toJSON = (value as { readonly toJSON?: unknown }).toJSON
+    return typeof toJSON === "function" ? writeAsked(writer, key, value, toJSON) : writeBraces(writer, value)
+  }
   if (value instanceof Written) {
     writer.addRepairs(value.repairs, value.notes)
     return value.text
   }
-  if (Array.isArray(value)) return writeArray(writer, value)
-  if (value instanceof Date) {
-    return Number.isNaN(value.getTime())
-      ? writeMarker(writer, "invalid date", "[Invalid Date]")
-      : "\"" + value.toISOString() + "\""
-  }
+  if (value instanceof Date) return writeDate(writer, key, value)
+  const binary = binaryOf(value)
+  if (binary !== undefined) return writeMeaning(writer, key, binary)
   const toJSON = (value as { readonly toJSON?: unknown }).toJSON
-  if (typeof toJSON === "function") {
-    const json: unknown = toJSON.call(value, key)
-    // As in JSON.stringify, what toJSON gives is not asked for its own toJSON.
-    if (typeof json !== "object" || json === null) return writeValue(writer, key, json)
-    if (json !== value && writer.ancestors!.includes(json)) return writeMarker(writer, "cycle", "[Circular]")
-    return Array.isArray(json) ? writeArray(writer, json) : writeBraces(writer, json)
-  }
-  if (value instanceof Map) return writeMap(writer, value)
-  if (value instanceof Set) return writeArray(writer, Array.from(value))
+  if (typeof toJSON !== "function") return writeOther(writer, key, value)
+  const meaning = effectOf(value)
+  return meaning === undefined ? writeAsked(writer, key, value, toJSON) : writeMeaning(writer, key, meaning)
+}
+
+const { getTime, toJSON: dateToJson } = Date.prototype
+
+/** A date says itself what it is in JSON, where it can. */
+const writeDate = (writer: Writer, key: string, date: Date): string | undefined => {
+  const toJSON: unknown = date.toJSON
+  if (typeof toJSON !== "function") return writeBraces(writer, date)
+  if (Number.isNaN(getTime.call(date))) return writeMarker(writer, "invalid date", "[Invalid Date]")
+  return toJSON === dateToJson ? writeValue(writer, key, date.toISOString()) : writeAsked(writer, key, date, toJSON)
+}
+
+/** What `toJSON` gives. As in JSON.stringify, that is not asked for its own `toJSON`. */
+const writeAsked = (writer: Writer, key: string, value: object, toJSON: Function): string | undefined => {
+  const json: unknown = toJSON.call(value, key)
+  if (!isObject(json)) return writeValue(writer, key, json)
+  if (json !== value && writer.ancestors!.includes(json)) return writeMarker(writer, "cycle", "[Circular]")
+  const meaning = binaryOf(json) ?? effectOf(json)
+  return meaning === undefined ? writeOther(writer, key, json) : writeMeaning(writer, key, meaning)
+}
+
+/** A value without `toJSON`, or one that was asked. */
+const writeOther = (writer: Writer, key: string, value: object): string | undefined => {
+  if (Array.isArray(value)) return writeArray(writer, value)
   if (value instanceof Error) return writeError(writer, value)
-  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) {
-    const name = Object.prototype.toString.call(value).slice(8, -1)
-    return writeMarker(writer, "binary data", `[${name}: ${value.byteLength} bytes]`)
+  const meaning = platformOf(value)
+  return meaning === undefined ? writeBraces(writer, value) : writeMeaning(writer, key, meaning)
+}
+
+const writeMeaning = (writer: Writer, key: string, meaning: Meaning): string | undefined => {
+  switch (meaning._tag) {
+    case "Marker":
+      return writeMarker(writer, meaning.what, meaning.text)
+    case "Value":
+      return writeValue(writer, key, meaning.value)
+    case "List":
+      return writeArray(writer, collect(writer, meaning.values))
+    case "Entries":
+      return writeEntries(writer, collect(writer, meaning.entries))
   }
-  if (boxed.test(Object.prototype.toString.call(value))) return writeValue(writer, key, value.valueOf())
-  return writeBraces(writer, value)
+}
+
+/** What can be iterated may have no end; each value takes room in the text. */
+const collect = (writer: Writer, values: Iterable<unknown>): ReadonlyArray<unknown> => {
+  const collected: Array<unknown> = []
+  for (const value of values) {
+    collected.push(value)
+    if (collected.length > writer.limit) throw new TooLarge()
+  }
+  return collected
 }
 
 const writeArray = (writer: Writer, values: ReadonlyArray<unknown>): string => {
@@ -201,17 +252,19 @@ const writeArray = (writer: Writer, values: ReadonlyArray<unknown>): string => {
   return "[" + out + "]"
 }
 
-const writeMap = (writer: Writer, map: ReadonlyMap<unknown, unknown>): string => {
-  for (const key of map.keys()) {
-    if (typeof key !== "string") return writeArray(writer, Array.from(map))
+const writeEntries = (writer: Writer, entries: ReadonlyArray<unknown>): string => {
+  const object: Record<string, unknown> = {}
+  for (const entry of entries) {
+    if (!Array.isArray(entry) || typeof entry[0] !== "string") return writeArray(writer, entries)
+    setMember(object, entry[0], entry[1])
   }
-  return writeBraces(writer, Object.fromEntries(map))
+  return writeBraces(writer, object)
 }
 
 /** An error's message is not enumerable, so JSON.stringify would write `{}`. Stacks stay out: they are for error tracking. */
 const writeError = (writer: Writer, error: Error): string =>
-  "{\"name\":" + (writeValue(writer, "name", error.name) ?? "null") +
-  ",\"message\":" + (writeValue(writer, "message", error.message) ?? "null") +
+  "{\"name\":" + (writeValue(writer, "name", read(error, "name")) ?? "null") +
+  ",\"message\":" + (writeValue(writer, "message", read(error, "message")) ?? "null") +
   writeMembers(writer, error, (name) => name === "name" || name === "message") + "}"
 
 const writeBraces = (writer: Writer, object: object): string =>
@@ -223,7 +276,7 @@ const writeBraces = (writer: Writer, object: object): string =>
  */
 export const freeze = (name: string, value: unknown, limit: number): unknown => {
   const isLong = typeof value === "string" && value.length > limit
-  if (!isLong && (typeof value !== "object" || value === null || value instanceof Written)) return value
+  if (!isLong && (!isObject(value) || isInstance(value, Written))) return value
   const writer = new Writer(limit)
   writer.key = name
   let text: string | undefined
@@ -238,7 +291,21 @@ export const freeze = (name: string, value: unknown, limit: number): unknown => 
 }
 
 /** The value behind {@link freeze}, in its JSON form. */
-export const thaw = (value: unknown): unknown => value instanceof Written ? JSON.parse(value.text) as unknown : value
+export const thaw = (value: unknown): unknown => isInstance(value, Written) ? JSON.parse(value.text) as unknown : value
+
+/** The value as an event would show it, as a value of JSON; `undefined` where the member would be left out. */
+export const toJson = (name: string, value: unknown, limit: number): unknown => {
+  switch (typeof value) {
+    case "object":
+      return value === null ? null : thaw(freeze(name, value, limit))
+    case "bigint":
+    case "symbol":
+    case "function":
+      return JSON.parse(writeValue(new Writer(limit), name, value)!) as unknown
+    default:
+      return value
+  }
+}
 
 /** Stands for a member that throws as it is read. */
 export const throwing = new Written("\"[Throws]\"", 1, ["getter that throws"])

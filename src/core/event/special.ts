@@ -3,6 +3,8 @@
  *
  * @since 0.1.0
  */
+import { isRecord } from "../guard.js"
+import { Written } from "./json.js"
 import { extend, isIdentifier, type Properties } from "./properties.js"
 
 /** Subject and properties of a special event. */
@@ -20,8 +22,34 @@ export interface InvalidArguments {
 /** `undefined`: there is nothing to say, and so no event. */
 export type Made = SpecialEvent | InvalidArguments | undefined
 
-const isEmpty = (properties: object | undefined): boolean =>
-  properties === undefined || properties === null || Object.keys(properties).length === 0
+/** Names are asked for of an object alone: a text or binary data has as many as it is long. */
+const isEmpty = (properties: unknown): boolean =>
+  properties === undefined || properties === null || isRecord(properties) && Object.keys(properties).length === 0
+
+/** Stands for properties that are none. */
+const noProperties = new Written("{}", 1, ["properties: no object"])
+
+/** PostHog takes no other value than an object for the properties of a person or a group. */
+const recordOf = (properties: Properties | undefined): unknown =>
+  properties === undefined || properties === null ? {} : isRecord(properties) ? properties : noProperties
+
+/** Most names that one call unsets; nobody has so many. */
+const maxNames = 10_000
+
+/** Usable names, looked at one by one: a list may have holes without end. */
+const namesOf = (names: Iterable<unknown>): ReadonlyArray<string> | InvalidArguments => {
+  if (typeof names === "string") return isIdentifier(names) ? [names] : []
+  if ((names as { readonly length?: unknown }).length as number > maxNames) return tooMany
+  const usable: Array<string> = []
+  let seen = 0
+  for (const name of names) {
+    if (++seen > maxNames) return tooMany
+    if (isIdentifier(name)) usable.push(String(name))
+  }
+  return usable
+}
+
+const tooMany: InvalidArguments = { invalid: `more than ${maxNames} names` }
 
 export const identify = (
   distinctId: string,
@@ -33,8 +61,8 @@ export const identify = (
   return {
     distinctId: String(distinctId),
     properties: {
-      $set: set ?? {},
-      $set_once: setOnce ?? {},
+      $set: recordOf(set),
+      $set_once: recordOf(setOnce),
       ...(isIdentifier(anonDistinctId) ? { $anon_distinct_id: String(anonDistinctId) } : undefined)
     }
   }
@@ -48,13 +76,18 @@ export const setPersonProperties = (
   if (isEmpty(set) && isEmpty(setOnce)) return undefined
   return {
     distinctId: undefined,
-    properties: isEmpty(setOnce) ? { $set: set } : { $set: set ?? {}, $set_once: setOnce }
+    properties: isEmpty(setOnce)
+      ? { $set: recordOf(set) }
+      : { $set: recordOf(set), $set_once: recordOf(setOnce) }
   }
 }
 
 /** `undefined` when no name is given. */
-export const unsetPersonProperties = (names: ReadonlyArray<string>): Made =>
-  names.length === 0 ? undefined : { distinctId: undefined, properties: { $unset: [...names] } }
+export const unsetPersonProperties = (names: ReadonlyArray<string>): Made => {
+  const usable = namesOf(names)
+  if ("invalid" in usable) return usable
+  return usable.length === 0 ? undefined : { distinctId: undefined, properties: { $unset: usable } }
+}
 
 export const alias = (distinctId: string, aliasId: string): Made => {
   if (!isIdentifier(distinctId)) return { invalid: "the distinct id is blank" }
@@ -75,17 +108,22 @@ export const groupIdentify = (
   if (!isIdentifier(groupKey)) return { invalid: "the group key is blank" }
   return {
     distinctId: distinctId ?? `$${groupType}_${groupKey}`,
-    properties: { $group_type: String(groupType), $group_key: String(groupKey), $group_set: properties ?? {} }
+    properties: { $group_type: String(groupType), $group_key: String(groupKey), $group_set: recordOf(properties) }
   }
 }
+
+/** Longest address that is taken apart. */
+const maxUrlLength = 100_000
 
 /** The address is taken apart into the properties by which PostHog's web analytics group page views. */
 export const pageView = (url: string | URL | undefined, properties: Properties | undefined): SpecialEvent => {
   const where: Record<string, string> = {}
   if (url !== undefined) {
-    where.$current_url = String(url)
+    const text = String(url)
+    where.$current_url = text
     try {
-      const { host, pathname } = new URL(String(url))
+      // Longer ones are not taken apart: they are no addresses.
+      const { host, pathname } = new URL(text.length > maxUrlLength ? "" : text)
       where.$host = host
       where.$pathname = pathname
     } catch {

@@ -2,7 +2,16 @@
  * From what a caller and the context say to a snapshot.
  */
 import * as Effect from "effect/Effect"
-import { type Groups, isIdentifier, merge, mergeGroupProperties } from "../../core/event/properties.js"
+import {
+  type GroupProperties,
+  type Groups,
+  isIdentifier,
+  merge,
+  mergeGroupProperties,
+  mergeJson,
+  type Properties,
+  thawAll
+} from "../../core/event/properties.js"
 import { usableGroups } from "../../core/flags/request.js"
 import type { EvaluateOptions, Snapshot } from "../../FeatureFlags.js"
 import { FlagsUnavailable, MissingDistinctId } from "../../PostHogError.js"
@@ -31,14 +40,19 @@ const evaluateActive = (
   if (flagKeys !== undefined && flagKeys.length === 0) {
     return Effect.succeed(internal.empty(distinctId, undefined, key))
   }
-  const personProperties = merge(known.personProperties, options.personProperties)
+  // As events would show them: definitions are evaluated by what PostHog would see, wherever that happens.
+  const personProperties = mergeJson(known.personProperties, options.personProperties)
   const deviceId = [options.deviceId, personProperties.$device_id, known.properties.$device_id].find(isIdentifier)
   const flags = flagsOf(instance, active)
   const request = {
     distinctId,
     groups: usableGroups(merge(known.groups, options.groups) as Groups),
     personProperties,
-    groupProperties: mergeGroupProperties(known.groupProperties, options.groupProperties),
+    groupProperties: merge(
+      mergeGroupProperties(mergeGroupProperties(undefined, known.groupProperties), options.groupProperties),
+      undefined,
+      (_, properties) => thawAll(properties as Properties)
+    ) as GroupProperties,
     deviceId: deviceId === undefined ? undefined : String(deviceId),
     disableGeoip: options.disableGeoip ?? active.options.disableGeoip,
     flagKeys
