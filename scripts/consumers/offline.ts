@@ -1,0 +1,124 @@
+/**
+ * The consumers that need nothing but what this repository has installed: Node in both formats, TypeScript in each of its modes, esbuild.
+ * They are part of the test command.
+ */
+import { symlinkSync } from "node:fs"
+import { join } from "node:path"
+import { captures, type Consumer, link, place, root, run, type World, write } from "./harness.js"
+
+const effect = ["effect", "@effect/platform"] as const
+
+/** A folder into which npm has installed the tarball; its peers are those of this repository. */
+export const installed = async (
+  world: World,
+  name: string,
+  manifest: object,
+  ...files: ReadonlyArray<string>
+): Promise<string> => {
+  const folder = place(world, name, manifest, ...files)
+  // What npm does is the same each time.
+  const first = join(world.folder, "installed")
+  await (installations.get(world) ?? remember(world, installOnce(world, first)))
+  symlinkSync(join(first, "node_modules"), join(folder, "node_modules"), "dir")
+  return folder
+}
+
+const installations = new WeakMap<World, Promise<void>>()
+
+const remember = (world: World, installation: Promise<void>): Promise<void> => {
+  installations.set(world, installation)
+  return installation
+}
+
+const installOnce = async (world: World, folder: string): Promise<void> => {
+  place(world, "installed", {})
+  const flags = ["--offline", "--legacy-peer-deps", "--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts"]
+  await run(folder, ["npm", "install", ...flags, world.tarball], world.limit)
+  link(folder, ...effect)
+}
+
+const bin = (name: string): string => join(root, "node_modules/.bin", name)
+
+/** The settings of a program in TypeScript. */
+interface Setting {
+  readonly module: string
+  readonly moduleResolution: string
+  readonly type: "module" | "commonjs"
+}
+
+export const typescript = ({ module, moduleResolution, type }: Setting): Consumer => ({
+  name: `TypeScript, module ${module}, moduleResolution ${moduleResolution}, in a package of type ${type}`,
+  run: async (world) => {
+    const folder = await installed(world, `ts-${module}-${moduleResolution}-${type}`, { type }, "typed.ts")
+    const compilerOptions = {
+      module,
+      moduleResolution,
+      target: "es2022",
+      lib: ["ES2022", "DOM", "DOM.Iterable"],
+      types: [],
+      strict: true,
+      exactOptionalPropertyTypes: true,
+      skipLibCheck: true,
+      sourceMap: true
+    }
+    write(folder, {
+      "globals.d.ts": "declare const process: { exitCode: number }\n",
+      "tsconfig.json": { compilerOptions, files: ["typed.ts", "globals.d.ts"] }
+    })
+    await run(folder, [bin("tsc")], world.limit)
+    await captures(folder, [process.execPath, "typed.js"], world.limit, true)
+  }
+})
+
+const node = (file: "program.mjs" | "program.cjs"): Consumer => ({
+  name: `Node ${process.versions.node}, ${file}`,
+  run: async (world) => {
+    const folder = await installed(world, `node-${file}`, {}, file)
+    await captures(folder, [process.execPath, file], world.limit, true)
+  }
+})
+
+const esbuild = (format: "esm" | "cjs", file: "program.mjs" | "program.cjs"): Consumer => ({
+  name: `esbuild, ${file} to ${format}`,
+  run: async (world) => {
+    const folder = await installed(world, `esbuild-${format}-${file}`, {}, file)
+    const out = format === "esm" ? "out.mjs" : "out.cjs"
+    // CommonJS has no top-level await.
+    const contents = "import(\"./program.mjs\").catch((error) => { console.error(error); process.exitCode = 1 })\n"
+    write(folder, { "entry.cjs": contents })
+    const entry = format === "cjs" && file === "program.mjs" ? "entry.cjs" : file
+    const flags = ["--bundle", "--platform=node", `--format=${format}`, `--outfile=${out}`, "--log-level=warning"]
+    const banner = "import{createRequire}from'node:module';const require=createRequire(import.meta.url);"
+    const more = format === "esm" ? [`--banner:js=${banner}`] : []
+    await run(folder, [bin("esbuild"), entry, ...flags, ...more], world.limit)
+    await captures(folder, [process.execPath, out], world.limit)
+  }
+})
+
+const copies: Consumer = {
+  name: "both copies in one process",
+  run: async (world) => {
+    const folder = await installed(world, "copies", {}, "copies.mjs")
+    const output = await run(folder, [process.execPath, "copies.mjs"], world.limit)
+    if (!output.includes("done")) throw new Error(output)
+  }
+}
+
+export const consumers: ReadonlyArray<Consumer> = [
+  node("program.mjs"),
+  node("program.cjs"),
+  copies,
+  typescript({ module: "node16", moduleResolution: "node16", type: "module" }),
+  typescript({ module: "node16", moduleResolution: "node16", type: "commonjs" }),
+  typescript({ module: "commonjs", moduleResolution: "node10", type: "commonjs" }),
+  esbuild("esm", "program.mjs"),
+  esbuild("cjs", "program.cjs")
+]
+
+/** Like the others, for the long run. */
+export const further: ReadonlyArray<Consumer> = [
+  typescript({ module: "nodenext", moduleResolution: "nodenext", type: "module" }),
+  typescript({ module: "nodenext", moduleResolution: "nodenext", type: "commonjs" }),
+  typescript({ module: "es2022", moduleResolution: "bundler", type: "module" }),
+  esbuild("esm", "program.cjs")
+]

@@ -1,0 +1,40 @@
+// A program as a user writes it, compiled under each setting of TypeScript; no top-level await, so that it is CommonJS as well.
+import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+import { Effect, Layer } from "effect"
+import { PostHog, PostHogError, PostHogLive, PostHogTest, TestLayer } from "effect-posthog"
+import * as FeatureFlag from "effect-posthog/FeatureFlag"
+
+class Planned extends Error {}
+
+const checkout: Effect.Effect<void, never, PostHog.PostHog> = Effect.gen(function*() {
+  yield* PostHog.capture("consumer ran", { total: 42 })
+  yield* Effect.logError("did not work", new Planned("planned"))
+}).pipe(PostHog.withContext({ distinctId: "user_1" }))
+
+// Types that cannot be found become `any` with skipLibCheck, and everything compiles. Then these lines do not.
+// @ts-expect-error: an effect is no number
+const effect: number = checkout
+// @ts-expect-error: there is no such option
+const layer = PostHog.layer({ noSuchOption: 1 })
+// @ts-expect-error: a flag with variants is no boolean flag
+const flag: FeatureFlag.Any = 1
+
+const direct: Layer.Layer<PostHog.PostHog, PostHogError.ConfigurationError> = PostHog.layer({ apiKey: "phc_direct" })
+  .pipe(
+    Layer.provide(FetchHttpClient.layer)
+  )
+
+const inTest = Effect.gen(function*() {
+  yield* checkout
+  return (yield* PostHogTest.captured).map(({ event }) => event)
+}).pipe(Effect.provide(TestLayer))
+
+void [effect, layer, flag, direct]
+
+Effect.runPromise(inTest).then((events) => {
+  if (!events.includes("consumer ran")) throw new Error(`TestLayer has ${events.join()}`)
+  return Effect.runPromise(checkout.pipe(Effect.provide(PostHogLive)))
+}).then(() => console.log("done"), (error: unknown) => {
+  console.error(error)
+  process.exitCode = 1
+})
