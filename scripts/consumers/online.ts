@@ -348,7 +348,47 @@ const node = (version: string, file: "program.mjs" | "program.cjs"): Consumer =>
   }
 })
 
+/** The oldest versions that the peer ranges allow. */
+const lowest: Consumer = {
+  name: "the oldest Effect that package.json allows",
+  run: async (world) => {
+    const { peerDependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+      readonly peerDependencies: Readonly<Record<string, string>>
+    }
+    const oldest = Object.entries(peerDependencies).map(([name, range]) => `${name}@${/\d+\.\d+\.\d+/.exec(range)![0]}`)
+    const folder = place(world, "lowest", {}, ...both)
+    await run(folder, ["npm", "install", ...quiet, world.tarball, ...oldest], world.limit)
+    for (const file of both) await captures(folder, [process.execPath, file], world.limit, true)
+  }
+}
+
+const fails = async (folder: string, command: Command, limit: number, text: string): Promise<void> => {
+  const output = await run(folder, command, limit).then(() => "it succeeded", (error: Error) => error.message)
+  if (!output.includes(text)) throw new Error(`expected ${text}\n${output}`)
+}
+
+const wrongMajor: Consumer = {
+  name: "Effect 4: npm refuses it, and the first import says what is needed",
+  run: async (world) => {
+    const folder = place(world, "effect-4", {}, ...both)
+    const install: Command = ["npm", "install", ...quiet, world.tarball, "effect@4", "@effect/platform@0"]
+    await fails(folder, install, world.limit, "ERESOLVE")
+    await run(folder, [...install, "--legacy-peer-deps"], world.limit)
+    await fails(folder, [process.execPath, "program.mjs"], world.limit, "effect-posthog/dist/esm/needs-effect-3/")
+    await fails(
+      folder,
+      [process.execPath, "-e", "require('effect-posthog')"],
+      world.limit,
+      "effect-posthog needs Effect 3"
+    )
+    const sub = "import('effect-posthog/FeatureFlag')"
+    await fails(folder, [process.execPath, "-e", sub], world.limit, "effect-posthog/dist/esm/needs-effect-3/")
+  }
+}
+
 export const consumers: ReadonlyArray<Consumer> = [
+  lowest,
+  wrongMajor,
   ...packageManagers,
   ...runners,
   ...bundles,
