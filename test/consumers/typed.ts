@@ -1,7 +1,7 @@
 // A program as a user writes it, compiled under each setting of TypeScript; no top-level await, so that it is CommonJS as well.
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import { Effect, Layer } from "effect"
-import { PostHog, PostHogError, PostHogLive, PostHogTest, TestLayer } from "effect-posthog"
+import { PostHog, type PostHogError, PostHogLive, PostHogTest, TestLayer } from "effect-posthog"
 import * as FeatureFlag from "effect-posthog/FeatureFlag"
 
 class Planned extends Error {}
@@ -29,7 +29,7 @@ const inTest = Effect.gen(function*() {
   return (yield* PostHogTest.captured).map(({ event }) => event)
 }).pipe(Effect.provide(TestLayer))
 
-void [effect, layer, flag, direct]
+void [effect, layer, flag, direct, FeatureFlag.override("beta", true)]
 
 Effect.runPromise(inTest).then((events) => {
   if (!events.includes("consumer ran")) throw new Error(`TestLayer has ${events.join()}`)
