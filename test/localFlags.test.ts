@@ -461,3 +461,53 @@ describe("in tests", () => {
       )
     ))
 })
+
+describe("a definition that says something new", () => {
+  it.scopedLive("is PostHog's to evaluate: it is asked for those flags, and in strict mode nobody is", () =>
+    Effect.gen(function*() {
+      const property = (more: object) => ({
+        filters: { groups: [{ properties: [{ key: "plan", value: "pro", ...more }] }] }
+      })
+      const sink = yield* makeSink(() =>
+        definitions([
+          flag("on"),
+          flag("rules", { filters: { version: 2, groups: [{}] } }),
+          flag("session", { bucketing_identifier: "session_id" }),
+          flag("seen", property({ type: "person_metadata" })),
+          flag("many", property({ type: "person", operator: "icontains_multi" })),
+          flag("early", { filters: { feature_enrollment: true, groups: [] } })
+        ]), { rules: "new", session: true, seen: false, many: true, early: true, on: false })
+      yield* Effect.gen(function*() {
+        const flags = yield* FeatureFlags.evaluate(pro)
+        assert.deepStrictEqual(flags.values, {
+          on: true,
+          rules: "new",
+          session: true,
+          seen: false,
+          many: true,
+          early: true
+        })
+        assert.deepStrictEqual(sink.evaluations.map(({ body }) => body.flag_keys_to_evaluate), [
+          ["rules", "session", "seen", "many", "early"]
+        ])
+        const strict = yield* FeatureFlags.evaluate({ ...pro, onlyLocally: true })
+        assert.deepStrictEqual(strict.values, { on: true })
+        assert.deepStrictEqual(strict.unresolved, {
+          rules: "unsupported_definition",
+          session: "unsupported_definition",
+          seen: "unsupported_definition",
+          many: "unsupported_definition",
+          early: "missing_context"
+        })
+        assert.deepInclude(
+          yield* Effect.flip(strict.getOrFail("rules")),
+          {
+            reason: "unresolved_locally",
+            unresolved: "unsupported_definition"
+          } as const
+        )
+        assert.isTrue(yield* strict.isEnabled("rules", { default: true }))
+        assert.strictEqual(sink.evaluations.length, 1)
+      }).pipe(Effect.provide(here(sink)))
+    }))
+})

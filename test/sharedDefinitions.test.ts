@@ -68,6 +68,13 @@ const makeStore = Effect.map(
   (context) => Context.get(context, FlagDefinitionStore.FlagDefinitionStore)
 )
 
+/** Throws whatever is done with it, also when somebody asks what it is. */
+const revoked = (): object => {
+  const { proxy, revoke } = Proxy.revocable({}, {})
+  revoke()
+  return proxy
+}
+
 /** A store whose calls are counted and can be replaced. */
 const replace = (
   store: FlagDefinitionStore.Service,
@@ -305,6 +312,88 @@ describe("a store that fails", () => {
         yield* Fiber.join(closing)
       }))
   }
+
+  const causes: ReadonlyArray<readonly [string, unknown]> = [
+    ["has no text", Object.create(null)],
+    ["is a Proxy that was revoked", revoked()],
+    ["has a message that throws", Object.defineProperty(new Error("x"), "message", { get: () => revoked() })],
+    ["throws when it is made into a text", { toString: () => revoked(), [Symbol.toPrimitive]: () => revoked() }],
+    ["is a symbol", Symbol("down")],
+    ["is nothing", undefined]
+  ]
+
+  for (const [name, cause] of causes) {
+    for (const how of ["fails", "dies"]) {
+      it.scoped(`one that ${how} with a cause that ${name}: PostHog is asked directly`, () =>
+        Effect.gen(function*() {
+          const failure = (operation: FlagDefinitionStore.FlagDefinitionStoreError["operation"]) => () =>
+            how === "dies" ? Effect.die(cause) : new FlagDefinitionStore.FlagDefinitionStoreError({ operation, cause })
+          const client = loadingClient(loaded(first))
+          const one = yield* instance(client, {
+            get: failure("get"),
+            put: failure("put"),
+            lease: failure("lease"),
+            release: failure("release")
+          })
+          yield* settle
+          assert.deepStrictEqual(yield* one.keys, ["a"])
+          const error = (yield* one.status).lastError!.error
+          assert.strictEqual(error._tag, "FlagDefinitionStoreError")
+          assert.isString(error.message)
+          yield* one.close
+        }))
+    }
+  }
+
+  it.scoped("a lease whose answer is lost is given back: at the end, and when PostHog does not answer", () =>
+    Effect.gen(function*() {
+      for (const fails of [false, true]) {
+        const store = yield* makeStore
+        const lossy = replace(store, { lease: (...all) => Effect.zipRight(store.lease(...all), broken) })
+        const one = yield* instance(loadingClient(fails ? { status: 500 } : loaded(first)), lossy)
+        yield* settle
+        const isFree = store.lease(apiKey, "another", Duration.zero)
+        // While all is well it goes on as the holder.
+        if (!fails) assert.isFalse(yield* isFree)
+        if (!fails) yield* one.close
+        assert.isTrue(yield* isFree, fails ? "after a failure" : "at the end")
+        if (fails) yield* one.close
+      }
+    }))
+
+  it.scoped("a lease that is asked for as the scope closes is given back too", () =>
+    Effect.gen(function*() {
+      const store = yield* makeStore
+      const late = replace(store, { lease: (...all) => Effect.zipLeft(store.lease(...all), Effect.sleep("1 second")) })
+      const one = yield* instance(loadingClient(loaded(first)), late)
+      yield* settle
+      assert.isFalse(yield* store.lease(apiKey, "another", Duration.zero))
+      yield* one.close
+      assert.isTrue(yield* store.lease(apiKey, "another", Duration.zero))
+    }))
+
+  it.scoped("a lease of somebody else's stays", () =>
+    Effect.gen(function*() {
+      const store = yield* makeStore
+      yield* store.lease(apiKey, "another", Duration.minutes(60))
+      const one = yield* instance(loadingClient(loaded(first)), store)
+      yield* settle
+      yield* one.close
+      assert.isFalse(yield* store.lease(apiKey, "a third", Duration.zero))
+    }))
+
+  it.scoped("what nests too deep to be stored is used all the same", () =>
+    Effect.gen(function*() {
+      const store = yield* makeStore
+      const payload = "[".repeat(100_000) + "]".repeat(100_000)
+      const body = `{"flags":[{"key":"a","active":true,"filters":{"groups":[{}],"payloads":{"true":${payload}}}}]}`
+      const one = yield* instance(loadingClient({ status: 200, body }), store)
+      yield* settle
+      assert.deepStrictEqual(yield* one.keys, ["a"])
+      const { lastError, lastSuccess } = yield* one.status
+      assert.strictEqual(lastSuccess, 0)
+      assert.deepInclude(lastError?.error, { _tag: "FlagDefinitionStoreError", operation: "put" })
+    }))
 
   it.scoped("a store that cannot be read keeps the definitions that are here", () =>
     Effect.gen(function*() {

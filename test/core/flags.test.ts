@@ -1,4 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
+import { Option } from "effect"
+import { LocalEvaluation } from "effect-posthog"
 import {
   calledKey,
   calledProperties,
@@ -168,6 +170,93 @@ describe("response", () => {
     assert.deepStrictEqual(Array.from(response.malformed), ["a", "b", "c", "d", "e"])
   })
 
+  it("a flag that PostHog could not compute has no value, whatever else is said of it", () => {
+    const flags = {
+      a: { enabled: false, failed: true, reason: { code: "timeout" } },
+      b: { enabled: true, failed: true, variant: "blue" },
+      c: { failed: true },
+      d: { enabled: true, failed: false },
+      e: { enabled: false, failed: null }
+    }
+    const response = parse({ flags })
+    assert.deepStrictEqual(Array.from(response.failed), ["a", "b", "c"])
+    assert.deepStrictEqual(Array.from(response.flags, ([key, { value }]) => [key, value]), [["d", true], ["e", false]])
+    assert.strictEqual(response.malformed.size, 0)
+  })
+
+  it("a member that decides and has another type makes its flag unreadable, and no other", () => {
+    const wrong = {
+      enabled: [undefined, null, "true", 1, {}, []],
+      variant: [1, true, false, {}, ["a"]],
+      failed: ["true", 1, 0, {}, []]
+    }
+    for (const [member, values] of Object.entries(wrong)) {
+      for (const value of values) {
+        const response = parse({ flags: { a: { enabled: true, [member]: value }, b: { enabled: true } } })
+        assert.deepStrictEqual(Array.from(response.malformed), ["a"], `${member}: ${JSON.stringify(value)}`)
+        assert.deepStrictEqual(Array.from(response.flags.keys()), ["b"])
+      }
+    }
+  })
+
+  it("what only describes a flag decides nothing: codes that are new stay, other types are left out", () => {
+    const of = (more: object) => parse({ flags: { a: { enabled: true, ...more } } }).flags.get("a")!
+    assert.deepInclude(of({ reason: { code: "brand_new_reason", description: "x", more: 1 } }), {
+      value: true,
+      reasonCode: "brand_new_reason",
+      reasonDescription: "x"
+    })
+    const others: ReadonlyArray<unknown> = ["text", 1, true, null, ["x"]]
+    for (const other of others) {
+      assert.deepInclude(of({ reason: other, metadata: other, brand_new: other }), {
+        value: true,
+        payload: undefined,
+        id: undefined,
+        reasonCode: undefined
+      })
+    }
+    const metadata = { id: "1", version: [], has_experiment: "no", payload: { a: 1 } }
+    assert.deepInclude(of({ reason: { code: 1 }, metadata }), {
+      id: undefined,
+      version: undefined,
+      hasExperiment: undefined
+    })
+  })
+
+  it("an answer that says anything of errors but that there are none is incomplete", () => {
+    const of = (errors: unknown) => parse({ flags: {}, errorsWhileComputingFlags: errors }).errorsWhileComputing
+    for (const errors of [undefined, null, false]) assert.isFalse(of(errors))
+    for (const errors of [true, "true", 1, ["a"], {}]) assert.isTrue(of(errors), JSON.stringify(errors))
+    assert.isTrue(parse({ featureFlags: { a: true }, errorsWhileComputingFlags: true }).errorsWhileComputing)
+  })
+
+  it("older shapes: a value of another type is unreadable", () => {
+    const response = parse({ featureFlags: { a: 1, b: null, c: {}, d: ["x"], e: "blue" }, featureFlagPayloads: [] })
+    assert.deepStrictEqual(Array.from(response.malformed), ["a", "b", "c", "d"])
+    assert.deepStrictEqual(Array.from(response.flags.keys()), ["e"])
+  })
+
+  it("a payload may nest deeper than the stack reaches", () => {
+    const nested = (depth: number) => "[".repeat(depth) + "]".repeat(depth)
+    const body = (payload: string) => JSON.parse(`{"flags":{"a":{"enabled":true,"metadata":{"payload":${payload}}}}}`)
+    for (const payload of [nested(100_000), JSON.stringify(nested(100_000)), `{"a":${nested(100_000)}}`]) {
+      const flag = parse(body(payload)).flags.get("a")!
+      assert.strictEqual(flag.value, true)
+      assert.isTrue(Object.isFrozen(flag.payload))
+      let depth = 0
+      for (let at: unknown = flag.payload; typeof at === "object"; at = Object.values(at as object)[0]) depth++
+      assert.isAtLeast(depth, 100_000)
+    }
+    const definitions = JSON.parse(
+      `{"flags":[{"key":"a","active":true,"filters":{"groups":[{}],"payloads":{"true":${nested(100_000)}}}}]}`
+    )
+    const compiled = Option.getOrThrow(LocalEvaluation.compile(definitions))
+    const local = LocalEvaluation.evaluate(compiled, { distinctId: "u" }, { now: 0 }).flags.get("a")!
+    assert.strictEqual(local.value, true)
+    assert.isTrue(Object.isFrozen(local.payload))
+    assert.isFalse(Object.isFrozen(definitions.flags[0].filters.payloads.true))
+  })
+
   it("what is no answer is none", () => {
     for (const body of [null, undefined, 1, "flags", [], {}, { flags: [] }, { flags: null }, { featureFlags: 3 }]) {
       assert.isUndefined(parseFlagsResponse(body), JSON.stringify(body))
@@ -213,6 +302,11 @@ describe("$feature_flag_called", () => {
     assert.strictEqual(errorCodes(failure("connection"), true), "connection_error")
     assert.strictEqual(errorCodes(failure("status", 500), true), "api_error_500")
     assert.strictEqual(errorCodes(failure("invalid_response"), true), "unknown_error")
+    // Not computed is not missing.
+    const failed = { ...facts, failed: new Set(["a"]) }
+    assert.strictEqual(errorCodes(failed, true, "a"), "errors_while_computing_flags")
+    assert.strictEqual(errorCodes({ ...failed, errorsWhileComputing: true }, true, "a"), "errors_while_computing_flags")
+    assert.strictEqual(errorCodes(failed, true, "b"), "flag_missing")
   })
 
   it("equal reads have one name, different ones have different names", () => {
@@ -230,6 +324,27 @@ describe("$feature_flag_called", () => {
       calledKey("u", "k", true, { a: "1", b: "2" })
     ]
     assert.strictEqual(new Set(names).size, names.length)
+  })
+
+  it("names are short, however long what they name is", () => {
+    const long = "x".repeat(8_000)
+    const groups = { company: long }
+    const names = [
+      calledKey(long, "k", true, undefined),
+      calledKey(`${long}y`, "k", true, undefined),
+      calledKey(`y${long}`, "k", true, undefined),
+      calledKey(long, "l", true, undefined),
+      calledKey(long, "k", false, undefined),
+      calledKey(long, "k", long, undefined),
+      calledKey("u", long, true, undefined),
+      calledKey("u", "k", true, groups),
+      calledKey("u", "k", true, { company: `${long}y` }),
+      calledKey("\ud83e\udd94".repeat(8_000), "k", true, undefined),
+      ...Array.from({ length: 2_000 }, (_, i) => calledKey(`${long}${i}`, "k", true, undefined))
+    ]
+    assert.strictEqual(new Set(names).size, names.length)
+    for (const name of names) assert.isAtMost(name.length, 256)
+    assert.strictEqual(calledKey(long, "k", true, groups), calledKey(long, "k", true, { ...groups }))
   })
 
   it("the short form keeps what says who, what and from where, and drops values by flag", () => {

@@ -75,7 +75,26 @@ export const keyOf = (flag: string | Any): string => {
   }
 }
 
-const isFlag = (flag: string | Any): flag is Any => typeof flag === "object" && flag !== null
+const isFlag = (flag: string | Any): flag is Any => {
+  try {
+    return typeof flag === "object" && flag !== null && typeof flag.key === "string"
+  } catch {
+    return false
+  }
+}
+
+/** What was thrown, if it can be looked at: a Proxy that was revoked throws whoever asks what it is. */
+const presentable = (thrown: unknown): unknown => {
+  try {
+    if (typeof thrown === "object" && thrown !== null) Reflect.getPrototypeOf(thrown)
+    return thrown
+  } catch {
+    return describe(thrown)
+  }
+}
+
+const thrownBySchema = (key: string, thrown: unknown): PayloadInvalid =>
+  new PayloadInvalid({ key, detail: describe(thrown), cause: presentable(thrown) })
 
 /**
  * What get, getOrFail and read give depends on the flag in a way that the interface says and an implementation cannot, hence the casts.
@@ -221,11 +240,17 @@ class Evaluated implements Snapshot {
       if (payload === undefined) return Effect.succeedNone
       const decode = isFlag(flag) ? flag.decodePayload : undefined
       if (decode === undefined) return Effect.succeedSome(payload)
-      return Effect.suspend(() => decode(payload)).pipe(
+      let decoded: ReturnType<typeof decode>
+      try {
+        decoded = decode(payload)
+      } catch (thrown) {
+        return thrownBySchema(key, thrown)
+      }
+      return decoded.pipe(
         Effect.map(Option.some),
         Effect.mapError((cause) => new PayloadInvalid({ key, detail: cause.message, cause })),
-        // A schema's own functions may throw.
-        Effect.catchAllDefect((cause) => new PayloadInvalid({ key, detail: describe(cause), cause }))
+        // A schema's own functions may throw later, too.
+        Effect.catchAllDefect((thrown) => thrownBySchema(key, thrown))
       )
     }) as Effect.Effect<Option.Option<never>, never>
 
