@@ -190,7 +190,7 @@ const markPair = (look: Look, at: number, sign: string): number => {
   const { isSecret, mark, text } = look
   const name = nameOf(look, at, sign)
   if (name === undefined) return 0
-  const isHidden = name.isParameter
+  const isHidden = name.isParameter || sign === ","
     ? isSecret(decoded(name.text))
     : isSecretName(name.text) ||
       (name.quote === undefined && isSecretName(`${wordBefore(text, name.start)} ${name.text}`))
