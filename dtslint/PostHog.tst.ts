@@ -54,8 +54,12 @@ describe("layers", () => {
         HttpClient.HttpClient
       >
     >()
-    expect(PostHogLive).type.toBe<
-      Layer.Layer<PostHog.PostHog, PostHogError.ConfigurationError | ConfigError.ConfigError>
+    type Live = Layer.Layer<PostHog.PostHog, PostHogError.ConfigurationError | ConfigError.ConfigError>
+    expect(PostHogLive).type.toBeAssignableTo<Live>()
+    expect(PostHogLive).type.not.toBeAssignableTo<Layer.Layer<PostHog.PostHog>>()
+    expect(PostHogLive.with({ globalProperties: { service: "checkout" }, errorTracking: false })).type.toBe<Live>()
+    expect(PostHogLive.instance(Marketing, { apiKey: "phc_a" })).type.toBe<
+      Layer.Layer<Marketing, PostHogError.ConfigurationError | ConfigError.ConfigError>
     >()
     expect(TestLayer).type.toBe<Layer.Layer<PostHog.PostHog>>()
     expect(PostHogTest.layerInstance(Marketing)).type.toBe<Layer.Layer<Marketing>>()

@@ -19,6 +19,8 @@
  */
 import * as Cause from "effect/Cause"
 import * as Chunk from "effect/Chunk"
+import * as Config from "effect/Config"
+import type * as ConfigError from "effect/ConfigError"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -32,11 +34,13 @@ import type { Properties } from "./core/event/properties.js"
 import { hasStack } from "./core/exceptions/coerce.js"
 import { type Level, toLevel } from "./core/exceptions/level.js"
 import type { CaptureOptions as EventOptions, Origin } from "./internal/capture.js"
+import { listVariable, variable } from "./internal/environment.js"
 import { causeIn } from "./internal/errors/failure.js"
-import { makeLogger, skipAnnotation } from "./internal/errors/logger.js"
+import { type LoggerOptions, makeLogger, skipAnnotation } from "./internal/errors/logger.js"
 import { observeProcess } from "./internal/errors/process.js"
 import { fiberName, type Report, send } from "./internal/errors/tracker.js"
 import { type Instance, instanceOf } from "./internal/instance.js"
+import { Problem } from "./internal/optionKinds.js"
 import { PostHog } from "./PostHog.js"
 
 export type {
@@ -213,27 +217,42 @@ export const captureErrors: {
 export const withoutCapture = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.annotateLogs(self, skipAnnotation, false)
 
-/**
- * Options of {@link layerLogger}.
- *
- * @since 0.1.0
- * @category models
- */
-export interface LoggerOptions {
-  /** Messages of this level and above are captured; those with a cause always are. Default `LogLevel.Error`. */
-  readonly captureLevel?: LogLevel.LogLevel | undefined
-  /** Log annotations, and log spans as `<label>_ms`, that become properties: none, all, or those of these names. Default `none`. */
-  readonly metadata?: "none" | "all" | ReadonlyArray<string> | undefined
+export type {
   /**
-   * Captures failures of fibers that nobody observes. Effect logs them at debug level; this raises it. It cannot tell a fiber
-   * that nobody waits for from one that is joined and whose failure is dealt with, so `handled` stays unsaid. Default `false`.
+   * @since 0.1.0
+   * @category models
    */
-  readonly unhandledFiberFailures?: boolean | undefined
+  LoggerOptions
+}
+
+/** Effect's own names of levels, in any case, and `warn`. */
+const readLevel = (text: string): LogLevel.LogLevel | Problem => {
+  const name = text.toLowerCase()
+  return LogLevel.allLevels.find(({ _tag, label }) => [_tag.toLowerCase(), label.toLowerCase()].includes(name)) ??
+    new Problem(`is no log level: ${LogLevel.allLevels.map(({ _tag }) => _tag).join(", ")}`)
 }
 
 /**
+ * Options of {@link layerLogger} from the environment: `POSTHOG_CAPTURE_LEVEL` is the least level of log messages that are captured, and
+ * `POSTHOG_METADATA` the log annotations that become properties (`all`, or names separated by commas).
+ *
+ * @since 0.1.0
+ * @category config
+ */
+export const loggerConfig: Config.Config<LoggerOptions> = /* #__PURE__ */ (() =>
+  Config.map(
+    Config.all([variable("POSTHOG_CAPTURE_LEVEL", "captureLevel", readLevel), listVariable("POSTHOG_METADATA")]),
+    ([captureLevel, metadata]): LoggerOptions => ({
+      ...(captureLevel === undefined ? undefined : { captureLevel }),
+      // `all` is no name of an annotation.
+      ...(metadata === undefined ? undefined : { metadata: metadata.includes("all") ? "all" : metadata })
+    })
+  ))()
+
+/**
  * Captures what is logged with `Effect.logError` and above, and every cause that is given to a logger. Adds a logger; those that
- * are there stay. Provide it to layers with `Layer.provide`, so that the fibers that they start are covered too.
+ * are there stay. Provide it to layers with `Layer.provide`, so that the fibers that they start are covered too. On an instance with
+ * `errorTracking: false` it captures nothing.
  *
  * @since 0.1.0
  * @category layers
@@ -254,6 +273,17 @@ export const layerLogger = (options: LoggerOptions = {}): Layer.Layer<never, nev
     ? Layer.merge(logger, Layer.setUnhandledErrorLogLevel(Option.some(LogLevel.Error)))
     : logger
 }
+
+/**
+ * As {@link layerLogger}, with options from Effect's Config, such as {@link loggerConfig}.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerLoggerConfig = (
+  config: Config.Config.Wrap<LoggerOptions>
+): Layer.Layer<never, ConfigError.ConfigError, PostHog> =>
+  Layer.unwrapEffect(Effect.map(Config.unwrap(config), layerLogger))
 
 /**
  * Options of {@link layerProcess}.

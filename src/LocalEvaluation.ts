@@ -20,6 +20,8 @@
  *
  * @since 0.1.0
  */
+import * as Config from "effect/Config"
+import type * as ConfigError from "effect/ConfigError"
 import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -33,12 +35,13 @@ import { compileDefinitions, type Definitions } from "./core/flags/definitions.j
 import { evaluateFlags, type LocalResult, type Subject, type UnresolvedReason } from "./core/flags/local.js"
 import { matchFilter } from "./core/flags/operators.js"
 import { FlagDefinitionStore, type FlagDefinitionStoreError } from "./FlagDefinitionStore.js"
-import { defaultInterval, type Settings } from "./internal/flags/definitionsLoader.js"
 import { localEvaluatorKey } from "./internal/flags/evaluator.js"
 import * as Hybrid from "./internal/flags/hybrid.js"
+import * as LocalOptions from "./internal/flags/localOptions.js"
+import type { Options } from "./internal/flags/localOptions.js"
 import * as Poller from "./internal/flags/poller.js"
 import { type Instance, instanceOf, notOpen } from "./internal/instance.js"
-import { invalidOption, toDuration } from "./internal/options.js"
+import * as Kind from "./internal/optionKinds.js"
 import { PostHog, type Service } from "./PostHog.js"
 import { type ConfigurationError, FlagsUnavailable } from "./PostHogError.js"
 
@@ -153,25 +156,12 @@ export const matchProperty = (
   return typeof result === "boolean" ? Either.right(result) : Either.left(result)
 }
 
-/**
- * How definitions are loaded.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Options {
+export type {
   /**
-   * Time from the end of one load to the begin of the next; `"manual"`: they are loaded when the layer is built, and after that by
-   * {@link reload} only. Default 30 seconds; 100 milliseconds is the least.
+   * @since 0.1.0
+   * @category models
    */
-  readonly pollingInterval?: Duration.DurationInput | "manual" | undefined
-  /** Time limit of each call of the `FlagDefinitionStore`, if there is one. Default 3 seconds. */
-  readonly storeTimeout?: Duration.DurationInput | undefined
-  /**
-   * Definitions to work with until the first load, as JSON text or parsed: what `GET /flags/definitions` answers. For instance a file
-   * that is deployed along, or the definitions of a test. Default none.
-   */
-  readonly definitions?: unknown
+  Options
 }
 
 /**
@@ -180,10 +170,15 @@ export interface Options {
  * @since 0.1.0
  * @category defaults
  */
-export const defaults = {
-  pollingInterval: defaultInterval,
-  storeTimeout: Duration.seconds(3)
-} as const
+export const defaults: typeof LocalOptions.defaults = LocalOptions.defaults
+
+/**
+ * Options from the environment: `POSTHOG_FEATURE_FLAGS_POLLING_INTERVAL`, which is a duration or `manual`.
+ *
+ * @since 0.1.0
+ * @category config
+ */
+export const config: Config.Config<Options> = LocalOptions.config
 
 /**
  * What is known of the definitions of an instance. Times are milliseconds since the epoch.
@@ -232,21 +227,6 @@ interface Shared {
 
 const sharedOf = (instance: Instance): Shared | undefined => instance.extensions.get(pollerKey) as Shared | undefined
 
-const leastInterval = Duration.millis(100)
-
-const resolve = Effect.fnUntraced(function*(
-  { definitions, pollingInterval = defaults.pollingInterval, storeTimeout = defaults.storeTimeout }: Options
-): Effect.fn.Return<Settings, ConfigurationError> {
-  const interval = pollingInterval === "manual"
-    ? Duration.infinity
-    : yield* toDuration("pollingInterval", pollingInterval)
-  return {
-    interval: Duration.isFinite(interval) ? Duration.max(interval, leastInterval) : undefined,
-    storeTimeout: yield* toDuration("storeTimeout", storeTimeout),
-    definitions
-  }
-})
-
 /**
  * Switches local evaluation on for a service until the scope closes. A second scope on the same service shares what the first has
  * begun, options included; loading ends with the last. Most programs use {@link layer}.
@@ -261,13 +241,14 @@ export const make = Effect.fnUntraced(function*(
   const instance = instanceOf(service)
   const { active } = instance
   if (active === undefined) return
-  const settings = yield* resolve(options)
+  const settings = yield* LocalOptions.resolve(options)
   const store = Option.getOrUndefined(yield* Effect.serviceOption(FlagDefinitionStore))
   const isNeeded = active.http !== undefined && store === undefined && settings.definitions === undefined
   if (isNeeded && active.options.secretKey === undefined) {
-    return yield* invalidOption(
+    return yield* Kind.invalidOption(
       "secretKey",
-      "is needed to load flag definitions: a personal (phx_…) or project secret key (phs_…)"
+      "is needed to load flag definitions: a personal (phx_…) or project secret key (phs_…)",
+      "POSTHOG_SECRET_KEY"
     )
   }
   const fresh = yield* Poller.make(instance, active, settings, store)
@@ -316,6 +297,17 @@ export const layerInstance = <Self>(
   options?: Options
 ): Layer.Layer<never, ConfigurationError, Self> =>
   Layer.scopedDiscard(Effect.flatMap(tag, (service) => make(service, options)))
+
+/**
+ * As {@link layer}, with options from Effect's Config, such as {@link config}.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerConfig = (
+  config: Config.Config.Wrap<Options>
+): Layer.Layer<never, ConfigurationError | ConfigError.ConfigError, PostHog> =>
+  Layer.unwrapEffect(Effect.map(Config.unwrap(config), layer))
 
 /** The poller of the instance, or why there is none. */
 const ask = <A, E>(

@@ -11,98 +11,124 @@
  * )
  * ```
  *
+ * Options of the program go over those of the environment:
+ *
+ * ```ts
+ * import { PostHogLive } from "effect-posthog"
+ *
+ * const PostHogHere = PostHogLive.with({ globalProperties: { service: "checkout" } })
+ * ```
+ *
  * @since 0.1.0
  */
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import type * as HttpClient from "@effect/platform/HttpClient"
 import * as Config from "effect/Config"
-import * as ConfigError from "effect/ConfigError"
+import type * as ConfigError from "effect/ConfigError"
+import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
-import * as LogLevel from "effect/LogLevel"
-import * as Redacted from "effect/Redacted"
+import { readBoolean } from "./core/config/text.js"
 import * as ErrorTracking from "./ErrorTracking.js"
-import { optional } from "./internal/environment.js"
-import { switchErrorTrackingOff } from "./internal/errors/tracker.js"
-import { instanceOf } from "./internal/instance.js"
+import { compose, present } from "./internal/composition.js"
+import { variable } from "./internal/environment.js"
+import { keyText, Problem } from "./internal/optionKinds.js"
+import { disabledBy } from "./internal/options.js"
 import * as LocalEvaluation from "./LocalEvaluation.js"
 import * as PostHog from "./PostHog.js"
 import * as PostHogConfig from "./PostHogConfig.js"
 import type { ConfigurationError } from "./PostHogError.js"
 
-/** Read first: what an instance that does nothing would be built with must not keep the program from starting. */
+/**
+ * The layer for a program that runs, with options from the environment; and ways to give it more of them.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export interface PostHogLive extends Layer.Layer<PostHog.PostHog, ConfigurationError | ConfigError.ConfigError> {
+  /**
+   * The same with options of the program, which go over those of the environment. Bind it to a constant: each call makes an instance of
+   * its own.
+   */
+  readonly with: (
+    options: PostHogConfig.LiveOptions
+  ) => Layer.Layer<PostHog.PostHog, ConfigurationError | ConfigError.ConfigError>
+  /**
+   * The same for a named instance, which is for another project: `apiKey` and `secretKey` are not looked for in the environment, all other
+   * options are.
+   */
+  readonly instance: <Self>(
+    tag: Context.Tag<Self, PostHog.Service>,
+    options: PostHogConfig.LiveOptions & Required<Pick<PostHogConfig.Options, "apiKey">>
+  ) => Layer.Layer<Self, ConfigurationError | ConfigError.ConfigError>
+}
+
+type Live<Self> = Layer.Layer<Self, ConfigurationError | ConfigError.ConfigError, HttpClient.HttpClient>
+
+const readSwitch = (text: string) => readBoolean(text) ?? new Problem("is neither true nor false")
+const readText = (text: string) => text
+
+/** What decides whether the instance does anything at all. Read by itself: the rest must not keep an idle program from starting. */
 const switches = Config.all({
   // What is no truth value is told by the other options.
-  enabled: Config.orElse(Config.boolean("POSTHOG_ENABLED"), () => Config.succeed(true)),
-  apiKey: Config.withDefault(Config.redacted("POSTHOG_API_KEY"), Redacted.make(""))
+  enabled: Config.orElse(variable("POSTHOG_ENABLED", "enabled", readSwitch), () => Config.succeed(true)),
+  apiKey: variable("POSTHOG_API_KEY", "apiKey", readText)
 })
 
-/** Effect's own names of levels, in any case, and `warn`. */
-const logLevel = Config.mapOrFail(Config.string(), (text) => {
-  const name = text.trim().toLowerCase()
-  const level = LogLevel.allLevels.find(({ _tag, label }) => [_tag.toLowerCase(), label.toLowerCase()].includes(name))
-  return level === undefined
-    ? Either.left(
-      ConfigError.InvalidData([], `is no log level: ${LogLevel.allLevels.map(({ _tag }) => _tag).join(", ")}`)
-    )
-    : Either.right(level)
+const environment = Config.all({
+  options: PostHogConfig.config,
+  logger: ErrorTracking.loggerConfig,
+  localEvaluation: LocalEvaluation.config,
+  isLocal: variable("POSTHOG_LOCAL_EVALUATION", "localEvaluation", readSwitch)
 })
 
-const settings = Config.all({
-  enabled: optional(Config.boolean(), "POSTHOG_ERROR_TRACKING"),
-  captureLevel: optional(logLevel, "POSTHOG_CAPTURE_LEVEL"),
-  metadata: Config.withDefault(Config.array(Config.string(), "POSTHOG_METADATA"), [])
-})
+/** Options with switches that may say more than on and off. */
+const parted = <A extends object>(given: boolean | A | undefined): { readonly isOn?: boolean; readonly details?: A } =>
+  typeof given === "object" && given !== null ? { details: given } : given === undefined ? {} : { isOn: given }
 
-/** `all` is no name of an annotation. */
-const metadataOf = (names: ReadonlyArray<string>) => names.includes("all") ? "all" : names
+const whole = <Self>(
+  tag: Context.Tag<Self, PostHog.Service>,
+  { errorTracking, localEvaluation, ...rest }: PostHogConfig.LiveOptions,
+  keys: Pick<PostHogConfig.Options, "apiKey" | "secretKey"> | undefined
+): Live<Self> =>
+  Layer.unwrapEffect(Effect.map(environment, (found): Live<Self> => {
+    const errors = parted(errorTracking)
+    const flags = parted(localEvaluation)
+    const options: PostHogConfig.Options = {
+      ...found.options,
+      ...keys,
+      ...present({ ...rest, errorTracking: errors.isOn })
+    }
+    const local = { ...found.localEvaluation, ...present(flags.details ?? {}) }
+    const canLoad = keyText(options.secretKey) !== "" || local.definitions !== undefined
+    return compose(tag, PostHog.layerInstance(tag, options), {
+      logger: { ...found.logger, ...present(errors.details ?? {}) },
+      localEvaluation: flags.isOn ?? (canLoad && found.isLocal !== false) ? local : undefined
+    })
+  }))
 
-const errorTracking = Layer.unwrapEffect(
-  Effect.map(
-    settings,
-    ({ captureLevel, enabled = true, metadata }) =>
-      enabled
-        ? ErrorTracking.layerLogger({ captureLevel, metadata: metadataOf(metadata) })
-        : Layer.effectDiscard(
-          Effect.map(PostHog.PostHog, (service) => switchErrorTrackingOff(instanceOf(service)))
-        )
+const live = <Self>(
+  tag: Context.Tag<Self, PostHog.Service>,
+  options: PostHogConfig.LiveOptions,
+  keys?: Pick<PostHogConfig.Options, "apiKey" | "secretKey">
+): Layer.Layer<Self, ConfigurationError | ConfigError.ConfigError> =>
+  Layer.unwrapEffect(Effect.map(switches, (found): Live<Self> => {
+    const { apiKey, enabled } = { ...found, ...keys, ...present({ enabled: options.enabled, apiKey: options.apiKey }) }
+    return disabledBy({ enabled, apiKey }) === undefined
+      ? whole(tag, options, keys)
+      : PostHog.layerInstance(tag, { enabled, apiKey })
+  })).pipe(
+    Layer.provide(FetchHttpClient.layer),
+    // A redirect leads away from PostHog, see the decisions.
+    Layer.provide(Layer.succeed(FetchHttpClient.RequestInit, { redirect: "manual" }))
   )
-)
-
-const flagSettings = Config.all({
-  isOn: optional(Config.boolean(), "POSTHOG_LOCAL_EVALUATION"),
-  secretKey: optional(Config.redacted(), "POSTHOG_SECRET_KEY"),
-  // Checked by the layer, as what a program says.
-  pollingInterval: optional(Config.string(), "POSTHOG_FEATURE_FLAGS_POLLING_INTERVAL")
-})
-
-const localEvaluation = Layer.unwrapEffect(
-  Effect.map(flagSettings, ({ isOn, pollingInterval, secretKey }) =>
-    isOn === false || secretKey === undefined
-      ? Layer.empty
-      : LocalEvaluation.layer({
-        pollingInterval: pollingInterval?.trim() as LocalEvaluation.Options["pollingInterval"]
-      }))
-)
-
-const fromEnvironment = Layer.unwrapEffect(
-  Effect.map(
-    switches,
-    ({ apiKey, enabled }): Layer.Layer<
-      PostHog.PostHog,
-      ConfigurationError | ConfigError.ConfigError,
-      HttpClient.HttpClient
-    > =>
-      enabled && Redacted.value(apiKey).trim() !== ""
-        ? Layer.provideMerge(Layer.merge(errorTracking, localEvaluation), PostHog.layerConfig(PostHogConfig.config))
-        : PostHog.layer({ enabled, apiKey })
-  )
-)
 
 /**
  * The default instance with options from the environment (see `PostHogConfig.config`), `fetch` as transport, and
  * `ErrorTracking.layerLogger`. Without `POSTHOG_API_KEY`, or with `POSTHOG_ENABLED=false`, it does nothing, after one warning.
+ *
+ * `PostHogLive.with(options)` takes options of the program over those of the environment, and `PostHogLive.instance(tag, options)` is the
+ * same for a named instance.
  *
  * Error tracking has variables of its own: `POSTHOG_ERROR_TRACKING=false` switches it off, `POSTHOG_CAPTURE_LEVEL` is the least
  * level of log messages that are captured (`Error`), `POSTHOG_METADATA` the log annotations that become properties (`all`, or
@@ -112,12 +138,15 @@ const fromEnvironment = Layer.unwrapEffect(
  * between two loads of their definitions (`30 seconds`, or `manual`), `POSTHOG_LOCAL_EVALUATION=false` switches it off. A
  * `FlagDefinitionStore` that is provided to this layer is used.
  *
+ * It is nothing but a composition of `PostHog.layerConfig`, `ErrorTracking.layerLoggerConfig` and `LocalEvaluation.layerConfig`.
+ *
  * @since 0.1.0
  * @category layers
  */
-export const PostHogLive: Layer.Layer<PostHog.PostHog, ConfigurationError | ConfigError.ConfigError> = fromEnvironment
-  .pipe(
-    Layer.provide(FetchHttpClient.layer),
-    // A redirect leads away from PostHog, see the decisions.
-    Layer.provide(Layer.succeed(FetchHttpClient.RequestInit, { redirect: "manual" }))
-  )
+export const PostHogLive: PostHogLive =
+  /* #__PURE__ */ (() =>
+    Object.assign(Layer.suspend(() => live(PostHog.PostHog, {})), {
+      with: (options: PostHogConfig.LiveOptions) => live(PostHog.PostHog, options),
+      instance: <Self>(tag: Context.Tag<Self, PostHog.Service>, options: PostHogConfig.LiveOptions) =>
+        live(tag, options, { apiKey: undefined, secretKey: undefined })
+    }))()

@@ -29,6 +29,7 @@ import type { WireEvent } from "./core/event/wireEvent.js"
 import type { Entry } from "./core/exceptions/list.js"
 import { parsePayload, plainFlag } from "./core/flags/response.js"
 import type * as FeatureFlag from "./FeatureFlag.js"
+import { compose, present } from "./internal/composition.js"
 import * as Memory from "./internal/delivery/memory.js"
 import { type Evaluator, failed, testEvaluatorKey } from "./internal/flags/evaluator.js"
 import { instanceOf } from "./internal/instance.js"
@@ -54,7 +55,7 @@ export interface CapturedEvent extends Readonly<Omit<WireEvent, "properties">> {
  * @since 0.1.0
  * @category models
  */
-export interface Options extends PostHogConfig.Options {
+export interface Options extends PostHogConfig.LiveOptions {
   /** What feature flags are, for everybody; see {@link setFlags}. Default: there are none. */
   readonly flags?: ReadonlyArray<FeatureFlag.Override> | undefined
 }
@@ -88,9 +89,16 @@ const testEvaluator = (kept: Kept): Evaluator => ({ flagKeys }) =>
     }
   })
 
+/** Options of the service itself. In a test a second equal error is one that the test is about, so that nothing is held back. */
+const ownOptions = ({ errorTracking, flags: _, localEvaluation: __, ...rest }: Options): PostHogConfig.Options => ({
+  exceptionRateLimit: false,
+  ...present(rest),
+  errorTracking: typeof errorTracking === "boolean" ? errorTracking : undefined
+})
+
 /**
  * Builds a service that keeps its events. Takes all options of a live one; those about the network have no effect. Options
- * that would be a `ConfigurationError` are a defect here.
+ * that would be a `ConfigurationError` are a defect here. The service alone: {@link layer} has error tracking and local evaluation too.
  *
  * @since 0.1.0
  * @category constructors
@@ -99,7 +107,7 @@ export const make = Effect.fnUntraced(function*(
   options: Options = {},
   key: string = PostHog.key
 ): Effect.fn.Return<Service, never, Scope.Scope> {
-  const resolved = yield* Effect.orDie(check(options))
+  const resolved = yield* Effect.orDie(check(ownOptions(options)))
   const kept: Kept = { store: new Memory.Store(), flags: options.flags ?? [] }
   const service = options.enabled === false
     ? internal.makeIgnoring(key)
@@ -118,7 +126,8 @@ export const make = Effect.fnUntraced(function*(
 })
 
 /**
- * The default instance, keeping its events.
+ * The default instance, keeping its events: what `PostHogLive.with` is, down to the logger of error tracking, but for what is sent. It does
+ * not look at the environment.
  *
  * @since 0.1.0
  * @category layers
@@ -126,15 +135,22 @@ export const make = Effect.fnUntraced(function*(
 export const layer = (options?: Options): Layer.Layer<PostHog> => layerInstance(PostHog, options)
 
 /**
- * A named instance, keeping its events.
+ * A named instance, keeping its events, as `PostHogLive.instance`. Where it stands for one of `PostHog.layerInstance`, which has no logger,
+ * say `errorTracking: false`.
  *
  * @since 0.1.0
  * @category layers
  */
 export const layerInstance = <Self>(
   tag: Context.Tag<Self, Service>,
-  options?: Options
-): Layer.Layer<Self> => Layer.scoped(tag, make(options, tag.key))
+  options: Options = {}
+): Layer.Layer<Self> => {
+  const { errorTracking, localEvaluation } = options
+  return Layer.orDie(compose(tag, Layer.scoped(tag, make(options, tag.key)), {
+    logger: typeof errorTracking === "object" ? errorTracking : {},
+    localEvaluation: localEvaluation === true ? {} : localEvaluation === false ? undefined : localEvaluation
+  }))
+}
 
 /**
  * The default instance with default options, keeping its events.

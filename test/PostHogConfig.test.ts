@@ -1,6 +1,8 @@
+import { FetchHttpClient } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
-import { Config, ConfigProvider, Context, Effect, Layer, Logger, Redacted } from "effect"
+import { Config, ConfigProvider, Context, Duration, Effect, Layer, Logger, Redacted } from "effect"
 import {
+  ErrorTracking,
   FeatureFlags,
   FlagDefinitionStore,
   LocalEvaluation,
@@ -66,9 +68,12 @@ describe("options", () => {
 
   it.effect("a host that is no URL is a typed error that shows no credentials", () =>
     Effect.gen(function*() {
-      for (const host of ["eu.i.posthog.com", "https://user:hunter2@proxy.example.com"]) {
+      for (
+        const host of ["eu-hunter2", "https://user:hunter2@proxy.example.com", "phx_hunter2", "https://x/?key=hunter2"]
+      ) {
         const error = yield* Effect.flip(build({ apiKey: "phc_a", host }))
         assert.deepInclude(error, { reason: "invalid_host", option: "host" })
+        assert.match(error.message, /host .*POSTHOG_HOST.*write/)
         assert.notInclude(error.message, "hunter2")
       }
     }))
@@ -94,7 +99,11 @@ describe("options", () => {
         { featureFlagsCache: { timeToLive: "x" as never } },
         { featureFlagsCache: { timeToLive: 1, capacity: 0 } },
         { overflow: { waitUpTo: "later" as never } },
-        { overflow: "dropAll" as never }
+        { overflow: "dropAll" as never },
+        { requestTimeout: Infinity },
+        { shutdownTimeout: Infinity },
+        { flushInterval: [-1, 0] },
+        { retryPause: -1n }
       ]
       for (const options of bad) {
         const error = yield* Effect.flip(build({ apiKey: "phc_a", ...options }))
@@ -167,6 +176,85 @@ describe("options", () => {
       assert.match(String(error), /at POSTHOG_FLUSH_AT:/)
     }))
 
+  it.effect("from the environment are read as people write them", () =>
+    Effect.gen(function*() {
+      const read = (variables: Record<string, string>) =>
+        Effect.withConfigProvider(
+          PostHogConfig.config,
+          ConfigProvider.fromMap(new Map(Object.entries(variables).map(([name, value]) => [`POSTHOG_${name}`, value])))
+        )
+      const options = yield* read({
+        API_KEY: "\"phc_a\"",
+        HOST: "'https://eu.posthog.com/project/123'",
+        ENABLED: "True",
+        IS_SERVER: "FALSE",
+        DEBUG: "\"On\"",
+        FLUSH_INTERVAL: "5000",
+        REQUEST_TIMEOUT: "'3 Seconds'",
+        RETRY_PAUSE: "500ms",
+        MAX_QUEUE_SIZE: "10_000",
+        MAX_BATCH_BYTES: " 1000000 ",
+        EVALUATION_CONTEXTS: "\"web, checkout\""
+      })
+      assert.deepStrictEqual({ ...options, apiKey: undefined }, {
+        apiKey: undefined,
+        host: "https://eu.posthog.com/project/123",
+        enabled: true,
+        isServer: false,
+        debug: true,
+        flushInterval: Duration.seconds(5),
+        requestTimeout: Duration.seconds(3),
+        retryPause: Duration.millis(500),
+        maxQueueSize: 10_000,
+        maxBatchBytes: 1_000_000,
+        evaluationContexts: ["web", "checkout"]
+      })
+      assert.strictEqual(Redacted.value(options.apiKey as Redacted.Redacted), "phc_a")
+      const bad = {
+        REQUEST_TIMEOUT: "-5 hunter2",
+        FLUSH_INTERVAL: "-5 seconds",
+        SHUTDOWN_TIMEOUT: "Infinity",
+        RETRY_PAUSE: "NaN",
+        FLUSH_AT: "hunter2",
+        MAX_RETRIES: "1.5",
+        ENABLED: "phx_hunter2"
+      }
+      for (const [name, value] of Object.entries(bad)) {
+        const error = String(yield* Effect.flip(read({ [name]: value })))
+        const option = name.toLowerCase().replace(/_(.)/g, (_, letter: string) => letter.toUpperCase())
+        assert.include(error, `POSTHOG_${name}`)
+        assert.include(error, option)
+        assert.notInclude(error, "hunter2")
+      }
+    }))
+
+  it.effect("quotes around a key are cut, and a placeholder is told with its variable", () =>
+    Effect.gen(function*() {
+      const fake = new FakeClient()
+      yield* captureMany(1).pipe(
+        Effect.provide(PostHog.layer({ apiKey: "\"phc_a\"", host: "eu.posthog.com/" }).pipe(Layer.provide(fake.layer)))
+      )
+      assert.strictEqual(fake.requests[0]!.body.api_key, "phc_a")
+      assert.strictEqual(fake.requests[0]!.url, "https://eu.i.posthog.com/batch/")
+      for (const apiKey of ["<ph_project_api_key>", "$POSTHOG_API_KEY", "'phc_a"]) {
+        const error = yield* Effect.flip(build({ apiKey }))
+        assert.strictEqual(error.reason, "malformed_api_key")
+        assert.match(error.message, /^apiKey \(in the environment POSTHOG_API_KEY\) .*phc_…/)
+      }
+      const error = yield* Effect.flip(build({ apiKey: "phc_a", flushAt: 0 }))
+      assert.include(error.message, "POSTHOG_FLUSH_AT")
+    }))
+
+  it.effect("every variable goes through the ConfigProvider, that of the release too", () =>
+    Effect.gen(function*() {
+      const fake = new FakeClient()
+      yield* ErrorTracking.capture(new Error("x")).pipe(
+        Effect.provide(PostHog.layer({ apiKey: "phc_a" }).pipe(Layer.provide(fake.layer))),
+        Effect.provide(fromEnvironment({ POSTHOG_RELEASE_ID: " release-7 ", POSTHOG_FLUSH_AT: "not looked at" }))
+      )
+      assert.strictEqual(fake.requests[0]!.events[0]!.properties.$release_id, "release-7")
+    }))
+
   it.effect("every default is the documented one", () =>
     Effect.sync(() => {
       assert.deepStrictEqual(JSON.parse(JSON.stringify(PostHogConfig.defaults)), {
@@ -199,7 +287,10 @@ describe("options", () => {
         sendFeatureFlagEvents: true,
         featureFlagCalledCacheSize: 50000,
         evaluationContexts: [],
+        errorTracking: true,
+        exceptionRateLimit: true,
         sourceContext: true,
+        sourceRoots: [],
         strictLocalEvaluation: false,
         contextLines: 5,
         debug: false
@@ -402,6 +493,121 @@ describe("PostHogLive", () => {
       assert.strictEqual((config as { readonly _op: string })._op, "InvalidData")
       const swapped = yield* failure({ POSTHOG_API_KEY: "phx_abc123" })
       assert.strictEqual((swapped as PostHogError.ConfigurationError).reason, "personal_api_key")
+    }))
+
+  it.scopedLive("takes options over the environment, and keeps error tracking and local evaluation", () =>
+    Effect.gen(function*() {
+      const sink = yield* Sink.make({ definitions: () => definitions([flag("on")]) })
+      const Here = PostHogLive.with({
+        host: sink.url,
+        maxRetries: undefined,
+        globalProperties: { service: "checkout" },
+        beforeSend: (event) => ({ ...event, properties: { ...event.properties, seen: true } }),
+        errorTracking: { metadata: ["order"] },
+        localEvaluation: { pollingInterval: "manual" }
+      })
+      yield* Effect.gen(function*() {
+        yield* PostHog.capture("event", {}, { distinctId: "u" })
+        yield* Effect.annotateLogs(Effect.logWarning("late"), { order: 7, other: 1 })
+        const flags = yield* FeatureFlags.evaluate({ distinctId: "u" })
+        assert.strictEqual(flags.details("on")?.source, "local")
+        assert.isUndefined((yield* LocalEvaluation.status).nextLoadAt)
+      }).pipe(
+        Effect.provide(Here),
+        Effect.provide(fromEnvironment({
+          POSTHOG_API_KEY: "phc_environment",
+          POSTHOG_SECRET_KEY: "phs_environment",
+          POSTHOG_HOST: "http://127.0.0.1:1",
+          POSTHOG_MAX_RETRIES: "0",
+          POSTHOG_CAPTURE_LEVEL: "Warn",
+          POSTHOG_FEATURE_FLAGS_POLLING_INTERVAL: "1 hour"
+        }))
+      )
+      assert.deepStrictEqual(sink.accepted.map(({ event }) => event), ["event", "$exception"])
+      for (const { properties } of sink.accepted) assert.deepInclude(properties, { service: "checkout", seen: true })
+      assert.deepInclude(sink.accepted[1]!.properties, { order: 7 })
+      assert.notProperty(sink.accepted[1]!.properties, "other")
+    }))
+
+  it.scopedLive("switches error tracking and local evaluation by options and by the environment", () =>
+    Effect.gen(function*() {
+      const cases: ReadonlyArray<readonly [PostHogConfig.LiveOptions, Record<string, string>, boolean, boolean]> = [
+        [{}, {}, true, false],
+        [{ errorTracking: false, secretKey: "phs_a" }, {}, false, true],
+        [{ errorTracking: true }, { POSTHOG_ERROR_TRACKING: "FALSE" }, true, false],
+        [{ errorTracking: {} }, { POSTHOG_ERROR_TRACKING: "off" }, false, false],
+        [{ localEvaluation: false }, { POSTHOG_SECRET_KEY: "phs_a" }, true, false],
+        [{ localEvaluation: {} }, { POSTHOG_SECRET_KEY: "phs_a", POSTHOG_LOCAL_EVALUATION: "No" }, true, false],
+        [{ localEvaluation: { definitions: definitions([flag("on")]) } }, {}, true, true]
+      ]
+      for (const [options, variables, captures, isLocal] of cases) {
+        const sink = yield* Sink.make({ definitions: () => definitions([flag("on")]), flags: () => ({ on: true }) })
+        yield* Effect.gen(function*() {
+          yield* Effect.logError("failed")
+          const flags = yield* FeatureFlags.evaluate({ distinctId: "u" })
+          assert.strictEqual(flags.details("on")?.source, isLocal ? "local" : "remote")
+        }).pipe(
+          Effect.provide(PostHogLive.with({ apiKey: "phc_a", host: sink.url, ...options })),
+          Effect.provide(fromEnvironment(variables))
+        )
+        assert.strictEqual(sink.accepted.length, captures ? 1 : 0, JSON.stringify(options))
+      }
+    }))
+
+  it.scopedLive("is made for a named instance, whose keys are not those of the environment", () =>
+    Effect.gen(function*() {
+      class Marketing extends PostHog.Instance<Marketing>()("LiveMarketing") {}
+      const sink = yield* Sink.make()
+      yield* Effect.gen(function*() {
+        yield* PostHog.capture("lead", {}, { distinctId: "u" }).pipe(PostHog.using(Marketing))
+        yield* Effect.logError("failed")
+        yield* PostHog.using(LocalEvaluation.status, Marketing).pipe(
+          Effect.map(({ nextLoadAt }) => assert.isUndefined(nextLoadAt))
+        )
+      }).pipe(
+        Effect.provide(PostHogLive.instance(Marketing, { apiKey: "phc_marketing", globalProperties: { a: 1 } })),
+        Effect.provide(fromEnvironment({
+          POSTHOG_API_KEY: "phc_environment",
+          POSTHOG_SECRET_KEY: "phs_environment",
+          POSTHOG_HOST: sink.url
+        }))
+      )
+      assert.strictEqual(sink.batches[0]!.body.api_key, "phc_marketing")
+      assert.deepStrictEqual(sink.accepted.map(({ event, properties }) => [event, properties.a]), [["lead", 1], [
+        "$exception",
+        1
+      ]])
+      assert.strictEqual(sink.loads.length, 0)
+      const messages = yield* logged(
+        PostHog.using(captureMany(1), Marketing).pipe(
+          Effect.provide(PostHogLive.instance(Marketing, { apiKey: undefined })),
+          Effect.provide(fromEnvironment({ POSTHOG_API_KEY: "phc_environment" }))
+        )
+      )
+      assert.strictEqual(messages.length, 1)
+    }))
+
+  it.scopedLive("is what its parts give", () =>
+    Effect.gen(function*() {
+      const sink = yield* Sink.make({ definitions: () => definitions([flag("on")]) })
+      const Parts = Layer.mergeAll(
+        ErrorTracking.layerLoggerConfig(ErrorTracking.loggerConfig),
+        LocalEvaluation.layerConfig(LocalEvaluation.config)
+      ).pipe(
+        Layer.provideMerge(PostHog.layerConfig(PostHogConfig.config)),
+        Layer.provide(FetchHttpClient.layer)
+      )
+      yield* Effect.gen(function*() {
+        yield* Effect.logError("failed")
+        const flags = yield* FeatureFlags.evaluate({ distinctId: "u" })
+        assert.strictEqual(flags.details("on")?.source, "local")
+      }).pipe(
+        Effect.provide(Parts),
+        Effect.provide(
+          fromEnvironment({ POSTHOG_API_KEY: "phc_a", POSTHOG_SECRET_KEY: "phs_a", POSTHOG_HOST: sink.url })
+        )
+      )
+      assert.strictEqual(sink.accepted.length, 1)
     }))
 
   it.effect("layerConfig takes any Config, whole or part by part", () =>

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Fiber, Layer, TestClock } from "effect"
-import { PostHog, PostHogTest, TestLayer } from "effect-posthog"
+import { Cause, ConfigProvider, Effect, Exit, Fiber, Layer, LogLevel, TestClock } from "effect"
+import { FeatureFlags, PostHog, PostHogTest, TestLayer } from "effect-posthog"
+import { definitions, flag } from "./support/definitions.js"
 import { captureMany, names, range, stats } from "./support/posthog.js"
 
 const captureAndRead = (name: string) =>
@@ -94,6 +95,54 @@ describe("PostHogTest", () => {
       assert.isTrue(Exit.isFailure(exit))
       if (Exit.isFailure(exit)) assert.include(Cause.pretty(exit.cause), "TestLayer")
     }))
+
+  it.effect("captures what is logged, as the live layer, and equal errors each time", () =>
+    Effect.gen(function*() {
+      yield* Effect.logError("payment failed")
+      yield* Effect.logError("payment failed")
+      yield* Effect.logWarning("not captured")
+      yield* Effect.forEach(range(20), () => Effect.logError(new Error("declined")))
+      const exceptions = yield* PostHogTest.exceptions
+      assert.deepStrictEqual(exceptions.slice(0, 3).map(({ value }) => value), [
+        "payment failed",
+        "payment failed",
+        "declined"
+      ])
+      assert.strictEqual(exceptions.length, 22)
+    }).pipe(Effect.provide(TestLayer)))
+
+  it.effect("takes the options of the live layer's parts", () =>
+    Effect.gen(function*() {
+      const logged = (options: PostHogTest.Options) =>
+        Effect.gen(function*() {
+          yield* Effect.logError("failed")
+          yield* Effect.logError("failed")
+          yield* Effect.annotateLogs(Effect.logWarning("late"), { order: 7 })
+          return (yield* PostHogTest.exceptions).map(({ event, value }) => [value, event.properties.order])
+        }).pipe(Effect.provide(PostHogTest.layer(options)))
+      assert.deepStrictEqual(yield* logged({ errorTracking: false }), [])
+      assert.deepStrictEqual(yield* logged({ errorTracking: { captureLevel: LogLevel.Warning, metadata: "all" } }), [
+        ["failed", undefined],
+        ["failed", undefined],
+        ["late", 7]
+      ])
+      assert.deepStrictEqual(yield* logged({ exceptionRateLimit: true }), [["failed", undefined]])
+      yield* Effect.gen(function*() {
+        const flags = yield* FeatureFlags.evaluate({ distinctId: "u" })
+        assert.strictEqual(flags.details("on")?.source, "local")
+      }).pipe(Effect.provide(PostHogTest.layer({ localEvaluation: { definitions: definitions([flag("on")]) } })))
+    }))
+
+  it.effect("does not look at the environment", () =>
+    Effect.gen(function*() {
+      yield* captureMany(1)
+      assert.strictEqual((yield* PostHogTest.captured).length, 1)
+    }).pipe(
+      Effect.provide(TestLayer),
+      Effect.provide(Layer.setConfigProvider(ConfigProvider.fromMap(
+        new Map([["POSTHOG_ENABLED", "false"], ["POSTHOG_FLUSH_AT", "ten"]])
+      )))
+    ))
 
   it.effect("captures from a layer that is built beside it", () =>
     Effect.gen(function*() {

@@ -1,141 +1,338 @@
 /**
- * From what a user gave to what an instance works with.
+ * The options of an instance, and the table of them: from it come the defaults, the Config, the checks, and the table in the documentation.
  */
+import type * as HttpClient from "@effect/platform/HttpClient"
+import * as Config from "effect/Config"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
-import { checkApiKey, checkSecretKey } from "../core/event/apiKey.js"
-import { normaliseHost } from "../core/event/host.js"
+import { defaultHost } from "../core/config/host.js"
+import { checkApiKey, checkSecretKey } from "../core/config/keys.js"
 import { mergeFrozen, type Properties } from "../core/event/properties.js"
-import { redactText } from "../core/secrets.js"
-import { type BeforeSend, defaults, type Options } from "../PostHogConfig.js"
-import { ConfigurationError } from "../PostHogError.js"
+import type { WireEvent } from "../core/event/wireEvent.js"
+import type { ConfigurationError } from "../PostHogError.js"
+import { listVariable, variable } from "./environment.js"
+import * as Kind from "./optionKinds.js"
+import { Problem } from "./optionKinds.js"
 
-/** Options that every instance has in the end. */
-type Plain =
-  | "optedOut"
-  | "isServer"
-  | "disableGeoip"
-  | "historicalMigration"
-  | "compression"
-  | "sendFeatureFlagEvents"
-  | "background"
-  | "traceIds"
-  | "strictLocalEvaluation"
-  | "sourceContext"
-  | "debug"
-type Numeric =
-  | "flushAt"
-  | "maxBatchSize"
-  | "maxBatchBytes"
-  | "maxEventBytes"
-  | "maxQueueBytes"
-  | "maxQueueSize"
-  | "maxConcurrentRequests"
-  | "compressionThreshold"
-  | "featureFlagCalledCacheSize"
-  | "contextLines"
-type Timed = "flushInterval" | "requestTimeout" | "retryPause" | "shutdownTimeout" | "featureFlagsRequestTimeout"
+/**
+ * Sees every event, of every kind, exactly as it would be sent, and returns what to send instead: the event, changed or not,
+ * or nothing to drop it. The event is a copy of plain JSON values that the hook may change. A hook that throws drops the
+ * event: one that was meant to remove personal data must not leak it when it fails.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type BeforeSend = (event: WireEvent) => WireEvent | null | undefined
 
-/** Options that were checked and completed. */
-export interface Resolved
-  extends
-    Readonly<Record<Plain, boolean>>,
-    Readonly<Record<Numeric, number>>,
-    Readonly<Record<Timed, Duration.Duration>>
-{
-  /** `undefined`: the instance is disabled, for the reason in `disabled`. */
-  readonly apiKey: Redacted.Redacted<string> | undefined
-  readonly disabled: "no_api_key" | "not_enabled" | undefined
-  readonly host: string
-  readonly globalProperties: Properties
-  readonly beforeSend: ReadonlyArray<BeforeSend>
+/**
+ * What happens to events when the queue is full:
+ *
+ * - `dropOldest`: the oldest queued events make room
+ * - `dropNewest`: the new event is dropped
+ * - `{ waitUpTo }`: the capturing fiber waits for room, and the event is dropped when the time is over. The only setting
+ *   under which `capture` can suspend; meant for imports
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Overflow = "dropOldest" | "dropNewest" | { readonly waitUpTo: Duration.DurationInput }
+
+/**
+ * The options of an instance. Only `apiKey` has no default; without it everything is a no-op.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options {
+  /**
+   * Project API key (`phc_…`). Absent or blank: the instance is disabled, after one warning. A personal key (`phx_…`) or a
+   * project secret key (`phs_…`) here is a `ConfigurationError`.
+   */
+  readonly apiKey?: Redacted.Redacted<string> | string | undefined
+  /**
+   * Where PostHog is, without a path unless a proxy needs one. Default `https://us.i.posthog.com`. The addresses of the web
+   * application (`https://eu.posthog.com`) are mapped to those that take events.
+   */
+  readonly host?: string | undefined
+  /**
+   * Personal API key (`phx_…`) or project secret key (`phs_…`) for what the project API key may not read: `LocalEvaluation` and
+   * `FeatureFlags.remoteConfig`. A project API key (`phc_…`) here is a `ConfigurationError`. Default none.
+   */
+  readonly secretKey?: Redacted.Redacted<string> | string | undefined
+  /** `false` makes everything a no-op. Default `true`. */
+  readonly enabled?: boolean | undefined
+  /** Whether the instance begins opted out, see `PostHog.optIn`. Default `false`. */
+  readonly optedOut?: boolean | undefined
+  /** Properties of every event, under those of the context and of the call. Default none. */
+  readonly globalProperties?: Properties | undefined
+  /** Hooks that see every event before it is queued, in this order. Default none. */
+  readonly beforeSend?: BeforeSend | ReadonlyArray<BeforeSend> | undefined
+  /** Whether events carry `$is_server: true`. Default `true`. */
+  readonly isServer?: boolean | undefined
+  /**
+   * Whether events carry `$geoip_disable: true`, which keeps PostHog from locating the user by the address of your server.
+   * Default `true`.
+   */
+  readonly disableGeoip?: boolean | undefined
+  /** Whether events go to the pipeline for past events; they should have timestamps then. Default `false`. */
+  readonly historicalMigration?: boolean | undefined
+  /**
+   * Whether events carry the ids of the trace and span in which they were captured, as `$trace_id` and `$span_id`. Only of spans
+   * that can be found somewhere: of a tracer that the program has chosen, or that continue a trace from outside. Default `true`.
+   */
+  readonly traceIds?: boolean | undefined
+  /**
+   * Whether a fiber of the instance sends what is queued. `false`: events leave when somebody flushes, in the fiber that
+   * flushes, and when the instance closes; meant for serverless and edge, see `PostHogServerless`. Default `true`.
+   */
+  readonly background?: boolean | undefined
+  /** Number of queued events that starts sending at once. Default 100. */
+  readonly flushAt?: number | undefined
+  /** Longest time that an event waits for others before it is sent. Default 5 seconds. */
+  readonly flushInterval?: Duration.DurationInput | undefined
+  /** Most events of one request. Default 500. */
+  readonly maxBatchSize?: number | undefined
+  /** Most bytes of one request before compression. Default 5 MiB. */
+  readonly maxBatchBytes?: number | undefined
+  /** Most bytes of one event; larger ones are dropped. Default 1,000,000, the limit of PostHog's queues. */
+  readonly maxEventBytes?: number | undefined
+  /** Most bytes of queued events. Default 64 MiB, which is more than 100,000 ordinary events. */
+  readonly maxQueueBytes?: number | undefined
+  /** Most queued events. Default: only `maxQueueBytes` counts. */
+  readonly maxQueueSize?: number | undefined
+  /** What happens when the queue is full. Default `dropOldest`. */
+  readonly overflow?: Overflow | undefined
+  /** Most requests in flight at the same time, those of `captureNow` not counted. Default 4. */
+  readonly maxConcurrentRequests?: number | undefined
+  /** Whether request bodies are compressed with gzip. Default `true`. */
+  readonly compression?: boolean | undefined
+  /** Smallest body, in bytes, that is worth compressing. Default 1,024. */
+  readonly compressionThreshold?: number | undefined
+  /** Time limit of each request. Default 10 seconds. */
+  readonly requestTimeout?: Duration.DurationInput | undefined
+  /**
+   * How often a request is repeated after a network error or a status 408, 429 or 5xx. The delays double from one second to
+   * 30 seconds. Default 8, about two minutes. When all fail, the events stay queued and sending pauses.
+   */
+  readonly maxRetries?: number | undefined
+  /** How long sending pauses after all retries failed, unless somebody flushes. Default 30 seconds. */
+  readonly retryPause?: Duration.DurationInput | undefined
+  /** Most time that closing the instance may take to send what is queued. Default 10 seconds. */
+  readonly shutdownTimeout?: Duration.DurationInput | undefined
+  /** Time limit of each request for feature flags. Default 3 seconds. */
+  readonly featureFlagsRequestTimeout?: Duration.DurationInput | undefined
+  /**
+   * How often a request for feature flags is repeated when there was no answer or a status 502 or 504. The delays are 300,
+   * 600, 1200 … milliseconds. Default 1.
+   */
+  readonly featureFlagsRequestMaxRetries?: number | undefined
+  /**
+   * Keeps complete answers for `timeToLive`, so that equal evaluations in that time make no request; at most `capacity` of
+   * them (default 1,000). Default: nothing is kept.
+   */
+  readonly featureFlagsCache?: {
+    readonly timeToLive: Duration.DurationInput
+    readonly capacity?: number | undefined
+  } | undefined
+  /** Whether reading a flag sends `$feature_flag_called`, from which experiments are counted. Default `true`. */
+  readonly sendFeatureFlagEvents?: boolean | undefined
+  /**
+   * How many combinations of user, flag, value and groups are remembered so that `$feature_flag_called` is not sent again; the
+   * least recently used is forgotten first. Default 50,000.
+   */
+  readonly featureFlagCalledCacheSize?: number | undefined
+  /**
+   * Whether flags are evaluated in this process or not at all, unless a call says otherwise (`onlyLocally: false`); see
+   * `LocalEvaluation`. Default `false`: PostHog is asked about what cannot be evaluated here.
+   */
+  readonly strictLocalEvaluation?: boolean | undefined
+  /** Evaluation contexts: flags that are restricted to others are left out. Default: all flags. */
+  readonly evaluationContexts?: ReadonlyArray<string> | undefined
+  /**
+   * Whether exceptions are captured by themselves: by the logger of `ErrorTracking.layerLogger` and by `PostHogHttp`. What a program captures
+   * by hand always is. Default `true`.
+   */
+  readonly errorTracking?: boolean | undefined
+  /**
+   * Whether exceptions of one kind that come too often are held back: equal ones within a second, and more than ten at once and one in ten
+   * seconds. The next that is captured says how many, as `exceptions_held_back`. What a program captures by hand is never held back.
+   * Default `true`; in tests `false`.
+   */
+  readonly exceptionRateLimit?: boolean | undefined
+  /**
+   * Id of the release, sent with exceptions as `$release_id`. Default: what PostHog's bundler plugins have put into the bundle, if anything.
+   */
+  readonly releaseId?: string | undefined
+  /** Whether exceptions carry the lines of source around their frames, where files can be read. Default `true`. */
+  readonly sourceContext?: boolean | undefined
+  /** How many lines before and after a frame's own; PostHog keeps at most 10. Default 5. */
+  readonly contextLines?: number | undefined
+  /**
+   * More directories of which source lines may be read. Default: none besides the working directory, and the package and the workspace of the
+   * program's main module. Relative ones are relative to the working directory.
+   */
+  readonly sourceRoots?: ReadonlyArray<string> | undefined
+  /**
+   * Whether a file is the program's own, by its absolute path; `undefined`: as without this option, by which everything outside of
+   * `node_modules` is.
+   */
+  readonly isInApp?: ((path: string) => boolean | undefined) | undefined
+  /** Whether every diagnostic is logged, at debug level, see also `PostHog.debug`. Default `false`. */
+  readonly debug?: boolean | undefined
+  /** Changes the `HttpClient` that sends events: more headers, a proxy, logging. Default: unchanged. */
+  readonly transformClient?: ((client: HttpClient.HttpClient) => HttpClient.HttpClient) | undefined
+}
+
+/** What happens when the queue is full, with the time to wait checked. */
+interface CheckedOverflow {
   readonly overflow: "dropOldest" | "dropNewest"
   /** Set when the capturing fiber shall wait for room. */
   readonly waitUpTo: Duration.Duration | undefined
-  readonly maxRetries: number
-  readonly secretKey: Redacted.Redacted<string> | undefined
-  readonly featureFlagsRequestMaxRetries: number
-  readonly featureFlagsCache: { readonly timeToLive: Duration.Duration; readonly capacity: number } | undefined
-  readonly evaluationContexts: ReadonlyArray<string>
-  readonly sourceRoots: ReadonlyArray<string> | undefined
-  readonly isInApp: Options["isInApp"]
-  readonly transformClient: Options["transformClient"]
 }
 
-/** The least value of each number. */
-const least: Readonly<Record<Numeric, number>> = {
-  flushAt: 1,
-  maxBatchSize: 1,
-  maxBatchBytes: 1,
-  maxEventBytes: 1,
-  maxQueueBytes: 1,
-  maxQueueSize: 1,
-  maxConcurrentRequests: 1,
-  compressionThreshold: 0,
-  featureFlagCalledCacheSize: 0,
-  contextLines: 0
+const checkOverflow = (given: unknown): CheckedOverflow | Problem => {
+  if (given === "dropOldest" || given === "dropNewest") return { overflow: given, waitUpTo: undefined }
+  if (typeof given !== "object" || given === null || !("waitUpTo" in given)) {
+    return new Problem("is neither \"dropOldest\" nor \"dropNewest\" nor { waitUpTo }")
+  }
+  const waitUpTo = Kind.durationOf(given.waitUpTo)
+  return waitUpTo instanceof Problem ? waitUpTo : { overflow: "dropNewest", waitUpTo }
 }
 
-const timed: ReadonlyArray<Timed> = [
-  "flushInterval",
-  "requestTimeout",
-  "retryPause",
-  "shutdownTimeout",
-  "featureFlagsRequestTimeout"
-]
+const checkHooks = (given: unknown): ReadonlyArray<BeforeSend> | Problem => {
+  const hooks: ReadonlyArray<unknown> = given === undefined ? [] : Array.isArray(given) ? given : [given]
+  return hooks.every((hook) => typeof hook === "function")
+    ? hooks as ReadonlyArray<BeforeSend>
+    : new Problem("is neither a function nor a list of functions")
+}
 
-const wanted = "apiKey wants the project API key (phc_…) from the project settings"
+interface Cache {
+  readonly timeToLive: Duration.Duration
+  readonly capacity: number
+}
 
-const keyAdvice = {
-  personal_api_key: `this is a personal API key (phx_…), which must stay secret; ${wanted}`,
-  project_secret_key: `this is a project secret key (phs_…), which must stay secret; ${wanted}`,
-  malformed_api_key: `PostHog refuses keys of this form; ${wanted}`,
-  project_api_key:
-    "this is a project API key (phc_…); secretKey wants a personal (phx_…) or project secret key (phs_…)",
-  malformed_secret_key: "no key has this form; secretKey wants a personal (phx_…) or project secret key (phs_…)"
-} as const
+const checkCache = (given: unknown): Cache | undefined | Problem => {
+  if (given === undefined) return undefined
+  if (typeof given !== "object" || given === null) return new Problem("is no object with a timeToLive")
+  const { capacity = 1_000, timeToLive } = given as { readonly capacity?: unknown; readonly timeToLive?: unknown }
+  const duration = Kind.durationOf(timeToLive)
+  if (duration instanceof Problem) return duration
+  return typeof capacity === "number" && capacity >= 1
+    ? { timeToLive: duration, capacity }
+    : new Problem(`has a capacity of ${String(capacity)}, but needs at least 1`)
+}
 
-/** The part of an address that may be shown: a proxy's user and password may stand in it. */
-const showHost = (host: string): string => redactText(host, 200)
+/**
+ * Every option once: its kind, its default, its variable. A new one is written here and in {@link Options}, which says what it means; what
+ * it does is for whoever reads it from {@link Resolved}.
+ */
+const table = /* #__PURE__ */ (() =>
+  ({
+    apiKey: Kind.key(checkApiKey, "the project API key (phc_…) from the project settings", "POSTHOG_API_KEY"),
+    host: Kind.host(defaultHost, "POSTHOG_HOST"),
+    secretKey: Kind.key(checkSecretKey, "a personal (phx_…) or project secret key (phs_…)", "POSTHOG_SECRET_KEY"),
+    enabled: Kind.flag(true, "POSTHOG_ENABLED"),
+    optedOut: Kind.flag(false, "POSTHOG_OPTED_OUT"),
+    globalProperties: Kind.given<Properties, Properties>({}, (given) => mergeFrozen(undefined, given as Properties)),
+    beforeSend: Kind.given<Options["beforeSend"], ReadonlyArray<BeforeSend>>(undefined, checkHooks),
+    isServer: Kind.flag(true, "POSTHOG_IS_SERVER"),
+    disableGeoip: Kind.flag(true, "POSTHOG_DISABLE_GEOIP"),
+    historicalMigration: Kind.flag(false, "POSTHOG_HISTORICAL_MIGRATION"),
+    traceIds: Kind.flag(true, "POSTHOG_TRACE_IDS"),
+    background: Kind.flag(true, "POSTHOG_BACKGROUND"),
+    flushAt: Kind.count(100, 1, "POSTHOG_FLUSH_AT"),
+    flushInterval: Kind.time(Duration.seconds(5), "POSTHOG_FLUSH_INTERVAL"),
+    maxBatchSize: Kind.count(500, 1, "POSTHOG_MAX_BATCH_SIZE"),
+    maxBatchBytes: Kind.count(5 * 1024 * 1024, 1, "POSTHOG_MAX_BATCH_BYTES"),
+    maxEventBytes: Kind.count(1_000_000, 1, "POSTHOG_MAX_EVENT_BYTES"),
+    maxQueueBytes: Kind.count(64 * 1024 * 1024, 1, "POSTHOG_MAX_QUEUE_BYTES"),
+    maxQueueSize: Kind.count(Number.POSITIVE_INFINITY, 1, "POSTHOG_MAX_QUEUE_SIZE"),
+    overflow: Kind.given<Overflow, CheckedOverflow>("dropOldest", checkOverflow),
+    maxConcurrentRequests: Kind.count(4, 1, "POSTHOG_MAX_CONCURRENT_REQUESTS"),
+    compression: Kind.flag(true, "POSTHOG_COMPRESSION"),
+    compressionThreshold: Kind.count(1024, 0, "POSTHOG_COMPRESSION_THRESHOLD"),
+    requestTimeout: Kind.timeLimit(Duration.seconds(10), "POSTHOG_REQUEST_TIMEOUT"),
+    maxRetries: Kind.retries(8, "POSTHOG_MAX_RETRIES"),
+    retryPause: Kind.time(Duration.seconds(30), "POSTHOG_RETRY_PAUSE"),
+    shutdownTimeout: Kind.timeLimit(Duration.seconds(10), "POSTHOG_SHUTDOWN_TIMEOUT"),
+    featureFlagsRequestTimeout: Kind.timeLimit(Duration.seconds(3), "POSTHOG_FEATURE_FLAGS_REQUEST_TIMEOUT"),
+    featureFlagsRequestMaxRetries: Kind.retries(1, "POSTHOG_FEATURE_FLAGS_REQUEST_MAX_RETRIES"),
+    featureFlagsCache: Kind.given<Options["featureFlagsCache"], Cache | undefined>(undefined, checkCache),
+    sendFeatureFlagEvents: Kind.flag(true, "POSTHOG_SEND_FEATURE_FLAG_EVENTS"),
+    featureFlagCalledCacheSize: Kind.count(50_000, 0, "POSTHOG_FEATURE_FLAG_CALLED_CACHE_SIZE"),
+    strictLocalEvaluation: Kind.flag(false, "POSTHOG_STRICT_LOCAL_EVALUATION"),
+    evaluationContexts: Kind.list("POSTHOG_EVALUATION_CONTEXTS"),
+    errorTracking: Kind.flag(true, "POSTHOG_ERROR_TRACKING"),
+    exceptionRateLimit: Kind.flag(true, "POSTHOG_EXCEPTION_RATE_LIMIT"),
+    releaseId: Kind.text("POSTHOG_RELEASE_ID"),
+    sourceContext: Kind.flag(true, "POSTHOG_SOURCE_CONTEXT"),
+    contextLines: Kind.count(5, 0, "POSTHOG_CONTEXT_LINES"),
+    sourceRoots: Kind.list("POSTHOG_SOURCE_ROOTS"),
+    isInApp: Kind.callback<NonNullable<Options["isInApp"]>>(),
+    debug: Kind.flag(false, "POSTHOG_DEBUG"),
+    transformClient: Kind.callback<NonNullable<Options["transformClient"]>>()
+  }) satisfies { readonly [Name in keyof Options]-?: Kind.Kind<Options[Name], unknown> })()
 
-type WithDefaults = Options & { readonly [Option in keyof typeof defaults]: NonNullable<Options[Option]> }
+type Table = typeof table
 
-const withDefaults = (given: Options): WithDefaults => ({
-  ...defaults,
-  ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
-})
+/** What is known of each option, for the documentation: its variable and its default. */
+export const descriptions: () => ReadonlyArray<{
+  readonly option: string
+  readonly variable: string | undefined
+  readonly fallback: unknown
+}> = () => Object.entries(table).map(([option, { fallback, variable }]) => ({ option, variable, fallback }))
 
-/** The text of a key without the white space around it; empty when there is none. */
-const keyText = (key: Redacted.Redacted<string> | string | undefined): string =>
-  String(key === undefined ? "" : typeof key === "string" ? key : Redacted.value(key)).trim()
+/** The defaults of those options that have one. */
+export type Defaults = {
+  readonly [Name in keyof Table as undefined extends Table[Name]["fallback"] ? never : Name]: Table[Name]["fallback"]
+}
 
-/** PostHog's SDKs read a negative or non-finite number of retries as "never". */
-const retries = (given: number): number => given > 0 && Number.isFinite(given) ? Math.floor(given) : 0
+export const defaults: Defaults = /* #__PURE__ */ (() =>
+  Object.fromEntries(
+    Object.entries(table).flatMap(([option, { fallback }]) => fallback === undefined ? [] : [[option, fallback]])
+  ) as Defaults)()
 
-const defaultCacheCapacity = 1_000
+/** Options from the environment. What a variable has nothing of is absent. */
+export const config: Config.Config<Options> = /* #__PURE__ */ (() =>
+  Config.map(
+    Config.all(
+      Object.entries<Kind.Kind<unknown, unknown>>(table).flatMap(([option, { read, variable: name }]) =>
+        name === undefined || read === undefined
+          ? []
+          : [
+            Config.map(
+              read === "list" ? listVariable(name) : variable(name, option, read),
+              (value) => [option, value] as const
+            )
+          ]
+      )
+    ),
+    (entries) => Object.fromEntries(entries.filter(([, value]) => value !== undefined)) as Options
+  ))()
 
-const switches: ReadonlyArray<Plain | "enabled"> = [
-  "enabled",
-  "optedOut",
-  "isServer",
-  "disableGeoip",
-  "historicalMigration",
-  "compression",
-  "sendFeatureFlagEvents",
-  "background",
-  "traceIds",
-  "strictLocalEvaluation",
-  "sourceContext",
-  "debug"
-]
+/** From the environment alone. */
+export const releaseId: Config.Config<string | undefined> = /* #__PURE__ */ variable(
+  "POSTHOG_RELEASE_ID",
+  "releaseId",
+  (text) => text
+)
+
+type Checked = {
+  readonly [Name in Exclude<keyof Table, "overflow">]: Exclude<ReturnType<Table[Name]["check"]>, Problem>
+}
+
+/** Options that were checked and completed. */
+export interface Resolved extends Checked, CheckedOverflow {
+  /** Why the instance does nothing, if it does. */
+  readonly disabled: "no_api_key" | "not_enabled" | undefined
+}
 
 /** Why an instance does nothing, if it does. */
-const disabledBy = ({ apiKey, enabled }: Options): Resolved["disabled"] =>
+export const disabledBy = ({ apiKey, enabled }: Options): Resolved["disabled"] =>
   enabled === false
     ? "not_enabled"
-    : apiKey === undefined || (typeof apiKey === "string" || Redacted.isRedacted(apiKey)) && keyText(apiKey) === ""
+    : apiKey === undefined || (typeof apiKey === "string" || Redacted.isRedacted(apiKey)) && Kind.keyText(apiKey) === ""
     ? "no_api_key"
     : undefined
 
@@ -146,120 +343,15 @@ export const resolve = (given: Options): Effect.Effect<Resolved, ConfigurationEr
 }
 
 /** The same for an instance that works without a key, in a test. */
-export const check = Effect.fnUntraced(function*(given: Options): Effect.fn.Return<Resolved, ConfigurationError> {
-  const options = withDefaults(given)
-  for (const option of switches) {
-    if (typeof options[option] !== "boolean") return yield* invalidOption(option, "is neither true nor false")
-  }
-  for (const option of ["apiKey", "secretKey"] as const) {
-    const key: unknown = options[option]
-    if (key !== undefined && typeof key !== "string" && !Redacted.isRedacted(key)) {
-      return yield* invalidOption(option, "is neither a text nor Redacted")
+export const check = (given: Options): Effect.Effect<Resolved, ConfigurationError> =>
+  Effect.suspend(() => {
+    const resolved: Record<string, unknown> = {}
+    for (const option of Object.keys(table) as Array<keyof Table>) {
+      const { check, fallback, variable } = table[option]
+      const value = check(given[option] === undefined ? fallback : given[option])
+      if (value instanceof Problem) return Kind.invalidOption(option, value, variable)
+      resolved[option] = value
     }
-  }
-  const { beforeSend = [], featureFlagsCache, overflow } = options
-  const apiKey = keyText(options.apiKey)
-  const secretKey = keyText(options.secretKey)
-  const problem = apiKey === "" ? undefined : checkApiKey(apiKey)
-  if (problem !== undefined) {
-    return yield* new ConfigurationError({ reason: problem, option: "apiKey", message: keyAdvice[problem] })
-  }
-  const secretProblem = secretKey === "" ? undefined : checkSecretKey(secretKey)
-  if (secretProblem !== undefined) {
-    return yield* new ConfigurationError({
-      reason: secretProblem,
-      option: "secretKey",
-      message: keyAdvice[secretProblem]
-    })
-  }
-  const host = normaliseHost(String(options.host))
-  if (host === undefined) {
-    return yield* new ConfigurationError({
-      reason: "invalid_host",
-      option: "host",
-      message: `"${showHost(String(options.host))}" is no URL of the form https://eu.i.posthog.com`
-    })
-  }
-  const hooks = typeof beforeSend === "function" ? [beforeSend] : beforeSend
-  if (!Array.isArray(hooks) || hooks.some((hook) => typeof hook !== "function")) {
-    return yield* invalidOption("beforeSend", "is neither a function nor a list of functions")
-  }
-  for (const option of ["maxRetries", "featureFlagsRequestMaxRetries"] as const) {
-    if (typeof options[option] !== "number") return yield* invalidOption(option, "is no number")
-  }
-  const numbers: Partial<Record<Numeric, number>> = {}
-  for (const option of Object.keys(least) as Array<Numeric>) {
-    if (typeof options[option] !== "number" || !(options[option] >= least[option])) {
-      return yield* invalidOption(
-        option,
-        `is ${String(options[option])}, but has to be a number of at least ${least[option]}`
-      )
-    }
-    numbers[option] = Math.floor(options[option])
-  }
-  const durations: Partial<Record<Timed, Duration.Duration>> = {}
-  for (const option of timed) durations[option] = yield* toDuration(option, options[option])
-  const waitUpTo = typeof overflow === "object" && overflow !== null
-    ? yield* toDuration("overflow", overflow.waitUpTo)
-    : undefined
-  if (waitUpTo === undefined && overflow !== "dropOldest" && overflow !== "dropNewest") {
-    return yield* invalidOption("overflow", "is neither \"dropOldest\" nor \"dropNewest\" nor { waitUpTo }")
-  }
-  if (featureFlagsCache !== undefined && (typeof featureFlagsCache !== "object" || featureFlagsCache === null)) {
-    return yield* invalidOption("featureFlagsCache", "is no object with a timeToLive")
-  }
-  for (const option of ["transformClient", "isInApp"] as const) {
-    if (options[option] !== undefined && typeof options[option] !== "function") {
-      return yield* invalidOption(option, "is no function")
-    }
-  }
-  const contexts: unknown = options.evaluationContexts
-  if (!Array.isArray(contexts) || contexts.some((context) => typeof context !== "string")) {
-    return yield* invalidOption("evaluationContexts", "is no list of texts")
-  }
-  const sourceRoots: unknown = options.sourceRoots
-  if (
-    sourceRoots !== undefined && (!Array.isArray(sourceRoots) || sourceRoots.some((root) => typeof root !== "string"))
-  ) {
-    return yield* invalidOption("sourceRoots", "is no list of directories")
-  }
-  const cache = featureFlagsCache === undefined ? undefined : {
-    timeToLive: yield* toDuration("featureFlagsCache", featureFlagsCache.timeToLive),
-    capacity: featureFlagsCache.capacity ?? defaultCacheCapacity
-  }
-  if (cache !== undefined && !(cache.capacity >= 1)) {
-    return yield* invalidOption("featureFlagsCache", `has a capacity of ${cache.capacity}, but needs at least 1`)
-  }
-  return {
-    ...options,
-    ...numbers as Required<typeof numbers>,
-    ...durations as Required<typeof durations>,
-    apiKey: apiKey === "" ? undefined : Redacted.make(apiKey),
-    disabled: apiKey === "" ? "no_api_key" : undefined,
-    host,
-    globalProperties: mergeFrozen(undefined, options.globalProperties),
-    beforeSend: hooks,
-    overflow: overflow === "dropOldest" ? overflow : "dropNewest",
-    waitUpTo,
-    maxRetries: retries(options.maxRetries),
-    secretKey: secretKey === "" ? undefined : Redacted.make(secretKey),
-    featureFlagsRequestMaxRetries: retries(options.featureFlagsRequestMaxRetries),
-    featureFlagsCache: cache,
-    sourceRoots: options.sourceRoots,
-    isInApp: options.isInApp,
-    transformClient: options.transformClient
-  }
-})
-
-export const invalidOption = (option: string, problem: string): ConfigurationError =>
-  new ConfigurationError({ reason: "invalid_option", option, message: `${option} ${problem}` })
-
-export const toDuration = (option: string, value: unknown): Effect.Effect<Duration.Duration, ConfigurationError> => {
-  const decoded = Duration.decodeUnknown(value)
-  const isNegative = typeof value === "number"
-    ? !(value >= 0)
-    : typeof value === "string" && value.trim().startsWith("-")
-  return Option.isSome(decoded) && !isNegative
-    ? Effect.succeed(decoded.value)
-    : invalidOption(option, "is no duration; write \"5 seconds\" or a number of milliseconds")
-}
+    const { overflow, ...rest } = resolved as Checked & { readonly overflow: CheckedOverflow }
+    return Effect.succeed({ ...rest, ...overflow, disabled: rest.apiKey === undefined ? "no_api_key" : undefined })
+  })

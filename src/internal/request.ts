@@ -22,7 +22,7 @@ import type { Options } from "../PostHogHttp.js"
 import { aside, nowOf, ordinary, withState } from "./capture.js"
 import { type AllValues, currentState, type State } from "./context.js"
 import { withoutResponses } from "./errors/responses.js"
-import { claim, fiberName, isErrorTrackingOff, send } from "./errors/tracker.js"
+import { claim, fiberName, send } from "./errors/tracker.js"
 import { instanceOf } from "./instance.js"
 
 /** What a middleware does, with each option at its value or its default. */
@@ -209,7 +209,7 @@ export const within = <A, E, R, Request, R2>(
       ? 0
       : nowOf(fiber)
     const observer: Observer = {
-      onFailure: captureErrors ?? !isErrorTrackingOff(instanceOf(service))
+      onFailure: captureErrors ?? instanceOf(service).active?.options.errorTracking !== false
         ? (cause) => {
           const isOurs = claim(instanceOf(service), fiber, cause)
           return (status) => isOurs ? captureError(service, left, cause, status) : Effect.void

@@ -19,7 +19,10 @@ import * as Transport from "./delivery/transport.js"
 import * as Diagnostics from "./diagnostics.js"
 import * as Http from "./http.js"
 import { type Instance, TypeId } from "./instance.js"
-import { resolve, type Resolved } from "./options.js"
+import { releaseId, resolve, type Resolved } from "./options.js"
+
+/** The release is said by whoever deploys, also to a program that takes its other options from elsewhere. */
+const releaseIdOf = /* #__PURE__ */ Effect.orElseSucceed(releaseId, () => undefined)
 
 /** An instance that sends over the network, or one that does nothing when the options say so. */
 export const make = Effect.fnUntraced(function*(
@@ -27,7 +30,7 @@ export const make = Effect.fnUntraced(function*(
   key: string,
   client: HttpClient.HttpClient
 ): Effect.fn.Return<Service, ConfigurationError, Scope.Scope> {
-  const options = yield* resolve(input)
+  const options = yield* resolve({ ...input, releaseId: input.releaseId ?? (yield* releaseIdOf) })
   const { apiKey } = options
   if (apiKey === undefined) return yield* makeDisabled(options.disabled ?? "no_api_key", key)
   const http = Http.make(options, client)

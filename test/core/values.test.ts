@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck } from "effect"
-import { checkApiKey } from "../../src/core/event/apiKey.js"
-import { normaliseHost } from "../../src/core/event/host.js"
+import { readHost } from "../../src/core/config/host.js"
+import { checkApiKey } from "../../src/core/config/keys.js"
+import { readBoolean, readDuration, readInteger, readList, unquote } from "../../src/core/config/text.js"
 import { isIdentifier } from "../../src/core/event/properties.js"
 import { parseRetryAfter } from "../../src/core/event/retryAfter.js"
 import { formatMillis, isTime, parseTimestamp } from "../../src/core/event/timestamp.js"
@@ -64,33 +65,137 @@ describe("timestamp", () => {
 })
 
 describe("host", () => {
-  it("is trimmed, mapped to the ingestion address, and has a default", () => {
+  it("is cleaned up where the meaning is plain", () => {
     const cases = {
       "": "https://us.i.posthog.com",
       "   ": "https://us.i.posthog.com",
+      "\"\"": "https://us.i.posthog.com",
       "https://app.posthog.com": "https://us.i.posthog.com",
       "https://us.posthog.com/": "https://us.i.posthog.com",
       " https://eu.posthog.com// ": "https://eu.i.posthog.com",
       "https://eu.i.posthog.com": "https://eu.i.posthog.com",
+      "HTTPS://EU.I.PostHog.com/": "https://eu.i.posthog.com",
+      "http://eu.i.posthog.com": "https://eu.i.posthog.com",
+      "https://eu-assets.i.posthog.com/static/array.js": "https://eu.i.posthog.com",
+      "https://us.posthog.com/project/123/settings?tab=key#top": "https://us.i.posthog.com",
+      "https://eu.i.posthog.com/batch/": "https://eu.i.posthog.com",
+      "https://us.i.posthog.com/i/v0/e/": "https://us.i.posthog.com",
+      "eu.i.posthog.com": "https://eu.i.posthog.com",
+      "eu.posthog.com/project/1": "https://eu.i.posthog.com",
+      "\"https://eu.i.posthog.com\"": "https://eu.i.posthog.com",
+      "'https://eu.i.posthog.com/'\r": "https://eu.i.posthog.com",
       "https://posthog.example.com/ingest/": "https://posthog.example.com/ingest",
-      "http://127.0.0.1:8000": "http://127.0.0.1:8000"
+      "https://posthog.example.com/ingest/batch/": "https://posthog.example.com/ingest",
+      "https://posthog.example.com/project/123/insights": "https://posthog.example.com",
+      "https://posthog.example.com/batches": "https://posthog.example.com/batches",
+      "posthog.example.com:8443/ingest": "https://posthog.example.com:8443/ingest",
+      "localhost:8000": "http://localhost:8000",
+      "127.0.0.1:8000/": "http://127.0.0.1:8000",
+      "http://127.0.0.1:8000": "http://127.0.0.1:8000",
+      "http://posthog:8000": "http://posthog:8000"
     }
-    for (const [given, wanted] of Object.entries(cases)) assert.strictEqual(normaliseHost(given), wanted)
+    for (const [given, wanted] of Object.entries(cases)) {
+      assert.deepStrictEqual(readHost(given), { host: wanted }, given)
+    }
   })
 
-  it("must be an http or https URL without query, fragment and credentials", () => {
+  it("has a problem otherwise, which shows nothing of it", () => {
     for (
       const host of [
-        "eu.i.posthog.com",
-        "ftp://x",
+        "hunter2",
+        "ftp://hunter2.com",
         "https://",
-        "https://user:secret@x.com",
-        "https://x?a=1",
-        "https://x#a"
+        "https://hunter2:secret@x.com",
+        "https://x?a=hunter2",
+        "https://x#hunter2",
+        "https://posthog.com/hunter2",
+        "posthog:hunter2",
+        "phc_hunter2",
+        "phx_hunter2.example.com",
+        "eyJhunter2.hunter2.hunter",
+        "\"https://hunter2"
       ]
     ) {
-      assert.strictEqual(normaliseHost(host), undefined, host)
+      const read = readHost(host)
+      assert.isTrue("problem" in read, host)
+      assert.notInclude(JSON.stringify(read), "hunter2")
     }
+  })
+})
+
+describe("texts of the environment", () => {
+  it("lose white space and the quotes around them, and no others", () => {
+    const cases = {
+      " a ": "a",
+      "\"a\"": "a",
+      "'a'": "a",
+      "\"'a'\"": "a",
+      "“a”": "a",
+      "` a `\r\n": "a",
+      "\"\"": "",
+      "\"": "\"",
+      "\"a": "\"a",
+      "a\"b\"": "a\"b\"",
+      "\uFEFFa": "a"
+    }
+    for (const [given, wanted] of Object.entries(cases)) assert.strictEqual(unquote(given), wanted)
+  })
+
+  it("are truth values in any case", () => {
+    for (const text of ["true", "True", "TRUE", " yes ", "on", "ON", "1", "y", "\"true\""]) {
+      assert.isTrue(readBoolean(text), text)
+    }
+    for (const text of ["false", "False", "FALSE", "No", "off", "0", "n", "'false'"]) {
+      assert.isFalse(readBoolean(text), text)
+    }
+    for (const text of ["", "2", "maybe", "truee", "null", "constructor"]) assert.isUndefined(readBoolean(text), text)
+  })
+
+  it("are times: milliseconds, or with a unit", () => {
+    const cases = {
+      "5000": 5_000,
+      "0": 0,
+      "1_000": 1_000,
+      "5 seconds": 5_000,
+      "5 Seconds": 5_000,
+      "5s": 5_000,
+      "500ms": 500,
+      "500 millis": 500,
+      "1.5 hours": 5_400_000,
+      "2 min": 120_000,
+      "1 week": 604_800_000,
+      "+3 s": 3_000,
+      "\"30 seconds\"": 30_000,
+      "7 nanos": 0.000007
+    }
+    for (const [given, wanted] of Object.entries(cases)) assert.closeTo(readDuration(given)!, wanted, 1e-12)
+    for (
+      const text of [
+        "",
+        "-5",
+        "-5 seconds",
+        "soon",
+        "5 parsecs",
+        "Infinity",
+        "NaN",
+        "infinity seconds",
+        "1e3",
+        "5 5 seconds",
+        "s",
+        "9".repeat(400)
+      ]
+    ) {
+      assert.isUndefined(readDuration(text), text)
+    }
+  })
+
+  it("are whole numbers and lists", () => {
+    assert.deepStrictEqual(["7", "-1", " 1_000 ", "'3'"].map(readInteger), [7, -1, 1000, 3])
+    for (const text of ["", "ten", "1.5", "1e3", "Infinity", "NaN", "9".repeat(30), "1__0"]) {
+      assert.isUndefined(readInteger(text), text)
+    }
+    assert.deepStrictEqual(readList("\"web, checkout,,\""), ["web", "checkout"])
+    assert.deepStrictEqual(readList(" , "), [])
   })
 })
 
@@ -100,7 +205,17 @@ describe("apiKey", () => {
     assert.strictEqual(checkApiKey("an-old-key"), undefined)
     assert.strictEqual(checkApiKey("phx_abc"), "personal_api_key")
     assert.strictEqual(checkApiKey("phs_abc"), "project_secret_key")
-    for (const key of ["phc_ü", "phc a", "phc_\u0000", "x".repeat(65)]) {
+    for (
+      const key of [
+        "phc_ü",
+        "phc a",
+        "\"phc_a",
+        "<ph_project_api_key>",
+        "${POSTHOG_API_KEY}",
+        "phc_\u0000",
+        "x".repeat(65)
+      ]
+    ) {
       assert.strictEqual(checkApiKey(key), "malformed_api_key")
     }
   })

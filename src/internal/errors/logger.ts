@@ -17,13 +17,30 @@ import type { Properties } from "../../core/event/properties.js"
 import { behind, coerce, isError, template } from "../../core/exceptions/coerce.js"
 import { toLevel } from "../../core/exceptions/level.js"
 import { maxText, redactText } from "../../core/secrets.js"
-import type { LoggerOptions } from "../../ErrorTracking.js"
 import type { Origin } from "../capture.js"
 import { packageAnnotation } from "../diagnostics.js"
 import type { Instance } from "../instance.js"
 import { gathered, limited } from "./fields.js"
 import { withoutResponses } from "./responses.js"
 import { fiberName, send } from "./tracker.js"
+
+/**
+ * Options of `ErrorTracking.layerLogger`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface LoggerOptions {
+  /** Messages of this level and above are captured; those with a cause always are. Default `LogLevel.Error`. */
+  readonly captureLevel?: LogLevel.LogLevel | undefined
+  /** Log annotations, and log spans as `<label>_ms`, that become properties: none, all, or those of these names. Default `none`. */
+  readonly metadata?: "none" | "all" | ReadonlyArray<string> | undefined
+  /**
+   * Captures failures of fibers that nobody observes. Effect logs them at debug level; this raises it. It cannot tell a fiber
+   * that nobody waits for from one that is joined and whose failure is dealt with, so `handled` stays unsaid. Default `false`.
+   */
+  readonly unhandledFiberFailures?: boolean | undefined
+}
 
 /** Log annotation by which messages are left out. */
 export const skipAnnotation = "posthog.capture"
@@ -106,7 +123,7 @@ export const makeLogger = (
   const log = (entry: Logger.Logger.Options<unknown>): void => {
     const { annotations, context, fiberId, logLevel, message } = entry
     const parts = Array.isArray(message) ? message as ReadonlyArray<unknown> : [message]
-    if (isClosed() || instance.state() !== "open") return
+    if (isClosed() || instance.state() !== "open" || instance.active?.options.errorTracking !== true) return
     // What the logger of an HTTP server says about a request for something that is not there.
     const cause = withoutResponses(entry.cause)
     const hasCause = !Cause.isEmpty(cause)

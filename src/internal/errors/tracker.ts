@@ -146,7 +146,6 @@ interface Injected {
   readonly _posthogChunkIds?: Readonly<Record<string, string>>
   readonly _debugIds?: Readonly<Record<string, string>>
   readonly _posthogReleaseId?: unknown
-  readonly process?: { readonly env?: Readonly<Record<string, string | undefined>> }
 }
 
 /** Ids that PostHog's bundler plugins put into a bundle: by path. */
@@ -211,8 +210,7 @@ const make = ({ diagnostics, door, options, owner }: Active, isOpen: () => boole
       return written as unknown as ReadonlyArray<Frame>
     }
   }
-  const { _posthogReleaseId, process } = globalThis as Injected
-  const release = process?.env?.POSTHOG_RELEASE_ID ?? _posthogReleaseId
+  const release = options.releaseId ?? (globalThis as Injected)._posthogReleaseId
 
   const objectsIn = (given: unknown, failure: Failure): ReadonlyArray<unknown> =>
     [given, ...thrownIn(failure)].filter((value) => typeof value === "object" && value !== null)
@@ -259,7 +257,7 @@ const make = ({ diagnostics, door, options, owner }: Active, isOpen: () => boole
     }
     const given = unreserved(report.properties)
     const fingerprint = [report.fingerprint, given.$exception_fingerprint].find(isText)
-    const heldBack = report.isLimited ? take(failure, fingerprint, now) : 0
+    const heldBack = report.isLimited && options.exceptionRateLimit ? take(failure, fingerprint, now) : 0
     if (heldBack === undefined) {
       door.holdBack("$exception")
       return Effect.void
@@ -325,14 +323,3 @@ export const send = (instance: Instance, origin: Origin, report: Report): Effect
 /** As `Tracker.claim`; where nobody reports anything there is nothing to claim. */
 export const claim = (instance: Instance, origin: Origin, given: unknown): boolean =>
   instance.active !== undefined && trackerOf(instance, instance.active).claim(origin, given)
-
-/** Key of the extension under which it is said that nothing shall be captured by itself. */
-const offKey = "ErrorTracking/off"
-
-/** Whether integrations shall not capture errors by themselves, see {@link switchErrorTrackingOff}. */
-export const isErrorTrackingOff = (instance: Instance): boolean => instance.extensions.has(offKey)
-
-/** What is captured by hand still is. */
-export const switchErrorTrackingOff = (instance: Instance): void => {
-  instance.extensions.set(offKey, true)
-}
