@@ -36,7 +36,7 @@ import { type Level, toLevel } from "./core/exceptions/level.js"
 import type { CaptureOptions as EventOptions, Origin } from "./internal/capture.js"
 import { listVariable, variable } from "./internal/environment.js"
 import { causeIn } from "./internal/errors/failure.js"
-import { type LoggerOptions, makeLogger, skipAnnotation } from "./internal/errors/logger.js"
+import { type LoggerOptions, makeLogger, removeLogger, skipAnnotation } from "./internal/errors/logger.js"
 import { observeProcess } from "./internal/errors/process.js"
 import { fiberName, type Report, send } from "./internal/errors/tracker.js"
 import { type Instance, instanceOf } from "./internal/instance.js"
@@ -251,7 +251,7 @@ export const loggerConfig: Config.Config<LoggerOptions> = /* #__PURE__ */ (() =>
 
 /**
  * Captures what is logged with `Effect.logError` and above, and every cause that is given to a logger. Adds a logger; those that
- * are there stay. Provide it to layers with `Layer.provide`, so that the fibers that they start are covered too. On an instance with
+ * are there stay; of several for one instance the one that was added last captures. Provide it to layers with `Layer.provide`, so that the fibers that they start are covered too. On an instance with
  * `errorTracking: false` it captures nothing.
  *
  * @since 0.1.0
@@ -259,15 +259,11 @@ export const loggerConfig: Config.Config<LoggerOptions> = /* #__PURE__ */ (() =>
  */
 export const layerLogger = (options: LoggerOptions = {}): Layer.Layer<never, never, PostHog> => {
   const logger: Layer.Layer<never, never, PostHog> = Logger.addScoped(
-    Effect.gen(function*() {
-      let closed = false
-      yield* Effect.addFinalizer(() =>
-        Effect.sync(() => {
-          closed = true
-        })
-      )
-      return makeLogger(instanceOf(yield* PostHog), options, () => closed)
-    }) as Effect.Effect<Logger.Logger<unknown, void>, never, PostHog | Scope.Scope>
+    Effect.flatMap(PostHog, (service) =>
+      Effect.acquireRelease(
+        Effect.sync(() => makeLogger(instanceOf(service), options)),
+        (logger) => Effect.sync(() => removeLogger(instanceOf(service), logger))
+      )) as Effect.Effect<Logger.Logger<unknown, void>, never, PostHog | Scope.Scope>
   )
   return options.unhandledFiberFailures === true
     ? Layer.merge(logger, Layer.setUnhandledErrorLogLevel(Option.some(LogLevel.Error)))

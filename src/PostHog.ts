@@ -84,6 +84,11 @@ export {
    * @since 0.1.0
    * @category combinators
    */
+  withoutCapture,
+  /**
+   * @since 0.1.0
+   * @category combinators
+   */
   withSessionId
 } from "./PostHogContext.js"
 

@@ -20,42 +20,22 @@
 import * as Effect from "effect/Effect"
 import * as FiberRef from "effect/FiberRef"
 import { dual } from "effect/Function"
-import type { GroupProperties, Groups, Properties } from "./core/event/properties.js"
+import type { Groups } from "./core/event/properties.js"
 import * as internal from "./internal/carrier.js"
-import { currentState, type Owner } from "./internal/context.js"
+import type { Carrier } from "./internal/carrier.js"
+import { currentState, type Owner, type Scope, type Values } from "./internal/context.js"
 
-/**
- * What a context can hold. Members that are absent leave the surrounding context's value in place.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Values {
-  /** The user, for events that are not given one. A blank id counts as absent. */
-  readonly distinctId?: string | undefined
-  /** PostHog session, sent as `$session_id`. */
-  readonly sessionId?: string | undefined
-  /** Group memberships, merged by type with those of the surrounding context. */
-  readonly groups?: Groups | undefined
-  /** Properties of events, merged by name with those of the surrounding context. */
-  readonly properties?: Properties | undefined
-  /** Device, sent as `$device_id`; flags can be rolled out by device. */
-  readonly deviceId?: string | undefined
-  /** Properties of the person for the evaluation of flags, merged by name. Sent with no event. */
-  readonly personProperties?: Properties | undefined
-  /** Properties of groups for the evaluation of flags, by group type, merged by name. Sent with no event. */
-  readonly groupProperties?: GroupProperties | undefined
-}
-
-/**
- * For whom a context is meant. Absent: for all instances.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Scope {
-  /** The tag of the instance whose events get the values, such as `PostHog.PostHog` or a class of your own. */
-  readonly instance?: { readonly key: string } | undefined
+export type {
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  Scope,
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  Values
 }
 
 const isEffectFirst = (args: IArguments): boolean => {
@@ -204,6 +184,37 @@ export const withSessionId: {
 )
 
 /**
+ * Runs an effect, and all fibers it forks, so that nothing is captured in it: no events, no `identify` and its kin, no
+ * `$feature_flag_called`, no exceptions, no events about requests; they count as `ignored` in `PostHog.stats`. For users who have not
+ * agreed, where `PostHog.optOut` would concern everybody. A handler that learns about it half-way says `setContext({ capture: false })`.
+ *
+ * Carriers take it along to other processes. Feature flags are evaluated as ever, if need be by a request that names the user.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const withoutCapture: {
+  /**
+   * Runs an effect, and all fibers it forks, so that nothing is captured in it.
+   *
+   * @since 0.1.0
+   * @category combinators
+   */
+  (scope?: Scope): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  /**
+   * Runs an effect, and all fibers it forks, so that nothing is captured in it.
+   *
+   * @since 0.1.0
+   * @category combinators
+   */
+  <A, E, R>(self: Effect.Effect<A, E, R>, scope?: Scope): Effect.Effect<A, E, R>
+} = /* #__PURE__ */ dual(
+  isEffectFirst,
+  <A, E, R>(self: Effect.Effect<A, E, R>, scope?: Scope): Effect.Effect<A, E, R> =>
+    withContext(self, { capture: false }, scope)
+)
+
+/**
  * Adds values to the context of all events for the rest of this fiber and the fibers it forks from now on. Meant for handlers
  * that learn the user half-way. The parent fiber never sees it, also not after a join; the other side of this is that a
  * `setContext` inside `Effect.timeout`, `Effect.race` or another operator that forks ends with that operator. Inside a
@@ -242,16 +253,12 @@ export const getContext = (
     return internal.toValues(state.accumulated(owner, options?.event))
   })
 
-/**
- * A context as a record of JSON values, to go with a job or a message: the values for all instances, and below `events` and
- * `instances` those for the events of one name and for one instance.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Carrier extends Values {
-  readonly events?: { readonly [event: string]: Values } | undefined
-  readonly instances?: { readonly [key: string]: Carrier } | undefined
+export type {
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  Carrier
 }
 
 /**

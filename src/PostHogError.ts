@@ -203,6 +203,19 @@ export interface PersonlessEvent extends EventHead {
 }
 
 /**
+ * Among the properties of an event stand what seem to be options, such as `capture("x", { distinctId })`. The event is sent as it is said, with
+ * them as properties. Looked for once per name of an event.
+ *
+ * @since 0.1.0
+ * @category diagnostics
+ */
+export interface OptionsAmongProperties {
+  readonly _tag: "OptionsAmongProperties"
+  readonly event: string
+  readonly names: ReadonlyArray<string>
+}
+
+/**
  * PostHog acknowledged events.
  *
  * @since 0.1.0
@@ -385,6 +398,7 @@ export type Diagnostic =
   | EventsDropped
   | EventRepaired
   | PersonlessEvent
+  | OptionsAmongProperties
   | EventsDelivered
   | RequestCompleted
   | RetryScheduled

@@ -41,7 +41,7 @@ const firstInApp = (entry: Entry) => entry.stacktrace?.frames.filter((frame) => 
 /** Adds the logger of error tracking and takes away the one that prints. */
 const withLogger = (options?: ErrorTracking.LoggerOptions, test: PostHogTest.Options = {}) =>
   ErrorTracking.layerLogger(options).pipe(
-    Layer.provideMerge(PostHogTest.layer(test)),
+    Layer.provideMerge(PostHogTest.layer({ exceptionRateLimit: true, ...test })),
     Layer.merge(Logger.remove(Logger.defaultLogger))
   )
 
@@ -364,7 +364,7 @@ describe("capture", () => {
       yield* ErrorTracking.capture(other)
       assert.strictEqual((yield* exceptions).at(-1)!.properties.$exception_message, "while out")
       assert.strictEqual((yield* stats).ignored, 1)
-    }).pipe(Effect.provide(TestLayer)))
+    }).pipe(Effect.provide(PostHogTest.layer({ exceptionRateLimit: true }))))
 
   it.effect("a failure with a tag that is no error keeps its tag, and the error in it stands behind it", () =>
     Effect.gen(function*() {
@@ -620,7 +620,7 @@ describe("storms", () => {
         }
       }
       assert.strictEqual((yield* exceptions).length, 20)
-    }).pipe(Effect.provide(TestLayer)))
+    }).pipe(Effect.provide(PostHogTest.layer({ exceptionRateLimit: true }))))
 
   it.scopedLive(
     "100,000 errors of 100,000 kinds fit into little memory, and all are accounted for",

@@ -10,6 +10,7 @@ import type * as FiberRef from "effect/FiberRef"
 import type * as Tracer from "effect/Tracer"
 import { type Call, makeComposer, type Surroundings } from "../core/event/compose.js"
 import { isTooLarge, Writer } from "../core/event/json.js"
+import { misplacedOptions } from "../core/event/misplaced.js"
 import { type Groups, type Layer, makeLayer, type Properties } from "../core/event/properties.js"
 import { checkEvent, readUuid, type WireEvent, writeEvent } from "../core/event/wireEvent.js"
 import { isInstance, isObject, isRecord } from "../core/guard.js"
@@ -53,6 +54,22 @@ export interface CaptureOptions {
   readonly flags?: FlagsOnEvents | undefined
 }
 
+/** Most names of events that are remembered as looked at. */
+const maxLookedAt = 1_000
+
+/** Looks for options among properties: once per name of an event, because it is the program that is looked at, and until one is found. */
+const makeFinder = (diagnostics: Diagnostics) => {
+  const lookedAt = new Set<string>()
+  return (event: string, properties: unknown, options: CaptureOptions | undefined): void => {
+    if (!isObject(properties) || lookedAt.has(event)) return
+    if (lookedAt.size < maxLookedAt) lookedAt.add(event)
+    const names = misplacedOptions(properties, options)
+    if (names.length > 0) {
+      diagnostics.emit("OptionsAmongProperties", () => ({ _tag: "OptionsAmongProperties", event, names }))
+    }
+  }
+}
+
 /** What sets kinds of events apart. */
 export interface Kind {
   /** Events that say who somebody is take neither properties nor groups nor the user from the context. */
@@ -83,6 +100,8 @@ export interface Input {
   readonly subject: string | undefined
   readonly options: CaptureOptions | undefined
   readonly kind: Kind
+  /** What the caller gave as properties, where the event's are made of it. */
+  readonly given?: unknown
   /** Whether the event shall not have a property, wherever it comes from. */
   readonly omits?: ((name: string) => boolean) | undefined
 }
@@ -114,9 +133,11 @@ export interface Capture {
   /** Gives the uuid of the acknowledged event, `undefined` when nothing was to be sent. */
   readonly captureNow: (origin: Origin, input: Input) => Effect.Effect<string | undefined, DeliveryError>
   /** Counts and reports an event whose arguments are unusable. */
-  readonly refuse: (event: string, why: string) => Effect.Effect<void>
+  readonly refuse: (origin: Origin, event: string, why: string) => Effect.Effect<void>
   /** Counts and reports an event of which there were too many. */
-  readonly holdBack: (event: string) => void
+  readonly holdBack: (origin: Origin, event: string) => void
+  /** Whether an event of this name would be ignored where it comes from: its context says so, or the instance is opted out. */
+  readonly isSilent: (origin: Origin, event: string) => boolean
 }
 
 /**
@@ -152,6 +173,7 @@ export const make = (
   }, newUuid)
   const { beforeSend, maxEventBytes } = options
   const limit = beforeSend.length === 0 ? maxEventBytes : maxUnhookedLength
+  const look = makeFinder(diagnostics)
   let withoutContext: Surroundings | undefined
 
   /** What events that take nothing from the context are surrounded by. */
@@ -168,9 +190,12 @@ export const make = (
     giveUp(reason, 1, () => [{ uuid, event: typeof event === "string" ? event.slice(0, 200) : "" }], detail)
   }
 
+  const isSilent = (origin: Origin, event: string): boolean =>
+    isOptedOut() || origin.getFiberRef(currentState).isSilent(owner, event)
+
   /** The text of the event, or `undefined` when there is nothing to send, which is counted. */
   const prepare = (origin: Origin, input: Input): string | undefined => {
-    if (isOptedOut()) {
+    if (isSilent(origin, input.event)) {
       statistics.onIgnored()
       return undefined
     }
@@ -179,6 +204,7 @@ export const make = (
     try {
       const writer = new Writer(limit)
       const { event, kind, options: call, properties, subject } = input
+      look(event, input.given ?? properties, call)
       const composed = compose(
         writer,
         {
@@ -258,13 +284,14 @@ export const make = (
         ? Effect.succeed(undefined)
         : Effect.map(outbox.sendNow(text), (sent) => sent ? readUuid(text) : undefined)
     },
-    holdBack: (event) => {
-      if (isOptedOut()) return statistics.onIgnored()
+    isSilent,
+    holdBack: (origin, event) => {
+      if (isSilent(origin, event)) return statistics.onIgnored()
       statistics.onAccepted()
       drop("rate_limited", event, "")
     },
-    refuse: (event, why) => {
-      if (isOptedOut()) {
+    refuse: (origin, event, why) => {
+      if (isSilent(origin, event)) {
         statistics.onIgnored()
       } else {
         statistics.onAccepted()

@@ -9,12 +9,23 @@ import {
   type Properties,
   thawAll
 } from "../core/event/properties.js"
-import type { Carrier, Scope, Values } from "../PostHogContext.js"
-import type { Accumulated, Node, State } from "./context.js"
+import type { Accumulated, Node, Scope, State, Values } from "./context.js"
+
+/**
+ * A context as a record of JSON values, to go with a job or a message: the values for all instances, and below `events` and
+ * `instances` those for the events of one name and for one instance.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Carrier extends Values {
+  readonly events?: { readonly [event: string]: Values } | undefined
+  readonly instances?: { readonly [key: string]: Carrier } | undefined
+}
 
 /** What has accumulated as values that a user could have given. */
 export const toValues = (
-  { distinctId, groupProperties, groups, personProperties, properties }: Accumulated
+  { captures, distinctId, groupProperties, groups, personProperties, properties }: Accumulated
 ): Values & { readonly properties: Properties } => {
   const { $device_id: deviceId, $session_id: sessionId, ...rest } = properties
   return {
@@ -22,6 +33,7 @@ export const toValues = (
     ...(typeof sessionId === "string" ? { sessionId } : undefined),
     ...(typeof deviceId === "string" ? { deviceId } : undefined),
     ...(groups === undefined ? undefined : { groups }),
+    ...(captures === undefined ? undefined : { capture: captures }),
     ...(personProperties === undefined ? undefined : { personProperties: thawAll(personProperties) }),
     ...(groupProperties === undefined ? undefined : {
       groupProperties: merge(
@@ -92,6 +104,8 @@ const valuesOf = (node: unknown): Values => {
     distinctId: text("distinctId"),
     sessionId: text("sessionId"),
     deviceId: text("deviceId"),
+    // What comes from outside can forbid, and nothing else.
+    capture: member(node, "capture") === false ? false : undefined,
     groups: record("groups") as Groups | undefined,
     properties: record("properties"),
     personProperties: record("personProperties"),

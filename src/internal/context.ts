@@ -16,7 +16,45 @@ import {
   type Properties,
   unreadable
 } from "../core/event/properties.js"
-import type { Scope, Values } from "../PostHogContext.js"
+
+/**
+ * What a context can hold. Members that are absent leave the surrounding context's value in place.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Values {
+  /** The user, for events that are not given one. A blank id counts as absent. */
+  readonly distinctId?: string | undefined
+  /** PostHog session, sent as `$session_id`. */
+  readonly sessionId?: string | undefined
+  /** Group memberships, merged by type with those of the surrounding context. */
+  readonly groups?: Groups | undefined
+  /** Properties of events, merged by name with those of the surrounding context. */
+  readonly properties?: Properties | undefined
+  /**
+   * `false`: nothing is captured, as in `PostHog.withoutCapture`. `true` undoes a `false` that was set further out in the same scope; of the
+   * scopes that concern an event (all instances, one instance, one event) none may say `false`. Default: events are captured.
+   */
+  readonly capture?: boolean | undefined
+  /** Device, sent as `$device_id`; flags can be rolled out by device. */
+  readonly deviceId?: string | undefined
+  /** Properties of the person for the evaluation of flags, merged by name. Sent with no event. */
+  readonly personProperties?: Properties | undefined
+  /** Properties of groups for the evaluation of flags, by group type, merged by name. Sent with no event. */
+  readonly groupProperties?: GroupProperties | undefined
+}
+
+/**
+ * For whom a context is meant. Absent: for all instances.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Scope {
+  /** The tag of the instance whose events get the values, such as `PostHog.PostHog` or a class of your own. */
+  readonly instance?: { readonly key: string } | undefined
+}
 
 /** What else a context holds than what a user gives as values. */
 export interface AllValues extends Values {
@@ -36,6 +74,8 @@ export interface FlagsOnEvents {
 export interface Accumulated {
   readonly distinctId: string | undefined
   readonly groups: Groups | undefined
+  /** Whether events are captured; `undefined`: nothing is said about it. */
+  readonly captures: boolean | undefined
   readonly properties: Properties
   readonly personProperties: Properties | undefined
   readonly groupProperties: GroupProperties | undefined
@@ -66,6 +106,7 @@ interface Memo {
 const nothing: Accumulated = {
   distinctId: undefined,
   groups: undefined,
+  captures: undefined,
   properties: {},
   personProperties: undefined,
   groupProperties: undefined,
@@ -120,7 +161,7 @@ export class State {
     try {
       return this.unsafeSet(values, scope, event)
     } catch {
-      return this.unsafeSet({ properties: unreadable }, scope, event)
+      return this.unsafeSet({ properties: unreadable, capture: readCapture(values) }, scope, event)
     }
   }
 
@@ -173,6 +214,13 @@ export class State {
     return surroundings
   }
 
+  /** Whether nothing shall be captured, in general or by the name of an event. */
+  isSilent(owner: Owner, event: string): boolean {
+    const memo = this.memo(owner)
+    return (memo.events?.has(event) === true ? this.accumulate(owner, memo.route, event) : memo.accumulated)
+      .captures === false
+  }
+
   /** All values for an event, or for events without values of their own, from low to high. */
   accumulated(owner: Owner, event: string | undefined): Accumulated {
     const { accumulated, route } = this.memo(owner)
@@ -217,6 +265,8 @@ const over = (under: Accumulated, above: Accumulated | undefined): Accumulated =
   above === undefined || above === nothing ? under : under === nothing ? above : {
     distinctId: above.distinctId ?? under.distinctId,
     groups: mergeGroups(under.groups, above.groups),
+    // Whoever forbids it has the last word.
+    captures: under.captures === false ? false : above.captures ?? under.captures,
     properties: merge(under.properties, above.properties),
     personProperties: mergeAny(merge, under.personProperties, above.personProperties),
     groupProperties: mergeAny(mergeGroupProperties, under.groupProperties, above.groupProperties),
@@ -235,6 +285,15 @@ const resetOf = ({ groupProperties }: Accumulated, which: FlagProperties): Parti
   if (which === "groups" || groupProperties === undefined) return { groupProperties: undefined }
   const { [which.groupType]: _, ...rest } = groupProperties
   return { groupProperties: rest }
+}
+
+/** In doubt nothing is captured. */
+const readCapture = (values: AllValues): boolean | undefined => {
+  try {
+    return values.capture
+  } catch {
+    return false
+  }
 }
 
 /** Merges unless there is nothing to merge. */
@@ -267,6 +326,7 @@ const mergeProperties = (under: Properties, { deviceId, properties, sessionId }:
 const addValues = (under: Accumulated, values: AllValues): Accumulated => ({
   distinctId: isIdentifier(values.distinctId) ? String(values.distinctId) : under.distinctId,
   groups: mergeGroups(under.groups, values.groups),
+  captures: typeof values.capture === "boolean" ? values.capture : under.captures,
   properties: mergeProperties(under.properties, values),
   personProperties: mergeAny(mergeFrozen, under.personProperties, values.personProperties),
   groupProperties: mergeAny(mergeGroupProperties, under.groupProperties, values.groupProperties),

@@ -30,6 +30,7 @@ export interface Diagnostics {
 /** Kinds that a program's operator should see once without asking. */
 const warnings: Partial<Record<Diagnostic["_tag"], true>> = {
   EventRepaired: true,
+  OptionsAmongProperties: true,
   EventsDropped: true,
   DeliveryPaused: true,
   QuotaLimited: true,
@@ -52,6 +53,8 @@ const texts: { readonly [Tag in Diagnostic["_tag"]]: string } = {
   EventsDropped: "events dropped",
   EventRepaired: "values of an event were replaced",
   MissingDistinctId: "an event has no distinct id and is sent without a person profile",
+  OptionsAmongProperties:
+    "among the properties of an event stand options, which are sent as properties and do nothing else; they belong into the argument behind: capture(event, properties, { distinctId })",
   EventsDelivered: "events delivered",
   RequestCompleted: "request completed",
   RetryScheduled: "events will be sent again",

@@ -114,6 +114,7 @@ const makeService = (door: Capture.Capture, rest: Omit<Service, Verbs>): Service
     event: string,
     kind: Capture.Kind,
     options: Capture.CaptureOptions | undefined,
+    given: unknown,
     make: () => Special.Made
   ): Effect.Effect<void> =>
     Effect.withFiberRuntime((fiber) => {
@@ -124,8 +125,8 @@ const makeService = (door: Capture.Capture, rest: Omit<Service, Verbs>): Service
         made = { invalid: "an argument throws as it is read" }
       }
       if (made === undefined) return Effect.void
-      if ("invalid" in made) return door.refuse(event, made.invalid)
-      return door.capture(fiber, { event, properties: made.properties, subject: made.distinctId, options, kind })
+      if ("invalid" in made) return door.refuse(fiber, event, made.invalid)
+      return door.capture(fiber, { event, properties: made.properties, subject: made.distinctId, options, kind, given })
     })
 
   return {
@@ -146,25 +147,27 @@ const makeService = (door: Capture.Capture, rest: Omit<Service, Verbs>): Service
         "$identify",
         identifying,
         options,
+        set,
         () => Special.identify(distinctId, set, options?.setOnce, options?.anonDistinctId)
       ),
     setPersonProperties: (set, options) =>
-      special("$set", aboutPerson, options, () => Special.setPersonProperties(set, options?.setOnce)),
+      special("$set", aboutPerson, options, set, () => Special.setPersonProperties(set, options?.setOnce)),
     unsetPersonProperties: (names, options) =>
-      special("$set", aboutPerson, options, () => Special.unsetPersonProperties(names)),
+      special("$set", aboutPerson, options, undefined, () => Special.unsetPersonProperties(names)),
     alias: (ids, options) =>
-      special("$create_alias", identifying, options, () => Special.alias(ids.distinctId, ids.alias)),
+      special("$create_alias", identifying, options, undefined, () => Special.alias(ids.distinctId, ids.alias)),
     groupIdentify: (groupType, groupKey, properties, options) =>
       special(
         "$groupidentify",
         identifying,
         options,
+        properties,
         () => Special.groupIdentify(groupType, groupKey, properties, options?.distinctId)
       ),
     pageView: (url, properties, options) =>
-      special("$pageview", Capture.ordinary, options, () => Special.pageView(url, properties)),
+      special("$pageview", Capture.ordinary, options, properties, () => Special.pageView(url, properties)),
     screen: (name, properties, options) =>
-      special("$screen", Capture.ordinary, options, () => Special.screen(name, properties))
+      special("$screen", Capture.ordinary, options, properties, () => Special.screen(name, properties))
   }
 }
 
@@ -194,7 +197,8 @@ export const makeIgnoring = (name: string): Service => {
       capture: () => ignore,
       captureNow: () => Effect.as(ignore, undefined),
       refuse: () => ignore,
-      holdBack: () => statistics.onIgnored()
+      holdBack: () => statistics.onIgnored(),
+      isSilent: () => true
     },
     {
       flush: Effect.succeed({ delivered: 0, dropped: 0 }),

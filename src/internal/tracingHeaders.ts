@@ -60,7 +60,11 @@ export const withTracingHeaders = <E, R>(
     if (host === undefined || !wanted.has(host)) return Effect.as(warn, request)
     return Effect.map(
       Effect.zipRight(warn, PostHogContext.getContext({ instance })),
-      ({ distinctId, sessionId }) => set(set(request, distinctIdHeader, distinctId), sessionIdHeader, sessionId)
+      // Whoever is not to be captured is not named either: the other side would do it.
+      ({ capture, distinctId, sessionId }) =>
+        capture === false
+          ? set(set(request, distinctIdHeader, undefined), sessionIdHeader, undefined)
+          : set(set(request, distinctIdHeader, distinctId), sessionIdHeader, sessionId)
     )
   }
   // What is put before the address further out, such as the `baseUrl` of an `HttpApiClient`, comes after a `mapRequest` in here.

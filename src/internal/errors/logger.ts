@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as FiberRef from "effect/FiberRef"
 import * as FiberRefs from "effect/FiberRefs"
 import * as HashMap from "effect/HashMap"
+import * as HashSet from "effect/HashSet"
 import * as List from "effect/List"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
@@ -19,7 +20,7 @@ import { toLevel } from "../../core/exceptions/level.js"
 import { maxText, redactText } from "../../core/secrets.js"
 import type { Origin } from "../capture.js"
 import { packageAnnotation } from "../diagnostics.js"
-import type { Instance } from "../instance.js"
+import { extension, type Instance } from "../instance.js"
 import { gathered, limited } from "./fields.js"
 import { withoutResponses } from "./responses.js"
 import { fiberName, send } from "./tracker.js"
@@ -114,16 +115,34 @@ const metadataOf = (
     : Object.fromEntries(Object.entries(all).filter(([name]) => metadata.includes(name)))
 }
 
-export const makeLogger = (
-  instance: Instance,
-  options: LoggerOptions,
-  isClosed: () => boolean
-): Logger.Logger<unknown, void> => {
+type Loggers = Array<Logger.Logger<unknown, void>>
+
+/** The loggers of an instance, in the order in which they were added. */
+const loggersOf = (instance: Instance): Loggers => extension(instance, "ErrorTracking/loggers", (): Loggers => [])
+
+/** Whether a later one of the same instance gets the message too: that of `layerLogger` over `PostHogLive`, for instance, is more to the point. */
+const isFollowed = (loggers: Loggers, logger: Loggers[number], context: FiberRefs.FiberRefs): boolean => {
+  if (loggers.length < 2) return false
+  const here = FiberRefs.getOrDefault(context, FiberRef.currentLoggers)
+  return loggers.slice(loggers.indexOf(logger) + 1).some((later) => HashSet.has(here, later))
+}
+
+/** From then on the logger does nothing: where a layer has set it, it may outlive its scope. */
+export const removeLogger = (instance: Instance, logger: Loggers[number]): void => {
+  const loggers = loggersOf(instance)
+  loggers.splice(loggers.indexOf(logger), 1)
+}
+
+export const makeLogger = (instance: Instance, options: LoggerOptions): Logger.Logger<unknown, void> => {
   const { captureLevel = LogLevel.Error, metadata = "none" } = options
+  const loggers = loggersOf(instance)
   const log = (entry: Logger.Logger.Options<unknown>): void => {
     const { annotations, context, fiberId, logLevel, message } = entry
+    if (isFollowed(loggers, logger, context)) return
     const parts = Array.isArray(message) ? message as ReadonlyArray<unknown> : [message]
-    if (isClosed() || instance.state() !== "open" || instance.active?.options.errorTracking !== true) return
+    if (!loggers.includes(logger) || instance.state() !== "open" || instance.active?.options.errorTracking !== true) {
+      return
+    }
     // What the logger of an HTTP server says about a request for something that is not there.
     const cause = withoutResponses(entry.cause)
     const hasCause = !Cause.isEmpty(cause)
@@ -164,11 +183,13 @@ export const makeLogger = (
     // Waits only under the overflow policy that waits.
     if (captured !== Effect.void) Effect.runFork(captured)
   }
-  return Logger.make((entry) => {
+  const logger = Logger.make((entry: Logger.Logger.Options<unknown>) => {
     try {
       log(entry)
     } catch {
       // A logger that throws kills the fiber that logs.
     }
   })
+  loggers.push(logger)
+  return logger
 }

@@ -252,14 +252,14 @@ const make = ({ diagnostics, door, options, owner }: Active, isOpen: () => boole
     if (isMarked(reported, report.given, failure, now)) return Effect.void
     if (report.ignoresClaims !== true && isMarked(claimed, report.given, failure, now)) return Effect.void
     // Whoever is opted out is told nothing, and asked again later it is news.
-    if (!isOpen()) {
+    if (!isOpen() || door.isSilent(origin, "$exception")) {
       return door.capture(origin, { event: "$exception", properties: {}, subject: undefined, options: undefined, kind })
     }
     const given = unreserved(report.properties)
     const fingerprint = [report.fingerprint, given.$exception_fingerprint].find(isText)
     const heldBack = report.isLimited && options.exceptionRateLimit ? take(failure, fingerprint, now) : 0
     if (heldBack === undefined) {
-      door.holdBack("$exception")
+      door.holdBack(origin, "$exception")
       return Effect.void
     }
     mark(reported, report.given, failure, now)
@@ -306,7 +306,7 @@ const make = ({ diagnostics, door, options, owner }: Active, isOpen: () => boole
         return report(origin, given)
       } catch (error) {
         diagnostics.emit("ExceptionLost", () => ({ _tag: "ExceptionLost", detail: String(coerce(error).value) }))
-        return door.refuse("$exception", "it could not be read")
+        return door.refuse(origin, "$exception", "it could not be read")
       }
     }
   }

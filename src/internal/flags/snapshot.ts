@@ -363,7 +363,7 @@ class Evaluated implements Snapshot {
     return Effect.withFiberRuntime((fiber) => {
       const { evaluation, exposures, failure } = this.#parts
       const { active, flags, isOpen, options, request } = exposures!
-      if (!isOpen()) return Effect.void
+      if (!isOpen() || active.door.isSilent(fiber, calledEvent)) return Effect.void
       entry.exposed = true
       const name = calledKey(request.distinctId, key, entry.flag?.value, request.groups)
       if (flags.called.get(name) === true) return Effect.void
