@@ -193,26 +193,8 @@ export const withSessionId: {
  * @since 0.1.0
  * @category combinators
  */
-export const withoutCapture: {
-  /**
-   * Runs an effect, and all fibers it forks, so that nothing is captured in it.
-   *
-   * @since 0.1.0
-   * @category combinators
-   */
-  (scope?: Scope): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
-  /**
-   * Runs an effect, and all fibers it forks, so that nothing is captured in it.
-   *
-   * @since 0.1.0
-   * @category combinators
-   */
-  <A, E, R>(self: Effect.Effect<A, E, R>, scope?: Scope): Effect.Effect<A, E, R>
-} = /* #__PURE__ */ dual(
-  isEffectFirst,
-  <A, E, R>(self: Effect.Effect<A, E, R>, scope?: Scope): Effect.Effect<A, E, R> =>
-    withContext(self, { capture: false }, scope)
-)
+export const withoutCapture = <A, E, R>(self: Effect.Effect<A, E, R>, scope?: Scope): Effect.Effect<A, E, R> =>
+  withContext(self, { capture: false }, scope)
 
 /**
  * Adds values to the context of all events for the rest of this fiber and the fibers it forks from now on. Meant for handlers

@@ -51,7 +51,6 @@ describe("withoutCapture", () => {
       yield* PostHog.capture("after")
       assert.deepStrictEqual(yield* captured, ["after"])
       yield* everything.pipe(PostHog.withoutCapture, PostHog.withDistinctId("u"))
-      yield* everything.pipe(PostHog.withoutCapture(), PostHog.withDistinctId("u"))
       assert.deepStrictEqual(yield* captured, ["after"])
     }).pipe(Effect.provide(PostHogTest.layer({ flags }))))
 
