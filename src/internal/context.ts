@@ -287,12 +287,12 @@ const resetOf = ({ groupProperties }: Accumulated, which: FlagProperties): Parti
   return { groupProperties: rest }
 }
 
-/** In doubt nothing is captured. */
+/** What is said about capture counts, also where another member throws as it is read. */
 const readCapture = (values: AllValues): boolean | undefined => {
   try {
     return values.capture
   } catch {
-    return false
+    return undefined
   }
 }
 
