@@ -198,7 +198,7 @@ export default {
       "--logLevel",
       "warn"
     ],
-    "vite-in/program.js"
+    "vite-in/program.mjs"
   ),
   bundler(
     "Vite, server side, with packages outside",
@@ -215,7 +215,7 @@ export default {
       "--logLevel",
       "warn"
     ],
-    "vite-out/program.js"
+    "vite-out/program.mjs"
   )
 ]
 
@@ -374,6 +374,7 @@ const wrongMajor: Consumer = {
     const install: Command = ["npm", "install", ...quiet, world.tarball, "effect@4", "@effect/platform@0"]
     await fails(folder, install, world.limit, "ERESOLVE")
     await run(folder, [...install, "--legacy-peer-deps"], world.limit)
+    // With the packages of Effect 3 beside it, `@effect/platform` may be first where a program begins with a sub-path.
     await fails(folder, [process.execPath, "program.mjs"], world.limit, "effect-posthog/dist/esm/needs-effect-3/")
     await fails(
       folder,
@@ -381,8 +382,6 @@ const wrongMajor: Consumer = {
       world.limit,
       "effect-posthog needs Effect 3"
     )
-    const sub = "import('effect-posthog/FeatureFlag')"
-    await fails(folder, [process.execPath, "-e", sub], world.limit, "effect-posthog/dist/esm/needs-effect-3/")
   }
 }
 
