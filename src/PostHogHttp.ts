@@ -22,6 +22,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { dual, identity } from "effect/Function"
 import * as Option from "effect/Option"
+import { isObject, read } from "./core/guard.js"
 import type { RequestFacts } from "./core/http/request.js"
 import { currentState } from "./internal/context.js"
 import { platformServer, requestValues, resolve, webServer, within } from "./internal/request.js"
@@ -78,11 +79,20 @@ export interface Options<in Request = HttpServerRequest.HttpServerRequest, out R
   readonly requestEvent?: string | ((request: Request) => string | undefined) | undefined
 }
 
+/** Asked when it is needed: Node's request has its socket, a request of the Fetch API has none. */
+const isEncrypted = (request: HttpServerRequest.HttpServerRequest): boolean | undefined => {
+  const socket = read(request.source, "socket")
+  return isObject(socket) ? read(socket, "encrypted") === true : undefined
+}
+
 const factsOf = (request: HttpServerRequest.HttpServerRequest): RequestFacts => ({
   method: request.method,
   url: request.originalUrl,
   header: (name) => request.headers[name],
-  remoteAddress: Option.getOrUndefined(request.remoteAddress)
+  remoteAddress: Option.getOrUndefined(request.remoteAddress),
+  get isEncrypted() {
+    return isEncrypted(request)
+  }
 })
 
 /**

@@ -7,6 +7,7 @@ import * as HttpServerError from "@effect/platform/HttpServerError"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Cause from "effect/Cause"
 import * as Chunk from "effect/Chunk"
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -19,7 +20,7 @@ import { isIdentifier, merge, type Properties } from "../core/event/properties.j
 import { isSecretByDefault, readRequest, type RequestFacts, type RequestSettings } from "../core/http/request.js"
 import { PostHog, type Service } from "../PostHog.js"
 import type { Options } from "../PostHogHttp.js"
-import { aside, nowOf, ordinary, withState } from "./capture.js"
+import { aside, ordinary, type Origin, withState } from "./capture.js"
 import { type AllValues, currentState, type State } from "./context.js"
 import { withoutResponses } from "./errors/responses.js"
 import { claim, fiberName, send } from "./errors/tracker.js"
@@ -165,6 +166,12 @@ const captureError = (
     )
   )
 
+/**
+ * Milliseconds of a clock that cannot be set back: how long something takes is no matter of the time of day. Whole, as before.
+ */
+const elapsedOf = ({ currentDefaultServices }: Origin): number =>
+  Number(Context.unsafeGet(currentDefaultServices, Clock.Clock).unsafeCurrentTimeNanos() / 1_000_000n)
+
 const captureEnd = (
   service: Service,
   state: State | undefined,
@@ -173,7 +180,7 @@ const captureEnd = (
   begin: number
 ): Effect.Effect<void> =>
   Effect.withFiberRuntime((fiber) => {
-    const properties = { $response_status_code: status, duration_ms: nowOf(fiber) - begin }
+    const properties = { $response_status_code: status, duration_ms: Math.max(elapsedOf(fiber) - begin, 0) }
     const { active } = instanceOf(service)
     return active === undefined ? service.capture(event, properties) : aside(
       active.door.capture(withState(fiber, state), {
@@ -207,7 +214,7 @@ export const within = <A, E, R, Request, R2>(
     const event = typeof named === "string" && named.trim() !== "" ? named : undefined
     const begin = event === undefined
       ? 0
-      : nowOf(fiber)
+      : elapsedOf(fiber)
     const observer: Observer = {
       onFailure: captureErrors ?? instanceOf(service).active?.options.errorTracking !== false
         ? (cause) => {

@@ -16,6 +16,8 @@ export interface RequestFacts {
   readonly header: (name: string) => unknown
   /** Address of whoever is at the other end of the connection. */
   readonly remoteAddress: string | undefined
+  /** Whether the connection is encrypted; `undefined` where there is none, as behind the Fetch API. */
+  readonly isEncrypted?: boolean | undefined
 }
 
 /** What is taken from a request. */
@@ -100,6 +102,9 @@ const toAddress = (text: string | undefined): string | undefined => {
 /** Most proxies that are looked at. */
 const maxForwarded = 100
 
+/** A server without a socket, such as one behind the Fetch API, does not know its proxy. A socket that was closed is nobody's. */
+const isConnectionUnknown = ({ isEncrypted }: RequestFacts): boolean => isEncrypted === undefined
+
 /** The first address, from our end of the way, that is not one of our own proxies. */
 const clientAddress = (facts: RequestFacts, settings: RequestSettings): string | undefined => {
   if (settings.ipHeader !== undefined) return toAddress(clean(facts.header(settings.ipHeader), 60))
@@ -117,8 +122,8 @@ const clientAddress = (facts: RequestFacts, settings: RequestSettings): string |
   } else {
     while (at > 0) {
       const hop = hops[at]
-      // A server without a socket, such as one behind the Fetch API, does not know its proxy.
-      if (hop === undefined ? at !== hops.length - 1 : !trustProxies(hop)) break
+      const isOurs = hop === undefined ? at === hops.length - 1 && isConnectionUnknown(facts) : trustProxies(hop)
+      if (!isOurs) break
       at--
     }
   }
@@ -140,16 +145,26 @@ const originOf = (facts: RequestFacts, settings: RequestSettings, origin: string
   const { trustProxies } = settings
   const isTrusted = (remote: string | undefined) =>
     // As for the client's address.
-    typeof trustProxies === "number" ? trustProxies > 0 : remote === undefined || trustProxies(remote)
+    typeof trustProxies === "number"
+      ? trustProxies > 0
+      : remote === undefined
+      ? isConnectionUnknown(facts)
+      : trustProxies(remote)
   const isBehindProxy = trustProxies !== 0 && isTrusted(toAddress(facts.remoteAddress))
   // From our end of the way, as for the address: a proxy may append to what the client has sent.
   const forwarded = (name: string) => {
     const members = isBehindProxy ? clean(facts.header(name), 300)?.split(",") ?? [] : []
     return members.at(-Math.min(typeof trustProxies === "number" ? trustProxies : 1, members.length))?.trim()
   }
-  const scheme = forwarded("x-forwarded-proto") ?? /^https?/i.exec(origin ?? "")?.[0]
+  // HTTP/2 has host and scheme in headers of its own. What the client says of the scheme counts less than the connection.
+  const own = facts.isEncrypted === undefined
+    ? clean(facts.header(":scheme"), 10)
+    : facts.isEncrypted
+    ? "https"
+    : "http"
+  const scheme = forwarded("x-forwarded-proto") ?? /^https?/i.exec(origin ?? "")?.[0] ?? own
   const host = forwarded("x-forwarded-host") ?? origin?.replace(/^https?:\/\/(?:[^@]*@)?/i, "") ??
-    clean(facts.header("host"), 300)
+    clean(facts.header(":authority"), 300)?.replace(/^[^@]*@/, "") ?? clean(facts.header("host"), 300)
   return {
     scheme: scheme?.toLowerCase() === "https" ? "https" : "http",
     host: host !== undefined && hostName.test(host) ? host : undefined
