@@ -19,7 +19,7 @@ const framesOf = (stack: string) => {
   return frames.length === 0 ? undefined : frames
 }
 
-const one = (thrown: unknown, stack?: string): Failure => ({ _tag: "One", thrown, stack })
+const one = (thrown: unknown, spans?: string): Failure => ({ _tag: "One", thrown, spans })
 const boundary = { type: "generic", handled: true, synthetic: undefined }
 const list = (failure: Failure, fallback?: string) => toList(failure, boundary, () => fallback, framesOf).list
 
@@ -225,7 +225,7 @@ describe("coerce", () => {
       "Object captured as exception with keys: [object has no keys]",
       true
     ],
-    ["a function", () => 1, "Error", "Primitive value captured as exception: () => 1", true]
+    ["a function", () => 1, "Error", "Primitive value captured as exception: [Function (anonymous)]", true]
   ]
   for (const [name, thrown, type, value, isConverted] of cases) {
     it(name, () => {
@@ -348,6 +348,115 @@ describe("$exception_list", () => {
   it("an error in an object is what was meant", () => {
     const [entry] = list(one({ status: 500, error: new TypeError("inner") }))
     assert.deepInclude(entry, { type: "TypeError", value: "inner" })
+  })
+
+  it("what an error gives by a function is behind it, and no function's source is told", () => {
+    class VError extends Error {
+      constructor(message: string, readonly inner: unknown) {
+        super(message)
+      }
+    }
+    Object.assign(VError.prototype, {
+      cause(this: { readonly inner: unknown }) {
+        return this.inner
+      }
+    })
+    class MultiError extends VError {
+      errors() {
+        return [new RangeError("first"), new TypeError("second")]
+      }
+    }
+    const values = (thrown: unknown) => list(one(thrown)).map(({ type, value }) => `${type}: ${value}`)
+    assert.deepStrictEqual(values(new VError("outer", new VError("middle", new TypeError("inner")))), [
+      "Error: outer",
+      "Error: middle",
+      "TypeError: inner"
+    ])
+    assert.deepStrictEqual(values(new MultiError("several", undefined)), [
+      "Error: several",
+      "RangeError: first",
+      "TypeError: second"
+    ])
+    class Thrower extends Error {}
+    const odd: ReadonlyArray<unknown> = [
+      () => {
+        throw new Error("source code")
+      },
+      Map,
+      (given: unknown) => given
+    ]
+    for (const cause of odd) assert.deepStrictEqual(values(Object.assign(new Thrower("x"), { cause })), ["Error: x"])
+    function named() {
+      return "source code"
+    }
+    for (const thrown of [named, Map, odd[0], async () => "source code"]) {
+      const [text] = values(thrown)
+      assert.match(text!, /^Error: Primitive value captured as exception: \[Function/)
+    }
+  })
+
+  it("a suppressed error and what suppressed it are its members, also where the engine has none", () => {
+    const parts = { error: new Error("close"), suppressed: new TypeError("query") }
+    const polyfill = Object.assign(new Error("s"), { name: "SuppressedError", ...parts })
+    class SuppressedError extends Error {
+      readonly error = parts.error
+      readonly suppressed = new AggregateError([parts.suppressed], "both")
+    }
+    const told = (thrown: unknown) =>
+      list(one(thrown)).map(({ mechanism: { parent_id, source }, value }) => [value, source, parent_id])
+    assert.deepStrictEqual(told(polyfill), [
+      ["s", undefined, undefined],
+      ["close", "member", 0],
+      ["query", "member", 0]
+    ])
+    assert.deepStrictEqual(told(new SuppressedError("s")), [
+      ["s", undefined, undefined],
+      ["close", "member", 0],
+      ["both", "member", 0],
+      ["query", "member", 2]
+    ])
+    assert.deepStrictEqual(told(Object.assign(new Error("s"), parts)).length, 1)
+    assert.deepStrictEqual(told({ name: "AggregateError", message: "2", errors: [new Error("a"), "b"] }).at(-1), [
+      "b",
+      "member",
+      0
+    ])
+  })
+
+  it("what is long is not gone through", () => {
+    const sparse: Array<unknown> = []
+    sparse.length = 4_294_967_295
+    const values: ReadonlyArray<readonly [unknown, string]> = [
+      [Buffer.alloc(10_000_000), "'Buffer' captured as exception with keys: [10000000 elements]"],
+      [Array.from({ length: 2_000_000 }), "'Array' captured as exception with keys: [2000000 elements]"],
+      [sparse, "'Array' captured as exception with keys: [4294967295 elements]"],
+      [new Float64Array(1_000_000), "'Float64Array' captured as exception with keys: [1000000 elements]"],
+      [new DataView(new ArrayBuffer(10_000_000)), "'DataView' captured as exception with keys: [object has no keys]"],
+      [
+        new Set(Array.from({ length: 100_000 }, (_, i) => i)),
+        "'Set' captured as exception with keys: [object has no keys]"
+      ],
+      [10n ** 1_000_000n, "Primitive value captured as exception: [BigInt of more than 1024 bits]"],
+      [[1, 2, 3], "'Array' captured as exception with keys: 0, 1, 2"]
+    ]
+    for (const [thrown, value] of values) assert.strictEqual(list(one(thrown))[0]!.value, value)
+    const members = Object.assign(new AggregateError([], "sparse"), { errors: sparse })
+    assert.isAtMost(list(one(members)).length, 50)
+  })
+
+  it("a message of any length that looks like a stack is none", () => {
+    const fake = "\n    at fake (/app/fake.js:1:2)"
+    const messages = [`${"x".repeat(10_001)}${fake}`, fake, `a${fake}${fake}\nb`, `${"y".repeat(100_000)}${fake}`]
+    for (const message of messages) {
+      for (const error of [new Error(message), new Error("outer", { cause: new TypeError(message) })]) {
+        const names = list(one(error)).flatMap(({ stacktrace }) => stacktrace!.frames.map((frame) => frame.function))
+        assert.notInclude(names, "fake")
+      }
+    }
+    const renamed = new Error("old")
+    renamed.stack = "Error: old\n    at run (/app/a.js:1:2)\n    at main (/app/a.js:3:4)"
+    renamed.message = "run"
+    assert.deepStrictEqual(list(one(renamed))[0]!.stacktrace!.frames.map((frame) => frame.function), ["main", "run"])
   })
 
   it("a message that looks like a stack is none", () => {

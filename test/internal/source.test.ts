@@ -3,14 +3,15 @@ import { Effect } from "effect"
 import { ErrorTracking, PostHogTest, TestLayer } from "effect-posthog"
 import { build, transformSync } from "esbuild"
 import { execFile } from "node:child_process"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { afterAll } from "vitest"
 import { ProgramFiles } from "../../src/internal/errors/readable.js"
 import { SourceReader } from "../../src/internal/errors/source.js"
+import { mapPathsOf, sourcePath } from "../../src/internal/errors/sourceMap.js"
 
 const root = fileURLToPath(new URL("../../", import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), "my sources "))
@@ -108,6 +109,163 @@ describe("SourceReader", () => {
     for (const name of ["broken", "gone"]) {
       const js = write(`${name}.js`, `throw new Error("x")\n//# sourceMappingURL=${name}.js.map\n`)
       assert.deepInclude(withoutNodeMaps(() => reader.find(js, 1, 1)), { contextLine: "throw new Error(\"x\")" })
+    }
+  })
+})
+
+describe("source maps", () => {
+  /** A bundle whose only place is the first line of the first of its sources. */
+  const mapped = (
+    name: string,
+    map: Readonly<Record<string, unknown>>,
+    how: (json: string, file: string) => string = (json, file) => {
+      writeFileSync(`${file}.map`, json)
+      return `//# sourceMappingURL=${name.slice(name.lastIndexOf("/") + 1)}.map`
+    }
+  ) => {
+    const file = join(folder, name)
+    mkdirSync(dirname(file), { recursive: true })
+    const json = JSON.stringify({ version: 3, names: [], mappings: "AAAA", sourcesContent: ["zu groß 日本"], ...map })
+    writeFileSync(file, `bundle()\n${how(json, file)}\n`)
+    const reader = readerOf(0)
+    reader.begin()
+    return withoutNodeMaps(() => reader.find(file, 1, 1))
+  }
+  const base64 = (json: string) => Buffer.from(json).toString("base64")
+
+  it("in the file itself, however they are written", () => {
+    const ways: ReadonlyArray<(json: string) => string> = [
+      (json) => `data:application/json;base64,${base64(json)}`,
+      (json) => `data:application/json;charset=utf-8;base64,${base64(json)}`,
+      (json) => `data:application/json;base64;charset=utf-8,${base64(json)}`,
+      (json) => `data:application/json;charset=utf-8,${encodeURIComponent(json)}`,
+      (json) => `data:application/json,${encodeURIComponent(json)}`,
+      (json) => `data:;base64,${encodeURIComponent(base64(json))}`,
+      (json) => `data:application/json;base64,${base64(`\uFEFF${json}`)}`
+    ]
+    for (const [index, way] of ways.entries()) {
+      const source = mapped(`inline${index}.js`, { sources: ["a.ts"] }, (json) => `//# sourceMappingURL=${way(json)}`)
+      assert.deepInclude(source, { path: join(folder, "a.ts"), contextLine: "zu groß 日本" }, String(index))
+    }
+  })
+
+  it("beside the file, whatever the names", () => {
+    const names = [
+      "c#/bundle.cjs",
+      "d?e/100% real.js",
+      "dir with space/a#b.cjs",
+      "путь/文件.js",
+      "e%20f/a%20b.js",
+      "(a)/[b].js"
+    ]
+    for (const name of names) {
+      for (const encode of [(text: string) => text, encodeURIComponent, encodeURI]) {
+        const source = mapped(name, { sources: ["../src/a.ts"] }, (json, file) => {
+          writeFileSync(`${file}.map`, json)
+          return `//# sourceMappingURL=${encode(`${file.slice(file.lastIndexOf("/") + 1)}.map`)}`
+        })
+        assert.deepInclude(source, { path: join(folder, "src/a.ts"), contextLine: "zu groß 日本" }, name)
+      }
+    }
+  })
+
+  it("with a mark of byte order, a line before them, or comments after the reference", () => {
+    for (const prefix of ["\uFEFF", ")]}'\n", ")]}'", ")]}\n"]) {
+      const source = mapped("prefix.js", { sources: ["a.ts"] }, (json, file) => {
+        writeFileSync(`${file}.map`, `${prefix}${json}`)
+        return "//# sourceMappingURL=prefix.js.map"
+      })
+      assert.strictEqual(source!.path, join(folder, "a.ts"), JSON.stringify(prefix))
+    }
+    const after = (text: string) =>
+      mapped("after.js", { sources: ["a.ts"] }, (json, file) => {
+        writeFileSync(`${file}.map`, json)
+        return `//# sourceMappingURL=after.js.map\n${text}`
+      })
+    assert.strictEqual(after("//# debugId=1\n//# chunkId=2\n//# x=3\n\n// y")!.path, join(folder, "a.ts"))
+    assert.notProperty(after("more()"), "path")
+  })
+
+  it("name sources in many ways", () => {
+    const cwd = process.cwd()
+    const cases: ReadonlyArray<readonly [source: string, path: string, root?: string]> = [
+      ["webpack://my-app/./src/broken.ts", join(cwd, "src/broken.ts")],
+      ["webpack:///./src/broken.ts?a1b2", join(cwd, "src/broken.ts")],
+      ["webpack:///src/broken.ts", join(cwd, "src/broken.ts")],
+      ["webpack://my-app/./node_modules/x/a.js", join(cwd, "node_modules/x/a.js")],
+      ["webpack://my-app/webpack/bootstrap", "webpack://my-app/webpack/bootstrap"],
+      ["webpack-internal:///(rsc)/./src/a.ts", join(cwd, "src/a.ts")],
+      ["turbopack:///[project]/src/a.ts", join(cwd, "src/a.ts")],
+      ["ng:///src/a.ts", join(cwd, "src/a.ts")],
+      ["./src/a.ts", join(cwd, "src/a.ts"), "webpack://my-app"],
+      ["/@fs/srv/src/a.ts", "/srv/src/a.ts"],
+      ["file:///srv/c%23/a.ts", "/srv/c#/a.ts"],
+      ["/srv/src/a.ts", "/srv/src/a.ts"],
+      ["C:\\src\\a.ts", "C:\\src\\a.ts"],
+      ["https://example.com/a.ts?x=1", "https://example.com/a.ts"],
+      ["../src/100% real.ts", join(folder, "../src/100% real.ts")],
+      ["../src/100%25%20real.ts", join(folder, "../src/100% real.ts")],
+      ["../c#/a?.ts", join(folder, "../c#/a?.ts")],
+      ["a.ts", join(folder, "src/a.ts"), "src"],
+      ["a.ts", "/srv/a.ts", "/srv/"],
+      ["a.ts", "/srv/a.ts", "file:///srv"]
+    ]
+    for (const [source, path, sourceRoot] of cases) {
+      const found = mapped("named.js", { sources: [source], sourceRoot })
+      assert.deepInclude(found, { path, contextLine: "zu groß 日本" }, source)
+    }
+  })
+
+  it("of Windows, too", () => {
+    const of = (file: string, reference: string) => mapPathsOf(file, reference)[0]
+    assert.strictEqual(of("C:\\app\\dist\\a.cjs", "a.cjs.map"), "C:\\app\\dist\\a.cjs.map")
+    assert.strictEqual(of("C:/app/dist/a.cjs", "a%23.cjs.map"), "C:/app/dist/a#.cjs.map")
+    assert.strictEqual(of("C:/app/dist/a.cjs", "file:///C:/maps/a.map"), "C:/maps/a.map")
+    assert.strictEqual(of("\\\\server\\share\\a.js", "../a.js.map"), "\\\\server\\a.js.map")
+    const path = (name: string, file: string) => sourcePath(name, "", file, "C:\\app")
+    assert.strictEqual(path("../src/a.ts", "C:\\app\\dist\\a.cjs.map"), "C:\\app\\src\\a.ts")
+    assert.strictEqual(path("..\\src\\a.ts", "C:/app/dist/a.cjs.map"), "C:/app/src/a.ts".replaceAll("/", "\\"))
+    assert.strictEqual(path("webpack://x/./src/a.ts", "C:\\app\\dist\\a.cjs.map"), "C:\\app\\src\\a.ts")
+  })
+
+  it("in sections", () => {
+    const sections = [{
+      offset: { line: 0, column: 0 },
+      map: { version: 3, names: [], sources: ["s.ts"], mappings: "AAAA", sourcesContent: ["s"] }
+    }]
+    assert.deepInclude(mapped("sections.js", { sections, mappings: undefined, sourcesContent: undefined }), {
+      path: join(folder, "s.ts"),
+      contextLine: "s"
+    })
+  })
+
+  it("that say nothing, or anything, leave the frame in the bundle", () => {
+    let deep: unknown = []
+    for (let i = 0; i < 2_000; i++) deep = [deep]
+    const odd: ReadonlyArray<Readonly<Record<string, unknown>>> = [
+      { sources: [null] },
+      { sources: null },
+      { sources: {} },
+      { sources: "a.ts" },
+      { sources: [{}] },
+      { sources: [deep] },
+      { sources: ["a.ts"], mappings: 5 },
+      { sources: ["a.ts"], mappings: "!!!!" },
+      { sources: ["a.ts"], mappings: "AA".repeat(3_000_000) },
+      { sections: [null, 1, { map: null }, { map: { sections: [] } }] },
+      { sections: deep }
+    ]
+    for (const [index, map] of odd.entries()) {
+      const found = mapped("odd.js", map)
+      if (found?.path === undefined) assert.strictEqual(found?.contextLine, "bundle()", String(index))
+    }
+    assert.strictEqual(mapped("null.js", { sources: [null] })!.contextLine, "bundle()")
+    for (const text of ["null", "5", "[]", "{", "", "[".repeat(100_000)]) {
+      const found = mapped("text.js", {}, (_, file) => {
+        writeFileSync(`${file}.map`, text)
+        return "//# sourceMappingURL=text.js.map"
+      })
+      assert.strictEqual(found!.contextLine, "bundle()", text)
     }
   })
 })

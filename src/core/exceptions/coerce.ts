@@ -85,14 +85,35 @@ const constructorName = (value: object): string | undefined => {
   return name === "" ? undefined : name
 }
 
+/** So many members of a value are looked at. */
+const maxMembers = 1000
+
+/** How many elements a value has, if it is nothing but a long list of them: their names would take longer to make than anything else. */
+const lengthOf = (value: object): number | undefined => {
+  try {
+    const length = Array.isArray(value) || ArrayBuffer.isView(value) ? read(value, "length") : undefined
+    return typeof length === "number" && length > maxMembers ? length : undefined
+  } catch {
+    // A Proxy that was revoked.
+    return undefined
+  }
+}
+
+/** Names of members, not more than are looked at. */
+const namesOf = (value: object): Array<string> => {
+  if (lengthOf(value) !== undefined) return []
+  try {
+    return Object.keys(value).slice(0, maxMembers)
+  } catch {
+    return []
+  }
+}
+
 /** Names of the members, sorted, as many as fit. */
 const keysOf = (value: object): string => {
-  let keys: ReadonlyArray<string>
-  try {
-    keys = Object.keys(value).sort()
-  } catch {
-    keys = []
-  }
+  const length = lengthOf(value)
+  if (length !== undefined) return `[${length} elements]`
+  const keys = namesOf(value).sort()
   if (keys.length === 0) return "[object has no keys]"
   if (keys[0]!.length >= 40) return `${keys[0]!.slice(0, 39)}…`
   let text = keys[0]!
@@ -147,7 +168,7 @@ const notFields = new Set(["_tag", "name", "message", "stack", "cause", "errors"
 const fieldsOf = (value: object): Readonly<Record<string, unknown>> | undefined => {
   if (readText(value, "_tag") === undefined) return undefined
   try {
-    const entries = Object.keys(value).filter((name) => !notFields.has(name)).map((name) => [name, read(value, name)])
+    const entries = namesOf(value).filter((name) => !notFields.has(name)).map((name) => [name, read(value, name)])
     return entries.length === 0 ? undefined : Object.fromEntries(entries) as Record<string, unknown>
   } catch {
     return undefined
@@ -166,12 +187,29 @@ const summaryOf = (tag: string, fields: Coerced["fields"]): string => {
   return text === "{}" ? tag : `${tag} ${text.slice(0, maxSummary)}`
 }
 
+/** What a primitive value says. Never what is in a function, which is source code; and large numbers take long to write. */
+const textOf = (value: unknown): string => {
+  if (typeof value === "function") {
+    const name = readText(value, "name")
+    return name === undefined || name === "" ? "[Function (anonymous)]" : `[Function: ${name}]`
+  }
+  return typeof value === "bigint" && BigInt.asIntN(1024, value) !== value
+    ? "[BigInt of more than 1024 bits]"
+    : String(value).slice(0, maxText)
+}
+
+/** All of an error's message. */
+export const messageOf = (thrown: unknown): string | undefined => {
+  const message = isObject(thrown) ? read(thrown, "message") : undefined
+  return typeof message === "string" ? message : undefined
+}
+
 /** Looks at a thrown value. */
 export const coerce = (thrown: unknown): Coerced => {
   try {
     if (typeof thrown === "string") return { ...ofText(thrown.slice(0, maxText)), stack: undefined, fields: undefined }
     if (!isObject(thrown)) {
-      const value = `Primitive value captured as exception: ${String(thrown).slice(0, maxText)}`
+      const value = `Primitive value captured as exception: ${textOf(thrown)}`
       return { type: "Error", value, stack: undefined, isConverted: true, fields: undefined }
     }
     const said = isError(thrown) ? ofError(thrown) : ofObject(thrown)
@@ -189,36 +227,50 @@ export const coerce = (thrown: unknown): Coerced => {
   }
 }
 
-/** Most members of an aggregate that are looked at. */
-const maxMembers = 1000
-
 /** What stands behind a thrown value, in order: its cause, then its members. */
 export const behind = (
   thrown: unknown
 ): ReadonlyArray<{ readonly source: "cause" | "member"; readonly thrown: unknown }> => {
   if (!isObject(thrown)) return []
   const parts: Array<{ readonly source: "cause" | "member"; readonly thrown: unknown }> = []
-  const cause = read(thrown, "cause") ?? (isError(thrown) ? undefined : memberError(thrown))
+  const isOne = isError(thrown)
+  const cause = given(thrown, "cause") ?? (isOne ? undefined : memberError(thrown))
   if (cause !== undefined && cause !== null) parts.push({ source: "cause", thrown: cause })
-  const errors = read(thrown, "errors")
-  try {
-    if (isError(thrown) && Array.isArray(errors)) {
-      for (const member of errors.slice(0, maxMembers)) parts.push({ source: "member", thrown: member as unknown })
-    }
-  } catch {
-    // A list that throws as it is read has no members.
-  }
+  for (const member of membersOf(thrown, isOne)) parts.push({ source: "member", thrown: member })
   return parts
 }
 
-const memberError = (value: object): Error | undefined => {
+/** A member, or what it gives when it is a function: VError has `cause()` and `errors()`. A function itself is no failure. */
+const given = (value: object, name: string): unknown => {
+  const member = read(value, name)
+  if (typeof member !== "function") return member
   try {
-    for (const name of Object.keys(value)) {
-      const member = read(value, name)
-      if (isError(member)) return member
-    }
+    return isError(value) && member.length === 0 ? (member as (this: object) => unknown).call(value) : undefined
   } catch {
-    // What cannot be looked into has none.
+    return undefined
+  }
+}
+
+/** The errors of which an error consists. What TypeScript makes for engines without SuppressedError is one only by its name. */
+const membersOf = (value: object, isOne: boolean): ReadonlyArray<unknown> => {
+  try {
+    const name = readText(value, "name")
+    if (!isOne && name !== "AggregateError" && name !== "SuppressedError") return []
+    if ((name === "SuppressedError" || constructorName(value) === "SuppressedError") && "suppressed" in value) {
+      return [read(value, "error"), read(value, "suppressed")].filter((member) => member !== undefined)
+    }
+    const errors = given(value, "errors")
+    return Array.isArray(errors) ? errors.slice(0, maxMembers) as ReadonlyArray<unknown> : []
+  } catch {
+    // A list that throws as it is read has no members.
+    return []
+  }
+}
+
+const memberError = (value: object): Error | undefined => {
+  for (const name of namesOf(value)) {
+    const member = read(value, name)
+    if (isError(member)) return member
   }
   return undefined
 }

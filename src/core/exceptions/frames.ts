@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import { below, hasScheme, isAbsolute, relativeTo, slashes } from "./paths.js"
 import { readStack, type StackLine } from "./stack.js"
 
 /** A frame on the wire. */
@@ -24,6 +25,8 @@ export interface Frame {
 export interface FrameSettings {
   /** Directory to which paths are made relative; `undefined`: they stay as they are. */
   readonly workingDirectory: string | undefined
+  /** Whether the program is one bundle, in which nothing else has a file, as a Worker is. Default: no. */
+  readonly isBundle?: boolean | undefined
   /** Overrules what is said about a path by itself; `undefined` leaves it at that. */
   readonly isInApp: ((path: string) => boolean | undefined) | undefined
   /** Ids by which PostHog finds the source map of a bundled file. */
@@ -43,31 +46,50 @@ export interface Source {
   readonly postContext?: ReadonlyArray<string>
 }
 
+/** The longest stack that is looked at, in lines. */
+const maxLines = 10_000
+
 /** PostHog looks at so many frames; those nearest to the crash are kept. */
 const maxFrames = 50
 
-const isAbsolute = (path: string): boolean => path.startsWith("/") || /^[A-Za-z]:[\\/]/.test(path)
-const hasScheme = (path: string): boolean => /^[A-Za-z][A-Za-z+.-]+:/.test(path)
+/** Code of runtimes and bundlers, which are nobody's files. */
+const isRuntime = (path: string): boolean =>
+  /^(?:node|ext|bun|deno|native|internal|node-internal|cloudflare|cloudflare-internal|workerd):/.test(path) ||
+  /^native$|^[\w-]+:\/+(?:[^/]*\/)?(?:webpack\/(?:bootstrap|runtime)|\[(?:turbopack|next)\])/.test(path)
+
+/** Where each of the package managers keeps dependencies; the name of the package is what comes right after it. */
+const dependencies: ReadonlyArray<RegExp> = [
+  // npm, yarn, pnpm, also within the zips of Plug'n'Play and in the address of a bundled module. The last counts.
+  /^(?:.*[\\/])?node_modules[\\/](.*)$/s,
+  // Deno: `npm/<registry>/<name>/<version>/` in its cache.
+  /^.*?[\\/]npm[\\/][^\\/]+[\\/]((?:@[^\\/]+[\\/])?[^\\/]+)[\\/]\d+\.\d+\.\d+[^\\/]*[\\/]/s,
+  // Bun: `install/cache/<name>@<version>`.
+  /^.*?[\\/]install[\\/]cache[\\/](.*)$/s,
+  // Modules by their names, and from where they are served.
+  /^(?:npm|jsr):\/*(.*)$/s,
+  /^https?:\/\/(?:jsr\.io|deno\.land|(?:[\w-]+\.)?esm\.sh|esm\.run|unpkg\.com|cdn\.jsdelivr\.net|cdn\.skypack\.dev)\/(?:npm\/|x\/|v\d+\/)?(.*)$/s,
+  /^https?:\/\/.*\/((?:@[^/]+\/)?[^/@]+@v?\d[^/]*\/.*)$/s
+]
+
+const hasDependency = /node_modules|[\\/]npm[\\/]|[\\/]install[\\/]cache[\\/]|^(?:npm|jsr|https?):/
+
+/** The package that a file is of, if it is of a dependency. */
+const packageOf = (path: string): string | undefined => {
+  if (!hasDependency.test(path)) return undefined
+  for (const pattern of dependencies) {
+    const rest = pattern.exec(path)?.[1]
+    if (rest !== undefined) return /^(?:@[^\\/@]+[\\/])?[^\\/@]*/.exec(rest)![0].replace("\\", "/")
+  }
+  return undefined
+}
+
+/** Yarn's own files. */
+const isYarn = (path: string): boolean => /[\\/](?:\.yarn[\\/]|\.pnp(?:\.loader)?\.[cm]?js$)/.test(path)
 
 /** Whether a path is the program's own: not Node's or Deno's, not a dependency's. */
-export const isOwn = (path: string): boolean =>
-  !/^(?:node|ext):/.test(path) && !/[\\/]node_modules[\\/]/.test(path) &&
-  // The last are shares of Windows.
-  (isAbsolute(path) || path.startsWith(".") || hasScheme(path) || path.startsWith("\\\\"))
-
-const slashes = (path: string): string => path.replaceAll("\\", "/")
-
-/** The path from one directory to a file, as `path.relative` gives it. */
-const relativeTo = (directory: string, path: string): string => {
-  const from = slashes(directory).split("/").filter(Boolean)
-  const to = slashes(path).split("/").filter(Boolean)
-  // Another drive cannot be reached.
-  const isDrive = (part: string | undefined) => part !== undefined && /^[A-Za-z]:$/.test(part)
-  if ((isDrive(from[0]) || isDrive(to[0])) && from[0] !== to[0]) return path
-  let common = 0
-  while (common < from.length && common < to.length - 1 && from[common] === to[common]) common++
-  return [...from.slice(common).map(() => ".."), ...to.slice(common)].join("/")
-}
+export const isOwn = (path: string, isBundle: boolean | undefined = false): boolean =>
+  !isRuntime(path) && packageOf(path) === undefined && !isYarn(path) &&
+  (isAbsolute(path) || path.startsWith(".") || hasScheme(path) || isBundle)
 
 /** `dir.sub:file`, of what is below the last `node_modules` or the working directory. */
 const toModule = (path: string, directory: string | undefined): string => {
@@ -75,28 +97,51 @@ const toModule = (path: string, directory: string | undefined): string => {
   const file = unix.slice(unix.lastIndexOf("/") + 1).replace(/\.[cm]?js$/, "")
   const folder = unix.slice(0, Math.max(unix.lastIndexOf("/"), 0))
   const dependencies = folder.lastIndexOf("/node_modules/")
-  const root = directory === undefined ? undefined : slashes(directory).replace(/\/$/, "")
-  const below = dependencies !== -1
+  const inner = dependencies !== -1
     ? folder.slice(dependencies + "/node_modules/".length)
-    : root !== undefined && folder.startsWith(`${root}/`)
-    ? folder.slice(root.length + 1)
-    : ""
-  return below === "" ? file : `${below.replaceAll("/", ".")}:${file}`
-}
-
-/** Where Effect's run loop begins; what comes after it says nothing about the program. */
-const isRunLoop = ({ function: name }: StackLine): boolean =>
-  name !== undefined && (name.includes("effect_internal_function") || name === "Generator.next")
-
-/** The lines of a stack above Effect's run loop. */
-export const aboveRunLoop = (stack: string): string => {
-  const loop = stack.search(/^.*(?:effect_internal_function|Generator\.next)/m)
-  return loop === -1 ? stack : stack.slice(0, loop)
+    : directory === undefined
+    ? ""
+    : below(directory, path.slice(0, folder.length)) ?? ""
+  return inner === "" ? file : `${inner.replaceAll("/", ".")}:${file}`
 }
 
 /** Modules of Effect and of this library, through which a failure passes without being theirs. */
 export const isLibrary = (path: string): boolean =>
-  /[\\/]node_modules[\\/](?:effect|@effect|effect-posthog)[\\/]/.test(path)
+  /^(?:effect|effect-posthog|@effect\/.*)$/.test(packageOf(path) ?? "")
+
+/** So many frames Effect has at most between a generator that it runs and its loop. */
+const maxBetween = 3
+
+const isInternal = ({ function: name, path }: StackLine): boolean =>
+  name?.includes("effect_internal_function") === true || (path !== undefined && isLibrary(path))
+
+/** What runs a generator for code with `await` that was compiled for old engines, by TypeScript, esbuild, Babel and swc. */
+const isAwaiter = ({ function: name }: StackLine): boolean =>
+  name !== undefined &&
+  /^(?:new Promise|fulfilled|rejected|step|_next|_throw|(?:\w+\.)?_*(?:awaiter|async|asyncGeneratorStep|async_to_generator))$/
+    .test(name)
+
+/**
+ * Where Effect's run loop begins; what comes after it says nothing about the program. Generators are run by others, too: by the program, and for
+ * its `await`s.
+ */
+const isRunLoop = (line: StackLine, index: number, lines: ReadonlyArray<StackLine>): boolean => {
+  if (line.function?.includes("effect_internal_function") === true) return true
+  if (line.function !== "Generator.next") return false
+  const after = lines.slice(index + 1, index + 1 + maxBetween)
+  return after.some(isInternal) || (!after.some(isAwaiter) && lines.slice(0, index).some(isInternal))
+}
+
+/** The lines of a stack above Effect's run loop. */
+const linesAbove = (stack: string): ReadonlyArray<StackLine> => {
+  const all = readStack(stack, maxLines)
+  const end = all.findIndex(isRunLoop)
+  return end === -1 ? all : all.slice(0, end)
+}
+
+/** The stack of an error with the spans around it, which come after what is above Effect's run loop. */
+export const withSpans = (stack: string, spans: string | undefined): string =>
+  spans === undefined ? stack : [...linesAbove(stack).map(({ text }) => text), spans].join("\n")
 
 /** `undefined`: a source map says that it is the library's, which in a bundle is in the same file as the program. */
 const toFrame = (stackLine: StackLine, settings: FrameSettings): Frame | undefined => {
@@ -117,7 +162,7 @@ const toFrame = (stackLine: StackLine, settings: FrameSettings): Frame | undefin
     function: name ?? "?",
     ...(lineno === undefined ? undefined : { lineno }),
     ...(column === undefined ? undefined : { colno: column }),
-    in_app: path !== undefined && (settings.isInApp?.(path) ?? isOwn(path)),
+    in_app: path !== undefined && (settings.isInApp?.(path) ?? isOwn(path, settings.isBundle)),
     // A place in a source is no place in the chunk any more.
     ...(chunk === undefined || source?.path !== undefined ? undefined : { chunk_id: chunk }),
     ...(source?.contextLine === undefined ? undefined : {
@@ -127,9 +172,6 @@ const toFrame = (stackLine: StackLine, settings: FrameSettings): Frame | undefin
     })
   }
 }
-
-/** The longest stack that is looked at, in lines. */
-const maxLines = 10_000
 
 /** A repetition of so many frames at most is found; recursion that is longer is rare. */
 const maxCycle = 10
@@ -154,13 +196,11 @@ const withoutRepetitions = (lines: ReadonlyArray<StackLine>): ReadonlyArray<Stac
 
 /**
  * The frames of a stack in PostHog's order, entry point first. Empty when there are none. Frames of Effect and of this library are
- * left out, with everything below the run loop.
+ * left out, with everything below the run loop; `spans`, lines of a stack too, follow that.
  */
-export const toFrames = (stack: string, settings: FrameSettings): ReadonlyArray<Frame> => {
-  const all = readStack(stack, maxLines)
-  const end = all.findIndex(isRunLoop)
-  // Spans come after the loop's frames only in stacks that Effect has cut already, so nothing of them is lost here.
-  const lines = (end === -1 ? all : all.slice(0, end)).filter(({ path }) => path === undefined || !isLibrary(path))
+export const toFrames = (stack: string, settings: FrameSettings, spans?: string): ReadonlyArray<Frame> => {
+  const all = spans === undefined ? linesAbove(stack) : [...linesAbove(stack), ...readStack(spans, maxLines)]
+  const lines = all.filter(({ path }) => path === undefined || !isLibrary(path))
   const frames: Array<Frame> = []
   for (const line of withoutRepetitions(lines)) {
     const frame = toFrame(line, settings)

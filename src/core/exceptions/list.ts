@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import { redactText } from "../secrets.js"
-import { behind, coerce, type Coerced, errorWithin, isError, isOfRuntime } from "./coerce.js"
+import { behind, coerce, type Coerced, errorWithin, isOfRuntime, messageOf } from "./coerce.js"
 import type { Frame } from "./frames.js"
 
 /** One thing that went wrong, or several at once or one after the other. */
@@ -12,8 +12,8 @@ export type Failure =
   | {
     readonly _tag: "One"
     readonly thrown: unknown
-    /** A stack that says more than the value's own. */
-    readonly stack: string | undefined
+    /** Lines of a stack for the spans through which it went, innermost first. */
+    readonly spans: string | undefined
   }
   | { readonly _tag: "Several"; readonly how: "Parallel" | "Sequential"; readonly members: ReadonlyArray<Failure> }
 
@@ -52,10 +52,11 @@ export interface EntryFields {
 /** PostHog takes so many entries. */
 const maxEntries = 50
 
-/** The lines of a stack without the message before them, in which anything may stand. */
-const withoutMessage = (stack: string, message: string): string => {
-  const at = message === "" ? -1 : stack.indexOf(message)
-  return at === -1 ? stack : stack.slice(at + message.length)
+/** The lines of a stack without the message before them, in which anything may stand. Only the name of an error comes before it. */
+const withoutMessage = (stack: string, message: string | undefined): string => {
+  const at = message === undefined || message === "" ? -1 : stack.indexOf(message)
+  // Elsewhere it is the name of a function: the message was changed after the stack had been made.
+  return at === -1 || /\n\s*at /.test(stack.slice(0, at)) ? stack : stack.slice(at + message!.length)
 }
 
 interface Parent {
@@ -72,7 +73,7 @@ export const toList = (
   failure: Failure,
   boundary: Boundary,
   fallback: () => string | undefined,
-  framesOf: (stack: string, mayRead: boolean) => ReadonlyArray<Frame> | undefined
+  framesOf: (stack: string, mayRead: boolean, spans?: string) => ReadonlyArray<Frame> | undefined
 ): { readonly list: ReadonlyArray<Entry>; readonly fields: ReadonlyArray<EntryFields> } => {
   const list: Array<Entry> = []
   const seen = new Set<unknown>()
@@ -115,10 +116,14 @@ export const toList = (
       seen.add(thrown)
     }
     const coerced = coerce(thrown)
-    const own = failure.stack ?? coerced.stack
-    // What is no error has nothing of its own in the stack that was made for it.
-    const mayRead = isOfRuntime(thrown) || (failure.stack !== undefined && !isError(thrown))
-    let frames = own === undefined ? undefined : framesOf(withoutMessage(own, coerced.value), mayRead)
+    const { spans } = failure
+    let frames = coerced.stack === undefined && spans === undefined
+      ? undefined
+      : framesOf(
+        withoutMessage(coerced.stack ?? "", messageOf(thrown)),
+        coerced.stack === undefined || isOfRuntime(thrown),
+        spans
+      )
     const isWithout = frames === undefined
     // Where a cause was made is not where what it caused was captured.
     if (isWithout && parent?.source !== "cause") frames = framesOf(fallback() ?? "", true)
@@ -131,7 +136,7 @@ export const toList = (
       parent
     )
     for (const { source, thrown: next } of behind(thrown)) {
-      visit({ _tag: "One", thrown: next, stack: undefined }, { id, source })
+      visit({ _tag: "One", thrown: next, spans: undefined }, { id, source })
     }
   }
 

@@ -1,8 +1,12 @@
 /**
- * Reads the text of a stack as V8 writes it.
+ * Reads the text of a stack: V8's, which Node, Deno, Bun and workerd write, with what Effect adds, and that of the other engines.
+ *
+ * A line is read from its end. There the place is, of which much is known: it is in brackets, begins like a path or an address and ends in numbers. The
+ * name before it may be anything, and a path may contain whatever a name may.
  *
  * @since 0.1.0
  */
+import { pathOfFileUrl } from "./paths.js"
 
 /** One line of a stack. */
 export interface StackLine {
@@ -16,24 +20,50 @@ export interface StackLine {
   readonly column: number | undefined
 }
 
-/** Longer lines are none that a person could read; V8 writes them for generated code. */
-const maxLineLength = 1024
+type Place = Pick<StackLine, "path" | "line" | "column">
 
-const position = /^(.*?):(\d+)(?::(\d+))?$/s
+/** Texts of stacks are looked at so far, and lines of a stack; what is longer was not written by an engine. */
+const maxLength = 2 * 1024 * 1024
+const maxLineLength = 16 * 1024
+/** Longer paths are addresses that hold code, and longer names are no names. */
+const maxPathLength = 1024
+const maxNameLength = 1000
+/** So many lines the name of a span may have. */
+const maxNameLines = 50
 
-/** An alias in brackets, as in `Foo.bar [as baz]`. */
-const alias = / \[as .*\]$/
+const nowhere: Place = { path: undefined, line: undefined, column: undefined }
 
-/** The path in a location: without `file://`, decoded, and without the slash that URLs put before a drive. */
-const toPath = (location: string): string => {
-  if (!location.startsWith("file://")) return location
-  let path = location.slice("file://".length)
-  try {
-    path = decodeURI(path)
-  } catch {
-    // A name with a percent sign that begins no escape is what it is.
-  }
-  return /^\/[A-Za-z]:/.test(path) ? path.slice(1) : path
+/** What a place begins with. */
+const placeStart =
+  /(?:\/|[A-Za-z]:[\\/]|\\\\|\.\.?[\\/]|[A-Za-z][\w+.-]{1,40}:\/\/|(?:file|node|ext|data|blob|npm|jsr|bun|deno|wasm|native|internal|webpack-internal|node-internal|cloudflare|cloudflare-internal|workerd):|<anonymous>)/y
+
+/** What a place ends with. */
+const position = /:(\d+)(?::(\d+))?$/
+
+/** Places that engines write when they know of none. */
+const words = /^(?:native|unknown|unknown location|<anonymous>|index \d+)$/
+
+/** Places without numbers. */
+const placed = /:wasm-function|:0x[\da-f]+$|^eval at |\.[cm]?[jt]sx?(?:[?#:]|$)/
+
+const startsPlace = (text: string, at: number): boolean => {
+  placeStart.lastIndex = at
+  return placeStart.test(text)
+}
+
+/** An address without user and password, and without what is different each time: a query, a fragment. */
+const addressOf = (url: string): string => {
+  const [, scheme, rest] = /^([A-Za-z][\w+.-]+:\/\/)(.*)$/s.exec(url) ?? []
+  if (scheme === undefined) return url
+  const path = rest!.replace(/[?#].*$/s, "")
+  const end = path.indexOf("/")
+  const host = end === -1 ? path : path.slice(0, end)
+  return `${scheme}${host.slice(host.lastIndexOf("@") + 1)}${path.slice(host.length)}`
+}
+
+const toPath = (location: string): string | undefined => {
+  if (location === "" || location === "<anonymous>" || /^unknown(?: location)?$/.test(location)) return undefined
+  return /^file:\/\//i.test(location) ? pathOfFileUrl(location) : addressOf(location)
 }
 
 const toNumber = (digits: string | undefined): number | undefined => {
@@ -41,55 +71,166 @@ const toNumber = (digits: string | undefined): number | undefined => {
   return Number.isSafeInteger(number) ? number : undefined
 }
 
-const readLocation = (text: string): Pick<StackLine, "path" | "line" | "column"> => {
-  // Evaluated code says where the code came from: `eval at run (/app/a.js:1:2), <anonymous>:3:4`.
-  if (text.startsWith("eval at ")) {
-    const inner = /\(([^()]*:\d+:\d+)\)/.exec(text)?.[1]
-    return inner === undefined ? { path: undefined, line: undefined, column: undefined } : readLocation(inner)
-  }
+const readLocation = (text: string): Place => {
   // The index of a promise among others is no place.
-  if (/^index \d+$/.test(text)) return { path: "node:internal/promise", line: undefined, column: undefined }
+  if (/^index \d+$/.test(text)) return { ...nowhere, path: "node:internal/promise" }
   const match = position.exec(text)
-  const location = match?.[1] ?? text
-  return {
-    path: location === "<anonymous>" || location === "" ? undefined : toPath(location),
-    line: toNumber(match?.[2]),
-    column: toNumber(match?.[3])
-  }
+  // What SpiderMonkey writes about evaluated code.
+  const location = (match === null ? text : text.slice(0, match.index)).replace(
+    / line (\d+) > (?:eval|Function).*$/s,
+    ""
+  )
+  const path = toPath(location)
+  // Lines are counted from one; what is not known is written as zero.
+  return { path, line: toNumber(match?.[1]) || undefined, column: toNumber(match?.[2]) }
 }
 
 const readFunction = (text: string): string | undefined => {
-  const name = text.replace(/^async /, "").replace(alias, "")
+  let name = text.startsWith("async ") ? text.slice("async ".length) : text
+  // An alias, as in `Foo.bar [as baz]`.
+  const alias = name.endsWith("]") ? name.lastIndexOf(" [as ") : -1
+  if (alias !== -1) name = name.slice(0, alias)
   // Effect's names for functions of the program that it calls.
   if (name === "" || name === "<anonymous>" || /effect_instruction_i|EffectPrimitive\./.test(name)) return undefined
-  return name.endsWith(".<anonymous>") ? `${name.slice(0, -"<anonymous>".length)}?` : name
+  if (name.endsWith(".<anonymous>")) name = `${name.slice(0, -"<anonymous>".length)}?`
+  return name.length > maxNameLength ? `${name.slice(0, maxNameLength - 1)}…` : name
+}
+
+/** Where the place in brackets at the end of a line begins; -1 when there is none. Goes over the line once. */
+const openingOf = (text: string): number => {
+  const last = text.length - 1
+  const isPlaced = (from: number) => {
+    const inner = text.slice(from, last)
+    return position.test(inner) || words.test(inner) || inner === "" || placed.test(inner)
+  }
+  // Closing brackets to the right of which the opening one has not been met.
+  let closed = 0
+  let begins = -1
+  for (let at = last - 1; at >= 0; at--) {
+    const code = text.charCodeAt(at)
+    if (code === 41 /* ) */) closed++
+    if (code !== 40 /* ( */) continue
+    const isOwn = at === 0 || text.charCodeAt(at - 1) === 32
+    const isStart = isOwn && (startsPlace(text, at + 1) || text.startsWith("eval at ", at + 1))
+    if (isStart && begins === -1) begins = at
+    if (closed > 0) {
+      closed--
+      continue
+    }
+    if (!isOwn) continue
+    // Its brackets match. If it does not look like a place and one after it does, that has a bracket too many.
+    if (isStart) return isPlaced(at + 1) ? at : -1
+    if (begins === -1) return isPlaced(at + 1) ? at : -1
+    break
+  }
+  return begins !== -1 && isPlaced(begins + 1) ? begins : -1
+}
+
+/** Evaluated code says where the code came from: `eval at run (/app/a.js:1:2), <anonymous>:3:4`, within each other, too. */
+const readEval = (text: string): Place => {
+  const depth = text.split("eval at ").length - 1
+  const inner = text.slice(text.lastIndexOf("eval at ") + "eval at ".length)
+  // The place within the evaluated code, and the brackets of those around the innermost.
+  const end = inner.lastIndexOf("), ")
+  const own = (end === -1 ? inner : inner.slice(0, end + 1)).replace(
+    /\)+$/,
+    (all) => all.slice(0, all.length - depth + 1)
+  )
+  const at = own.endsWith(")") ? openingOf(own) : -1
+  return at === -1 ? nowhere : readLocation(own.slice(at + 1, -1))
 }
 
 const readPlace = (text: string): Omit<StackLine, "text"> => {
-  // A path may contain brackets too, so the first one that follows a space begins the place.
-  const open = text.startsWith("(") ? 0 : text.indexOf(" (") + 1
-  if (text.endsWith(")") && (open > 0 || text.startsWith("("))) {
-    return { function: readFunction(text.slice(0, open).trim()), ...readLocation(text.slice(open + 1, -1)) }
+  if (text.endsWith(")")) {
+    const open = openingOf(text)
+    if (open === -1) return { function: readFunction(text), ...nowhere }
+    const inner = text.slice(open + 1, -1)
+    return {
+      function: readFunction(text.slice(0, open).trim()),
+      ...(inner.startsWith("eval at ") ? readEval(inner) : readLocation(inner))
+    }
   }
-  const place = readLocation(text.replace(/^async /, ""))
+  const bare = text.startsWith("async ") ? text.slice("async ".length) : text
+  const numbers = position.exec(bare)
   // Effect writes spans whose place it does not know as a name alone.
-  return place.line === undefined && !text.includes("://") && !/[\\/]/.test(text)
-    ? { function: readFunction(text), path: undefined, line: undefined, column: undefined }
-    : { function: undefined, ...place }
+  const isPlace = startsPlace(bare, 0)
+    ? numbers !== null || bare.includes("://") && !bare.includes(" ")
+    : words.test(bare) || (numbers?.[2] !== undefined && !bare.includes(" "))
+  return isPlace ? { function: undefined, ...readLocation(bare) } : { function: readFunction(text), ...nowhere }
 }
 
-/** The lines of a stack, crash site first as V8 has it; at most `limit`. Whatever is no line of a stack is passed over. */
+/** A line of SpiderMonkey and JavaScriptCore: `run@/app/a.js:1:2`. */
+const readOther = (text: string): Omit<StackLine, "text"> | undefined => {
+  for (let at = text.indexOf("@"), tries = 0; at !== -1 && tries < 10; at = text.indexOf("@", at + 1), tries++) {
+    const place = text.slice(at + 1)
+    if (place !== "[native code]" && !(startsPlace(place, 0) && position.test(place))) continue
+    // Parts that say how a function is nested, and an `async*` before those that waited.
+    const name = text.slice(0, at).replace(/^(?:async\*|async )/, "").replace(/[/<]+$/, "")
+    return {
+      function: /^(?:(?:global|module|eval) code)?$/.test(name) ? undefined : readFunction(name),
+      ...(place === "[native code]" ? { ...nowhere, path: "native" } : readLocation(place))
+    }
+  }
+  return undefined
+}
+
+const isKnown = ({ line, path }: Place): boolean => path !== undefined || line !== undefined
+
+/** Lines that may stand among those of one error. What else comes after them is about another. */
+const isFiller = (line: string): boolean => line === "" || /^(?:From previous event:|-{3,}|\.{3} )/.test(line)
+
+/** The lines of a stack, crash site first as engines have it; at most `limit`. What comes before them is passed over. */
 export const readStack = (stack: string, limit: number): ReadonlyArray<StackLine> => {
   const lines: Array<StackLine> = []
-  let start = 0
-  while (start < stack.length && lines.length < limit) {
-    let end = stack.indexOf("\n", start)
-    if (end === -1) end = stack.length
-    if (end - start <= maxLineLength) {
-      const line = stack.slice(start, end).trim()
-      if (line.startsWith("at ")) lines.push({ text: line, ...readPlace(line.slice("at ".length)) })
+  const end = Math.min(stack.length, maxLength)
+  const endOf = (start: number) => {
+    const at = stack.indexOf("\n", start)
+    return at === -1 || at > end ? end : at
+  }
+  const at = (start: number, stop: number) => stop - start > maxLineLength ? undefined : stack.slice(start, stop).trim()
+  const push = (text: string, place: Omit<StackLine, "text">) => {
+    const isReadable = (place.path?.length ?? 0) <= maxPathLength && (isKnown(place) || text.length <= maxPathLength)
+    if (isReadable) lines.push({ text, ...place })
+  }
+  /** The name of a span may have several lines, of which the last brings the place. */
+  const continued = (first: string, start: number): readonly [text: string, next: number] | undefined => {
+    let text = first
+    for (let next = start, count = 1; next < end && count < maxNameLines; count++) {
+      const stop = endOf(next)
+      const line = at(next, stop)
+      if (line === undefined || line.startsWith("at ") || text.length + line.length > maxLineLength) return undefined
+      text = `${text}\n${line}`
+      if (line.endsWith(")") && openingOf(line) !== -1) return [text, stop + 1]
+      next = stop + 1
     }
-    start = end + 1
+    return undefined
+  }
+  let start = 0
+  while (start < end && lines.length < limit) {
+    const stop = endOf(start)
+    const line = at(start, stop)
+    start = stop + 1
+    if (line === undefined) continue
+    if (line.startsWith("at ")) {
+      const place = readPlace(line.slice("at ".length))
+      const more = isKnown(place) || words.test(line.slice("at ".length)) || line.endsWith("<anonymous>)")
+        ? undefined
+        : continued(line, start)
+      if (more === undefined) push(line, place)
+      else {
+        push(more[0], readPlace(more[0].slice("at ".length)))
+        start = more[1]
+      }
+    } else if (lines.length > 0 && !isFiller(line)) break
+  }
+  return lines.length > 0 || !stack.includes("@") ? lines : readOthers(stack.slice(0, end), limit)
+}
+
+const readOthers = (stack: string, limit: number): ReadonlyArray<StackLine> => {
+  const lines: Array<StackLine> = []
+  for (const text of stack.split("\n")) {
+    const place = lines.length >= limit || text.length > maxLineLength ? undefined : readOther(text.trim())
+    if (place !== undefined && (place.path?.length ?? 0) <= maxPathLength) lines.push({ text: text.trim(), ...place })
   }
   return lines
 }

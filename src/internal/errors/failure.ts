@@ -22,20 +22,10 @@ const one = (thrown: unknown): Failure => {
     const span = typeof thrown === "object" && thrown !== null && spanSymbol in thrown
       ? thrown[spanSymbol] as Tracer.AnySpan | undefined
       : undefined
-    // Effect's text of the stack has the spans through which the failure went. Without them the error's own says as much. Before them it writes
-    // all of a value that is no error, in which anything may stand.
-    return {
-      _tag: "One",
-      thrown: original,
-      stack: span === undefined
-        ? undefined
-        : original instanceof Error
-        ? Cause.prettyErrors(Cause.fail(thrown))[0]?.stack
-        : stackOfSpans(span)
-    }
+    return { _tag: "One", thrown: original, spans: stackOfSpans(span) }
   } catch {
     // A Proxy that throws when it is looked at, or a cause that leads back to itself.
-    return { _tag: "One", thrown: original, stack: undefined }
+    return { _tag: "One", thrown: original, spans: undefined }
   }
 }
 
@@ -47,11 +37,17 @@ const unwrapped = (thrown: unknown): unknown => {
   }
 }
 
-/** The spans around a place as lines of a stack, innermost first. */
-export const stackOfSpans = (span: Tracer.AnySpan | undefined): string | undefined =>
-  span?._tag === "Span"
-    ? Cause.prettyErrors(Cause.fail(Object.assign(new Error(""), { stack: "", [spanSymbol]: span })))[0]?.stack
-    : undefined
+/**
+ * The spans around a place as lines of a stack, innermost first. Effect's own text of an error with spans is not used: it ends at the
+ * first generator, also where Effect has not run it.
+ */
+export const stackOfSpans = (span: Tracer.AnySpan | undefined): string | undefined => {
+  if (span?._tag !== "Span") return undefined
+  const stack = Cause.prettyErrors(Cause.fail(Object.assign(new Error(""), { stack: "", [spanSymbol]: span })))[0]
+    ?.stack
+  // The first line is what Effect says about an error without a message.
+  return stack?.slice(stack.indexOf("\n") + 1)
+}
 
 const several = (how: "Parallel" | "Sequential", members: ReadonlyArray<Failure>): Failure | undefined => {
   // Compositions of one kind within each other say no more than one of them.

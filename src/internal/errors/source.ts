@@ -3,7 +3,17 @@
  */
 import type { Source } from "../../core/exceptions/frames.js"
 import { Lru } from "../../core/lru.js"
-import { builtin, type ProgramFiles } from "./readable.js"
+import { builtin, type ProgramFiles, workingDirectory } from "./readable.js"
+import {
+  dataIn,
+  mapPathsOf,
+  type MappedSource,
+  parseMap,
+  type Payload,
+  referenceIn,
+  sourcePath,
+  sourcesOf
+} from "./sourceMap.js"
 
 /** `node:module`'s reader of source maps. */
 interface SourceMap {
@@ -14,12 +24,6 @@ interface SourceMap {
   }
 }
 
-interface Payload {
-  readonly sourceRoot?: string
-  readonly sources: ReadonlyArray<string>
-  readonly sourcesContent?: ReadonlyArray<string | null>
-}
-
 interface Modules {
   readonly SourceMap?: new(payload: Payload) => SourceMap
 }
@@ -27,8 +31,9 @@ interface Modules {
 /** A source map of a file, and where its sources are. */
 interface Mapping {
   readonly map: SourceMap
-  readonly payload: Payload
-  readonly base: string
+  readonly sources: ReadonlyMap<string, MappedSource>
+  /** The file that it is in. */
+  readonly path: string
 }
 
 /** A file that was read. Of a large one there are no lines. */
@@ -47,6 +52,8 @@ const maxSourceLength = 2 * 1024 * 1024
  */
 const maxMapLength = 8 * 1024 * 1024
 const maxMapsLength = 2 * maxMapLength
+/** Places in a map take many times the memory of their text. */
+const maxMappingsLength = maxMapLength / 2
 /** Lines and columns beyond these are of generated code (PostHog's protocol, section 8.4). */
 const maxLine = 10_000
 const maxColumn = 1_000
@@ -54,14 +61,6 @@ const maxLineLength = 200
 /** Files whose lines are kept, and files that are read for one exception. */
 const maxCachedFiles = 50
 const maxReadsPerException = 10
-
-/** The reference to a source map, which is a comment of its own in the last lines of a file. */
-const referenceIn = (text: string): string | undefined => {
-  const at = Math.max(text.lastIndexOf("//# sourceMappingURL="), text.lastIndexOf("//@ sourceMappingURL="))
-  if (at === -1 || (at > 0 && text[at - 1] !== "\n")) return undefined
-  const [line, ...after] = text.slice(at).split("\n", 5)
-  return after.length > 3 ? undefined : /^\S+ sourceMappingURL=(\S+)\s*$/.exec(line!)?.[1]
-}
 
 const linesOf = (text: string): ReadonlyArray<string> => text.split(/\r?\n/)
 
@@ -106,15 +105,15 @@ export class SourceReader {
   }
 
   /** Where a source map leads. It is a file like any other, and may say anything. */
-  private tryMap({ base, map, payload }: Mapping, line: number, column: number) {
+  private tryMap({ map, path: mapFile, sources }: Mapping, line: number, column: number) {
     try {
       const { originalColumn, originalLine, originalSource } = map.findEntry(line - 1, column - 1)
-      if (originalSource === undefined || originalLine === undefined) return undefined
-      const path = decodeURI(new URL(originalSource, base).pathname).replace(/^\/([A-Za-z]:)/, "$1")
-      const content = payload.sourcesContent?.[payload.sources.indexOf(originalSource)]
+      if (typeof originalSource !== "string" || originalLine === undefined) return undefined
+      const { content, root } = sources.get(originalSource) ?? { content: undefined, root: "" }
+      const path = sourcePath(originalSource, root, mapFile, workingDirectory)
       return {
         place: { path, line: originalLine + 1, column: (originalColumn ?? 0) + 1 },
-        lines: typeof content === "string" ? linesOf(content) : this.file(path)?.lines
+        lines: content === undefined ? this.file(path)?.lines : linesOf(content)
       }
     } catch {
       return undefined
@@ -139,23 +138,25 @@ export class SourceReader {
       const { SourceMap } = builtin<Modules>("node:module") ?? {}
       const reference = referenceIn(text)
       if (host?.sourceMapsEnabled === true || SourceMap === undefined || reference === undefined) return undefined
-      const url = new URL(reference, `file://${encodeURI(path.startsWith("/") ? path : `/${path}`)}`)
-      const isFile = url.protocol === "file:"
       const left = Math.min(maxMapLength, maxMapsLength - this.mapsLength)
-      const json = isFile
-        ? this.disk.read(decodeURI(url.pathname), "map", left)
-        : reference.length > left
-        ? undefined
-        : atob(reference.slice(reference.indexOf(",") + 1))
-      if (json === undefined) return undefined
-      this.mapsLength += json.length
-      const payload = JSON.parse(json) as Payload
-      const own = isFile ? url.href : new URL(".", `file://${encodeURI(path)}`).href
-      const root = payload.sourceRoot
-      const base = root === undefined || root === "" ? own : new URL(root.replace(/\/?$/, "/"), own).href
-      return { map: new SourceMap(payload), payload, base }
+      const found = reference.length > left ? undefined : this.mapOf(path, reference, left)
+      const payload = found === undefined ? undefined : parseMap(found.text)
+      if (found === undefined || payload === undefined) return undefined
+      this.mapsLength += found.text.length
+      if (typeof payload.mappings === "string" && payload.mappings.length > maxMappingsLength) return undefined
+      return { map: new SourceMap(payload), sources: sourcesOf(payload), path: found.path }
     } catch {
       return undefined
     }
+  }
+  /** The text of a map, which is in the file itself or in one beside it. */
+  private mapOf(path: string, reference: string, maxLength: number) {
+    const data = dataIn(reference)
+    if (data !== undefined) return { text: data, path }
+    for (const file of mapPathsOf(path, reference)) {
+      const text = this.disk.read(file, "map", maxLength)
+      if (text !== undefined) return { text, path: file }
+    }
+    return undefined
   }
 }

@@ -7,14 +7,7 @@ import { freeze, type Written } from "../../core/event/json.js"
 import { merge, type Properties, unreadable } from "../../core/event/properties.js"
 import { TokenBuckets } from "../../core/exceptions/bucket.js"
 import { coerce, template } from "../../core/exceptions/coerce.js"
-import {
-  aboveRunLoop,
-  type Frame,
-  type FrameSettings,
-  isLibrary,
-  isOwn,
-  toFrames
-} from "../../core/exceptions/frames.js"
+import { type Frame, type FrameSettings, isLibrary, isOwn, toFrames, withSpans } from "../../core/exceptions/frames.js"
 import { type Boundary, type Failure, toList } from "../../core/exceptions/list.js"
 import { redactFrame } from "../../core/exceptions/redactFrame.js"
 import { readStack } from "../../core/exceptions/stack.js"
@@ -124,7 +117,7 @@ const kindOf = (failure: Failure): readonly [kind: string, first: string] => {
   const thrown = thrownIn(failure)
   const first = coerce(thrown[0])
   const places = readStack(first.stack ?? "", 20).filter(({ path }) => path !== undefined && !isLibrary(path))
-  const place = places.find(({ path }) => isOwn(path!)) ?? places[0]
+  const place = places.find(({ path }) => isOwn(path!, isWorker())) ?? places[0]
   const types = thrown.slice(0, 10).map((value) => coerce(value).type)
   const kind = (place === undefined ? template(first.value) : `${place.path}:${place.line}`) +
     [...new Set(types)].sort().join()
@@ -167,6 +160,12 @@ const makeChunkIds = () => {
   }
 }
 
+/** Whether this is Cloudflare's runtime. */
+const isWorker = (): boolean =>
+  (globalThis as { readonly navigator?: { readonly userAgent?: string } }).navigator?.userAgent ===
+    "Cloudflare-Workers" ||
+  "WebSocketPair" in globalThis
+
 export const trackerOf = (instance: Instance, active: Active): Tracker =>
   extension(instance, "ErrorTracking", () => make(active, () => instance.state() === "open"))
 
@@ -185,6 +184,7 @@ const make = ({ diagnostics, door, options, owner }: Active, isOpen: () => boole
     : undefined
   const settings: FrameSettings = {
     workingDirectory,
+    isBundle: isWorker(),
     isInApp: options.isInApp === undefined ? undefined : guarded(options.isInApp),
     chunkId: makeChunkIds(),
     findSource: reader === undefined ? undefined : (path, line, column) => reader.find(path, line, column)
@@ -195,16 +195,16 @@ const make = ({ diagnostics, door, options, owner }: Active, isOpen: () => boole
   /** Reads the stacks of one exception. */
   const makeFramesOf = () => {
     let length = 0
-    return (stack: string, mayRead: boolean): ReadonlyArray<Frame> | undefined => {
+    return (stack: string, mayRead: boolean, spans?: string): ReadonlyArray<Frame> | undefined => {
       const isOver = length > maxSourceLength
       // A stack that somebody wrote may be the same text as one of the runtime.
-      const key = mayRead ? stack : `\n${stack}`
+      const key = `${mayRead ? "" : "\0"}${stack}${spans === undefined ? "" : `\0${spans}`}`
       let written = isOver ? undefined : known.get(key)
       if (written === undefined) {
-        const frames = toFrames(stack, isOver || !mayRead ? { ...settings, findSource: undefined } : settings)
+        const frames = toFrames(stack, isOver || !mayRead ? { ...settings, findSource: undefined } : settings, spans)
         if (frames.length === 0) return undefined
         written = freeze("$exception_list", frames.map(redactFrame), Number.POSITIVE_INFINITY) as Written
-        if (!isOver && stack.length <= maxStackLength && reader?.isExhausted !== true) known.set(key, written)
+        if (!isOver && key.length <= maxStackLength && reader?.isExhausted !== true) known.set(key, written)
       }
       length += written.text.length
       return written as unknown as ReadonlyArray<Frame>
@@ -264,7 +264,7 @@ const make = ({ diagnostics, door, options, owner }: Active, isOpen: () => boole
     }
     mark(reported, report.given, failure, now)
     reader?.begin()
-    const fallback = () => `${aboveRunLoop(report.fallback ?? "")}\n${stackOfSpans(origin.currentSpan) ?? ""}`
+    const fallback = () => withSpans(report.fallback ?? "", stackOfSpans(origin.currentSpan))
     const { fields, list } = toList(failure, report.boundary, fallback, makeFramesOf())
     return door.capture(origin, {
       event: "$exception",
