@@ -1,5 +1,5 @@
 /**
- * The layer for a program that runs: options from the environment, the platform's `fetch` as transport, error tracking
+ * The layer for a program that runs: options from the environment, a client of its own (see `PostHogClient`), error tracking
  * on, and local evaluation of flags when there is a secret key.
  *
  * ```ts
@@ -21,7 +21,6 @@
  *
  * @since 0.1.0
  */
-import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import type * as HttpClient from "@effect/platform/HttpClient"
 import * as Config from "effect/Config"
 import type * as ConfigError from "effect/ConfigError"
@@ -36,6 +35,7 @@ import { keyText, Problem } from "./internal/optionKinds.js"
 import { disabledBy } from "./internal/options.js"
 import * as LocalEvaluation from "./LocalEvaluation.js"
 import * as PostHog from "./PostHog.js"
+import * as PostHogClient from "./PostHogClient.js"
 import * as PostHogConfig from "./PostHogConfig.js"
 import type { ConfigurationError } from "./PostHogError.js"
 
@@ -118,13 +118,11 @@ const live = <Self>(
       ? whole(tag, options, keys)
       : PostHog.layerInstance(tag, { enabled, apiKey })
   })).pipe(
-    Layer.provide(FetchHttpClient.layer),
-    // A redirect leads away from PostHog, see the decisions.
-    Layer.provide(Layer.succeed(FetchHttpClient.RequestInit, { redirect: "manual" }))
+    Layer.provide(PostHogClient.layer)
   )
 
 /**
- * The default instance with options from the environment (see `PostHogConfig.config`), `fetch` as transport, and
+ * The default instance with options from the environment (see `PostHogConfig.config`), `PostHogClient.layer` as transport, and
  * `ErrorTracking.layerLogger`. Without `POSTHOG_API_KEY`, or with `POSTHOG_ENABLED=false`, it does nothing, after one warning.
  *
  * `PostHogLive.with(options)` takes options of the program over those of the environment, and `PostHogLive.instance(tag, options)` is the

@@ -61,6 +61,13 @@ export * as PostHogBridge from "./PostHogBridge.js"
 export * as PostHogCli from "./PostHogCli.js"
 
 /**
+ * The HTTP client that `PostHogLive` uses, for layers that are put together by hand.
+ *
+ * @since 0.1.0
+ */
+export * as PostHogClient from "./PostHogClient.js"
+
+/**
  * The options of an instance, their defaults, and where they are read from in the environment.
  *
  * @since 0.1.0

@@ -3,6 +3,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import * as BlackHole from "./support/blackHole.js"
 import { type Ended, run } from "./support/child.js"
 import { definitions, flag } from "./support/definitions.js"
 import { names, range } from "./support/posthog.js"
@@ -89,4 +90,29 @@ describe("exit", () => {
       assert.strictEqual(code, 0)
       assert.strictEqual(sink.loads.length, 1)
     }), minute)
+
+  // A connection that is given up must not hold the process: that of fetch does for ten seconds. What is left is looked at, and
+  // not a clock, because processes take their time on a busy machine.
+  it.scopedLive("nothing is left of a host that drops packets when a layer is closed", () =>
+    Effect.gen(function*() {
+      const host = yield* BlackHole.make
+      const { code, stdout } = yield* Effect.promise(() => run("test/programs/blackHole.ts", { args: [host] }))
+      const ways = [
+        "PostHogLive",
+        "PostHogLive with a secret key",
+        "PostHogCli",
+        "PostHog.layer",
+        "PostHog.layerConfig",
+        "without background",
+        "LocalEvaluation"
+      ]
+      assert.deepStrictEqual(
+        stdout.trim().split("\n"),
+        ways.flatMap((way) => [`${way}, events: []`, `${way}, nothing: []`])
+      )
+      assert.strictEqual(code, 0)
+      // That there is something to be seen: with fetch it is the connection, or the timer that waits for it.
+      const overFetch = yield* Effect.promise(() => run("test/programs/blackHole.ts", { args: [host, "fetch"] }))
+      assert.match(overFetch.stdout, /over fetch, events: \["/)
+    }), 3 * minute)
 })

@@ -6,11 +6,14 @@ import type * as HttpClientError from "@effect/platform/HttpClientError"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as Cause from "effect/Cause"
-import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { redactText } from "../core/secrets.js"
-import type { Resolved } from "./options.js"
+import type { ConfigurationError } from "../PostHogError.js"
+import { readBody, sourceOf, type Unread } from "./answer.js"
+import { describeThrown, explain, maxDetail } from "./explain.js"
+import { monotonicMillis } from "./monotonic.js"
+import { invalidOption, type Resolved } from "./options.js"
 import { userAgent } from "./version.js"
 
 /** The server answered. */
@@ -19,10 +22,10 @@ export interface Answer {
   readonly status: number
   /** By lower-case name. */
   readonly headers: { readonly [name: string]: string | undefined }
-  /** The body as text; `undefined` when it broke off or did not come in time, see `unread`. */
-  readonly text: string | undefined
-  /** Why the body could not be read. */
-  readonly unread?: "connection" | "timeout" | undefined
+  /** The body, or what was read of it, see `unread`. */
+  readonly text: string
+  /** Why the body was not read to its end; `undefined` when it was. */
+  readonly unread: Unread | undefined
 }
 
 /** There was no answer. */
@@ -33,24 +36,30 @@ export interface NoAnswer {
   readonly detail: string | undefined
 }
 
+/** What an exchange may take. */
+export interface Limits {
+  /** The time for all of it, the body included. */
+  readonly timeout: Duration.Duration
+  /** Most bytes of the body, after decompression. */
+  readonly maxBytes: number
+  /** The time for the body alone, where the status says it all. */
+  readonly bodyTimeout?: Duration.Duration | undefined
+}
+
 export interface Http {
   /** A request to a path of the instance's host. */
   readonly request: (method: "GET" | "POST", path: string) => HttpClientRequest.HttpClientRequest
-  /** Sends a request. Never fails; takes no longer than `timeout`, the body included. */
+  /** Sends a request. Never fails, and keeps to the limits. */
   readonly exchange: (
     request: HttpClientRequest.HttpClientRequest,
-    timeout: Duration.Duration
+    limits: Limits
   ) => Effect.Effect<Answer | NoAnswer>
   /** The same, unless `isWanted` says at the last moment that the request shall not be made; then `undefined`. */
   readonly exchangeIf: (
     isWanted: () => boolean,
     request: HttpClientRequest.HttpClientRequest,
-    timeout: Duration.Duration
+    limits: Limits
   ) => Effect.Effect<Answer | NoAnswer | undefined>
-}
-
-interface Wrapped {
-  readonly source?: { readonly redirected?: unknown; readonly url?: unknown }
 }
 
 /**
@@ -58,19 +67,38 @@ interface Wrapped {
  * sent. Other clients do not follow redirects.
  */
 const redirectedTo = (response: HttpClientResponse.HttpClientResponse): string | undefined => {
-  // Members that the platform's responses have and do not tell: the answer of fetch, in a wrapper or not.
-  const { original, source = original?.source } = response as Wrapped & { readonly original?: Wrapped }
+  const source = sourceOf(response)
   return source?.redirected === true && typeof source.url === "string" ? source.url : undefined
 }
 
 /** The status that a redirect is told with when the client has followed it and the real one is not known. */
 const followedRedirect = 302
 
-/** As much of an error or an error page as is worth showing to people, in characters. */
-const maxDetail = 200
+/** The client with the program's changes. What they are is the program's; that they cannot be made is told as a fault of the options. */
+const transform = (
+  { transformClient }: Resolved,
+  client: HttpClient.HttpClient
+): Effect.Effect<HttpClient.HttpClient, ConfigurationError> =>
+  transformClient === undefined ? Effect.succeed(client) : Effect.try({
+    try: () => {
+      const transformed: unknown = transformClient(client)
+      if (!isClient(transformed)) throw new Error("it gives no HttpClient")
+      return transformed
+    },
+    catch: (thrown) => invalidOption("transformClient", `cannot be used: ${describeThrown(thrown)}`)
+  })
 
-export const make = (options: Resolved, client: HttpClient.HttpClient): Http => {
-  const transformed = (options.transformClient === undefined ? client : options.transformClient(client)).pipe(
+const isClient = (value: unknown): value is HttpClient.HttpClient =>
+  typeof value === "object" && value !== null && HttpClient.TypeId in value
+
+export const make = (
+  options: Resolved,
+  given: HttpClient.HttpClient
+): Effect.Effect<Http, ConfigurationError> =>
+  Effect.map(transform(options, given), (client) => makeWith(options.host, client))
+
+const makeWith = (host: string, client: HttpClient.HttpClient): Http => {
+  const transformed = client.pipe(
     // The library's own requests are no part of the program's traces.
     HttpClient.withTracerDisabledWhen(() => true),
     HttpClient.withTracerPropagation(false)
@@ -78,27 +106,22 @@ export const make = (options: Resolved, client: HttpClient.HttpClient): Http => 
 
   const read = (
     response: HttpClientResponse.HttpClientResponse,
-    deadline: number
+    { bodyTimeout, maxBytes }: Limits,
+    left: Duration.Duration
   ): Effect.Effect<Answer> =>
-    Effect.flatMap(Clock.currentTimeMillis, (now) =>
-      response.text.pipe(
-        Effect.timeout(Math.max(deadline - now, 0)),
-        Effect.either,
-        Effect.map((body) => {
-          const location = redirectedTo(response)
-          return {
-            _tag: "Answer",
-            status: location === undefined ? response.status : followedRedirect,
-            headers: location === undefined ? response.headers : { ...response.headers, location },
-            text: body._tag === "Right" ? body.right : undefined,
-            unread: body._tag === "Right"
-              ? undefined
-              : body.left._tag === "TimeoutException"
-              ? "timeout"
-              : "connection"
-          }
-        })
-      ))
+    Effect.map(
+      readBody(response, maxBytes, bodyTimeout === undefined ? left : Duration.min(left, bodyTimeout)),
+      ({ text, unread }) => {
+        const location = redirectedTo(response)
+        return {
+          _tag: "Answer",
+          status: location === undefined ? response.status : followedRedirect,
+          headers: location === undefined ? response.headers : { ...response.headers, location },
+          text,
+          unread
+        }
+      }
+    )
 
   const noAnswer = (reason: NoAnswer["reason"], detail: string | undefined): NoAnswer => ({
     _tag: "NoAnswer",
@@ -106,9 +129,10 @@ export const make = (options: Resolved, client: HttpClient.HttpClient): Http => 
     detail
   })
 
-  const exchangeIf: Http["exchangeIf"] = (isWanted, request, timeout) =>
-    Effect.flatMap(Clock.currentTimeMillis, (now) => {
-      const deadline = now + Duration.toMillis(timeout)
+  const exchangeIf: Http["exchangeIf"] = (isWanted, request, limits) =>
+    Effect.clockWith((clock) => {
+      const { timeout } = limits
+      const deadline = monotonicMillis(clock) + Duration.toMillis(timeout)
       // Disconnected, because a client that cannot be interrupted must not hold up the end of the program.
       return Effect.disconnect(
         // Looked at as late as can be: what comes before takes time.
@@ -122,7 +146,7 @@ export const make = (options: Resolved, client: HttpClient.HttpClient): Http => 
             ? Effect.succeed(noAnswer("timeout", `no answer within ${Duration.format(timeout)}`))
             : response.value === undefined
             ? Effect.succeed(undefined)
-            : read(response.value, deadline)
+            : read(response.value, limits, Duration.millis(Math.max(deadline - monotonicMillis(clock), 0)))
         ),
         // Whatever a client can do, throwing and interrupting itself included, is a failed exchange. (A fiber that is interrupted
         // from outside does not come here.)
@@ -136,8 +160,8 @@ export const make = (options: Resolved, client: HttpClient.HttpClient): Http => 
 
   return {
     request: (method, path) =>
-      HttpClientRequest.setHeader(HttpClientRequest.make(method)(options.host + path), "user-agent", userAgent),
-    exchange: (request, timeout) => exchangeIf(() => true, request, timeout) as Effect.Effect<Answer | NoAnswer>,
+      HttpClientRequest.setHeader(HttpClientRequest.make(method)(host + path), "user-agent", userAgent),
+    exchange: (request, limits) => exchangeIf(() => true, request, limits) as Effect.Effect<Answer | NoAnswer>,
     exchangeIf
   }
 }
@@ -145,26 +169,5 @@ export const make = (options: Resolved, client: HttpClient.HttpClient): Http => 
 /** An error page in one line, for people; of a redirect, where it leads. */
 export const summary = ({ headers, text }: Answer): string | undefined =>
   headers.location === undefined
-    ? redactText(text?.replace(/\s+/g, " ").trim() ?? "", maxDetail) || undefined
+    ? redactText(text.replace(/\s+/g, " ").trim(), maxDetail) || undefined
     : `redirected to ${redactText(headers.location.replace(/[?#].*$/s, ""), maxDetail)}`
-
-/**
- * The part of an error that helps and is safe to show: codes such as `ECONNREFUSED` and messages of the error's causes. The
- * error itself carries the request, whose body holds the events.
- */
-const explain = (error: unknown): string | undefined => {
-  const parts: Array<string> = []
-  let current = error
-  for (let depth = 0; depth < 5 && typeof current === "object" && current !== null; depth++) {
-    const { cause, code, message, reason } = current as {
-      readonly cause?: unknown
-      readonly code?: unknown
-      readonly message?: unknown
-      readonly reason?: unknown
-    }
-    const part = typeof code === "string" ? code : depth === 0 && typeof reason === "string" ? reason : message
-    if (typeof part === "string" && part !== "") parts.push(part)
-    current = cause
-  }
-  return parts.length === 0 ? undefined : redactText(parts.join(": "), maxDetail)
-}

@@ -33,7 +33,7 @@ export const make = Effect.fnUntraced(function*(
   const options = yield* resolve({ ...input, releaseId: input.releaseId ?? (yield* releaseIdOf) })
   const { apiKey } = options
   if (apiKey === undefined) return yield* makeDisabled(options.disabled ?? "no_api_key", key)
-  const http = Http.make(options, client)
+  const http = yield* Http.make(options, client)
   return yield* makeWith(
     options,
     key,

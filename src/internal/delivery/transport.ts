@@ -3,11 +3,13 @@
  */
 import * as HttpBody from "@effect/platform/HttpBody"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { parseRetryAfter } from "../../core/event/retryAfter.js"
 import { formatMillis } from "../../core/event/timestamp.js"
 import type { Diagnostics } from "../diagnostics.js"
 import { type Answer, type Http, type NoAnswer, summary } from "../http.js"
+import { monotonicMillis } from "../monotonic.js"
 import type { Resolved } from "../options.js"
 import type { Batch } from "./eventQueue.js"
 import { gzip } from "./gzip.js"
@@ -46,8 +48,15 @@ export interface Transport {
 
 const encoder = new TextEncoder()
 
+/** PostHog answers with a few bytes, which say nothing that the status does not, except what is over its quota. */
+const maxAnswerBytes = 64 * 1024
+
+/** So long is waited for these bytes: the status is the acknowledgement. */
+const bodyTimeout = Duration.millis(250)
+
 export const make = (options: Resolved, apiKey: string, http: Http, diagnostics: Diagnostics): Transport => {
   const request = http.request("POST", "/batch/")
+  const limits = { timeout: options.requestTimeout, maxBytes: maxAnswerBytes, bodyTimeout }
   const head = encoder.encode(`{"api_key":${JSON.stringify(apiKey)},"batch":[`)
   const historical = options.historicalMigration ? ",\"historical_migration\":true" : ""
 
@@ -66,6 +75,7 @@ export const make = (options: Resolved, apiKey: string, http: Http, diagnostics:
     send: Effect.fnUntraced(function*(batch, attempt, mayGoOn): Effect.fn.Return<void, SendFailure> {
       const clock = yield* Effect.clock
       const startedAt = clock.unsafeCurrentTimeMillis()
+      const begin = monotonicMillis(clock)
       const plain = body(batch, startedAt)
       const compressed = options.compression && plain.length >= options.compressionThreshold
         ? yield* gzip(plain)
@@ -77,17 +87,17 @@ export const make = (options: Resolved, apiKey: string, http: Http, diagnostics:
           HttpClientRequest.setBody(HttpBody.uint8Array(bytes, "application/json")),
           compressed === undefined ? (self) => self : HttpClientRequest.setHeader("content-encoding", "gzip")
         ),
-        options.requestTimeout
+        limits
       )
       if (answer === undefined) {
         return yield* Effect.fail<Retryable>({ _tag: "Retryable", reason: "connection", detail: "not sent" })
       }
-      const now = clock.unsafeCurrentTimeMillis()
-      const failure = failureOf(answer, now)
+      const failure = failureOf(answer, clock.unsafeCurrentTimeMillis())
+      const durationMillis = Math.round(monotonicMillis(clock) - begin)
       diagnostics.emit("RequestCompleted", () => ({
         _tag: "RequestCompleted",
         startedAt,
-        durationMillis: now - startedAt,
+        durationMillis,
         attempt,
         status: answer._tag === "Answer" ? answer.status : undefined,
         failure: failure?._tag === "Retryable" ? failure.reason : undefined,
@@ -118,7 +128,7 @@ const failureOf = (answer: Answer | NoAnswer, now: number): SendFailure | undefi
 
 /** Resources named in `{"status":1,"quota_limited":["events"]}`; none when the body is anything else. */
 const quotaLimited = (answer: Answer | NoAnswer): ReadonlyArray<string> => {
-  if (answer._tag === "NoAnswer" || answer.text === undefined || !answer.text.includes("quota_limited")) return []
+  if (answer._tag === "NoAnswer" || answer.unread !== undefined || !answer.text.includes("quota_limited")) return []
   try {
     const { quota_limited: resources } = JSON.parse(answer.text) as { readonly quota_limited?: unknown }
     return Array.isArray(resources) ? resources.filter((resource) => typeof resource === "string") : []

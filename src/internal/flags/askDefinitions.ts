@@ -32,6 +32,9 @@ const failed = (error: FlagsUnavailable, retryAfter?: number): Outcome => ({
   retryAfter
 })
 
+/** Most bytes of the definitions of a project, with all cohorts that they refer to. */
+const maxDefinitionsBytes = 32 * 1024 * 1024
+
 const advice: { readonly [status: number]: string | undefined } = {
   401: "PostHog does not know the secretKey, or it is of another project than the apiKey",
   403: "the secretKey may not read flag definitions"
@@ -77,7 +80,10 @@ export const askDefinitions = (
     etag === undefined ? (self) => self : HttpClientRequest.setHeader("if-none-match", etag)
   )
   return Effect.flatMap(
-    http.exchangeIf(() => state() === "open", request, options.requestTimeout),
+    http.exchangeIf(() => state() === "open", request, {
+      timeout: options.requestTimeout,
+      maxBytes: maxDefinitionsBytes
+    }),
     (answer) =>
       answer === undefined
         ? Effect.succeed(failed(unavailable(notOpen(state()))))

@@ -20,20 +20,24 @@ export interface Reply {
 /** Delay before the first repetition, in milliseconds; it doubles with each (specification of PostHog's SDKs, flags request). */
 const firstDelay = 300
 
+/** Most bytes of an answer about flags of somebody, or of the payload of one: far more than a thousand flags with payloads have. */
+const maxFlagsBytes = 8 * 1024 * 1024
+
 export const unavailable = (reason: FlagsUnavailable["reason"], status?: number, detail?: string): FlagsUnavailable =>
   new FlagsUnavailable({ reason, status, detail })
 
 /** Whether the request may be repeated: nobody answered, a good answer broke off, or a proxy had no PostHog behind it. */
 const isTransient = (answer: Answer | NoAnswer): boolean =>
   answer._tag === "NoAnswer" || answer.status === 502 || answer.status === 504 ||
-  (answer.text === undefined && answer.status >= 200 && answer.status < 300)
+  ((answer.unread === "connection" || answer.unread === "timeout") && answer.status >= 200 && answer.status < 300)
 
 /** The JSON value in an answer, or what is wrong with it. */
 export const readAnswer = (answer: Answer | NoAnswer): Effect.Effect<unknown, FlagsUnavailable> => {
   if (answer._tag === "NoAnswer") return unavailable(answer.reason, undefined, answer.detail)
-  const { headers, status, text } = answer
+  const { headers, status, text, unread } = answer
   if (status < 200 || status >= 300) return unavailable("status", status, summary(answer))
-  if (text === undefined) return unavailable(answer.unread ?? "connection", status, "the answer broke off")
+  if (unread === "too_large") return unavailable("invalid_response", status, "the answer is too large")
+  if (unread !== undefined) return unavailable(unread, status, "the answer broke off")
   try {
     return Effect.succeed(JSON.parse(text) as unknown)
   } catch {
@@ -54,7 +58,10 @@ export const askFlags = (
   )
   const attempt = (requests: number): Effect.Effect<Reply, FlagsUnavailable> =>
     Effect.flatMap(
-      http.exchangeIf(() => state() === "open", request, options.featureFlagsRequestTimeout),
+      http.exchangeIf(() => state() === "open", request, {
+        timeout: options.featureFlagsRequestTimeout,
+        maxBytes: maxFlagsBytes
+      }),
       (answer): Effect.Effect<Reply, FlagsUnavailable> =>
         answer === undefined
           ? unavailable(notOpen(state()))
@@ -91,7 +98,7 @@ export const askRemoteConfig = (
     HttpClientRequest.setHeader("authorization", `Bearer ${Redacted.value(secretKey)}`)
   )
   return Effect.flatMap(
-    http.exchange(request, options.requestTimeout),
+    http.exchange(request, { timeout: options.requestTimeout, maxBytes: maxFlagsBytes }),
     (answer): Effect.Effect<unknown, FlagNotFound | FlagsUnavailable> =>
       answer._tag === "Answer" && answer.status === 404 ? new FlagNotFound({ key }) : readAnswer(answer)
   )

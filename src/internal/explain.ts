@@ -1,0 +1,54 @@
+/**
+ * What went wrong, in words that are safe to show: errors of clients carry the request, whose body holds the events.
+ */
+import { redactAddresses } from "../core/secrets.js"
+
+/** As much of an error or an error page as is worth showing to people, in characters. */
+export const maxDetail = 200
+
+/** What was thrown, for people. It may be anything, and reading it may throw. */
+export const describeThrown = (thrown: unknown): string => {
+  try {
+    return redactAddresses(String(thrown instanceof Error ? thrown.message : thrown).slice(0, maxDetail))
+  } catch {
+    return "a value that cannot be read"
+  }
+}
+
+/** A message with its code, such as `certificate has expired (CERT_HAS_EXPIRED)` or `getaddrinfo ENOTFOUND example.com`. */
+const withCode = (message: string, code: string): string =>
+  message === "" ? code : message.includes(code) ? message : `${message} (${code})`
+
+/** Says nothing that is not said better by what is behind it. */
+const isEmptyWord = (text: string): boolean => text === "Transport" || text === "fetch failed"
+
+const partsOf = (error: unknown): ReadonlyArray<string> => {
+  const parts: Array<string> = []
+  let current = error
+  for (let depth = 0; depth < 5 && typeof current === "object" && current !== null; depth++) {
+    const { cause, code, errors, message, reason } = current as {
+      readonly cause?: unknown
+      readonly code?: unknown
+      readonly errors?: unknown
+      readonly message?: unknown
+      readonly reason?: unknown
+    }
+    const text = depth === 0 && typeof reason === "string" ? reason : typeof message === "string" ? message : ""
+    const part = typeof code === "string" ? withCode(text.slice(0, maxDetail), code) : text.slice(0, maxDetail)
+    if (part !== "") parts.push(part)
+    // Of attempts at several addresses of a host, the first.
+    current = Array.isArray(errors) && errors.length > 0 ? errors[0] : cause
+  }
+  const telling = parts.filter((part) => !isEmptyWord(part))
+  return telling.length === 0 ? parts : telling
+}
+
+/** The part of an error that helps and is safe to show: codes such as `ECONNREFUSED`, and messages of the error's causes. */
+export const explain = (error: unknown): string | undefined => {
+  try {
+    const text = partsOf(error).join(": ")
+    return text === "" ? undefined : redactAddresses(text.slice(0, maxDetail * 2)).slice(0, maxDetail)
+  } catch {
+    return undefined
+  }
+}
