@@ -21,6 +21,7 @@ import type { Outbox } from "./delivery/outbox.js"
 import type { Statistics } from "./delivery/statistics.js"
 import type { Diagnostics } from "./diagnostics.js"
 import * as Drop from "./drop.js"
+import { monotonicMillis } from "./monotonic.js"
 import type { Resolved } from "./options.js"
 import { traceMembers } from "./trace.js"
 import { libraryName, libraryVersion } from "./version.js"
@@ -124,8 +125,12 @@ export const withState = (origin: Origin, state: State | undefined): Origin =>
     currentSpan: origin.currentSpan
   }
 
+/** Milliseconds for distances, see `monotonicMillis`. */
+export const elapsedOf = ({ currentDefaultServices }: Origin): number =>
+  monotonicMillis(Context.unsafeGet(currentDefaultServices, Clock.Clock))
+
 /** Milliseconds since the epoch. */
-export const nowOf = ({ currentDefaultServices }: Origin): number =>
+const nowOf = ({ currentDefaultServices }: Origin): number =>
   Context.unsafeGet(currentDefaultServices, Clock.Clock).unsafeCurrentTimeMillis()
 
 export interface Capture {

@@ -2,18 +2,13 @@
  * What went wrong, in words that are safe to show: errors of clients carry the request, whose body holds the events.
  */
 import { redactAddresses } from "../core/secrets.js"
+import { messageOf } from "../core/thrown.js"
 
 /** As much of an error or an error page as is worth showing to people, in characters. */
 export const maxDetail = 200
 
-/** What was thrown, for people. It may be anything, and reading it may throw. */
-export const describeThrown = (thrown: unknown): string => {
-  try {
-    return redactAddresses(String(thrown instanceof Error ? thrown.message : thrown).slice(0, maxDetail))
-  } catch {
-    return "a value that cannot be read"
-  }
-}
+/** What was thrown, for people. */
+export const describeThrown = (thrown: unknown): string => redactAddresses(messageOf(thrown)).slice(0, maxDetail)
 
 /** A message with its code, such as `certificate has expired (CERT_HAS_EXPIRED)` or `getaddrinfo ENOTFOUND example.com`. */
 const withCode = (message: string, code: string): string =>

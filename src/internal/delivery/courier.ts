@@ -6,6 +6,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { DropReason } from "../../PostHogError.js"
 import type { Diagnostics } from "../diagnostics.js"
+import { monotonicMillis } from "../monotonic.js"
 import type { Resolved } from "../options.js"
 import type { Batch } from "./eventQueue.js"
 import * as Retry from "./retry.js"
@@ -55,7 +56,7 @@ export const make = (
     let attempt = 0
     return Effect.clockWith((clock) => {
       sending.waiting = undefined
-      sending.until = clock.unsafeCurrentTimeMillis() + timeoutMillis
+      sending.until = monotonicMillis(clock) + timeoutMillis
       if (attempt > 0) statistics.onRetried(piece.count)
       return transport.send(piece, attempt++, mayGoOn)
     }).pipe(

@@ -9,6 +9,7 @@ import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
+import { monotonicMillis } from "../monotonic.js"
 import type * as Courier from "./courier.js"
 
 /** How late a sending may be, in milliseconds, before it is taken for one that nobody goes on with. */
@@ -58,7 +59,7 @@ export const make = <S extends Sending>(
   const overdueAt = ({ until }: S): number => until + lateness
 
   const takeOver = (round: Round): void => {
-    const now = clock.unsafeCurrentTimeMillis()
+    const now = monotonicMillis(clock)
     const taken = Array.from(sendings).filter((sending) => sending.round !== round && overdueAt(sending) <= now)
     // Not interrupted: it may still be alive, and touching the timers of another request can be an error.
     for (const sending of taken) sendings.delete(sending)
@@ -74,7 +75,7 @@ export const make = <S extends Sending>(
     })
     waiting.add(wake)
     const overdue = Array.from(sendings, (sending) => sending.round === round ? Infinity : overdueAt(sending))
-    const rest = Math.min(...overdue) - clock.unsafeCurrentTimeMillis()
+    const rest = Math.min(...overdue) - monotonicMillis(clock)
     const timer = rest < Infinity ? fork(Effect.map(Effect.sleep(rest), wake)) : undefined
     return Effect.ensuring(
       Effect.promise(() => changed),

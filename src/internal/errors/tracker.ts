@@ -12,7 +12,7 @@ import { type Boundary, type Failure, toList } from "../../core/exceptions/list.
 import { redactFrame } from "../../core/exceptions/redactFrame.js"
 import { readStack } from "../../core/exceptions/stack.js"
 import { Lru } from "../../core/lru.js"
-import { type CaptureOptions, type Kind, nowOf, type Origin } from "../capture.js"
+import { type CaptureOptions, elapsedOf, type Kind, type Origin } from "../capture.js"
 import { currentState } from "../context.js"
 import { type Active, extension, type Instance } from "../instance.js"
 import { stackOfSpans, thrownIn, toFailure } from "./failure.js"
@@ -220,7 +220,7 @@ const make = ({ diagnostics, door, options, owner }: Active, isOpen: () => boole
   }
 
   const markOf = (origin: Origin, options?: CaptureOptions): Mark => ({
-    at: nowOf(origin),
+    at: elapsedOf(origin),
     who: options?.distinctId ?? origin.getFiberRef(currentState).surroundings(owner, "$exception").distinctId
   })
 
@@ -229,8 +229,8 @@ const make = ({ diagnostics, door, options, owner }: Active, isOpen: () => boole
     const objects = objectsIn(given, failure)
     const isNew = (value: object) => {
       const before = marks.get(value)
-      // A clock may be set back. Programs keep errors in constants, with which the requests of several users fail.
-      return before === undefined || Math.abs(at - before.at) > repeatMillis ||
+      // Programs keep errors in constants, with which the requests of several users fail.
+      return before === undefined || at - before.at > repeatMillis ||
         (who !== undefined && before.who !== undefined && who !== before.who)
     }
     // A Cause that is reported again brings the failures it had; in a new one a failure without identity is a new one.

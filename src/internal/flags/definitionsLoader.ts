@@ -15,6 +15,7 @@ import { messageOf } from "../../core/thrown.js"
 import { type Entry, FlagDefinitionStoreError, type Service } from "../../FlagDefinitionStore.js"
 import { FlagsUnavailable } from "../../PostHogError.js"
 import { type Active, type Instance, notOpen } from "../instance.js"
+import { monotonicMillis } from "../monotonic.js"
 import { askDefinitions, type Outcome } from "./askDefinitions.js"
 import { flagsOf } from "./evaluator.js"
 import * as SafeStore from "./safeStore.js"
@@ -46,9 +47,9 @@ export interface Loader {
   readonly lastError: () =>
     | { readonly at: number; readonly error: FlagsUnavailable | FlagDefinitionStoreError }
     | undefined
-  /** When to load next, as far as the last load says; 0 before the first. */
+  /** When to load next by `monotonicMillis`, as far as the last load says; 0 before the first. */
   readonly nextLoadAt: () => number
-  /** From when on evaluations that have no definitions may ask for a load. */
+  /** From when on, by the same clock, evaluations that have no definitions may ask for a load. */
   readonly demandAt: () => number
   /** Takes over the definitions of the settings, if there are any. */
   readonly begin: Effect.Effect<void>
@@ -107,7 +108,10 @@ export const make = Effect.fnUntraced(function*(
   const clock = yield* Effect.clock
   const published = yield* SubscriptionRef.make<Loaded | undefined>(undefined)
   const newUuid = makeUuidV7((bytes) => crypto.getRandomValues(bytes))
+  /** When something happened. */
   const now = () => clock.unsafeCurrentTimeMillis()
+  /** When something is due. */
+  const elapsed = () => monotonicMillis(clock)
   const holder = newUuid(now())
   const name = Redacted.value(options.apiKey ?? Redacted.make("none"))
   const base = Duration.toMillis(settings.interval ?? defaultInterval)
@@ -217,8 +221,8 @@ export const make = Effect.fnUntraced(function*(
       () => ({ _tag: "DefinitionsFailed", reason, status, detail, delayMillis }),
       reason
     )
-    nextLoadAt = now() + delay
-    demandAt = now() + Math.min(delay, demandPause)
+    nextLoadAt = elapsed() + delay
+    demandAt = elapsed() + Math.min(delay, demandPause)
     return error
   }
 
@@ -293,7 +297,7 @@ export const make = Effect.fnUntraced(function*(
     if (error !== undefined) {
       // Too many requests is about the project; anything else another instance may do better.
       if (error.status === 429) {
-        yield* store.lease(leaseFor(nextLoadAt - now()))
+        yield* store.lease(leaseFor(nextLoadAt - elapsed()))
       } else {
         holdsLease = !(yield* store.release)
       }
@@ -328,7 +332,7 @@ export const make = Effect.fnUntraced(function*(
         return undefined
       }
       // The store's part has been told already; what is here stays.
-      nextLoadAt = now() + base
+      nextLoadAt = elapsed() + base
       return isNew
         ? new FlagsUnavailable({ reason: "invalid_response", detail: "what is stored are no flag definitions" })
         : new FlagsUnavailable({ reason: "connection", detail: "the store of definitions did not answer" })
@@ -357,7 +361,7 @@ export const make = Effect.fnUntraced(function*(
     ),
     Effect.tap((error) =>
       Effect.sync(() => {
-        if (error === undefined) nextLoadAt = now() + base
+        if (error === undefined) nextLoadAt = elapsed() + base
       })
     )
   )

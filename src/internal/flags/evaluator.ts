@@ -1,7 +1,6 @@
 /**
  * What an instance keeps for its feature flags, and the way from "who and which" to an evaluation.
  */
-import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -15,6 +14,7 @@ import { type EvaluatedFlag, parseFlagsResponse } from "../../core/flags/respons
 import { Lru } from "../../core/lru.js"
 import { FlagsUnavailable } from "../../PostHogError.js"
 import { type Active, extension, type Instance } from "../instance.js"
+import { monotonicMillis } from "../monotonic.js"
 import { askFlags, type Reply } from "./remote.js"
 
 /** What the flags are for somebody, or why that is not known. */
@@ -155,10 +155,10 @@ const makeRemoteEvaluator = (
 
   const ask = (body: string, only: FlagsRequest["flagKeys"]): Effect.Effect<Evaluation> =>
     Effect.flatMap(Effect.clock, (clock) => {
-      const begin = clock.unsafeCurrentTimeMillis()
+      const begin = monotonicMillis(clock)
       return Effect.map(Effect.either(askFlags(active, body, state)), (reply) => {
-        const now = clock.unsafeCurrentTimeMillis()
-        const evaluation = reply._tag === "Left" ? failed(reply.left) : read(reply.right, only, now - begin)
+        const now = monotonicMillis(clock)
+        const evaluation = reply._tag === "Left" ? failed(reply.left) : read(reply.right, only, Math.round(now - begin))
         const { errorsWhileComputing, failure } = evaluation
         if (failure !== undefined) {
           const { detail, reason, status } = failure
@@ -205,7 +205,7 @@ const makeRemoteEvaluator = (
     })
 
   return (request) =>
-    Effect.flatMap(Clock.currentTimeMillis, (now) => {
+    Effect.clockWith((clock) => {
       let body: string
       try {
         body = flagsBody(Redacted.value(options.apiKey!), request, options.evaluationContexts)
@@ -215,7 +215,7 @@ const makeRemoteEvaluator = (
         return Effect.succeed(failed(failure))
       }
       const cached = cache?.get(body)
-      return cached !== undefined && now < cached.expires
+      return cached !== undefined && monotonicMillis(clock) < cached.expires
         ? Effect.succeed(cached.evaluation)
         : share(body, request.flagKeys)
     })

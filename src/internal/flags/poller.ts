@@ -11,12 +11,13 @@ import * as Stream from "effect/Stream"
 import type { Service } from "../../FlagDefinitionStore.js"
 import { FlagsUnavailable } from "../../PostHogError.js"
 import type { Active, Instance } from "../instance.js"
+import { monotonicMillis } from "../monotonic.js"
 import * as Loader from "./definitionsLoader.js"
 import { sleepIdle } from "./sleepIdle.js"
 
 export interface Poller {
   readonly loader: Loader.Loader
-  /** When the next load begins; `undefined` while one is under way, or when there will be none. */
+  /** When the next load begins, by the wall clock; `undefined` while one is under way, or when there will be none. */
   readonly nextLoadAt: () => number | undefined
   /** Waits, if nothing is loaded yet, for the load that is under way or due; within the time limit of a request for flags. */
   readonly awaitFirst: Effect.Effect<void>
@@ -52,12 +53,18 @@ export const make = Effect.fnUntraced(function*(
   const scope = yield* Scope.make()
   const clock = yield* Effect.clock
   const ended = yield* Deferred.make<void>()
-  const now = () => clock.unsafeCurrentTimeMillis()
+  const now = () => monotonicMillis(clock)
   let flight: Flight | undefined
   let closed = false
   const loader = yield* Loader.make(instance, active, settings, store, () => {
     if (flight !== undefined) Deferred.unsafeDone(flight.usable, Effect.void)
   })
+
+  /** For people: now, and what is left by the clock that nobody sets. */
+  const nextLoadAt = (): number | undefined =>
+    loader.nextLoadAt() === 0
+      ? undefined
+      : clock.unsafeCurrentTimeMillis() + Math.max(Math.round(loader.nextLoadAt() - now()), 0)
 
   /** The load that is under way, or else one that begins now. */
   const begin: Effect.Effect<Flight> = Effect.suspend(() => {
@@ -91,7 +98,7 @@ export const make = Effect.fnUntraced(function*(
     nextLoadAt: () =>
       settings.interval === undefined || !loader.canLoad || closed || flight !== undefined
         ? undefined
-        : loader.nextLoadAt() || undefined,
+        : nextLoadAt(),
     awaitFirst: Effect.suspend(() => {
       if (loader.current() !== undefined || closed || !loader.canLoad) return Effect.void
       if (flight === undefined && now() < loader.demandAt()) return Effect.void
