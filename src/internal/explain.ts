@@ -1,14 +1,14 @@
 /**
  * What went wrong, in words that are safe to show: errors of clients carry the request, whose body holds the events.
  */
-import { redactAddresses } from "../core/secrets.js"
+import { redactText } from "../core/secrets.js"
 import { messageOf } from "../core/thrown.js"
 
 /** As much of an error or an error page as is worth showing to people, in characters. */
 export const maxDetail = 200
 
 /** What was thrown, for people. */
-export const describeThrown = (thrown: unknown): string => redactAddresses(messageOf(thrown)).slice(0, maxDetail)
+export const describeThrown = (thrown: unknown): string => redactText(messageOf(thrown), maxDetail)
 
 /** A message with its code, such as `certificate has expired (CERT_HAS_EXPIRED)` or `getaddrinfo ENOTFOUND example.com`. */
 const withCode = (message: string, code: string): string =>
@@ -42,7 +42,7 @@ const partsOf = (error: unknown): ReadonlyArray<string> => {
 export const explain = (error: unknown): string | undefined => {
   try {
     const text = partsOf(error).join(": ")
-    return text === "" ? undefined : redactAddresses(text.slice(0, maxDetail * 2)).slice(0, maxDetail)
+    return text === "" ? undefined : redactText(text, maxDetail)
   } catch {
     return undefined
   }
