@@ -13,7 +13,8 @@ import type { ConfigurationError } from "../PostHogError.js"
 import { readBody, sourceOf, type Unread } from "./answer.js"
 import { describeThrown, explain, maxDetail } from "./explain.js"
 import { monotonicMillis } from "./monotonic.js"
-import { invalidOption, type Resolved } from "./options.js"
+import { invalidOption } from "./optionKinds.js"
+import type { Resolved } from "./options.js"
 import { userAgent } from "./version.js"
 
 /** The server answered. */
