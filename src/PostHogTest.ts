@@ -117,7 +117,7 @@ export const make = Effect.fnUntraced(function*(
       undefined,
       // Without chance the generator counts from 0 in every millisecond.
       makeUuidV7((bytes) => bytes.fill(0)),
-      (statistics, diagnostics) => Memory.make(kept.store, statistics, diagnostics, resolved.maxEventBytes)
+      (gate, books) => Memory.make(kept.store, resolved.maxEventBytes, gate, books)
     )
   const { extensions } = instanceOf(service)
   extensions.set(keptKey, kept)

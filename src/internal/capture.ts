@@ -17,10 +17,10 @@ import { isInstance, isObject, isRecord } from "../core/guard.js"
 import { describe } from "../core/thrown.js"
 import type { DeliveryError, DropReason } from "../PostHogError.js"
 import { currentState, flagsLayer, type FlagsOnEvents, type Owner, type State } from "./context.js"
+import type { Books } from "./delivery/books.js"
+import type { Gate } from "./delivery/gate.js"
 import type { Outbox } from "./delivery/outbox.js"
-import type { Statistics } from "./delivery/statistics.js"
 import type { Diagnostics } from "./diagnostics.js"
-import * as Drop from "./drop.js"
 import { monotonicMillis } from "./monotonic.js"
 import type { Resolved } from "./options.js"
 import { traceMembers } from "./trace.js"
@@ -166,9 +166,9 @@ export const make = (
   owner: Owner,
   outbox: Outbox,
   newUuid: (millis: number) => string,
-  statistics: Statistics,
-  diagnostics: Diagnostics,
-  isOptedOut: () => boolean
+  gate: Gate,
+  books: Books,
+  diagnostics: Diagnostics
 ): Capture => {
   const compose = makeComposer({
     library: libraryName,
@@ -190,21 +190,19 @@ export const make = (
       layers: [makeLayer(owner.globalProperties)]
     }
 
-  const giveUp = Drop.make(statistics, diagnostics)
   const drop = (reason: DropReason, event: unknown, uuid: string, detail?: string): undefined => {
-    giveUp(reason, 1, () => [{ uuid, event: typeof event === "string" ? event.slice(0, 200) : "" }], detail)
+    books.refused(reason, () => [{ uuid, event: typeof event === "string" ? event.slice(0, 200) : "" }], detail)
   }
 
   const isSilent = (origin: Origin, event: string): boolean =>
-    isOptedOut() || origin.getFiberRef(currentState).isSilent(owner, event)
+    gate.phase === "opted_out" || origin.getFiberRef(currentState).isSilent(owner, event)
 
   /** The text of the event, or `undefined` when there is nothing to send, which is counted. */
   const prepare = (origin: Origin, input: Input): string | undefined => {
     if (isSilent(origin, input.event)) {
-      statistics.onIgnored()
+      books.ignored()
       return undefined
     }
-    statistics.onAccepted()
     let uuid = ""
     try {
       const writer = new Writer(limit)
@@ -238,7 +236,7 @@ export const make = (
       }
       const text = beforeSend.length === 0 ? composed.text : applyHooks(composed.text, writer)
       if (writer.repairs > 0 && text !== undefined) {
-        statistics.onRepaired()
+        books.repaired()
         diagnostics.emit("EventRepaired", () => ({ _tag: "EventRepaired", uuid, event, repairs: writer.notes ?? [] }))
       }
       return text
@@ -291,17 +289,12 @@ export const make = (
     },
     isSilent,
     holdBack: (origin, event) => {
-      if (isSilent(origin, event)) return statistics.onIgnored()
-      statistics.onAccepted()
+      if (isSilent(origin, event)) return books.ignored()
       drop("rate_limited", event, "")
     },
     refuse: (origin, event, why) => {
-      if (isSilent(origin, event)) {
-        statistics.onIgnored()
-      } else {
-        statistics.onAccepted()
-        drop("invalid_event", event, "", why)
-      }
+      if (isSilent(origin, event)) books.ignored()
+      else drop("invalid_event", event, "", why)
       return Effect.void
     }
   }

@@ -6,11 +6,13 @@ import * as Config from "effect/Config"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
+import * as Schedule from "effect/Schedule"
 import { defaultHost } from "../core/config/host.js"
 import { checkApiKey, checkSecretKey } from "../core/config/keys.js"
 import { mergeFrozen, type Properties } from "../core/event/properties.js"
 import type { WireEvent } from "../core/event/wireEvent.js"
 import type { ConfigurationError } from "../PostHogError.js"
+import { defaultRetries } from "./delivery/schedules.js"
 import { listVariable, variable } from "./environment.js"
 import * as Kind from "./optionKinds.js"
 import { Problem } from "./optionKinds.js"
@@ -116,6 +118,11 @@ export interface Options {
    * 30 seconds. Default 8, about two minutes. When all fail, the events stay queued and sending pauses.
    */
   readonly maxRetries?: number | undefined
+  /**
+   * The delays between these repetitions, as a `Schedule`; what it gives is not looked at. A `Retry-After` of the server is the least delay,
+   * and `maxRetries` holds as well. Default: one second, doubled up to 30 seconds, each a quarter longer or shorter by chance.
+   */
+  readonly retrySchedule?: Schedule.Schedule<unknown> | undefined
   /** How long sending pauses after all retries failed, unless somebody flushes. Default 30 seconds. */
   readonly retryPause?: Duration.DurationInput | undefined
   /** Most time that closing the instance may take to send what is queued. Default 10 seconds. */
@@ -254,6 +261,15 @@ const table = /* #__PURE__ */ (() =>
     compressionThreshold: Kind.count(1024, 0, "POSTHOG_COMPRESSION_THRESHOLD"),
     requestTimeout: Kind.timeLimit(Duration.seconds(10), "POSTHOG_REQUEST_TIMEOUT"),
     maxRetries: Kind.retries(8, "POSTHOG_MAX_RETRIES"),
+    retrySchedule: Kind.given<Schedule.Schedule<unknown> | undefined, Schedule.Schedule<unknown>>(
+      undefined,
+      (given) =>
+        given === undefined
+          ? defaultRetries
+          : Schedule.isSchedule(given)
+          ? given as Schedule.Schedule<unknown>
+          : new Problem("is no Schedule")
+    ),
     retryPause: Kind.time(Duration.seconds(30), "POSTHOG_RETRY_PAUSE"),
     shutdownTimeout: Kind.timeLimit(Duration.seconds(10), "POSTHOG_SHUTDOWN_TIMEOUT"),
     featureFlagsRequestTimeout: Kind.timeLimit(Duration.seconds(3), "POSTHOG_FEATURE_FLAGS_REQUEST_TIMEOUT"),

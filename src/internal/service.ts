@@ -13,8 +13,10 @@ import type { Service } from "../PostHog.js"
 import type * as PostHogConfig from "../PostHogConfig.js"
 import type { ConfigurationError } from "../PostHogError.js"
 import * as Capture from "./capture.js"
+import { Books, reporter } from "./delivery/books.js"
+import { Gate } from "./delivery/gate.js"
+import * as Lane from "./delivery/lane.js"
 import * as Outbox from "./delivery/outbox.js"
-import { Statistics } from "./delivery/statistics.js"
 import * as Transport from "./delivery/transport.js"
 import * as Diagnostics from "./diagnostics.js"
 import * as Http from "./http.js"
@@ -39,9 +41,10 @@ export const make = Effect.fnUntraced(function*(
     key,
     http,
     makeUuidV7((bytes) => crypto.getRandomValues(bytes)),
-    (statistics, diagnostics) => {
-      const transport = Transport.make(options, Redacted.value(apiKey), http, diagnostics)
-      return Outbox.make(options, transport, statistics, diagnostics)
+    (gate, books, diagnostics) => {
+      const lane = Lane.events(options, Redacted.value(apiKey))
+      const transport = Transport.make(options, lane, http, diagnostics)
+      return Outbox.make(options, [{ lane, transport }], gate, books, diagnostics)
     }
   )
 })
@@ -56,39 +59,33 @@ export const makeWith = Effect.fnUntraced(function*(
   http: Http.Http | undefined,
   newUuid: (millis: number) => string,
   makeOutbox: (
-    statistics: Statistics,
+    gate: Gate,
+    books: Books,
     diagnostics: Diagnostics.Diagnostics
   ) => Effect.Effect<Outbox.Outbox, never, Scope.Scope>
 ): Effect.fn.Return<Service, never, Scope.Scope> {
   const name = instanceName(key)
-  const statistics = new Statistics(name)
   const diagnostics = yield* Diagnostics.make(name, options.debug)
+  const gate = new Gate(options.optedOut)
+  const books = new Books(name, [reporter(diagnostics)])
   // Registered first, so that what happens while the outbox drains is still told.
   yield* Effect.addFinalizer(() => Effect.sync(diagnostics.close))
-  const outbox = yield* makeOutbox(statistics, diagnostics)
-  let optedOut = options.optedOut
-  if (optedOut) outbox.halt()
+  const outbox = yield* makeOutbox(gate, books, diagnostics)
   const owner = { key, globalProperties: options.globalProperties }
-  const door = Capture.make(options, owner, outbox, newUuid, statistics, diagnostics, () => optedOut)
+  const door = Capture.make(options, owner, outbox, newUuid, gate, books, diagnostics)
   const instance: Instance = {
     active: { options, owner, door, diagnostics, http },
-    state: () => optedOut ? "opted_out" : outbox.isOpen() ? "open" : "closed",
+    state: () => gate.phase,
     extensions: new Map()
   }
   return makeService(door, {
     [TypeId]: instance,
     flush: outbox.flush,
-    stats: Effect.sync(() => statistics.snapshot()),
+    stats: Effect.sync(() => books.snapshot()),
     diagnostics: diagnostics.stream,
-    optOut: Effect.sync(() => {
-      optedOut = true
-      outbox.halt()
-    }),
-    optIn: Effect.sync(() => {
-      optedOut = false
-      outbox.resume()
-    }),
-    isOptedOut: Effect.sync(() => optedOut || !outbox.isOpen()),
+    optOut: Effect.sync(() => outbox.optOut()),
+    optIn: Effect.sync(() => outbox.optIn()),
+    isOptedOut: Effect.sync(() => gate.phase !== "open"),
     debug: (enabled = true) => Effect.sync(() => diagnostics.setDebug(enabled))
   })
 })
@@ -190,19 +187,19 @@ const makeDisabled = Effect.fnUntraced(function*(
 
 /** An instance that only counts the calls it ignores. */
 export const makeIgnoring = (name: string): Service => {
-  const statistics = new Statistics(name)
-  const ignore = Effect.sync(() => statistics.onIgnored())
+  const books = new Books(name, [])
+  const ignore = Effect.sync(() => books.ignored())
   return makeService(
     {
       capture: () => ignore,
       captureNow: () => Effect.as(ignore, undefined),
       refuse: () => ignore,
-      holdBack: () => statistics.onIgnored(),
+      holdBack: () => books.ignored(),
       isSilent: () => true
     },
     {
       flush: Effect.succeed({ delivered: 0, dropped: 0 }),
-      stats: Effect.sync(() => statistics.snapshot()),
+      stats: Effect.sync(() => books.snapshot()),
       diagnostics: Stream.empty,
       optOut: Effect.void,
       optIn: Effect.void,

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck } from "effect"
-import { type Batch, EventQueue } from "../../src/internal/delivery/eventQueue.js"
+import type { Batch } from "../../src/internal/delivery/batch.js"
+import { EventQueue } from "../../src/internal/delivery/eventQueue.js"
 
 const limits = { maxBatchSize: 500, maxEventBytes: 1_000_000, maxQueueBytes: 64e6, maxQueueSize: Infinity }
 

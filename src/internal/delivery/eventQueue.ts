@@ -4,71 +4,12 @@
  * Held as text or as objects, 100,000 events cost 70 to 120 MB of heap and the garbage collector's time; as bytes in a few
  * large buffers they cost what they weigh. Taking a batch is handing over a buffer.
  */
-import { readHead } from "../../core/event/wireEvent.js"
-import type { EventHead } from "../../PostHogError.js"
+import { Batch } from "./batch.js"
 
 const encoder = new TextEncoder()
-const decoder = new TextDecoder()
 
 /** First size of a batch's buffer when nothing is known about earlier batches. */
 const initialBytes = 16 * 1024
-
-/** Part of an event's bytes that holds its uuid and all but absurdly long names. */
-const headBytes = 4096
-
-/** Events that stand one after the other in a buffer, separated by commas: the inside of a JSON array. */
-export class Batch {
-  private constructor(
-    private readonly buffer: Uint8Array,
-    /** Where each event begins, and after them where the one after the last would begin. */
-    private readonly offsets: ReadonlyArray<number>,
-    private readonly from: number,
-    private readonly to: number,
-    /** Number of the first event in the order of acceptance; the others follow without gaps. */
-    readonly sequence: number
-  ) {}
-
-  static make(
-    buffer: Uint8Array,
-    offsets: ReadonlyArray<number>,
-    from: number,
-    to: number,
-    sequence: number
-  ): Batch {
-    return new Batch(buffer, offsets, from, to, sequence)
-  }
-
-  /** A batch of one event that does not go through a queue. */
-  static single(text: string): Batch {
-    const buffer = encoder.encode(text)
-    return new Batch(buffer, [0, buffer.length + 1], 0, 1, 0)
-  }
-
-  get count(): number {
-    return this.to - this.from
-  }
-
-  /** Bytes of the events with the commas between them. */
-  get bytes(): Uint8Array {
-    return this.buffer.subarray(this.offsets[this.from], this.offsets[this.to]! - 1)
-  }
-
-  /** The events from one position up to another as a batch of their own, without copying. */
-  slice(from: number, to = this.count): Batch {
-    return new Batch(this.buffer, this.offsets, this.from + from, this.from + to, this.sequence + from)
-  }
-
-  /** What diagnostics tell about the events. Reads the bytes: only for when somebody looks. */
-  heads(): ReadonlyArray<EventHead> {
-    const heads: Array<EventHead> = []
-    for (let i = this.from; i < this.to; i++) {
-      const start = this.offsets[i]!
-      const end = this.offsets[i + 1]! - 1
-      heads.push(readHead(decoder.decode(this.buffer.subarray(start, Math.min(end, start + headBytes)))))
-    }
-    return heads
-  }
-}
 
 /** The batch that is being filled. */
 interface OpenBatch {
@@ -100,7 +41,12 @@ export class EventQueue {
   /** Expected size of the next batch: that of the one before, so that buffers are rarely grown. */
   private expected = initialBytes
 
-  constructor(private readonly limits: Limits, public maxBatchBytes: number) {}
+  /** Most events of a batch. Like `maxBatchBytes` it holds for batches that are taken from now on, also for those that are full already. */
+  maxBatchSize: number
+
+  constructor(private readonly limits: Limits, public maxBatchBytes: number) {
+    this.maxBatchSize = limits.maxBatchSize
+  }
 
   /** Sequence number of the oldest queued event; `next` when the queue is empty. */
   get first(): number {
@@ -132,7 +78,7 @@ export class EventQueue {
     this.count++
     this.next++
     this.bytes += written
-    if (open.offsets.length > this.limits.maxBatchSize || start + written >= this.maxBatchBytes) this.seal()
+    if (open.offsets.length > this.maxBatchSize || start + written >= this.maxBatchBytes) this.seal()
     return "added"
   }
 
@@ -141,14 +87,17 @@ export class EventQueue {
     if (this.sealed.length === this.head) this.seal()
     const batch = this.sealed[this.head]
     if (batch === undefined) return undefined
+    const fitting = batch.fitting(this.maxBatchBytes, this.maxBatchSize)
+    if (fitting < batch.count) {
+      this.sealed[this.head] = batch.slice(fitting)
+      return this.removed(batch.slice(0, fitting))
+    }
     this.sealed[this.head++] = undefined as never
     if (this.head > 64 && this.head * 2 > this.sealed.length) {
       this.sealed = this.sealed.slice(this.head)
       this.head = 0
     }
-    this.count -= batch.count
-    this.bytes -= eventBytes(batch)
-    return batch
+    return this.removed(batch)
   }
 
   /** Puts a batch back to where its events belong in the order of acceptance. The limits may be exceeded then. */
@@ -174,8 +123,7 @@ export class EventQueue {
     const batch = this.sealed[this.sealed.length - 1]
     if (this.sealed.length === this.head || batch === undefined) return undefined
     this.sealed.pop()
-    this.count -= batch.count
-    this.bytes -= eventBytes(batch)
+    this.removed(batch)
     if (batch.count <= count) return batch
     this.unshift(batch.slice(0, batch.count - count))
     return batch.slice(batch.count - count)
@@ -184,6 +132,12 @@ export class EventQueue {
   /** Whether the limits are exceeded, which only {@link unshift} can bring about. */
   get isOver(): boolean {
     return this.count > this.limits.maxQueueSize || this.bytes > this.limits.maxQueueBytes
+  }
+
+  private removed(batch: Batch): Batch {
+    this.count -= batch.count
+    this.bytes -= eventBytes(batch)
+    return batch
   }
 
   private begin(atLeast = 0): OpenBatch {
@@ -214,4 +168,4 @@ export class EventQueue {
 }
 
 /** Bytes of a batch's events without commas, which is what the queue's limit counts. */
-const eventBytes = (batch: Batch): number => batch.bytes.length - batch.count + 1
+const eventBytes = (batch: Batch): number => batch.size - batch.count + 1

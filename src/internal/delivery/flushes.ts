@@ -4,9 +4,11 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as FiberId from "effect/FiberId"
-import { DeliveryError } from "../../PostHogError.js"
-import type { Batch } from "./eventQueue.js"
-import type { SendFailure } from "./transport.js"
+import { DeliveryError, type DropReason } from "../../PostHogError.js"
+import type { Batch } from "./batch.js"
+import type { Owner } from "./books.js"
+import { complete } from "./completion.js"
+import type { Failure } from "./failure.js"
 
 /**
  * What a flush achieved.
@@ -21,28 +23,6 @@ export interface FlushReport {
   readonly dropped: number
 }
 
-/** Why events that somebody waited for did not arrive: the part of a `DeliveryError` that says what happened. */
-export interface Failure {
-  readonly reason: DeliveryError["reason"]
-  readonly status?: number | undefined
-  readonly detail?: string | undefined
-}
-
-export const toFailure = (failure: SendFailure): Failure => {
-  switch (failure._tag) {
-    case "Retryable":
-      return { reason: failure.reason, status: failure.status, detail: failure.detail }
-    case "TooLarge":
-      return { reason: "rejected", status: 413 }
-    case "Rejected":
-      return { reason: "rejected", status: failure.status, detail: failure.detail }
-  }
-}
-
-/** A failure in a few words, for diagnostics. */
-export const detailOf = (failure: Failure | undefined): string | undefined =>
-  failure?.detail ?? (failure?.status === undefined ? undefined : `status ${failure.status}`)
-
 /** A flush in progress: waits until all events below `target` are settled. */
 interface Flush {
   readonly target: number
@@ -55,8 +35,11 @@ interface Flush {
   failure: Failure | undefined
 }
 
-export class Flushes {
+/** Those who wait for the events of one queue, to which they belong as long as they are on their way. */
+export class Flushes implements Owner {
   private readonly running = new Set<Flush>()
+
+  constructor(readonly lane: string) {}
 
   get isEmpty(): boolean {
     return this.running.size === 0
@@ -82,12 +65,13 @@ export class Flushes {
     })
   }
 
-  /** Events have met their end; with a `failure`, not as the caller wished. */
-  settle(batch: Batch, outcome: "delivered" | "dropped", failure?: Failure): void {
+  /** Events have met their end. A drop that was asked for fails no flush. */
+  settle(batch: Batch, reason: DropReason | undefined, failure: Failure | undefined): void {
     for (const flush of this.running) {
       const count = Math.min(Math.max(flush.target - batch.sequence, 0), batch.count)
-      flush[outcome] += count
-      if (count > 0) flush.failure ??= failure
+      if (reason === undefined) flush.delivered += count
+      else flush.dropped += count
+      if (count > 0 && reason !== undefined && reason !== "opted_out") flush.failure ??= failure
     }
   }
 
@@ -108,7 +92,7 @@ export class Flushes {
   private end(flush: Flush, failure: Failure | undefined): void {
     this.running.delete(flush)
     const { delivered, dropped, expected } = flush
-    Deferred.unsafeDone(
+    complete(
       flush.done,
       failure === undefined
         ? Effect.succeed({ delivered, dropped })

@@ -6,11 +6,10 @@ import * as Effect from "effect/Effect"
 import * as FiberId from "effect/FiberId"
 import type * as Scope from "effect/Scope"
 import { readHead, type WireEvent } from "../../core/event/wireEvent.js"
-import type { DropReason } from "../../PostHogError.js"
-import type { Diagnostics } from "../diagnostics.js"
-import * as Drop from "../drop.js"
+import { DeliveryError } from "../../PostHogError.js"
+import type { Books } from "./books.js"
+import type { Gate } from "./gate.js"
 import type { Outbox } from "./outbox.js"
-import type { Statistics } from "./statistics.js"
 
 interface Waiter {
   readonly predicate: (event: WireEvent) => boolean
@@ -56,45 +55,44 @@ export class Store {
 
 export const make = Effect.fnUntraced(function*(
   store: Store,
-  statistics: Statistics,
-  diagnostics: Diagnostics,
-  maxEventBytes: number
+  maxEventBytes: number,
+  gate: Gate,
+  books: Books
 ): Effect.fn.Return<Outbox, never, Scope.Scope> {
-  let open = true
   const encoder = new TextEncoder()
-  const drop = Drop.make(statistics, diagnostics)
 
-  /** Whether the event was kept; the same checks as in live delivery. */
-  const keep = (text: string): boolean => {
-    const reason: DropReason | undefined = !open
-      ? "closed"
+  /** Why the event was not kept, if it was not; the same checks as in live delivery. */
+  const keep = (text: string): "opted_out" | "closed" | "too_large" | undefined => {
+    const heads = () => [readHead(text)]
+    const reason = gate.phase !== "open"
+      ? gate.phase
       : encoder.encode(text).length > maxEventBytes
       ? "too_large"
       : undefined
-    if (reason !== undefined) {
-      drop(reason, 1, () => [readHead(text)])
-      return false
+    if (reason === undefined) {
+      books.kept(heads)
+      store.add(JSON.parse(text) as WireEvent)
+    } else {
+      books.refused(reason, heads)
     }
-    statistics.onDelivered(1)
-    diagnostics.emit("EventsDelivered", () => ({ _tag: "EventsDelivered", count: 1, events: [readHead(text)] }))
-    store.add(JSON.parse(text) as WireEvent)
-    return true
+    return reason
   }
 
-  yield* Effect.addFinalizer(() =>
-    Effect.sync(() => {
-      open = false
-    })
-  )
+  const closed = (dropped: number) => new DeliveryError({ reason: "closed", delivered: 0, dropped, queued: 0 })
+
+  yield* Effect.addFinalizer(() => Effect.sync(() => gate.close()))
   return {
     offer: (text) => {
       keep(text)
       return Effect.void
     },
-    sendNow: (text) => Effect.sync(() => keep(text)),
-    flush: Effect.succeed({ delivered: 0, dropped: 0 }),
-    halt: () => {},
-    resume: () => {},
-    isOpen: () => open
+    sendNow: (text) =>
+      Effect.suspend(() => {
+        const reason = keep(text)
+        return reason === "closed" ? closed(1) : Effect.succeed(reason === undefined)
+      }),
+    flush: Effect.suspend(() => gate.isClosed ? closed(0) : Effect.succeed({ delivered: 0, dropped: 0 })),
+    optOut: () => gate.optOut(),
+    optIn: () => gate.optIn()
   }
 })

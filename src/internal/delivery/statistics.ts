@@ -58,14 +58,16 @@ export const metrics = {
   inFlight: Metric.gauge("posthog_events_in_flight", { description: "Events being sent" })
 }
 
+/** Where an accepted event can be. */
+export type State = "queued" | "inFlight" | "delivered" | "dropped"
+
+/** The numbers of one instance. Only `Books` changes them. */
 export class Statistics {
   private accepted = 0
-  private queued = 0
-  private inFlight = 0
-  private delivered = 0
   private retried = 0
   private repaired = 0
   private ignored = 0
+  private readonly counts = { queued: 0, inFlight: 0, delivered: 0, dropped: 0 }
   private readonly dropped: { [Reason in DropReason]?: number } = {}
   // Metrics look hooks up by the identity of these arrays.
   private readonly tags: ReadonlyArray<MetricLabel.MetricLabel>
@@ -79,30 +81,8 @@ export class Statistics {
     this.ignored++
   }
 
-  onAccepted(): void {
-    this.accepted++
-    metrics.accepted.unsafeUpdate(1, this.tags)
-  }
-
   onRepaired(): void {
     this.repaired++
-  }
-
-  /** Events entered (or, negative, left) the queue. */
-  onQueued(count: number): void {
-    this.queued += count
-    metrics.queued.unsafeModify(count, this.tags)
-  }
-
-  /** Events began (or, negative, stopped) being sent. */
-  onInFlight(count: number): void {
-    this.inFlight += count
-    metrics.inFlight.unsafeModify(count, this.tags)
-  }
-
-  onDelivered(count: number): void {
-    this.delivered += count
-    metrics.delivered.unsafeUpdate(count, this.tags)
   }
 
   onRetried(count: number): void {
@@ -110,7 +90,33 @@ export class Statistics {
     metrics.retried.unsafeUpdate(count, this.tags)
   }
 
-  onDropped(reason: DropReason, count: number): void {
+  /** Events go from one state to another; new ones come from nowhere, and are accepted thereby. */
+  move(count: number, from: "queued" | "inFlight" | undefined, to: State, reason?: DropReason): void {
+    if (from === undefined) {
+      this.accepted += count
+      metrics.accepted.unsafeUpdate(count, this.tags)
+    } else {
+      this.counts[from] -= count
+      metrics[from].unsafeModify(-count, this.tags)
+    }
+    this.counts[to] += count
+    switch (to) {
+      case "queued":
+      case "inFlight":
+        return metrics[to].unsafeModify(count, this.tags)
+      case "delivered":
+        return metrics.delivered.unsafeUpdate(count, this.tags)
+      case "dropped":
+        return this.onDropped(reason ?? "internal_error", count)
+    }
+  }
+
+  snapshot(): Stats {
+    const { accepted, counts: { delivered, inFlight, queued }, dropped, ignored, repaired, retried } = this
+    return { accepted, queued, inFlight, delivered, dropped: { ...dropped }, retried, repaired, ignored }
+  }
+
+  private onDropped(reason: DropReason, count: number): void {
     this.dropped[reason] = (this.dropped[reason] ?? 0) + count
     let tags = this.reasonTags.get(reason)
     if (tags === undefined) {
@@ -118,10 +124,5 @@ export class Statistics {
       this.reasonTags.set(reason, tags)
     }
     metrics.dropped.unsafeUpdate(count, tags)
-  }
-
-  snapshot(): Stats {
-    const { accepted, delivered, dropped, ignored, inFlight, queued, repaired, retried } = this
-    return { accepted, queued, inFlight, delivered, dropped: { ...dropped }, retried, repaired, ignored }
   }
 }

@@ -6,13 +6,13 @@ import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { parseRetryAfter } from "../../core/event/retryAfter.js"
-import { formatMillis } from "../../core/event/timestamp.js"
 import type { Diagnostics } from "../diagnostics.js"
 import { type Answer, type Http, type NoAnswer, summary } from "../http.js"
 import { monotonicMillis } from "../monotonic.js"
 import type { Resolved } from "../options.js"
-import type { Batch } from "./eventQueue.js"
+import type { Batch } from "./batch.js"
 import { gzip } from "./gzip.js"
+import type { Lane } from "./lane.js"
 
 /** The same request may succeed later. */
 export interface Retryable {
@@ -54,16 +54,15 @@ const maxAnswerBytes = 64 * 1024
 /** So long is waited for these bytes: the status is the acknowledgement. */
 const bodyTimeout = Duration.millis(250)
 
-export const make = (options: Resolved, apiKey: string, http: Http, diagnostics: Diagnostics): Transport => {
-  const request = http.request("POST", "/batch/")
+export const make = (options: Resolved, lane: Lane, http: Http, diagnostics: Diagnostics): Transport => {
+  const request = http.request("POST", lane.path)
   const limits = { timeout: options.requestTimeout, maxBytes: maxAnswerBytes, bodyTimeout }
-  const head = encoder.encode(`{"api_key":${JSON.stringify(apiKey)},"batch":[`)
-  const historical = options.historicalMigration ? ",\"historical_migration\":true" : ""
 
   const body = (batch: Batch, now: number): Uint8Array<ArrayBuffer> => {
     const events = batch.bytes
-    // The time of sending lets the server correct a clock that is wrong, so each attempt gets its own.
-    const tail = encoder.encode(`],"sent_at":"${formatMillis(now)}"${historical}}`)
+    const envelope = lane.envelope(now)
+    const head = encoder.encode(envelope.head)
+    const tail = encoder.encode(envelope.tail)
     const bytes = new Uint8Array(head.length + events.length + tail.length)
     bytes.set(head)
     bytes.set(events, head.length)

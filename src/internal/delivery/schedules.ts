@@ -1,10 +1,16 @@
 /**
- * When a failed request is repeated.
+ * When events are sent and when they are sent again: all times of delivery, as schedules.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type { Retryable, SendFailure } from "./transport.js"
+
+/** How long a queued event waits for others. */
+export const cadence = (flushInterval: Duration.Duration): Schedule.Schedule<unknown> => Schedule.spaced(flushInterval)
+
+/** When sending goes on after all retries failed. */
+export const resumption = (retryPause: Duration.Duration): Schedule.Schedule<unknown> => Schedule.fromDelay(retryPause)
 
 /** First delay, doubled for each further one. PROTOCOL of PostHog's SDKs: 1 second. */
 const baseDelay = Duration.seconds(1)
@@ -15,17 +21,21 @@ const maxDelay = Duration.seconds(30)
 /** How much of a delay chance decides, so that many processes do not come back at the same moment. */
 const jitter = { min: 0.75, max: 1.25 }
 
-const delays = Schedule.exponential(baseDelay).pipe(
-  Schedule.either(Schedule.spaced(maxDelay)),
-  Schedule.jitteredWith(jitter)
-)
+/** The delays between the attempts to send a batch when the program has not chosen its own. */
+export const defaultRetries: Schedule.Schedule<unknown> = /* #__PURE__ */ (() =>
+  Schedule.exponential(baseDelay).pipe(
+    Schedule.either(Schedule.spaced(maxDelay)),
+    Schedule.jitteredWith(jitter)
+  ))()
 
 /**
- * Repeats retryable failures up to `maxRetries` times. What the server asks for with `Retry-After` is the least delay.
- * `onDelay` is told of each delay before it begins.
+ * Repeats retryable failures for as long as `delays` goes on, at most `maxRetries` times. What the server asks for with
+ * `Retry-After` is the least delay. `cut` may shorten what it did not ask for; `onDelay` is told of each delay before it begins.
  */
-export const schedule = (
+export const retries = (
+  delays: Schedule.Schedule<unknown>,
   maxRetries: number,
+  cut: (delayMillis: number) => number,
   onDelay: (failure: Retryable, attempt: number, delayMillis: number) => void
 ): Schedule.Schedule<unknown, SendFailure> =>
   delays.pipe(
@@ -36,7 +46,7 @@ export const schedule = (
       Effect.sync(() => {
         const retryable = failure as Retryable
         const floor = Duration.min(Duration.millis(retryable.retryAfter ?? 0), maxDelay)
-        const actual = Duration.max(delay, floor)
+        const actual = Duration.max(Duration.millis(cut(Duration.toMillis(delay))), floor)
         onDelay(retryable, retries + 1, Duration.toMillis(actual))
         return actual
       })

@@ -1,0 +1,177 @@
+/**
+ * What becomes of events. Each step that an event takes is one method of the books, and nothing is counted beside them:
+ *
+ * ```
+ *           ┌─ waits ──► queued ◄──────────┐
+ * accepted ─┼─ enqueued ──►│ ─ departed ─► in flight ── delivered ─► delivered
+ *           │              │ evicted       │ lost
+ *           └─ refused ────┴──► dropped ◄──┘
+ * ```
+ *
+ * Therefore accepted = queued + in flight + delivered + dropped at every moment, also within a call.
+ */
+import type { DropReason, EventHead } from "../../PostHogError.js"
+import type { Diagnostics } from "../diagnostics.js"
+import type { Batch } from "./batch.js"
+import { detailOf, type Failure } from "./failure.js"
+import { Statistics, type Stats } from "./statistics.js"
+
+/** Whom events belong to while they are on their way: the flushes of their queue, or the caller who waits for one event. */
+export interface Owner {
+  /** Name of the lane from whose queue they come; `undefined`: from none. */
+  readonly lane: string | undefined
+  /** They have met their end; without a reason they were delivered. */
+  readonly settle: (batch: Batch, reason: DropReason | undefined, failure: Failure | undefined) => void
+}
+
+/** Events that have met their end. */
+export interface End {
+  /** `undefined`: they were delivered. */
+  readonly reason: DropReason | undefined
+  readonly count: number
+  /** Only asked when somebody wants to know. */
+  readonly heads: () => ReadonlyArray<EventHead>
+  readonly detail: string | undefined
+  /** Those of a queue: its lane and the number of the first one; the others follow without gaps. */
+  readonly from: { readonly lane: string; readonly sequence: number } | undefined
+}
+
+/**
+ * Who is told of what becomes of events. Diagnostics are one; a journal that keeps events over the end of a process is another: it
+ * appends what is `queued`, forgets what is `settled`, and after a restart what is left is offered again.
+ */
+export interface Listener {
+  /** An event got its place in the queue of a lane. */
+  readonly queued?: (lane: string, sequence: number, text: string) => void
+  readonly settled?: (end: End) => void
+}
+
+export class Books {
+  private readonly statistics: Statistics
+  private readonly onQueued: ReadonlyArray<NonNullable<Listener["queued"]>>
+  private readonly onSettled: ReadonlyArray<NonNullable<Listener["settled"]>>
+
+  constructor(instance: string, listeners: ReadonlyArray<Listener>) {
+    this.statistics = new Statistics(instance)
+    this.onQueued = listeners.flatMap(({ queued }) => queued ?? [])
+    this.onSettled = listeners.flatMap(({ settled }) => settled ?? [])
+  }
+
+  snapshot(): Stats {
+    return this.statistics.snapshot()
+  }
+
+  /** A call that nothing came of, because nothing is taken. */
+  ignored(): void {
+    this.statistics.onIgnored()
+  }
+
+  /** A value of an event was replaced. */
+  repaired(): void {
+    this.statistics.onRepaired()
+  }
+
+  /** Events in flight are sent again. */
+  retried(batch: Batch): void {
+    this.statistics.onRetried(batch.count)
+  }
+
+  /** A new event is given up at once. */
+  refused(reason: DropReason, heads: () => ReadonlyArray<EventHead>, detail?: string): void {
+    this.statistics.move(1, undefined, "dropped", reason)
+    this.tell({ reason, count: 1, heads, detail, from: undefined })
+  }
+
+  /** A new event has its place in the queue. */
+  enqueued(lane: string, sequence: number, text: string): void {
+    this.statistics.move(1, undefined, "queued")
+    for (const told of this.onQueued) told(lane, sequence, text)
+  }
+
+  /** A new event waits for room in the queue. */
+  waits(): void {
+    this.statistics.move(1, undefined, "queued")
+  }
+
+  /** It has found some. */
+  seated(lane: string, sequence: number, text: string): void {
+    for (const told of this.onQueued) told(lane, sequence, text)
+  }
+
+  /** It waits no longer. */
+  gaveUp(reason: DropReason, heads: () => ReadonlyArray<EventHead>): void {
+    this.statistics.move(1, "queued", "dropped", reason)
+    this.tell({ reason, count: 1, heads, detail: undefined, from: undefined })
+  }
+
+  /** A new event is sent at once. */
+  hurried(batch: Batch): void {
+    this.statistics.move(batch.count, undefined, "inFlight")
+  }
+
+  /** Queued events are sent. */
+  departed(batch: Batch): void {
+    this.statistics.move(batch.count, "queued", "inFlight")
+  }
+
+  /** Events that were sent in vain are queued again. */
+  returned(batch: Batch): void {
+    this.statistics.move(batch.count, "inFlight", "queued")
+  }
+
+  /** Events in flight have arrived. */
+  delivered(batch: Batch, owner: Owner): void {
+    this.statistics.move(batch.count, "inFlight", "delivered")
+    this.settle(batch, owner, undefined, undefined)
+  }
+
+  /** Events in flight are given up. */
+  lost(batch: Batch, owner: Owner, reason: DropReason, failure?: Failure): void {
+    this.statistics.move(batch.count, "inFlight", "dropped", reason)
+    this.settle(batch, owner, reason, failure)
+  }
+
+  /** Queued events are given up. */
+  evicted(batch: Batch, owner: Owner, reason: DropReason, failure?: Failure): void {
+    this.statistics.move(batch.count, "queued", "dropped", reason)
+    this.settle(batch, owner, reason, failure)
+  }
+
+  /** A new event has arrived, where arriving takes no time. */
+  kept(heads: () => ReadonlyArray<EventHead>): void {
+    this.statistics.move(1, undefined, "delivered")
+    this.tell({ reason: undefined, count: 1, heads, detail: undefined, from: undefined })
+  }
+
+  private settle(batch: Batch, owner: Owner, reason: DropReason | undefined, failure: Failure | undefined): void {
+    const { count, sequence } = batch
+    const { lane } = owner
+    owner.settle(batch, reason, failure)
+    this.tell({
+      reason,
+      count,
+      heads: () => batch.heads(),
+      detail: detailOf(failure),
+      from: lane === undefined ? undefined : { lane, sequence }
+    })
+  }
+
+  private tell(end: End): void {
+    for (const told of this.onSettled) told(end)
+  }
+}
+
+/** Tells subscribers and the log. */
+export const reporter = (diagnostics: Diagnostics): Listener => ({
+  settled: ({ count, detail, heads, reason }) => {
+    if (reason === undefined) {
+      diagnostics.emit("EventsDelivered", () => ({ _tag: "EventsDelivered", count, events: heads() }))
+    } else {
+      diagnostics.emit(
+        "EventsDropped",
+        () => ({ _tag: "EventsDropped", reason, count, events: heads(), detail }),
+        reason
+      )
+    }
+  }
+})

@@ -1,0 +1,340 @@
+/**
+ * What is being sent: hands batches of a queue to a limited number of fibers, and keeps each batch until it is settled or taken back.
+ */
+import * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import * as FiberId from "effect/FiberId"
+import { redactText } from "../../core/secrets.js"
+import { describe } from "../../core/thrown.js"
+import type { DropReason } from "../../PostHogError.js"
+import type { Diagnostics } from "../diagnostics.js"
+import type { Resolved } from "../options.js"
+import type { Batch } from "./batch.js"
+import type { Books, Owner } from "./books.js"
+import type { Budget } from "./budget.js"
+import type { Elapsed } from "./elapsed.js"
+import type { EventQueue } from "./eventQueue.js"
+import { type Failure, toFailure } from "./failure.js"
+import type { Flushes } from "./flushes.js"
+import type { Gate } from "./gate.js"
+import type { RequestLimit } from "./requestLimit.js"
+import * as Schedules from "./schedules.js"
+import type { Job } from "./sender.js"
+import type { Retryable } from "./transport.js"
+
+/** Who sends queued events: the instance, or a flush for itself. */
+export interface Round {
+  /** Queued events below this number are to be sent as soon as a request may be made. */
+  due: number
+}
+
+/** A batch in the hands of a fiber. */
+export interface Sending {
+  readonly job: Job
+  readonly owner: Owner
+  /** `undefined`: the batch did not come from the queue. */
+  readonly round: Round | undefined
+  /** Set during the pause before a repetition: what the pause is for. */
+  waiting: Retryable | undefined
+  /** When the answer has to be there or the pause is over, by `Elapsed`. A fiber that is later than this is one that nothing resumes. */
+  until: number
+  /** When it is to be sent anew, see `Budget`. */
+  resendAt: number
+  /** How many pauses had begun when its last request was made. */
+  pauses: number
+  /** Whether somebody opted out since it began: the request that is under way is the last. */
+  stopped: boolean
+  fiber: Fiber.RuntimeFiber<void> | undefined
+}
+
+export interface Parts {
+  readonly options: Pick<Resolved, "maxConcurrentRequests" | "overflow" | "waitUpTo" | "retryPause" | "background">
+  readonly queue: EventQueue
+  readonly flushes: Flushes
+  readonly limit: RequestLimit
+  readonly gate: Gate
+  readonly books: Books
+  readonly budget: Budget
+  readonly elapsed: Elapsed
+  readonly diagnostics: Diagnostics
+  readonly send: (job: Job) => Effect.Effect<Retryable | undefined>
+  readonly fork: <A>(effect: Effect.Effect<A>) => Fiber.RuntimeFiber<A>
+}
+
+export class Dispatch {
+  /** What the instance sends by itself, in the background and at the end. */
+  readonly always: Round = { due: 0 }
+  readonly sendings = new Set<Sending>()
+  private readonly watchers = new Set<() => void>()
+  private readonly again = new Set<Round>()
+  private isProceeding = false
+  /** Pauses that have begun so far, and what ends the one that is. */
+  private pauses = 0
+  private paused: Fiber.RuntimeFiber<unknown> | "until a flush" | undefined
+
+  constructor(private readonly parts: Parts) {}
+
+  /** Calls back after every step, until the result is called. */
+  watch(watcher: () => void): () => void {
+    this.watchers.add(watcher)
+    return () => this.watchers.delete(watcher)
+  }
+
+  /** Sends all that is queued now as soon as requests may be made. */
+  makeDue(): void {
+    this.always.due = this.parts.queue.next
+    this.advance(this.always)
+  }
+
+  /** To be called after anything that may have settled events or made some due. */
+  advance(round: Round = this.always): void {
+    this.proceed(round)
+    for (const watcher of this.watchers) watcher()
+  }
+
+  /** Does for a round what can be done now. */
+  proceed(round: Round): void {
+    this.again.add(round)
+    // A client that answers on the spot would otherwise come back here from within, once for every batch.
+    if (this.isProceeding) return
+    this.isProceeding = true
+    for (const round of this.again) {
+      this.again.delete(round)
+      this.startRequests(round)
+      if (!this.parts.flushes.isEmpty) this.parts.flushes.completeBelow(this.oldest())
+    }
+    this.isProceeding = false
+  }
+
+  private startRequests(round: Round): void {
+    const { books, flushes, options, queue } = this.parts
+    let requests = 0
+    for (const sending of this.sendings) if (sending.round === round) requests++
+    while (requests < options.maxConcurrentRequests && this.paused === undefined && queue.first < round.due) {
+      const batch = queue.shift()
+      if (batch === undefined) return
+      books.departed(batch)
+      requests++
+      this.start([batch], flushes, round)
+    }
+  }
+
+  /** Hands events in flight to a fiber, which begins on the spot: on some platforms only the caller of a flush may do I/O. */
+  start(pieces: ReadonlyArray<Batch>, owner: Owner, round: Round | undefined): Sending {
+    const sending: Sending = {
+      job: this.job(pieces, () => sending),
+      owner,
+      round,
+      waiting: undefined,
+      until: Number.POSITIVE_INFINITY,
+      resendAt: Number.POSITIVE_INFINITY,
+      pauses: this.pauses,
+      stopped: false,
+      fiber: undefined
+    }
+    this.sendings.add(sending)
+    // Interruptible whatever the region was in which the instance was built: time limits depend on it.
+    sending.fiber = this.parts.fork(Effect.matchCause(Effect.interruptible(this.parts.send(sending.job)), {
+      onSuccess: (failure) => this.ended(sending, failure),
+      onFailure: (cause) =>
+        // Interrupted by the client itself; a sending that was taken from its fiber is not known here any more.
+        Cause.isInterruptedOnly(cause)
+          ? this.ended(sending, { _tag: "Retryable", reason: "connection", detail: "interrupted" })
+          : this.ended(sending, undefined, redactText(describe(Cause.squash(cause))))
+    }))
+    return sending
+  }
+
+  /** Follows a job and keeps its books, until it is taken away from its fiber. */
+  private job(pieces: ReadonlyArray<Batch>, self: () => Sending): Job {
+    const { books, budget, diagnostics, elapsed, limit, queue } = this.parts
+    const isKnown = () => this.sendings.has(self())
+    return {
+      pieces,
+      mayGoOn: () => !self().stopped,
+      fitting: (piece) => limit.fitting(piece),
+      cut: (delayMillis) => budget.cut(delayMillis, elapsed.now()),
+      onAttempt: (piece, attempt) => {
+        const sending = self()
+        const now = elapsed.now()
+        sending.waiting = undefined
+        sending.until = budget.answeredBy(now)
+        sending.resendAt = budget.resendAt(now)
+        sending.pauses = this.pauses
+        if (attempt > 0) books.retried(piece)
+      },
+      onPause: (piece, failure, attempt, delayMillis) => {
+        const { reason, status } = failure
+        const sending = self()
+        sending.waiting = failure
+        sending.until = elapsed.now() + delayMillis
+        sending.resendAt = Number.POSITIVE_INFINITY
+        diagnostics.emit("RetryScheduled", () => ({
+          _tag: "RetryScheduled",
+          reason,
+          status,
+          attempt,
+          delayMillis,
+          count: piece.count
+        }))
+      },
+      onTooLarge: (piece) => {
+        limit.refused(piece)
+        queue.maxBatchBytes = limit.bytes
+        queue.maxBatchSize = limit.count
+      },
+      onDelivered: (piece) => {
+        limit.accepted(piece)
+        if (!isKnown()) return
+        const { owner, pauses, round } = self()
+        books.delivered(piece, owner)
+        // An answer to a request from before the pause says nothing new about the server.
+        if (pauses === this.pauses) this.endPause()
+        this.advance(round)
+      },
+      onDropped: (piece, reason, failure) => {
+        if (!isKnown()) return
+        books.lost(piece, self().owner, reason, toFailure(failure))
+        this.advance(self().round)
+      }
+    }
+  }
+
+  /** A fiber has come to its end. */
+  private ended(sending: Sending, failure: Retryable | undefined, defect?: string): void {
+    if (!this.sendings.delete(sending)) return
+    const why = failure && toFailure(failure)
+    if (defect !== undefined) this.drop(sending, "internal_error", { reason: "connection", detail: defect })
+    else if (sending.stopped || why === undefined) this.drop(sending, "opted_out", why)
+    // An event that somebody waits for is theirs to send again, and a closed instance has no later.
+    else if (sending.owner.lane === undefined || this.parts.gate.isClosed) this.drop(sending, "undelivered", why)
+    else if (sending.job.pieces.length > 0) this.postpone(sending, failure!, why)
+    this.advance(sending.round)
+  }
+
+  /** The retries are used up. */
+  private postpone(sending: Sending, failure: Retryable, why: Failure): void {
+    const { diagnostics, flushes, options } = this.parts
+    const { pieces } = sending.job
+    const { detail, reason, status } = failure
+    const pauseMillis = options.background ? Duration.toMillis(options.retryPause) : undefined
+    const count = pieces.reduce((sum, piece) => sum + piece.count, 0)
+    const { sequence } = pieces[0]!
+    this.requeue(sending)
+    this.pause()
+    diagnostics.emit("DeliveryPaused", () => ({ _tag: "DeliveryPaused", reason, status, detail, count, pauseMillis }))
+    this.trim()
+    flushes.failAbove(sequence, why)
+  }
+
+  /** No requests for queued events are made until the pause is over, or until it is ended. */
+  private pause(): void {
+    const { fork, options } = this.parts
+    this.endPause()
+    this.pauses++
+    this.paused = options.background
+      ? fork(Effect.schedule(Effect.sync(() => this.resume()), Schedules.resumption(options.retryPause)))
+      : "until a flush"
+  }
+
+  private resume(): void {
+    if (this.paused === undefined) return
+    this.paused = undefined
+    this.advance()
+  }
+
+  endPause(): void {
+    if (typeof this.paused === "object") this.paused.unsafeInterruptAsFork(FiberId.none)
+    this.paused = undefined
+  }
+
+  /** Gives up what a sending has left, after it was taken. */
+  drop({ job, owner }: Sending, reason: DropReason, failure?: Failure): void {
+    for (const piece of job.pieces) this.parts.books.lost(piece, owner, reason, failure)
+  }
+
+  private requeue({ job }: Sending): void {
+    for (const piece of job.pieces) {
+      this.parts.books.returned(piece)
+      this.parts.queue.unshift(piece)
+    }
+  }
+
+  /** What came back may be too much for the queue. Where callers wait for room, they wait a little longer instead. */
+  private trim(): void {
+    const { books, flushes, options, queue } = this.parts
+    while (queue.isOver && options.waitUpTo === undefined) {
+      const batch = options.overflow === "dropOldest" ? queue.dropOldest(1) : queue.dropNewest(1)
+      books.evicted(batch!, flushes, "queue_full", { reason: "queue_full" })
+    }
+  }
+
+  /** Gives up all that is queued. */
+  dropQueued(reason: DropReason, failure?: Failure): void {
+    const { books, flushes, queue } = this.parts
+    for (let batch = queue.shift(); batch !== undefined; batch = queue.shift()) {
+      books.evicted(batch, flushes, reason, failure)
+    }
+    this.advance()
+  }
+
+  /** Ends a sending and takes it away from its fiber. */
+  abandon(sending: Sending): void {
+    this.sendings.delete(sending)
+    sending.fiber?.unsafeInterruptAsFork(FiberId.none)
+  }
+
+  /** The same for all that are meant. */
+  take(which: (sending: Sending) => boolean): ReadonlyArray<Sending> {
+    const taken = Array.from(this.sendings).filter(which)
+    for (const sending of taken) this.abandon(sending)
+    return taken
+  }
+
+  /** Sends anew what was taken. */
+  restart(sending: Sending): void {
+    const { books } = this.parts
+    if (sending.stopped) {
+      this.drop(sending, "opted_out")
+    } else if (sending.job.pieces.length > 0) {
+      books.retried(sending.job.pieces[0]!)
+      this.start(sending.job.pieces, sending.owner, sending.round)
+    }
+  }
+
+  /** What was being sent belongs to the queue again, unless nobody wants it sent any more. */
+  giveBack(taken: ReadonlyArray<Sending>): void {
+    for (const sending of taken) {
+      if (sending.stopped) this.drop(sending, "opted_out")
+      else if (sending.owner.lane !== undefined) this.requeue(sending)
+      else this.drop(sending, "undelivered", { reason: "timeout" })
+      // Its fiber may be late, and not dead.
+      sending.stopped = true
+    }
+    this.trim()
+  }
+
+  /** Number of the oldest event of the queue that is not settled. */
+  private oldest(): number {
+    let first = this.parts.queue.first
+    for (const { job: { pieces }, owner } of this.sendings) {
+      if (owner.lane !== undefined && pieces.length > 0) first = Math.min(first, pieces[0]!.sequence)
+    }
+    return first
+  }
+
+  /** How many events of the queue are not settled. */
+  get unsettled(): number {
+    let count = this.parts.queue.count
+    for (const { job, owner } of this.sendings) {
+      if (owner.lane !== undefined) { for (const piece of job.pieces) count += piece.count }
+    }
+    return count
+  }
+
+  get isEmpty(): boolean {
+    return this.parts.queue.count === 0 && this.sendings.size === 0
+  }
+}

@@ -1,0 +1,23 @@
+/**
+ * Somebody who waits for one event that does not come from a queue.
+ */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as FiberId from "effect/FiberId"
+import { DeliveryError, type DropReason } from "../../PostHogError.js"
+import type { Batch } from "./batch.js"
+import type { Owner } from "./books.js"
+import { complete } from "./completion.js"
+import type { Failure } from "./failure.js"
+
+export class Receipt implements Owner {
+  readonly lane = undefined
+  readonly done: Deferred.Deferred<void, DeliveryError> = Deferred.unsafeMake(FiberId.none)
+
+  settle(_: Batch, reason: DropReason | undefined, failure: Failure = { reason: "closed" }): void {
+    complete(
+      this.done,
+      reason === undefined ? Effect.void : new DeliveryError({ ...failure, delivered: 0, dropped: 1, queued: 0 })
+    )
+  }
+}
