@@ -12,7 +12,13 @@ import { gunzipSync } from "node:zlib"
 import type { SinkEvent } from "./sink.js"
 
 export type Answer =
-  | { readonly status: number; readonly headers?: Readonly<Record<string, string>>; readonly body?: string }
+  | {
+    readonly status: number
+    readonly headers?: Readonly<Record<string, string>>
+    readonly body?: string
+    /** How long the answer takes, in milliseconds. */
+    readonly delay?: number
+  }
   /** No connection. */
   | "refused"
   /** Never answers. */
@@ -70,10 +76,11 @@ export class FakeClient {
           return Effect.dieMessage("a client with a bug")
         default: {
           if (answer.status >= 200 && answer.status < 300) this.accepted.push(...recorded.events)
+          const delay = answer.delay === undefined ? Effect.void : Effect.sleep(answer.delay)
           const init = { status: answer.status, ...(answer.headers === undefined ? {} : { headers: answer.headers }) }
           // A 304 has no body, not even an empty one.
           const body = answer.status === 304 ? null : answer.body ?? ""
-          return Effect.succeed(HttpClientResponse.fromWeb(request, new Response(body, init)))
+          return Effect.as(delay, HttpClientResponse.fromWeb(request, new Response(body, init)))
         }
       }
     })

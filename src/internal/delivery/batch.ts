@@ -57,13 +57,17 @@ export class Batch {
     return new Batch(this.buffer, this.offsets, this.from + from, this.from + to, this.sequence + from)
   }
 
-  /** How many of the events, from the first on, fit into so many bytes and so large a number: at least one. */
-  fitting(maxBytes: number, maxCount: number): number {
-    let fits = Math.min(this.count, maxCount)
+  /** From the first of these events to the last of another batch, which was cut from the same one and comes later. */
+  upTo(other: Batch): Batch {
+    return new Batch(this.buffer, this.offsets, this.from, other.to, this.sequence)
+  }
+
+  /** How many of the events, from the first on, fit into so many bytes: at least one. */
+  fitting(maxBytes: number): number {
+    if (this.size <= maxBytes) return this.count
     const end = this.offsets[this.from]! + maxBytes
-    if (this.offsets[this.from + fits]! - 1 <= end) return Math.max(fits, 1)
-    let tooMany = fits
-    fits = 1
+    let fits = 1
+    let tooMany = this.count
     while (tooMany - fits > 1) {
       const middle = (fits + tooMany) >> 1
       if (this.offsets[this.from + middle]! - 1 <= end) fits = middle

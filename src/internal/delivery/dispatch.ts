@@ -73,6 +73,8 @@ export class Dispatch {
   /** Pauses that have begun so far, and what ends the one that is. */
   private pauses = 0
   private paused: Fiber.RuntimeFiber<unknown> | "until a flush" | undefined
+  /** Called when the queue may have room again. */
+  onRoom: () => void = () => {}
 
   constructor(private readonly parts: Parts) {}
 
@@ -103,6 +105,7 @@ export class Dispatch {
     for (const round of this.again) {
       this.again.delete(round)
       this.startRequests(round)
+      this.onRoom()
       if (!this.parts.flushes.isEmpty) this.parts.flushes.completeBelow(this.oldest())
     }
     this.isProceeding = false
@@ -154,7 +157,7 @@ export class Dispatch {
     return {
       pieces,
       mayGoOn: () => !self().stopped,
-      fitting: (piece) => limit.fitting(piece),
+      fitting: (piece) => piece.fitting(limit.bytes),
       cut: (delayMillis) => budget.cut(delayMillis, elapsed.now()),
       onAttempt: (piece, attempt) => {
         const sending = self()
@@ -183,10 +186,10 @@ export class Dispatch {
       onTooLarge: (piece) => {
         limit.refused(piece)
         queue.maxBatchBytes = limit.bytes
-        queue.maxBatchSize = limit.count
       },
       onDelivered: (piece) => {
-        limit.accepted(piece)
+        limit.accepted()
+        queue.maxBatchBytes = limit.bytes
         if (!isKnown()) return
         const { owner, pauses, round } = self()
         books.delivered(piece, owner)

@@ -41,12 +41,8 @@ export class EventQueue {
   /** Expected size of the next batch: that of the one before, so that buffers are rarely grown. */
   private expected = initialBytes
 
-  /** Most events of a batch. Like `maxBatchBytes` it holds for batches that are taken from now on, also for those that are full already. */
-  maxBatchSize: number
-
-  constructor(private readonly limits: Limits, public maxBatchBytes: number) {
-    this.maxBatchSize = limits.maxBatchSize
-  }
+  /** `maxBatchBytes` may change: it holds for batches that are taken from then on, also for those that are full already. */
+  constructor(private readonly limits: Limits, public maxBatchBytes: number) {}
 
   /** Sequence number of the oldest queued event; `next` when the queue is empty. */
   get first(): number {
@@ -78,7 +74,7 @@ export class EventQueue {
     this.count++
     this.next++
     this.bytes += written
-    if (open.offsets.length > this.maxBatchSize || start + written >= this.maxBatchBytes) this.seal()
+    if (open.offsets.length > this.limits.maxBatchSize || start + written >= this.maxBatchBytes) this.seal()
     return "added"
   }
 
@@ -87,7 +83,7 @@ export class EventQueue {
     if (this.sealed.length === this.head) this.seal()
     const batch = this.sealed[this.head]
     if (batch === undefined) return undefined
-    const fitting = batch.fitting(this.maxBatchBytes, this.maxBatchSize)
+    const fitting = batch.fitting(this.maxBatchBytes)
     if (fitting < batch.count) {
       this.sealed[this.head] = batch.slice(fitting)
       return this.removed(batch.slice(0, fitting))

@@ -2,7 +2,7 @@
  * The way of one lane's events: into the queue, in batches out of it, and to their end.
  */
 import * as Deferred from "effect/Deferred"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
@@ -12,7 +12,7 @@ import { DeliveryError, type DropReason } from "../../PostHogError.js"
 import type { Resolved } from "../options.js"
 import * as Background from "./background.js"
 import { Batch } from "./batch.js"
-import { Dispatch, type Parts, type Sending } from "./dispatch.js"
+import { Dispatch, type Parts } from "./dispatch.js"
 import { EventQueue } from "./eventQueue.js"
 import { toFailure } from "./failure.js"
 import { Flushes, type FlushReport } from "./flushes.js"
@@ -47,7 +47,7 @@ export class Pipeline {
     readonly background: Background.Background | undefined
   ) {
     this.foreground = new Foreground(dispatch, shared)
-    dispatch.watch(() => this.line.admit((text) => this.seat(text)))
+    dispatch.onRoom = () => this.line.admit((text) => this.seat(text))
   }
 
   // Taking events
@@ -200,16 +200,18 @@ export class Pipeline {
   /** Sends anew what has used up its share. */
   private resend(now: number): void {
     const { dispatch } = this
-    const isOwn = ({ round }: Sending): boolean => this.background !== undefined || round === dispatch.always
     const overdue = Array.from(dispatch.sendings).filter(({ resendAt }) => resendAt <= now)
     for (const sending of overdue) {
-      if (isOwn(sending)) {
+      if (this.background !== undefined || sending.round === dispatch.always) {
         dispatch.abandon(sending)
         dispatch.restart(sending)
-      } else {
-        // The fiber of somebody's flush, which only they may touch.
+      } else if (sending.owner.lane !== undefined) {
+        // In the fiber of somebody's flush, which only they may touch.
         dispatch.sendings.delete(sending)
         dispatch.giveBack([sending])
+      } else {
+        // Somebody waits for this event in a fiber of their own, and nobody else may send it.
+        sending.resendAt = Number.POSITIVE_INFINITY
       }
     }
     if (overdue.length > 0) dispatch.advance()
@@ -240,7 +242,7 @@ export const make = Effect.fnUntraced(function*(
   const { limits } = lane
   const queue = new EventQueue(limits, limits.maxBatchBytes)
   const flushes = new Flushes(lane.name)
-  const limit = new RequestLimit(limits.maxBatchBytes, limits.maxBatchSize)
+  const limit = new RequestLimit(limits.maxBatchBytes)
   const dispatch = new Dispatch({ ...shared, queue, flushes, limit, send: Sender.make(transport, options) })
   const background = options.background ? yield* Background.make(options, queue, dispatch) : undefined
   return new Pipeline(lane, shared, queue, flushes, dispatch, background)

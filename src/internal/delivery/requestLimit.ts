@@ -1,37 +1,43 @@
 /**
- * How much a server takes in one request, learnt from what it took and what it answered with 413.
+ * How much a server takes in one request, learnt from what it answers with 413 and what it takes.
  */
 import type { Batch } from "./batch.js"
 
+/** So many requests in a row have to be taken before a larger one is tried for the first time. */
+const firstPatience = 16
+
+/** The most of them. */
+const mostPatience = 1024
+
 /**
- * Begins with the limits of the options and only becomes smaller. A server that refuses less than it took before has no limit
- * of bytes, or a new one: then the number of events is what is learnt, and what is known is believed half as much.
+ * Every refusal halves the limit. It is doubled again after some requests that were taken: the refusal may have had another reason than the
+ * size, or the server's limit may be a higher one now. Each time that this was in vain, the next try is put off twice as long.
  */
 export class RequestLimit {
-  /** The most that was accepted in one request. */
-  private acceptedBytes = 0
-  private acceptedCount = 0
+  private readonly most: number
+  private patience = firstPatience
+  private taken = 0
+  private isTrying = false
 
-  constructor(public bytes: number, public count: number) {}
-
-  /** How many events of a batch the next request should hold, from the first on. */
-  fitting(batch: Batch): number {
-    return batch.fitting(this.bytes, this.count)
+  /** `bytes` are those of the events, without what stands around them. */
+  constructor(public bytes: number) {
+    this.most = bytes
   }
 
-  accepted({ count, size }: Batch): void {
-    this.acceptedBytes = Math.max(this.acceptedBytes, size)
-    this.acceptedCount = Math.max(this.acceptedCount, count)
+  accepted(): void {
+    if (this.bytes === this.most || ++this.taken < this.patience) return
+    // The larger requests of the last try were taken: no need to be careful.
+    if (this.isTrying) this.patience = Math.max(this.patience >> 1, 1)
+    this.isTrying = true
+    this.taken = 0
+    this.bytes = Math.min(this.bytes * 2, this.most)
   }
 
-  refused({ count, size }: Batch): void {
-    if (size > this.acceptedBytes) {
-      this.bytes = Math.min(this.bytes, Math.max(size >> 1, this.acceptedBytes, 1))
-    } else if (count > this.acceptedCount) {
-      this.count = Math.min(this.count, Math.max(count >> 1, this.acceptedCount, 1))
-    } else {
-      this.acceptedBytes >>= 1
-      this.acceptedCount >>= 1
-    }
+  /** Several events were too much. One event alone teaches nothing about others. */
+  refused({ size }: Batch): void {
+    if (this.isTrying) this.patience = Math.min(Math.max(this.patience, firstPatience >> 1) * 2, mostPatience)
+    this.isTrying = false
+    this.taken = 0
+    this.bytes = Math.max(Math.min(this.bytes, size >> 1), 1)
   }
 }

@@ -29,7 +29,7 @@ export interface Job {
   readonly cut: (delayMillis: number) => number
   /** The request failed and will be repeated after a pause. */
   readonly onPause: (piece: Batch, failure: Retryable, attempt: number, delayMillis: number) => void
-  /** The server found the piece too large. */
+  /** The server found the piece, several events, too large. */
   readonly onTooLarge: (piece: Batch) => void
   readonly onDelivered: (piece: Batch) => void
   readonly onDropped: (piece: Batch, reason: DropReason, failure: SendFailure) => void
@@ -92,12 +92,13 @@ export const make = (
         case "Retryable":
           return failure
         case "TooLarge": {
-          job.onTooLarge(piece)
-          if (piece.count > 1) {
-            job.pieces = [piece.slice(0, half), piece.slice(half), ...rest]
-          } else {
+          if (piece.count > 1) job.onTooLarge(piece)
+          if (piece.count === 1) {
             job.pieces = rest
             job.onDropped(piece, "too_large", failure)
+          } else {
+            // The rest stays together: how much of it fits is known when its turn comes.
+            job.pieces = [piece.slice(0, half), piece.slice(half).upTo(rest.at(-1) ?? piece)]
           }
           continue
         }
