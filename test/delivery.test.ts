@@ -783,7 +783,7 @@ describe("flush", () => {
       yield* captureMany(5_000)
       assert.deepStrictEqual(yield* PostHog.flush, { delivered: 5_000, dropped: 0 })
     }).pipe(Effect.provide(onFake(client, { flushAt: 1e6, maxBatchSize: 1, maxConcurrentRequests: 1 })))
-  })
+  }, 120_000)
 })
 
 describe("captureNow", () => {
