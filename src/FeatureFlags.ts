@@ -32,7 +32,7 @@ import { type FlagSource, type FlagValue, parsePayload } from "./core/flags/resp
 import type { Any, FeatureFlag, Value } from "./FeatureFlag.js"
 import { currentState, type FlagsOnEvents, type State } from "./internal/context.js"
 import { evaluateOn } from "./internal/flags/evaluate.js"
-import { askFlags, askRemoteConfig } from "./internal/flags/remote.js"
+import { askFlags, askRemoteConfig } from "./internal/flags/requests.js"
 import * as internal from "./internal/flags/snapshot.js"
 import { type Active, type Instance, instanceOf, notOpen } from "./internal/instance.js"
 import { PostHog } from "./PostHog.js"

@@ -35,11 +35,11 @@ import { compileDefinitions, type Definitions } from "./core/flags/definitions.j
 import { evaluateFlags, type LocalResult, type Subject, type UnresolvedReason } from "./core/flags/local.js"
 import { matchFilter } from "./core/flags/operators.js"
 import { FlagDefinitionStore, type FlagDefinitionStoreError } from "./FlagDefinitionStore.js"
-import { localEvaluatorKey } from "./internal/flags/evaluator.js"
-import * as Hybrid from "./internal/flags/hybrid.js"
+import * as Local from "./internal/flags/local.js"
 import * as LocalOptions from "./internal/flags/localOptions.js"
 import type { Options } from "./internal/flags/localOptions.js"
 import * as Poller from "./internal/flags/poller.js"
+import { localKey } from "./internal/flags/stages.js"
 import { type Instance, instanceOf, notOpen } from "./internal/instance.js"
 import * as Kind from "./internal/optionKinds.js"
 import { PostHog, type Service } from "./PostHog.js"
@@ -260,7 +260,7 @@ export const make = Effect.fnUntraced(function*(
         return Effect.void
       }
       instance.extensions.set(pollerKey, { poller: fresh, users: 1 } satisfies Shared)
-      instance.extensions.set(localEvaluatorKey, Hybrid.make(fresh))
+      instance.extensions.set(localKey, Local.make(fresh))
       return fresh.start
     }),
     () =>
@@ -268,7 +268,7 @@ export const make = Effect.fnUntraced(function*(
         const shared = sharedOf(instance)
         if (shared === undefined || --shared.users > 0) return Effect.void
         instance.extensions.delete(pollerKey)
-        instance.extensions.delete(localEvaluatorKey)
+        instance.extensions.delete(localKey)
         return shared.poller.stop
       })
   )

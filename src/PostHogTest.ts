@@ -31,7 +31,8 @@ import { parsePayload, plainFlag } from "./core/flags/response.js"
 import type * as FeatureFlag from "./FeatureFlag.js"
 import { compose, present } from "./internal/composition.js"
 import * as Memory from "./internal/delivery/memory.js"
-import { type Evaluator, failed, testEvaluatorKey } from "./internal/flags/evaluator.js"
+import type { Stage } from "./internal/flags/evaluation.js"
+import { overridesKey } from "./internal/flags/stages.js"
 import { instanceOf } from "./internal/instance.js"
 import { check } from "./internal/options.js"
 import * as internal from "./internal/service.js"
@@ -69,24 +70,22 @@ interface Kept {
 /** Key of the extension under which it keeps that. */
 const keptKey = "PostHogTest"
 
-/** Answers evaluations with what the test says, as PostHog would. */
-const testEvaluator = (kept: Kept): Evaluator => ({ flagKeys }) =>
-  Effect.sync(() => {
-    const { flags } = kept
-    if ("_tag" in flags) return failed(flags)
-    const wanted = flags.filter(({ key }) => flagKeys?.includes(key) ?? true)
-    return {
-      flags: new Map(
-        wanted.map(({ key, payload, value }) => [key, plainFlag(key, value, parsePayload(payload ?? null), "override")])
-      ),
-      malformed: new Set(),
-      failed: new Set(),
-      unresolved: new Map(),
-      requestId: undefined,
-      evaluatedAt: undefined,
-      errorsWhileComputing: false,
-      failure: undefined
+/** What the test says wins over whatever else is known. */
+const overrides = (kept: Kept): Stage => (next) => (question, onlyLocally) =>
+  Effect.map(next(question, onlyLocally), (evaluation) => {
+    const given = kept.flags
+    if ("_tag" in given) {
+      // What was evaluated in this process needs nobody's answer.
+      return { ...evaluation, failure: onlyLocally && evaluation.local !== undefined ? undefined : given }
     }
+    const flags = new Map(evaluation.flags)
+    const unresolved = new Map(evaluation.unresolved)
+    for (const { key, payload, value } of given) {
+      if (question.flagKeys?.includes(key) === false) continue
+      flags.set(key, plainFlag(key, value, parsePayload(payload ?? null), "override"))
+      unresolved.delete(key)
+    }
+    return { ...evaluation, flags, unresolved }
   })
 
 /** Options of the service itself. In a test a second equal error is one that the test is about, so that nothing is held back. */
@@ -121,7 +120,7 @@ export const make = Effect.fnUntraced(function*(
     )
   const { extensions } = instanceOf(service)
   extensions.set(keptKey, kept)
-  extensions.set(testEvaluatorKey, testEvaluator(kept))
+  extensions.set(overridesKey, overrides(kept))
   return service
 })
 

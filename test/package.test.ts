@@ -68,7 +68,7 @@ describe("package", () => {
     const flags = await bundled(
       "import { FeatureFlags, PostHog } from \"effect-posthog\"; console.log(PostHog.layer({}), FeatureFlags.evaluate())"
     )
-    assert.include(flags, "internal/flags/evaluator.ts")
+    assert.include(flags, "internal/flags/remote.ts")
     for (const path of [...localEvaluation, "LocalEvaluation.ts", "FlagDefinitionStore.ts"]) {
       assert.notInclude(flags, path)
     }

@@ -16,9 +16,9 @@ import { type Entry, FlagDefinitionStoreError, type Service } from "../../FlagDe
 import { FlagsUnavailable } from "../../PostHogError.js"
 import { type Active, type Instance, notOpen } from "../instance.js"
 import { monotonicMillis } from "../monotonic.js"
-import { askDefinitions, type Outcome } from "./askDefinitions.js"
-import { flagsOf } from "./evaluator.js"
+import { askDefinitions, type Outcome } from "./requests.js"
 import * as SafeStore from "./safeStore.js"
+import { flagsOf } from "./stages.js"
 
 /** Where definitions came from. */
 export type Source = "server" | "store" | "options"

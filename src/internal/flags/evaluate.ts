@@ -17,8 +17,8 @@ import type { EvaluateOptions, Snapshot } from "../../FeatureFlags.js"
 import { FlagsUnavailable, MissingDistinctId } from "../../PostHogError.js"
 import type { State } from "../context.js"
 import { type Active, type Instance, notOpen } from "../instance.js"
-import { evaluateWith, flagsOf } from "./evaluator.js"
 import * as internal from "./snapshot.js"
+import { evaluatorOf, flagsOf } from "./stages.js"
 
 const evaluateActive = (
   active: Active,
@@ -60,7 +60,7 @@ const evaluateActive = (
   const exposures = { active, isOpen: () => instance.state() === "open", flags, request, options }
   const onlyLocally = options.onlyLocally ?? active.options.strictLocalEvaluation
   return Effect.map(
-    evaluateWith(instance, flags, request, onlyLocally),
+    evaluatorOf(instance, flags)(request, onlyLocally),
     (evaluation) => internal.make(evaluation, exposures, key)
   )
 }

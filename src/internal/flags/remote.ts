@@ -1,105 +1,129 @@
 /**
- * Asking PostHog what the flags are: one request, repeated where PostHog's SDKs repeat it.
+ * The last stage: asks PostHog. Equal questions share one request, and answers are kept for a while where the program wants that.
  */
-import * as HttpBody from "@effect/platform/HttpBody"
-import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import * as FiberId from "effect/FiberId"
 import * as Redacted from "effect/Redacted"
-import { FlagNotFound, FlagsUnavailable } from "../../PostHogError.js"
-import { type Answer, type NoAnswer, summary } from "../http.js"
-import { type Active, type Instance, notOpen } from "../instance.js"
+import { flagsBody, type FlagsRequest } from "../../core/flags/request.js"
+import { parseFlagsResponse } from "../../core/flags/response.js"
+import { Lru } from "../../core/lru.js"
+import type { Active, Instance } from "../instance.js"
+import { monotonicMillis } from "../monotonic.js"
+import { FlagsUnavailable } from "./errors.js"
+import { type Evaluation, type Evaluator, failed, nothing } from "./evaluation.js"
+import { askFlags, type Reply } from "./requests.js"
 
-/** What PostHog answered. */
-export interface Reply {
-  readonly body: unknown
-  /** How many requests it took. */
-  readonly requests: number
+/** Answers to longer requests are not kept: the memory of the cache is bounded by characters, not only by entries. */
+const maxCachedBody = 16_384
+
+/** A request that several evaluations may wait for. */
+interface Flight {
+  readonly result: Deferred.Deferred<Evaluation>
+  waiting: number
+  fiber: Fiber.RuntimeFiber<void> | undefined
 }
 
-/** Delay before the first repetition, in milliseconds; it doubles with each (specification of PostHog's SDKs, flags request). */
-const firstDelay = 300
+export const makeRemote = (
+  active: Active,
+  state: Instance["state"],
+  onMinimalEvents: (minimal: boolean) => void
+): Evaluator => {
+  const { diagnostics, options } = active
+  const { featureFlagsCache } = options
+  const flights = new Map<string, Flight>()
+  const cache = featureFlagsCache === undefined
+    ? undefined
+    : new Lru<string, { readonly evaluation: Evaluation; readonly expires: number }>(featureFlagsCache.capacity)
 
-/** Most bytes of an answer about flags of somebody, or of the payload of one: far more than a thousand flags with payloads have. */
-const maxFlagsBytes = 8 * 1024 * 1024
-
-export const unavailable = (reason: FlagsUnavailable["reason"], status?: number, detail?: string): FlagsUnavailable =>
-  new FlagsUnavailable({ reason, status, detail })
-
-/** Whether the request may be repeated: nobody answered, a good answer broke off, or a proxy had no PostHog behind it. */
-const isTransient = (answer: Answer | NoAnswer): boolean =>
-  answer._tag === "NoAnswer" || answer.status === 502 || answer.status === 504 ||
-  ((answer.unread === "connection" || answer.unread === "timeout") && answer.status >= 200 && answer.status < 300)
-
-/** The JSON value in an answer, or what is wrong with it. */
-export const readAnswer = (answer: Answer | NoAnswer): Effect.Effect<unknown, FlagsUnavailable> => {
-  if (answer._tag === "NoAnswer") return unavailable(answer.reason, undefined, answer.detail)
-  const { headers, status, text, unread } = answer
-  if (status < 200 || status >= 300) return unavailable("status", status, summary(answer))
-  if (unread === "too_large") return unavailable("invalid_response", status, "the answer is too large")
-  if (unread !== undefined) return unavailable(unread, status, "the answer broke off")
-  try {
-    return Effect.succeed(JSON.parse(text) as unknown)
-  } catch {
-    // Not the text itself: it may be half of somebody's flags.
-    return unavailable("invalid_response", status, `${headers["content-type"] ?? "no type"}, ${text.length} characters`)
+  const read = ({ body, requests }: Reply, only: FlagsRequest["flagKeys"], durationMillis: number): Evaluation => {
+    const response = parseFlagsResponse(body, only)
+    if (response === undefined) return failed(new FlagsUnavailable({ reason: "invalid_response" }))
+    onMinimalEvents(response.minimalFlagCalledEvents)
+    const { errorsWhileComputing, evaluatedAt, failed: notComputed, flags, malformed, quotaLimited, requestId } =
+      response
+    if (!quotaLimited) {
+      diagnostics.emit("FlagsEvaluated", () => ({
+        _tag: "FlagsEvaluated",
+        count: flags.size,
+        requestId,
+        durationMillis,
+        requests,
+        errorsWhileComputing
+      }))
+    }
+    return quotaLimited
+      ? { ...failed(new FlagsUnavailable({ reason: "quota_limited" })), requestId, errorsWhileComputing }
+      : { ...nothing, flags, malformed, failed: notComputed, requestId, evaluatedAt, errorsWhileComputing }
   }
-}
 
-/** Sends a request for flags whose body is ready, and repeats it while the instance is open. */
-export const askFlags = (
-  { http, options }: Active,
-  body: string,
-  state: Instance["state"]
-): Effect.Effect<Reply, FlagsUnavailable> => {
-  if (http === undefined) return unavailable("disabled", undefined, "nothing is sent from a test layer")
-  const request = http.request("POST", "/flags/?v=2").pipe(
-    HttpClientRequest.setBody(HttpBody.uint8Array(new TextEncoder().encode(body), "application/json"))
-  )
-  const attempt = (requests: number): Effect.Effect<Reply, FlagsUnavailable> =>
-    Effect.flatMap(
-      http.exchangeIf(() => state() === "open", request, {
-        timeout: options.featureFlagsRequestTimeout,
-        maxBytes: maxFlagsBytes
-      }),
-      (answer): Effect.Effect<Reply, FlagsUnavailable> =>
-        answer === undefined
-          ? unavailable(notOpen(state()))
-          : isTransient(answer) && requests <= options.featureFlagsRequestMaxRetries
-          ? Effect.delay(attempt(requests + 1), Duration.millis(firstDelay * 2 ** (requests - 1)))
-          : Effect.map(readAnswer(answer), (body) => ({ body, requests }))
+  const exchange = (body: string, only: FlagsRequest["flagKeys"]): Effect.Effect<Evaluation> =>
+    Effect.flatMap(Effect.clock, (clock) => {
+      const begin = monotonicMillis(clock)
+      return Effect.map(Effect.either(askFlags(active, body, state)), (reply) => {
+        const now = monotonicMillis(clock)
+        const evaluation = reply._tag === "Left" ? failed(reply.left) : read(reply.right, only, Math.round(now - begin))
+        const { errorsWhileComputing, failure } = evaluation
+        if (failure !== undefined) {
+          const { detail, reason, status } = failure
+          diagnostics.emit("FlagsFailed", () => ({ _tag: "FlagsFailed", reason, status, detail }), reason)
+        } else if (
+          cache !== undefined && body.length <= maxCachedBody && !errorsWhileComputing &&
+          evaluation.malformed.size === 0 && evaluation.failed.size === 0
+        ) {
+          cache.set(body, { evaluation, expires: now + Duration.toMillis(featureFlagsCache!.timeToLive) })
+        }
+        return evaluation
+      })
+    }).pipe(
+      // Total: whatever goes wrong here, a fault of ours included, is no answer.
+      Effect.catchAllCause(() => Effect.succeed(failed(new FlagsUnavailable({ reason: "connection" }))))
     )
-  return attempt(1)
-}
 
-/** Asks for the payload of a remote config flag. */
-export const askRemoteConfig = (
-  { http, options }: Active,
-  key: string
-): Effect.Effect<unknown, FlagNotFound | FlagsUnavailable> => {
-  const { apiKey, secretKey } = options
-  if (http === undefined || apiKey === undefined) {
-    return unavailable("disabled", undefined, "nothing is sent from a test layer")
-  }
-  if (secretKey === undefined) return unavailable("no_secret_key")
-  // As a part of a path these would be something else.
-  if (typeof key !== "string" || key === "" || key === "." || key === "..") {
-    return new FlagNotFound({ key: String(key) })
-  }
-  let path: string
-  try {
-    const token = encodeURIComponent(Redacted.value(apiKey))
-    path = `/api/projects/@current/feature_flags/${encodeURIComponent(key)}/remote_config?token=${token}`
-  } catch {
-    // A lone surrogate has no encoding, and no flag has one in its key.
-    return new FlagNotFound({ key })
-  }
-  const request = http.request("GET", path).pipe(
-    HttpClientRequest.setHeader("authorization", `Bearer ${Redacted.value(secretKey)}`)
-  )
-  return Effect.flatMap(
-    http.exchange(request, { timeout: options.requestTimeout, maxBytes: maxFlagsBytes }),
-    (answer): Effect.Effect<unknown, FlagNotFound | FlagsUnavailable> =>
-      answer._tag === "Answer" && answer.status === 404 ? new FlagNotFound({ key }) : readAnswer(answer)
-  )
+  const leave = (body: string, flight: Flight): Effect.Effect<void> =>
+    Effect.sync(() => {
+      // The last to leave ends a request that nobody waits for any more.
+      if (--flight.waiting > 0 || flights.get(body) !== flight) return
+      flights.delete(body)
+      flight.fiber?.unsafeInterruptAsFork(FiberId.none)
+    })
+
+  const share = (body: string, only: FlagsRequest["flagKeys"]): Effect.Effect<Evaluation> =>
+    Effect.uninterruptibleMask((restore) => {
+      const known = flights.get(body)
+      if (known !== undefined) {
+        known.waiting++
+        return Effect.ensuring(restore(Deferred.await(known.result)), leave(body, known))
+      }
+      const flight: Flight = { result: Deferred.unsafeMake(FiberId.none), waiting: 1, fiber: undefined }
+      flights.set(body, flight)
+      const request = Effect.map(Effect.interruptible(exchange(body, only)), (evaluation) => {
+        if (flights.get(body) === flight) flights.delete(body)
+        Deferred.unsafeDone(flight.result, Effect.succeed(evaluation))
+      })
+      // A fiber of its own: the others go on waiting when the one that began is interrupted.
+      return Effect.flatMap(Effect.forkDaemon(request), (fiber) => {
+        flight.fiber = fiber
+        return Effect.ensuring(restore(Deferred.await(flight.result)), leave(body, flight))
+      })
+    })
+
+  return (request, onlyLocally) =>
+    Effect.clockWith((clock) => {
+      if (onlyLocally) return Effect.succeed(failed(new FlagsUnavailable({ reason: "no_definitions" })))
+      let body: string
+      try {
+        body = flagsBody(Redacted.value(options.apiKey!), request, options.evaluationContexts)
+      } catch {
+        const failure = new FlagsUnavailable({ reason: "invalid_request" })
+        diagnostics.emit("FlagsFailed", () => ({ _tag: "FlagsFailed", reason: failure.reason }), failure.reason)
+        return Effect.succeed(failed(failure))
+      }
+      const cached = cache?.get(body)
+      return cached !== undefined && monotonicMillis(clock) < cached.expires
+        ? Effect.succeed(cached.evaluation)
+        : share(body, request.flagKeys)
+    })
 }

@@ -23,7 +23,8 @@ import {
 } from "../../PostHogError.js"
 import { aside, type Kind } from "../capture.js"
 import type { Active } from "../instance.js"
-import type { Evaluation, Flags } from "./evaluator.js"
+import { type Evaluation, nothing } from "./evaluation.js"
+import type { Flags } from "./stages.js"
 
 /** What a read needs to tell PostHog about it. Without one nothing is told. */
 export interface Exposures {
@@ -444,15 +445,7 @@ export const empty = (
   instance: string
 ): Snapshot =>
   new Shared({
-    evaluation: {
-      flags: new Map(),
-      malformed: new Set(),
-      failed: new Set(),
-      unresolved: new Map(),
-      requestId: undefined,
-      evaluatedAt: undefined,
-      errorsWhileComputing: false
-    },
+    evaluation: nothing,
     failure,
     distinctId,
     asked: [],
