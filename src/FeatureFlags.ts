@@ -26,21 +26,51 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
-import type { GroupProperties, Groups, Properties } from "./core/event/properties.js"
+import type { GroupProperties, Properties } from "./core/event/properties.js"
 import type { UnresolvedReason } from "./core/flags/local.js"
 import { type FlagSource, type FlagValue, parsePayload } from "./core/flags/response.js"
 import type { Any, FeatureFlag, Value } from "./FeatureFlag.js"
-import { currentState, type FlagsOnEvents, type State } from "./internal/context.js"
+import { currentState, type State } from "./internal/context.js"
 import { evaluateOn } from "./internal/flags/evaluate.js"
+import { keyOf } from "./internal/flags/given.js"
+import type {
+  EvaluateOptions,
+  FlagDetails,
+  FlagError,
+  Reading,
+  ReadOptions,
+  Snapshot
+} from "./internal/flags/reading.js"
 import { askFlags, askRemoteConfig } from "./internal/flags/requests.js"
 import * as internal from "./internal/flags/snapshot.js"
+import { compare, type Finding } from "./internal/flags/verify.js"
 import { type Active, type Instance, instanceOf, notOpen } from "./internal/instance.js"
 import { PostHog } from "./PostHog.js"
 import type { Scope } from "./PostHogContext.js"
 import { FlagDisabled, FlagsUnavailable, PayloadInvalid } from "./PostHogError.js"
-import type { FlagNotFound, MissingDistinctId, UnknownVariant } from "./PostHogError.js"
+import type { FlagNotFound, MissingDistinctId } from "./PostHogError.js"
 
 export type {
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  EvaluateOptions,
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  Finding,
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  FlagDetails,
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  FlagError,
   /**
    * @since 0.1.0
    * @category models
@@ -60,181 +90,22 @@ export type {
    * @since 0.1.0
    * @category models
    */
+  Reading,
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  ReadOptions,
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  Snapshot,
+  /**
+   * @since 0.1.0
+   * @category models
+   */
   UnresolvedReason
-}
-
-/**
- * For whom flags are evaluated, and which. What is absent comes from the context.
- *
- * @since 0.1.0
- * @category models
- */
-export interface EvaluateOptions {
-  /** The user. Default: the context's. No id is ever made up. */
-  readonly distinctId?: string | undefined
-  /** Groups for flags that are rolled out by group, merged over those of the context. */
-  readonly groups?: Groups | undefined
-  /** Properties of the person that conditions look at, in addition to those that PostHog has; merged over the context's. */
-  readonly personProperties?: Properties | undefined
-  /** The same for groups, by group type. */
-  readonly groupProperties?: GroupProperties | undefined
-  /** Device, for flags that are rolled out by device. Default: the context's, or `$device_id` of `personProperties`. */
-  readonly deviceId?: string | undefined
-  /** Evaluates only these flags. An empty list evaluates none and makes no request. Default: all. */
-  readonly flagKeys?: ReadonlyArray<string | Any> | undefined
-  /**
-   * Whether flags are evaluated in this process or not at all, without a request in any case; see `LocalEvaluation`. Default: the
-   * instance's `strictLocalEvaluation`.
-   */
-  readonly onlyLocally?: boolean | undefined
-  /** Whether PostHog shall not locate the user by IP address. Default: the instance's `disableGeoip`. */
-  readonly disableGeoip?: boolean | undefined
-  /** Whether reads of the snapshot send `$feature_flag_called`. Default: the instance's `sendFeatureFlagEvents`. */
-  readonly sendFeatureFlagEvents?: boolean | undefined
-}
-
-/**
- * Options of one read.
- *
- * @since 0.1.0
- * @category models
- */
-export interface ReadOptions<A> {
-  /** The value when PostHog's is not known. A value that is known always wins. Default: the flag's, or none. */
-  readonly default?: A | undefined
-  /** Whether this read sends `$feature_flag_called`. Default: the flag's, the snapshot's or the instance's setting. */
-  readonly sendFeatureFlagEvents?: boolean | undefined
-}
-
-/**
- * Why a flag has no value.
- *
- * @since 0.1.0
- * @category models
- */
-export type FlagError = FlagNotFound | FlagsUnavailable | MissingDistinctId
-
-/**
- * A value with what is behind it.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Reading<A> {
-  readonly value: A
-  /** Whether the value is the default, because PostHog's is not known or, for a flag with variants, not one of them. */
-  readonly isDefault: boolean
-  /** Why the value is the default. */
-  readonly error: FlagError | UnknownVariant | undefined
-  /** What PostHog said; `undefined` when it said nothing. */
-  readonly flag: FlagDetails | undefined
-}
-
-/**
- * All that is known of one flag.
- *
- * @since 0.1.0
- * @category models
- */
-export interface FlagDetails {
-  readonly key: string
-  readonly value: FlagValue
-  /** Whether the value is not `false`. */
-  readonly enabled: boolean
-  /** Only there when the value is a variant. */
-  readonly variant?: string
-  /** Decoded from JSON; text that is no JSON stays text. `undefined`: none. */
-  readonly payload: unknown
-  /** Why the value is what it is: a code such as `condition_match`, and the same for people. */
-  readonly reason: { readonly code: string | undefined; readonly description: string | undefined } | undefined
-  readonly source: FlagSource
-  readonly id: number | undefined
-  readonly version: number | undefined
-  /** Whether the flag belongs to an experiment; `undefined`: not known. */
-  readonly hasExperiment: boolean | undefined
-  /** Id of the request in which PostHog evaluated the flag. */
-  readonly requestId: string | undefined
-  /** Milliseconds since the epoch. */
-  readonly evaluatedAt: number | undefined
-}
-
-/**
- * What the flags were at one moment for one user. Never changes, makes no request, and can be read as often as one likes.
- *
- * The first read of a flag with `isEnabled`, `get`, `getOrFail` or `read` sends `$feature_flag_called`, once for each
- * combination of user, flag, value and groups. Payloads, details and lists can be looked at without that.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Snapshot extends FlagsOnEvents {
-  /** For whom it is; `undefined` when there was no id. */
-  readonly distinctId: string | undefined
-  /** Why PostHog's answer is missing, when it was needed. Flags that were evaluated in this process are here all the same. */
-  readonly failure: FlagsUnavailable | MissingDistinctId | undefined
-  /** Whether PostHog could not compute all flags. Those that are here are right. */
-  readonly errorsWhileComputing: boolean
-  readonly requestId: string | undefined
-  /** Milliseconds since the epoch. */
-  readonly evaluatedAt: number | undefined
-  /**
-   * When the definitions came from PostHog by which flags were evaluated in this process, in milliseconds since the epoch;
-   * `undefined` when none was.
-   */
-  readonly definitionsLoadedAt: number | undefined
-  /**
-   * Flags that could not be evaluated in this process, by key, and why; those that PostHog answered are not among them. Empty without
-   * `LocalEvaluation`.
-   */
-  readonly unresolved: { readonly [key: string]: UnresolvedReason }
-  /** Keys of the flags that are here, sorted. */
-  readonly keys: ReadonlyArray<string>
-  /** The values by key, as a plain object. Sends nothing. */
-  readonly values: { readonly [key: string]: FlagValue }
-  /**
-   * The payloads by key, as a plain object: decoded from JSON, and frozen. Flags without one are not in it. Sends nothing.
-   */
-  readonly payloads: { readonly [key: string]: unknown }
-  /** Keys that were read so far, sorted, those included that are not here. */
-  readonly accessed: ReadonlyArray<string>
-  /** What {@link PostHog.capture} adds to an event that is given this snapshot: `$feature/<key>`, `$active_feature_flags`. */
-  readonly eventProperties: Properties
-  /** Whether a flag is on, with whatever variant. Not known: the default, or `false`. */
-  readonly isEnabled: (flag: string | Any, options?: ReadOptions<boolean>) => Effect.Effect<boolean>
-  /** The value of a flag: `false`, `true` or the variant. Not known: the default; for a key without one, `undefined`. */
-  readonly get: {
-    <A extends FlagValue>(flag: FeatureFlag<A>, options?: ReadOptions<NoInfer<A>>): Effect.Effect<A>
-    (flag: string, options: ReadOptions<FlagValue> & { readonly default: FlagValue }): Effect.Effect<FlagValue>
-    (flag: string, options?: ReadOptions<FlagValue>): Effect.Effect<FlagValue | undefined>
-  }
-  /** The value of a flag, or why it is not known. */
-  readonly getOrFail: {
-    <A extends FlagValue>(
-      flag: FeatureFlag<A>,
-      options?: ReadOptions<never>
-    ): Effect.Effect<A, FlagError | UnknownVariant>
-    (flag: string, options?: ReadOptions<never>): Effect.Effect<FlagValue, FlagError>
-  }
-  /** The value of a flag with what is behind it. */
-  readonly read: {
-    <A extends FlagValue>(flag: FeatureFlag<A>, options?: ReadOptions<NoInfer<A>>): Effect.Effect<Reading<A>>
-    (
-      flag: string,
-      options: ReadOptions<FlagValue> & { readonly default: FlagValue }
-    ): Effect.Effect<Reading<FlagValue>>
-    (flag: string, options?: ReadOptions<FlagValue>): Effect.Effect<Reading<FlagValue | undefined>>
-  }
-  /** The payload of the value, decoded by the flag's schema. None when there is no flag, or no payload. Sends nothing. */
-  readonly payload: {
-    <P>(flag: FeatureFlag<FlagValue, P>): Effect.Effect<Option.Option<P>, PayloadInvalid>
-    (flag: string): Effect.Effect<Option.Option<unknown>>
-  }
-  /** All that is known of a flag; `undefined` when it is not here. Sends nothing. */
-  readonly details: (flag: string | Any) => FlagDetails | undefined
-  /** A snapshot of these flags only. Those that are not here are left out and reported. Reading what was left out sends nothing. */
-  readonly only: (flags: ReadonlyArray<string | Any>) => Snapshot
-  /** A snapshot of the flags that were read so far; of none when none was. */
-  readonly onlyAccessed: () => Snapshot
 }
 
 const ask = <A, E>(f: (instance: Instance, state: State) => Effect.Effect<A, E>): Effect.Effect<A, E, PostHog> =>
@@ -388,7 +259,7 @@ const snapshotFor = (
     if (instance.active === undefined || Object.values(subject).some((value) => value !== undefined)) return alone
     const { distinctId, flags } = state.accumulated(instance.active.owner, undefined)
     return internal.isSnapshot(flags) && flags.distinctId === distinctId &&
-        internal.covers(flags, internal.keyOf(flag))
+        internal.covers(flags, keyOf(flag))
       ? Effect.succeed(flags)
       : alone
   })
@@ -454,7 +325,7 @@ export const result = (
   options?: Omit<ShortOptions<never>, "default">
 ): Effect.Effect<FlagDetails, FlagError, PostHog> =>
   Effect.flatMap(snapshotFor(flag, options), (snapshot) => {
-    const key = internal.keyOf(flag)
+    const key = keyOf(flag)
     const sendFeatureFlagEvents = tells(flag, options)
     return Effect.map(snapshot.getOrFail(key, { sendFeatureFlagEvents }), () => snapshot.details(key)!)
   })
@@ -557,7 +428,7 @@ const requireFlag: {
     options?: ShortOptions<boolean>
   ): Effect.Effect<A, E | FlagDisabled | FlagError, R | PostHog> =>
     Effect.flatMap(snapshotFor(flag, options), (snapshot) => {
-      const key = internal.keyOf(flag)
+      const key = keyOf(flag)
       const sendFeatureFlagEvents = tells(flag, options)
       return Effect.flatMap(
         snapshot.read(key, { default: options?.default, sendFeatureFlagEvents }),
@@ -667,25 +538,6 @@ export const remoteConfig: {
   ) as Effect.Effect<never, never, PostHog>
 
 /**
- * What {@link verify} finds:
- *
- * - `Unknown`: PostHog has no active flag of this key
- * - `Expired`: the flag should be gone from the program, see its option `expires`
- * - `UnknownVariant`: PostHog's value is none that the program knows
- * - `PayloadInvalid`: the schema does not fit the payload
- * - `Undeclared`: PostHog has a flag that is not in the list
- *
- * @since 0.1.0
- * @category models
- */
-export type Finding =
-  | { readonly _tag: "Unknown"; readonly flag: Any }
-  | { readonly _tag: "Expired"; readonly flag: Any; readonly expires: Date }
-  | { readonly _tag: "UnknownVariant"; readonly flag: Any; readonly error: UnknownVariant }
-  | { readonly _tag: "PayloadInvalid"; readonly flag: Any; readonly error: PayloadInvalid }
-  | { readonly _tag: "Undeclared"; readonly key: string }
-
-/**
  * Compares the flags of a program with what a running PostHog answers, for the user of the call or of the context. Payloads and
  * variants are checked as that user gets them. Sends no `$feature_flag_called`. An empty list of findings: all is well.
  *
@@ -696,22 +548,7 @@ export const verify = (
   flags: ReadonlyArray<Any>,
   options?: Omit<EvaluateOptions, "flagKeys" | "sendFeatureFlagEvents">
 ): Effect.Effect<ReadonlyArray<Finding>, FlagsUnavailable | MissingDistinctId, PostHog> =>
-  Effect.gen(function*() {
-    const snapshot = yield* evaluateOrFail({ ...options, sendFeatureFlagEvents: false })
-    const clock = yield* Effect.clock
-    const findings: Array<Finding> = []
-    for (const flag of flags) {
-      const { error } = yield* snapshot.read(flag, { sendFeatureFlagEvents: false })
-      if (error?._tag === "FlagNotFound") findings.push({ _tag: "Unknown", flag })
-      else if (error?._tag === "UnknownVariant") findings.push({ _tag: "UnknownVariant", flag, error })
-      else if (error !== undefined) return yield* error
-      if (flag.expires !== undefined && flag.expires.getTime() <= clock.unsafeCurrentTimeMillis()) {
-        findings.push({ _tag: "Expired", flag, expires: flag.expires })
-      }
-      const payload = yield* Effect.either(snapshot.payload(flag))
-      if (payload._tag === "Left") findings.push({ _tag: "PayloadInvalid", flag, error: payload.left })
-    }
-    const declared = new Set(flags.map(internal.keyOf))
-    for (const key of snapshot.keys) if (!declared.has(key)) findings.push({ _tag: "Undeclared", key })
-    return findings
-  })
+  Effect.flatMap(
+    evaluateOrFail({ ...options, sendFeatureFlagEvents: false }),
+    (snapshot) => compare(flags, snapshot)
+  )

@@ -13,10 +13,12 @@ import {
   thawAll
 } from "../../core/event/properties.js"
 import { usableGroups } from "../../core/flags/request.js"
-import type { EvaluateOptions, Snapshot } from "../../FeatureFlags.js"
-import { FlagsUnavailable, MissingDistinctId } from "../../PostHogError.js"
 import type { State } from "../context.js"
 import { type Active, type Instance, notOpen } from "../instance.js"
+import { FlagsUnavailable, MissingDistinctId } from "./errors.js"
+import * as Exposure from "./exposure.js"
+import { keyOf } from "./given.js"
+import type { EvaluateOptions, Snapshot } from "./reading.js"
 import * as internal from "./snapshot.js"
 import { evaluatorOf, flagsOf } from "./stages.js"
 
@@ -36,7 +38,7 @@ const evaluateActive = (
     return Effect.succeed(internal.empty(undefined, new MissingDistinctId(), key))
   }
   const distinctId = String(given)
-  const flagKeys = options.flagKeys?.map(internal.keyOf)
+  const flagKeys = options.flagKeys?.map(keyOf)
   if (flagKeys !== undefined && flagKeys.length === 0) {
     return Effect.succeed(internal.empty(distinctId, undefined, key))
   }
@@ -57,11 +59,11 @@ const evaluateActive = (
     disableGeoip: options.disableGeoip ?? active.options.disableGeoip,
     flagKeys
   }
-  const exposures = { active, isOpen: () => instance.state() === "open", flags, request, options }
   const onlyLocally = options.onlyLocally ?? active.options.strictLocalEvaluation
   return Effect.map(
     evaluatorOf(instance, flags)(request, onlyLocally),
-    (evaluation) => internal.make(evaluation, exposures, key)
+    (evaluation) =>
+      internal.make(evaluation, request, Exposure.make(instance, active, flags, request, options, evaluation), key)
   )
 }
 

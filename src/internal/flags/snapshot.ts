@@ -1,39 +1,22 @@
 /**
- * A snapshot: what the flags were at one moment for one user. Reading it is a look-up; the first read of a flag is told to
- * PostHog.
+ * A snapshot: what the flags were at one moment for one user. Reading it is a look-up; what the first read of a flag tells PostHog is
+ * `exposure.ts`.
  */
 import * as Effect from "effect/Effect"
 import { NodeInspectSymbol } from "effect/Inspectable"
-import * as Option from "effect/Option"
+import type * as Option from "effect/Option"
 import { type Properties, setMember } from "../../core/event/properties.js"
-import { calledKey, calledProperties, eventProperties, minimalProperties } from "../../core/flags/called.js"
+import { eventProperties } from "../../core/flags/called.js"
 import type { UnresolvedReason } from "../../core/flags/local.js"
 import type { FlagsRequest } from "../../core/flags/request.js"
 import type { EvaluatedFlag, FlagValue } from "../../core/flags/response.js"
 import { shared } from "../../core/shared.js"
-import { describe } from "../../core/thrown.js"
 import type { Any } from "../../FeatureFlag.js"
-import type { EvaluateOptions, FlagError, Reading, ReadOptions, Snapshot } from "../../FeatureFlags.js"
-import {
-  FlagNotFound,
-  FlagsUnavailable,
-  type MissingDistinctId,
-  PayloadInvalid,
-  UnknownVariant
-} from "../../PostHogError.js"
-import { aside, type Kind } from "../capture.js"
-import type { Active } from "../instance.js"
+import { FlagNotFound, FlagsUnavailable, type MissingDistinctId, UnknownVariant } from "./errors.js"
 import { type Evaluation, nothing } from "./evaluation.js"
-import type { Flags } from "./stages.js"
-
-/** What a read needs to tell PostHog about it. Without one nothing is told. */
-export interface Exposures {
-  readonly active: Active
-  readonly isOpen: () => boolean
-  readonly flags: Flags
-  readonly request: FlagsRequest
-  readonly options: EvaluateOptions
-}
+import type { Exposure } from "./exposure.js"
+import { decodePayload, isFlag, keyOf } from "./given.js"
+import type { FlagError, Reading, ReadOptions, Snapshot } from "./reading.js"
 
 /** What a snapshot is made of. */
 interface Parts {
@@ -42,7 +25,8 @@ interface Parts {
   readonly distinctId: string | undefined
   /** Keys that were asked for; `undefined`: all. */
   readonly asked: ReadonlyArray<string> | undefined
-  readonly exposures: Exposures | undefined
+  /** Tells PostHog what was read. Without one nothing is told. */
+  readonly exposure: Exposure | undefined
   /** Key of the instance, for the context. */
   readonly instance: string
   /** Flags of the snapshot of which this is a part. */
@@ -60,42 +44,6 @@ interface Entry {
   readonly value: Effect.Effect<FlagValue | undefined>
   readonly enabled: Effect.Effect<boolean>
 }
-
-/** The event about a read: about the user of the snapshot, without the flags of the context. */
-const calledEvent = "$feature_flag_called"
-const calledKind: Kind = { withContext: true, withFlags: false, needsId: true }
-
-/** The key of whatever was given: reads never throw, also not where types were got round. */
-export const keyOf = (flag: string | Any): string => {
-  if (typeof flag === "string") return flag
-  try {
-    return String((flag as Any | null | undefined)?.key)
-  } catch {
-    // A Proxy, or a key without a text.
-    return "undefined"
-  }
-}
-
-const isFlag = (flag: string | Any): flag is Any => {
-  try {
-    return typeof flag === "object" && flag !== null && typeof flag.key === "string"
-  } catch {
-    return false
-  }
-}
-
-/** What was thrown, if it can be looked at: a Proxy that was revoked throws whoever asks what it is. */
-const presentable = (thrown: unknown): unknown => {
-  try {
-    if (typeof thrown === "object" && thrown !== null) Reflect.getPrototypeOf(thrown)
-    return thrown
-  } catch {
-    return describe(thrown)
-  }
-}
-
-const thrownBySchema = (key: string, thrown: unknown): PayloadInvalid =>
-  new PayloadInvalid({ key, detail: describe(thrown), cause: presentable(thrown) })
 
 /**
  * What get, getOrFail and read give depends on the flag in a way that the interface says and an implementation cannot, hence the casts.
@@ -235,25 +183,10 @@ class Evaluated implements Snapshot {
     })
 
   readonly payload: Snapshot["payload"] = (flag: string | Any): Effect.Effect<Option.Option<never>, never> =>
-    Effect.suspend((): Effect.Effect<Option.Option<unknown>, PayloadInvalid> => {
-      const key = keyOf(flag)
-      const payload = this.#flags.get(key)?.payload
-      if (payload === undefined) return Effect.succeedNone
-      const decode = isFlag(flag) ? flag.decodePayload : undefined
-      if (decode === undefined) return Effect.succeedSome(payload)
-      let decoded: ReturnType<typeof decode>
-      try {
-        decoded = decode(payload)
-      } catch (thrown) {
-        return thrownBySchema(key, thrown)
-      }
-      return decoded.pipe(
-        Effect.map(Option.some),
-        Effect.mapError((cause) => new PayloadInvalid({ key, detail: cause.message, cause })),
-        // A schema's own functions may throw later, too.
-        Effect.catchAllDefect((thrown) => thrownBySchema(key, thrown))
-      )
-    }) as Effect.Effect<Option.Option<never>, never>
+    Effect.suspend(() => decodePayload(flag, this.#flags.get(keyOf(flag))?.payload)) as Effect.Effect<
+      Option.Option<never>,
+      never
+    >
 
   readonly details: Snapshot["details"] = (flag) => {
     const evaluated = this.#flags.get(keyOf(flag))
@@ -279,12 +212,7 @@ class Evaluated implements Snapshot {
   readonly only: Snapshot["only"] = (wanted) => {
     const keys = wanted.map(keyOf)
     const missing = keys.filter((key) => !this.#flags.has(key))
-    if (missing.length > 0 && this.failure === undefined) {
-      this.#parts.exposures?.active.diagnostics.emit(
-        "FlagsNotInSnapshot",
-        () => ({ _tag: "FlagsNotInSnapshot", keys: missing })
-      )
-    }
+    if (missing.length > 0 && this.failure === undefined) this.#parts.exposure?.notHere(missing)
     return this.#part(keys)
   }
 
@@ -350,42 +278,13 @@ class Evaluated implements Snapshot {
     return { value: fallback, error: new UnknownVariant({ key, value, variants: flag.variants }) }
   }
 
+  /** Whether a read is one that PostHog is to be told about. */
   #isTold(flag: string | Any, { flag: evaluated }: Entry, options: ReadOptions<FlagValue> | undefined): boolean {
-    const { exposures, whole } = this.#parts
-    if (exposures === undefined || (whole !== undefined && evaluated === undefined)) return false
+    const { exposure, whole } = this.#parts
+    if (exposure === undefined || (whole !== undefined && evaluated === undefined)) return false
     return options?.sendFeatureFlagEvents ??
       (isFlag(flag) ? flag.sendFeatureFlagEvents : undefined) ??
-      exposures.options.sendFeatureFlagEvents ??
-      exposures.active.options.sendFeatureFlagEvents
-  }
-
-  /** Tells PostHog about a read, unless it was told about an equal one. */
-  #expose(key: string, entry: Entry): Effect.Effect<void> {
-    return Effect.withFiberRuntime((fiber) => {
-      const { evaluation, exposures, failure } = this.#parts
-      const { active, flags, isOpen, options, request } = exposures!
-      if (!isOpen() || active.door.isSilent(fiber, calledEvent)) return Effect.void
-      entry.exposed = true
-      const name = calledKey(request.distinctId, key, entry.flag?.value, request.groups)
-      if (flags.called.get(name) === true) return Effect.void
-      flags.called.set(name, true)
-      // A read does not wait.
-      return aside(active.door.capture(fiber, {
-        event: calledEvent,
-        properties: calledProperties(
-          key,
-          entry.flag,
-          { ...evaluation, failure: failure?._tag === "FlagsUnavailable" ? failure : undefined },
-          request.groups
-        ),
-        subject: request.distinctId,
-        options: { disableGeoip: options.disableGeoip },
-        kind: calledKind,
-        omits: flags.minimalEvents && entry.flag?.hasExperiment === false
-          ? (name) => !minimalProperties.has(name)
-          : undefined
-      }))
-    })
+      exposure.byDefault
   }
 
   #reading<A, E>(
@@ -398,7 +297,7 @@ class Evaluated implements Snapshot {
       entry.accessed = true
       return entry.exposed || !this.#isTold(flag, entry, options)
         ? give(entry)
-        : Effect.zipRight(this.#expose(keyOf(flag), entry), give(entry))
+        : Effect.zipRight(this.#parts.exposure!.tell(keyOf(flag), entry), give(entry))
     })
   }
 
@@ -428,15 +327,12 @@ export const instanceKeyOf = (flags: unknown): string | undefined => Shared.inst
 export const covers = (flags: Snapshot, key: string): boolean => Shared.covers(flags, key)
 
 /** The snapshot of an evaluation. */
-export const make = (evaluation: Evaluation, exposures: Exposures, instance: string): Snapshot =>
-  new Shared({
-    evaluation,
-    failure: evaluation.failure,
-    distinctId: exposures.request.distinctId,
-    asked: exposures.request.flagKeys,
-    exposures,
-    instance
-  })
+export const make = (
+  evaluation: Evaluation,
+  { distinctId, flagKeys }: FlagsRequest,
+  exposure: Exposure,
+  instance: string
+): Snapshot => new Shared({ evaluation, failure: evaluation.failure, distinctId, asked: flagKeys, exposure, instance })
 
 /** A snapshot without flags, of which PostHog is told nothing. */
 export const empty = (
@@ -449,6 +345,6 @@ export const empty = (
     failure,
     distinctId,
     asked: [],
-    exposures: undefined,
+    exposure: undefined,
     instance
   })
