@@ -16,7 +16,8 @@ const caches: Readonly<Record<string, string>> = {
 
 /** Classes asked for by `instanceof` that one copy makes and the same copy asks for. */
 const own: Readonly<Record<string, string>> = {
-  LogMessage: "made and asked for in one call"
+  LogMessage: "made and asked for in one call",
+  Problem: "what a reader of options gives to its caller"
 }
 
 const sources = readdirSync("src", { recursive: true, encoding: "utf8" })

@@ -7,7 +7,7 @@
  * @since 0.1.0
  */
 import { isRecord } from "../guard.js"
-import { writeMembers, writeName, type Writer, writeString } from "./json.js"
+import { inOnePiece, writeMembers, writeName, type Writer, writeString } from "./json.js"
 import { type Groups, isIdentifier, isReserved, type Layer, type Properties } from "./properties.js"
 import { formatMillis, isTime, parseTimestamp } from "./timestamp.js"
 import { isUuid } from "./uuid.js"
@@ -75,9 +75,11 @@ export const makeComposer = (
   newUuid: (millis: number) => string
 ): (writer: Writer, call: Call, surroundings: Surroundings, now: number) => Composed => {
   // First, so that all other sources can begin with a comma.
-  const signature = `"$lib":${JSON.stringify(identity.library)},"$lib_version":${
-    JSON.stringify(identity.libraryVersion)
-  }${identity.isServer ? ",\"$is_server\":true" : ""}`
+  const signature = inOnePiece(
+    `"$lib":${JSON.stringify(identity.library)},"$lib_version":${JSON.stringify(identity.libraryVersion)}${
+      identity.isServer ? ",\"$is_server\":true" : ""
+    }`
+  )
 
   return (writer, call, surroundings, now) => {
     if (typeof call.event !== "string" || call.event.trim() === "") return invalid("the event's name is blank")

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import { isRecord, setMember } from "../guard.js"
-import { freeze, thaw, throwing, toJson, writeMembers, Writer } from "./json.js"
+import { freeze, inOnePiece, thaw, throwing, toJson, writeMembers, Writer } from "./json.js"
 
 export { setMember }
 
@@ -124,6 +124,6 @@ export const isReserved = (name: string): boolean => name === "$lib" || name ===
 /** Writes properties, which must not change afterwards, as a layer. Throws `TooLarge`. */
 export const makeLayer = (properties: Properties): Layer => {
   const writer = new Writer(maxLayerLength)
-  const text = writeMembers(writer, properties, isReserved, true)
+  const text = inOnePiece(writeMembers(writer, properties, isReserved, true))
   return { properties, text, repairs: writer.repairs, notes: writer.notes }
 }
