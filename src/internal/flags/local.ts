@@ -3,9 +3,9 @@
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import { type Loaded, rememberProbed } from "../../core/flags/loading.js"
 import { evaluateFlags, type LocalResult, type UnresolvedReason } from "../../core/flags/local.js"
 import type { FlagsRequest } from "../../core/flags/request.js"
-import { type Loaded, rememberProbed } from "./definitionsLoader.js"
 import { FlagsUnavailable } from "./errors.js"
 import { type Evaluation, type Evaluator, failed, nothing, type Stage } from "./evaluation.js"
 import type { Poller } from "./poller.js"

@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import type { ConfigurationError } from "../../PostHogError.js"
 import { variable } from "../environment.js"
 import * as Kind from "../optionKinds.js"
-import { defaultInterval, type Settings } from "./definitionsLoader.js"
+import { defaultInterval, type Settings } from "./loader.js"
 
 /**
  * How definitions are loaded.

@@ -8,11 +8,12 @@ import * as Exit from "effect/Exit"
 import * as FiberId from "effect/FiberId"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import type { Loaded } from "../../core/flags/loading.js"
 import type { Service } from "../../FlagDefinitionStore.js"
 import { FlagsUnavailable } from "../../PostHogError.js"
 import type { Active, Instance } from "../instance.js"
 import { monotonicMillis } from "../monotonic.js"
-import * as Loader from "./definitionsLoader.js"
+import * as Loader from "./loader.js"
 import { sleepIdle } from "./sleepIdle.js"
 
 export interface Poller {
@@ -24,7 +25,7 @@ export interface Poller {
   /** Loads now; a load that began earlier does not count. */
   readonly reload: Effect.Effect<void, FlagsUnavailable>
   /** What is loaded now, and what is installed from now on. Ends with the poller. */
-  readonly installed: Stream.Stream<Loader.Loaded | undefined>
+  readonly installed: Stream.Stream<Loaded | undefined>
   readonly start: Effect.Effect<void>
   readonly stop: Effect.Effect<void>
 }

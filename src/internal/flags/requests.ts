@@ -8,6 +8,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import { parseRetryAfter } from "../../core/event/retryAfter.js"
+import type { Failure } from "../../core/flags/loading.js"
 import { FlagNotFound, FlagsUnavailable } from "../../PostHogError.js"
 import { type Answer, type NoAnswer, summary } from "../http.js"
 import { type Active, type Instance, notOpen } from "../instance.js"
@@ -110,16 +111,7 @@ export const askRemoteConfig = (
 export type Outcome =
   | { readonly _tag: "Loaded"; readonly document: unknown; readonly etag: string | undefined }
   | { readonly _tag: "NotModified"; readonly etag: string | undefined }
-  | {
-    readonly _tag: "Failed"
-    readonly error: FlagsUnavailable
-    /** Whether the definitions that are here must go: the project is over its quota. */
-    readonly clears: boolean
-    /** Whether to wait longer each time: the key is refused, or there were too many requests. */
-    readonly backsOff: boolean
-    /** What the server asks to wait, in milliseconds. */
-    readonly retryAfter: number | undefined
-  }
+  | { readonly _tag: "Failed"; readonly error: FlagsUnavailable } & Failure
 
 const failedLoad = (error: FlagsUnavailable, retryAfter?: number): Outcome => ({
   _tag: "Failed",
