@@ -55,11 +55,11 @@ describe("snapshot", () => {
   const flags = {} as FeatureFlags.Snapshot
 
   it("reads by key", () => {
-    expect(flags.isEnabled("a")).type.toBe<Effect.Effect<boolean>>()
-    expect(flags.get("a")).type.toBe<Effect.Effect<string | boolean | undefined>>()
-    expect(flags.get("a", { default: "b" })).type.toBe<Effect.Effect<string | boolean>>()
+    expect(flags.isEnabled("a")).type.toBe<FeatureFlags.Unrun<boolean>>()
+    expect(flags.get("a")).type.toBe<FeatureFlags.Unrun<string | boolean | undefined>>()
+    expect(flags.get("a", { default: "b" })).type.toBe<FeatureFlags.Unrun<string | boolean>>()
     expect(flags.getOrFail("a")).type.toBe<
-      Effect.Effect<
+      FeatureFlags.Unrun<
         string | boolean,
         PostHogError.FlagNotFound | PostHogError.FlagsUnavailable | PostHogError.MissingDistinctId
       >
@@ -68,14 +68,14 @@ describe("snapshot", () => {
   })
 
   it("reads by flag, with its types", () => {
-    expect(flags.get(Checkout)).type.toBe<Effect.Effect<"control" | "fast" | false>>()
-    expect(flags.get(NewUi)).type.toBe<Effect.Effect<boolean>>()
+    expect(flags.get(Checkout)).type.toBe<FeatureFlags.Unrun<"control" | "fast" | false>>()
+    expect(flags.get(NewUi)).type.toBe<FeatureFlags.Unrun<boolean>>()
     expect(flags.read(Checkout)).type.toBe<Effect.Effect<FeatureFlags.Reading<"control" | "fast" | false>>>()
     expect(flags.payload(WithPayload)).type.toBe<
       Effect.Effect<Option.Option<{ readonly size: number }>, PostHogError.PayloadInvalid>
     >()
     expect(flags.getOrFail(NewUi)).type.toBe<
-      Effect.Effect<boolean, FeatureFlags.FlagError | PostHogError.UnknownVariant>
+      FeatureFlags.Unrun<boolean, FeatureFlags.FlagError | PostHogError.UnknownVariant>
     >()
   })
 
@@ -101,10 +101,10 @@ describe("combinators", () => {
       Effect.Effect<number, "e" | PostHogError.FlagDisabled | FeatureFlags.FlagError, "r" | PostHog.PostHog>
     >()
     expect(FeatureFlags.check(Checkout)).type.toBe<
-      Effect.Effect<"control" | "fast" | false, never, PostHog.PostHog>
+      FeatureFlags.Unrun<"control" | "fast" | false, never, PostHog.PostHog>
     >()
     expect(FeatureFlags.check("a", { default: true })).type.toBe<
-      Effect.Effect<string | boolean, never, PostHog.PostHog>
+      FeatureFlags.Unrun<string | boolean, never, PostHog.PostHog>
     >()
     expect(FeatureFlags.layerWhen("a", {
       onEnabled: {} as Layer.Layer<"out", "e1", "in1">,

@@ -42,7 +42,7 @@ describe("accessors", () => {
       Effect.Effect<FeatureFlags.Snapshot, never, PostHog.PostHog>
     >()
     expect(FeatureFlags.isEnabled("flag", { onlyLocally: true })).type.toBe<
-      Effect.Effect<boolean, never, PostHog.PostHog>
+      FeatureFlags.Unrun<boolean, never, PostHog.PostHog>
     >()
   })
 })

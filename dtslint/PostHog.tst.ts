@@ -1,6 +1,16 @@
 import type { HttpClient } from "@effect/platform"
 import { type Config, type ConfigError, Effect, type Layer, type Option, type Redacted, type Stream } from "effect"
-import { capture, PostHog, PostHogConfig, type PostHogError, PostHogLive, PostHogTest, TestLayer } from "effect-posthog"
+import {
+  capture,
+  ErrorTracking,
+  FeatureFlags,
+  PostHog,
+  PostHogConfig,
+  type PostHogError,
+  PostHogLive,
+  PostHogTest,
+  TestLayer
+} from "effect-posthog"
 import { describe, expect, it } from "tstyche"
 
 class Marketing extends PostHog.Instance<Marketing>()("Marketing") {}
@@ -39,6 +49,68 @@ describe("capture", () => {
       Effect.Effect<PostHog.FlushReport, PostHogError.DeliveryError, PostHog.PostHog>
     >()
     expect(PostHog.diagnostics).type.toBe<Stream.Stream<PostHogError.Diagnostic, never, PostHog.PostHog>>()
+  })
+})
+
+describe("properties", () => {
+  interface Order {
+    readonly id: string
+    readonly uuid: string
+    readonly items: ReadonlyArray<{ readonly price: number }>
+  }
+  class Product {
+    constructor(readonly name: string) {}
+  }
+  const order = {} as Order
+  const record = {} as Record<string, string>
+  const generic = <A extends object>(properties: A) => PostHog.capture("e", properties)
+
+  it("are objects of whatever type", () => {
+    expect(PostHog.capture("e", order)).type.toBe<Effect.Effect<void, never, PostHog.PostHog>>()
+    expect(PostHog.capture("e", new Product("teapot"))).type.toBe<Effect.Effect<void, never, PostHog.PostHog>>()
+    expect(PostHog.capture("e", record)).type.toBe<Effect.Effect<void, never, PostHog.PostHog>>()
+    expect(PostHog.capture("e", { ...order, length: 7 })).type.toBe<Effect.Effect<void, never, PostHog.PostHog>>()
+    expect(generic(order)).type.toBe<Effect.Effect<void, never, PostHog.PostHog>>()
+    // Not toBeCallableWith, which is told that the effect floats.
+    expect([
+      PostHog.captureNow("e", order),
+      PostHog.identify("u", order, { setOnce: order }),
+      PostHog.setPersonProperties(order, { setOnce: order }),
+      PostHog.groupIdentify("company", "acme", order),
+      PostHog.pageView("/", order),
+      PostHog.screen("home", order),
+      PostHog.setContext({ properties: order, personProperties: order, groupProperties: { company: order } }),
+      FeatureFlags.evaluate({ personProperties: order, groupProperties: { company: order } }),
+      ErrorTracking.capture(new Error(), { properties: order })
+    ]).type.toBeAssignableTo<ReadonlyArray<Effect.Effect<unknown, unknown, PostHog.PostHog>>>()
+    expect(PostHogLive.with).type.toBeCallableWith({ globalProperties: order })
+    expect(PostHog.layer).type.toBeCallableWith({ globalProperties: new Product("teapot") })
+  })
+
+  it("of a context can be read by name", () => {
+    expect(PostHog.getContext()).type.toBeAssignableTo<
+      Effect.Effect<{ readonly properties?: Readonly<Record<string, unknown>> | undefined }>
+    >()
+    expect<PostHog.PropertiesInput>().type.toBeAssignableFrom<PostHog.Properties>()
+  })
+})
+
+describe("an effect that must not be taken for its value", () => {
+  const flags = {} as FeatureFlags.Snapshot
+
+  it("is an effect everywhere else", () => {
+    expect(flags.isEnabled("a")).type.toBeAssignableTo<Effect.Effect<boolean>>()
+    expect(Effect.gen(function*() {
+      return (yield* flags.isEnabled("a")) ? 1 : yield* flags.get("b", { default: "x" })
+    })).type.toBe<Effect.Effect<string | boolean | 1>>()
+    expect(Effect.andThen(Effect.void, flags.isEnabled("a"))).type.toBe<Effect.Effect<boolean>>()
+    expect(flags.isEnabled("a").pipe(Effect.andThen((isOn) => flags.get("b", { default: isOn })))).type.toBe<
+      Effect.Effect<string | boolean>
+    >()
+    expect(Effect.all({ a: flags.isEnabled("a"), b: FeatureFlags.isEnabled("b") })).type.toBe<
+      Effect.Effect<{ a: boolean; b: boolean }, never, PostHog.PostHog>
+    >()
+    expect(Effect.runPromise(flags.isEnabled("a"))).type.toBe<Promise<boolean>>()
   })
 })
 

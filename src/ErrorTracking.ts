@@ -30,7 +30,7 @@ import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
-import type { Properties } from "./core/event/properties.js"
+import type { PropertiesInput } from "./core/event/properties.js"
 import { hasStack } from "./core/exceptions/coerce.js"
 import { type Level, toLevel } from "./core/exceptions/level.js"
 import type { CaptureOptions as EventOptions, Origin } from "./internal/capture.js"
@@ -59,7 +59,7 @@ export type {
  */
 export interface CaptureOptions extends EventOptions {
   /** Properties of the event. Those that only PostHog or this library may set are left out. */
-  readonly properties?: Properties | undefined
+  readonly properties?: PropertiesInput | undefined
   /** Default `error`. */
   readonly level?: Level | undefined
   /** Puts exceptions with the same text into one issue, whatever they are. Default: PostHog groups by types and frames. */

@@ -26,7 +26,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
-import type { GroupProperties, Properties } from "./core/event/properties.js"
+import type { GroupProperties, GroupPropertiesInput, Properties, PropertiesInput } from "./core/event/properties.js"
 import type { UnresolvedReason } from "./core/flags/local.js"
 import { type FlagSource, type FlagValue, parsePayload } from "./core/flags/response.js"
 import type { Any, FeatureFlag, Value } from "./FeatureFlag.js"
@@ -45,6 +45,7 @@ import { askFlags, askRemoteConfig } from "./internal/flags/requests.js"
 import * as internal from "./internal/flags/snapshot.js"
 import { compare, type Finding } from "./internal/flags/verify.js"
 import { type Active, type Instance, instanceOf, notOpen } from "./internal/instance.js"
+import { type Unrun, unrun } from "./internal/unrun.js"
 import { PostHog } from "./PostHog.js"
 import type { Scope } from "./PostHogContext.js"
 import { FlagDisabled, FlagsUnavailable, PayloadInvalid } from "./PostHogError.js"
@@ -105,7 +106,12 @@ export type {
    * @since 0.1.0
    * @category models
    */
-  UnresolvedReason
+  UnresolvedReason,
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  Unrun
 }
 
 const ask = <A, E>(f: (instance: Instance, state: State) => Effect.Effect<A, E>): Effect.Effect<A, E, PostHog> =>
@@ -208,7 +214,7 @@ export const setInContext = (snapshot: Snapshot): Effect.Effect<void> =>
  * @since 0.1.0
  * @category combinators
  */
-export const setPersonPropertiesForFlags = (personProperties: Properties, scope?: Scope): Effect.Effect<void> =>
+export const setPersonPropertiesForFlags = (personProperties: PropertiesInput, scope?: Scope): Effect.Effect<void> =>
   FiberRef.update(currentState, (state) => state.set({ personProperties }, scope, undefined))
 
 /**
@@ -226,7 +232,7 @@ export const resetPersonPropertiesForFlags = (scope?: Scope): Effect.Effect<void
  * @since 0.1.0
  * @category combinators
  */
-export const setGroupPropertiesForFlags = (groupProperties: GroupProperties, scope?: Scope): Effect.Effect<void> =>
+export const setGroupPropertiesForFlags = (groupProperties: GroupPropertiesInput, scope?: Scope): Effect.Effect<void> =>
   FiberRef.update(currentState, (state) => state.set({ groupProperties }, scope, undefined))
 
 /**
@@ -278,7 +284,7 @@ export const check: {
    * @since 0.1.0
    * @category accessors
    */
-  <F extends Any>(flag: F, options?: ShortOptions<NoInfer<Value<F>>>): Effect.Effect<Value<F>, never, PostHog>
+  <F extends Any>(flag: F, options?: ShortOptions<NoInfer<Value<F>>>): Unrun<Value<F>, never, PostHog>
   /**
    * The value of one flag, or the default.
    *
@@ -288,19 +294,19 @@ export const check: {
   (
     flag: string,
     options: ShortOptions<FlagValue> & { readonly default: FlagValue }
-  ): Effect.Effect<FlagValue, never, PostHog>
+  ): Unrun<FlagValue, never, PostHog>
   /**
    * The value of one flag; `undefined` when it is not known and there is no default.
    *
    * @since 0.1.0
    * @category accessors
    */
-  (flag: string, options?: ShortOptions<FlagValue>): Effect.Effect<FlagValue | undefined, never, PostHog>
-} = (flag: string | Any, options?: ShortOptions<FlagValue>): Effect.Effect<never, never, PostHog> =>
-  Effect.flatMap(
+  (flag: string, options?: ShortOptions<FlagValue>): Unrun<FlagValue | undefined, never, PostHog>
+} = (flag: string | Any, options?: ShortOptions<FlagValue>): Unrun<never, never, PostHog> =>
+  unrun(Effect.flatMap(
     snapshotFor(flag, options),
     (snapshot) => snapshot.get(flag as FeatureFlag<never>, options as ReadOptions<never>)
-  )
+  ))
 
 /**
  * Whether one flag is on, as {@link check}.
@@ -311,8 +317,8 @@ export const check: {
 export const isEnabled = (
   flag: string | Any,
   options?: ShortOptions<boolean>
-): Effect.Effect<boolean, never, PostHog> =>
-  Effect.flatMap(snapshotFor(flag, options), (snapshot) => snapshot.isEnabled(flag, options))
+): Unrun<boolean, never, PostHog> =>
+  unrun(Effect.flatMap(snapshotFor(flag, options), (snapshot) => snapshot.isEnabled(flag, options)))
 
 /**
  * All that is known of one flag, as {@link check}, or why nothing is.

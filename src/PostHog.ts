@@ -24,13 +24,14 @@ import * as Layer from "effect/Layer"
 import type * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type { Groups, Properties } from "./core/event/properties.js"
+import type { Groups, Properties, PropertiesInput } from "./core/event/properties.js"
 import type { CaptureOptions } from "./internal/capture.js"
 import type { FlushReport } from "./internal/delivery/flushes.js"
 import { metrics } from "./internal/delivery/statistics.js"
 import type { Stats } from "./internal/delivery/statistics.js"
 import type { TypeId } from "./internal/instance.js"
 import * as internal from "./internal/service.js"
+import { type Unrun, unrun } from "./internal/unrun.js"
 import type * as PostHogConfig from "./PostHogConfig.js"
 import type { ConfigurationError, DeliveryError, Diagnostic } from "./PostHogError.js"
 
@@ -125,7 +126,17 @@ export type {
    * @since 0.1.0
    * @category models
    */
-  Stats
+  PropertiesInput,
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  Stats,
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  Unrun
 }
 
 export {
@@ -144,7 +155,7 @@ export {
  */
 export interface PersonOptions extends CaptureOptions {
   /** Properties that are only set when the person does not have them yet. */
-  readonly setOnce?: Properties | undefined
+  readonly setOnce?: PropertiesInput | undefined
 }
 
 /**
@@ -169,7 +180,7 @@ export interface Service {
    * Captures an event. Never fails, dies or waits (unless the instance's `overflow` says so): events that cannot be sent are
    * counted in `stats` and reported in `diagnostics`.
    */
-  readonly capture: (event: string, properties?: Properties, options?: CaptureOptions) => Effect.Effect<void>
+  readonly capture: (event: string, properties?: PropertiesInput, options?: CaptureOptions) => Effect.Effect<void>
   /**
    * Sends one event past the queue and waits until PostHog acknowledged it, for instance before a serverless function freezes.
    * Gives the event's uuid; none when there was nothing to send, because the instance is disabled or opted out or the event was
@@ -177,13 +188,13 @@ export interface Service {
    */
   readonly captureNow: (
     event: string,
-    properties?: Properties,
+    properties?: PropertiesInput,
     options?: CaptureOptions
   ) => Effect.Effect<Option.Option<string>, DeliveryError>
   /** Sets properties of a person, and makes the id a known one (`$identify`). */
-  readonly identify: (distinctId: string, set?: Properties, options?: IdentifyOptions) => Effect.Effect<void>
+  readonly identify: (distinctId: string, set?: PropertiesInput, options?: IdentifyOptions) => Effect.Effect<void>
   /** Sets properties of the person of the context, or of `options.distinctId` (`$set`). Nothing to set: no event. */
-  readonly setPersonProperties: (set: Properties, options?: PersonOptions) => Effect.Effect<void>
+  readonly setPersonProperties: (set: PropertiesInput, options?: PersonOptions) => Effect.Effect<void>
   /** Removes properties of a person (`$set` with `$unset`). */
   readonly unsetPersonProperties: (names: ReadonlyArray<string>, options?: CaptureOptions) => Effect.Effect<void>
   /** Makes two ids one person: `distinctId`, which PostHog knows already, and `alias` (`$create_alias`). */
@@ -195,13 +206,13 @@ export interface Service {
   readonly groupIdentify: (
     groupType: string,
     groupKey: string | number,
-    properties?: Properties,
+    properties?: PropertiesInput,
     options?: CaptureOptions
   ) => Effect.Effect<void>
   /** Captures `$pageview`. Host and path are taken from the address. */
-  readonly pageView: (url?: string | URL, properties?: Properties, options?: CaptureOptions) => Effect.Effect<void>
+  readonly pageView: (url?: string | URL, properties?: PropertiesInput, options?: CaptureOptions) => Effect.Effect<void>
   /** Captures `$screen`. */
-  readonly screen: (name: string, properties?: Properties, options?: CaptureOptions) => Effect.Effect<void>
+  readonly screen: (name: string, properties?: PropertiesInput, options?: CaptureOptions) => Effect.Effect<void>
   /**
    * Sends what is queued and waits until each event is settled, retries included. Fails when events were dropped or, after the
    * last retry, are still queued.
@@ -221,7 +232,7 @@ export interface Service {
   /** Takes events again. */
   readonly optIn: Effect.Effect<void>
   /** Whether nothing is taken: opted out, disabled or closed. */
-  readonly isOptedOut: Effect.Effect<boolean>
+  readonly isOptedOut: Unrun<boolean>
   /** Logs every diagnostic at debug level from now on; `false`: no longer. */
   readonly debug: (enabled?: boolean) => Effect.Effect<void>
   /** For the other modules of this library, which need more than is said here. Only `make` and its kin can provide it. */
@@ -378,7 +389,7 @@ const ask = <A, E>(f: (service: Service) => Effect.Effect<A, E>): Effect.Effect<
  */
 export const capture = (
   event: string,
-  properties?: Properties,
+  properties?: PropertiesInput,
   options?: CaptureOptions
 ): Effect.Effect<void, never, PostHog> => ask((service) => service.capture(event, properties, options))
 
@@ -391,7 +402,7 @@ export const capture = (
  */
 export const captureNow = (
   event: string,
-  properties?: Properties,
+  properties?: PropertiesInput,
   options?: CaptureOptions
 ): Effect.Effect<Option.Option<string>, DeliveryError, PostHog> =>
   ask((service) => service.captureNow(event, properties, options))
@@ -404,7 +415,7 @@ export const captureNow = (
  */
 export const identify = (
   distinctId: string,
-  set?: Properties,
+  set?: PropertiesInput,
   options?: IdentifyOptions
 ): Effect.Effect<void, never, PostHog> => ask((service) => service.identify(distinctId, set, options))
 
@@ -416,7 +427,7 @@ export const identify = (
  * @category accessors
  */
 export const setPersonProperties = (
-  set: Properties,
+  set: PropertiesInput,
   options?: PersonOptions
 ): Effect.Effect<void, never, PostHog> => ask((service) => service.setPersonProperties(set, options))
 
@@ -451,7 +462,7 @@ export const alias = (
 export const groupIdentify = (
   groupType: string,
   groupKey: string | number,
-  properties?: Properties,
+  properties?: PropertiesInput,
   options?: CaptureOptions
 ): Effect.Effect<void, never, PostHog> =>
   ask((service) => service.groupIdentify(groupType, groupKey, properties, options))
@@ -464,7 +475,7 @@ export const groupIdentify = (
  */
 export const pageView = (
   url?: string | URL,
-  properties?: Properties,
+  properties?: PropertiesInput,
   options?: CaptureOptions
 ): Effect.Effect<void, never, PostHog> => ask((service) => service.pageView(url, properties, options))
 
@@ -476,7 +487,7 @@ export const pageView = (
  */
 export const screen = (
   name: string,
-  properties?: Properties,
+  properties?: PropertiesInput,
   options?: CaptureOptions
 ): Effect.Effect<void, never, PostHog> => ask((service) => service.screen(name, properties, options))
 
@@ -529,7 +540,9 @@ export const optIn: Effect.Effect<void, never, PostHog> = /* #__PURE__ */ ask((s
  * @since 0.1.0
  * @category accessors
  */
-export const isOptedOut: Effect.Effect<boolean, never, PostHog> = /* #__PURE__ */ ask((service) => service.isOptedOut)
+export const isOptedOut: Unrun<boolean, never, PostHog> = /* #__PURE__ */ unrun(
+  /* #__PURE__ */ ask((service) => service.isOptedOut)
+)
 
 /**
  * Logs every diagnostic at debug level from now on, whatever the minimum level; `debug(false)`: no longer.

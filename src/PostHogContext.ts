@@ -23,9 +23,14 @@ import { dual } from "effect/Function"
 import type { Groups } from "./core/event/properties.js"
 import * as internal from "./internal/carrier.js"
 import type { Carrier } from "./internal/carrier.js"
-import { currentState, type Owner, type Scope, type Values } from "./internal/context.js"
+import { currentState, type CurrentValues, type Owner, type Scope, type Values } from "./internal/context.js"
 
 export type {
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  CurrentValues,
   /**
    * @since 0.1.0
    * @category models
@@ -229,7 +234,7 @@ export const getContext = (
     /** Name of an event whose own values shall be included. */
     readonly event?: string | undefined
   }
-): Effect.Effect<Values> =>
+): Effect.Effect<CurrentValues> =>
   Effect.map(FiberRef.get(currentState), (state) => {
     const owner: Owner = { key: options?.instance?.key ?? "", globalProperties: {} }
     return internal.toValues(state.accumulated(owner, options?.event))

@@ -240,7 +240,9 @@ describe("bad input", () => {
       yield* Effect.gen(function*() {
         for (const [name, properties] of Object.entries(bad)) {
           yield* PostHog.capture(`before ${name}`, { ok: true })
-          yield* PostHog.capture(name, { ...Object.getOwnPropertyDescriptors({}), kept: 1, ...[] }, { distinctId: "u" })
+          yield* PostHog.capture(name, { ...Object.getOwnPropertyDescriptors({}), kept: 1, ...[] } as object, {
+            distinctId: "u"
+          })
           yield* PostHog.capture(
             name,
             Object.defineProperties({ kept: 1 }, Object.getOwnPropertyDescriptors(properties))

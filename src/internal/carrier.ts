@@ -9,7 +9,7 @@ import {
   type Properties,
   thawAll
 } from "../core/event/properties.js"
-import type { Accumulated, Node, Scope, State, Values } from "./context.js"
+import type { Accumulated, CurrentValues, Node, Scope, State, Values } from "./context.js"
 
 /**
  * A context as a record of JSON values, to go with a job or a message: the values for all instances, and below `events` and
@@ -18,15 +18,15 @@ import type { Accumulated, Node, Scope, State, Values } from "./context.js"
  * @since 0.1.0
  * @category models
  */
-export interface Carrier extends Values {
-  readonly events?: { readonly [event: string]: Values } | undefined
+export interface Carrier extends CurrentValues {
+  readonly events?: { readonly [event: string]: CurrentValues } | undefined
   readonly instances?: { readonly [key: string]: Carrier } | undefined
 }
 
 /** What has accumulated as values that a user could have given. */
 export const toValues = (
   { captures, distinctId, groupProperties, groups, personProperties, properties }: Accumulated
-): Values & { readonly properties: Properties } => {
+): CurrentValues & { readonly properties: Properties } => {
   const { $device_id: deviceId, $session_id: sessionId, ...rest } = properties
   return {
     ...(distinctId === undefined ? undefined : { distinctId }),
@@ -47,7 +47,7 @@ export const toValues = (
 }
 
 /** Values without what a text of JSON would not have. */
-const toCarried = (accumulated: Accumulated): Values => {
+const toCarried = (accumulated: Accumulated): CurrentValues => {
   const { properties, ...rest } = toValues(accumulated)
   return Object.keys(properties).length === 0 ? rest : { ...rest, properties }
 }

@@ -6,6 +6,7 @@ import { globalValue } from "effect/GlobalValue"
 import type { Surroundings } from "../core/event/compose.js"
 import {
   type GroupProperties,
+  type GroupPropertiesInput,
   type Groups,
   isIdentifier,
   type Layer,
@@ -14,6 +15,7 @@ import {
   mergeFrozen,
   mergeGroupProperties,
   type Properties,
+  type PropertiesInput,
   unreadable
 } from "../core/event/properties.js"
 
@@ -31,7 +33,7 @@ export interface Values {
   /** Group memberships, merged by type with those of the surrounding context. */
   readonly groups?: Groups | undefined
   /** Properties of events, merged by name with those of the surrounding context. */
-  readonly properties?: Properties | undefined
+  readonly properties?: PropertiesInput | undefined
   /**
    * `false`: nothing is captured, as in `PostHog.withoutCapture`. `true` undoes a `false` that was set further out in the same scope; of the
    * scopes that concern an event (all instances, one instance, one event) none may say `false`. Default: events are captured.
@@ -40,8 +42,20 @@ export interface Values {
   /** Device, sent as `$device_id`; flags can be rolled out by device. */
   readonly deviceId?: string | undefined
   /** Properties of the person for the evaluation of flags, merged by name. Sent with no event. */
-  readonly personProperties?: Properties | undefined
+  readonly personProperties?: PropertiesInput | undefined
   /** Properties of groups for the evaluation of flags, by group type, merged by name. Sent with no event. */
+  readonly groupProperties?: GroupPropertiesInput | undefined
+}
+
+/**
+ * What a context holds, to be read by name.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface CurrentValues extends Values {
+  readonly properties?: Properties | undefined
+  readonly personProperties?: Properties | undefined
   readonly groupProperties?: GroupProperties | undefined
 }
 
@@ -297,10 +311,10 @@ const readCapture = (values: AllValues): boolean | undefined => {
 }
 
 /** Merges unless there is nothing to merge. */
-const mergeAny = <A>(
-  merge: (under: A | undefined, over: A | undefined) => A,
+const mergeAny = <A, B>(
+  merge: (under: A | undefined, over: B | undefined) => A,
   under: A | undefined,
-  over: A | undefined
+  over: B | undefined
 ): A | undefined => over === undefined ? under : merge(under, over)
 
 const toSurroundings = ({ distinctId, flags, groups, properties }: Accumulated): Surroundings => ({

@@ -9,7 +9,7 @@ import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import { defaultHost } from "../core/config/host.js"
 import { checkApiKey, checkSecretKey } from "../core/config/keys.js"
-import { mergeFrozen, type Properties } from "../core/event/properties.js"
+import { mergeFrozen, type Properties, type PropertiesInput } from "../core/event/properties.js"
 import type { WireEvent } from "../core/event/wireEvent.js"
 import type { ConfigurationError } from "../PostHogError.js"
 import { defaultRetries } from "./delivery/schedules.js"
@@ -67,7 +67,7 @@ export interface Options {
   /** Whether the instance begins opted out, see `PostHog.optIn`. Default `false`. */
   readonly optedOut?: boolean | undefined
   /** Properties of every event, under those of the context and of the call. Default none. */
-  readonly globalProperties?: Properties | undefined
+  readonly globalProperties?: PropertiesInput | undefined
   /** Hooks that see every event before it is queued, in this order. Default none. */
   readonly beforeSend?: BeforeSend | ReadonlyArray<BeforeSend> | undefined
   /** Whether events carry `$is_server: true`. Default `true`. */
@@ -241,7 +241,10 @@ const table = /* #__PURE__ */ (() =>
     secretKey: Kind.key(checkSecretKey, "a personal (phx_…) or project secret key (phs_…)", "POSTHOG_SECRET_KEY"),
     enabled: Kind.flag(true, "POSTHOG_ENABLED"),
     optedOut: Kind.flag(false, "POSTHOG_OPTED_OUT"),
-    globalProperties: Kind.given<Properties, Properties>({}, (given) => mergeFrozen(undefined, given as Properties)),
+    globalProperties: Kind.given<PropertiesInput, Properties>(
+      {},
+      (given) => mergeFrozen(undefined, given as Properties)
+    ),
     beforeSend: Kind.given<Options["beforeSend"], ReadonlyArray<BeforeSend>>(undefined, checkHooks),
     isServer: Kind.flag(true, "POSTHOG_IS_SERVER"),
     disableGeoip: Kind.flag(true, "POSTHOG_DISABLE_GEOIP"),

@@ -7,6 +7,7 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import { readable } from "../core/event/properties.js"
 import * as Special from "../core/event/special.js"
 import { makeUuidV7 } from "../core/event/uuid.js"
 import type { Service } from "../PostHog.js"
@@ -22,6 +23,7 @@ import * as Diagnostics from "./diagnostics.js"
 import * as Http from "./http.js"
 import { type Instance, TypeId } from "./instance.js"
 import { releaseId, resolve, type Resolved } from "./options.js"
+import { unrun } from "./unrun.js"
 
 /** The release is said by whoever deploys, also to a program that takes its other options from elsewhere. */
 const releaseIdOf = /* #__PURE__ */ Effect.orElseSucceed(releaseId, () => undefined)
@@ -85,7 +87,7 @@ export const makeWith = Effect.fnUntraced(function*(
     diagnostics: diagnostics.stream,
     optOut: Effect.sync(() => outbox.optOut()),
     optIn: Effect.sync(() => outbox.optIn()),
-    isOptedOut: Effect.sync(() => gate.phase !== "open"),
+    isOptedOut: unrun(Effect.sync(() => gate.phase !== "open")),
     debug: (enabled = true) => Effect.sync(() => diagnostics.setDebug(enabled))
   })
 })
@@ -130,12 +132,24 @@ const makeService = (door: Capture.Capture, rest: Omit<Service, Verbs>): Service
     ...rest,
     capture: (event, properties, options) =>
       Effect.withFiberRuntime((fiber) =>
-        door.capture(fiber, { event, properties, subject: undefined, options, kind: Capture.ordinary })
+        door.capture(fiber, {
+          event,
+          properties: readable(properties),
+          subject: undefined,
+          options,
+          kind: Capture.ordinary
+        })
       ),
     captureNow: (event, properties, options) =>
       Effect.withFiberRuntime((fiber) =>
         Effect.map(
-          door.captureNow(fiber, { event, properties, subject: undefined, options, kind: Capture.ordinary }),
+          door.captureNow(fiber, {
+            event,
+            properties: readable(properties),
+            subject: undefined,
+            options,
+            kind: Capture.ordinary
+          }),
           Option.fromNullable
         )
       ),
@@ -203,7 +217,7 @@ export const makeIgnoring = (name: string): Service => {
       diagnostics: Stream.empty,
       optOut: Effect.void,
       optIn: Effect.void,
-      isOptedOut: Effect.succeed(true),
+      isOptedOut: unrun(Effect.succeed(true)),
       [TypeId]: { active: undefined, state: () => "disabled", extensions: new Map() } satisfies Instance,
       debug: () => Effect.void
     }

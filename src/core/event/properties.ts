@@ -13,6 +13,33 @@ export interface Properties {
   readonly [name: string]: unknown
 }
 
+/** What stands in the place of a type that a property cannot have; the compiler shows it to whoever tries. */
+type NoProperty = "is an option, not a property: capture(event, properties, { distinctId })"
+
+/** Members of what is no record of properties: lists, maps, functions, promises, dates, and options that were put among them. */
+interface NoProperties {
+  readonly distinctId?: NoProperty | undefined
+  readonly distinct_id?: NoProperty | undefined
+  readonly [Symbol.iterator]?: never
+  readonly [Symbol.toStringTag]?: never
+  readonly [Symbol.hasInstance]?: never
+  readonly [Symbol.toPrimitive]?: never
+}
+
+/**
+ * What can be given as properties: any object with them, also one whose type is an interface or a class. Not a list, a map, a function, a
+ * promise, an effect or a date, and without `distinctId`, which is an option of the call.
+ */
+export type PropertiesInput = (Properties | object) & NoProperties
+
+/** What can be given as properties of groups: group type to properties. */
+export interface GroupPropertiesInput {
+  readonly [groupType: string]: PropertiesInput
+}
+
+/** What was given, to be read by name. */
+export const readable = (given: PropertiesInput | undefined): Properties | undefined => given as Properties | undefined
+
 /** Group memberships: group type to group key. `undefined` is no membership, also where the surrounding context has one. */
 export interface Groups {
   readonly [groupType: string]: string | number | undefined
@@ -35,12 +62,12 @@ export const isIdentifier = (value: unknown): value is string | number =>
  * that is no object counts as empty.
  */
 export const merge = (
-  under: Properties | undefined,
-  over: Properties | undefined,
+  under: PropertiesInput | undefined,
+  over: PropertiesInput | undefined,
   change: (name: string, value: unknown) => unknown = (_, value) => value
 ): Properties => {
   const merged: Record<string, unknown> = {}
-  for (const source of [under, over]) {
+  for (const source of [readable(under), readable(over)]) {
     if (!isRecord(source)) continue
     for (const name of Object.keys(source)) {
       let value: unknown
@@ -62,7 +89,7 @@ const maxFrozenLength = 1_000_000
 export const unreadable: Properties = { "[unreadable]": throwing }
 
 /** As {@link merge}, with values as they are now, see {@link freeze}. */
-export const mergeFrozen = (under: Properties | undefined, over: Properties | undefined): Properties => {
+export const mergeFrozen = (under: Properties | undefined, over: PropertiesInput | undefined): Properties => {
   const change = (name: string, value: unknown) => freeze(name, value, maxFrozenLength)
   try {
     return merge(under, over, change)
@@ -72,7 +99,7 @@ export const mergeFrozen = (under: Properties | undefined, over: Properties | un
 }
 
 /** As {@link merge}, with values as an event would show them, in their JSON form. */
-export const mergeJson = (under: Properties | undefined, over: Properties | undefined): Properties =>
+export const mergeJson = (under: Properties | undefined, over: PropertiesInput | undefined): Properties =>
   merge(under, over, (name, value) => toJson(name, value, maxFrozenLength))
 
 /** The properties as values of JSON. */
@@ -82,7 +109,7 @@ export const thawAll = (properties: Properties): Properties => merge(properties,
  * A new object with the members of both, `over` winning. Members that are computed as they are read stay so: it is for the writer
  * to read them.
  */
-export const extend = (under: Properties, over: Properties | undefined): Properties =>
+export const extend = (under: Properties, over: PropertiesInput | undefined): Properties =>
   isRecord(over)
     ? Object.defineProperties({ ...under }, Object.getOwnPropertyDescriptors(over))
     : { ...under }
@@ -90,7 +117,7 @@ export const extend = (under: Properties, over: Properties | undefined): Propert
 /** Both, the properties of each group type merged with {@link merge}. */
 export const mergeGroupProperties = (
   under: GroupProperties | undefined,
-  over: GroupProperties | undefined
+  over: GroupPropertiesInput | undefined
 ): GroupProperties => {
   const first = merge(under, undefined) as GroupProperties
   if (over === undefined) return first

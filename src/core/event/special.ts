@@ -5,7 +5,7 @@
  */
 import { isRecord } from "../guard.js"
 import { Written } from "./json.js"
-import { extend, isIdentifier, type Properties } from "./properties.js"
+import { extend, isIdentifier, type Properties, type PropertiesInput } from "./properties.js"
 
 /** Subject and properties of a special event. */
 export interface SpecialEvent {
@@ -30,7 +30,7 @@ const isEmpty = (properties: unknown): boolean =>
 const noProperties = new Written("{}", 1, ["properties: no object"])
 
 /** PostHog takes no other value than an object for the properties of a person or a group. */
-const recordOf = (properties: Properties | undefined): unknown =>
+const recordOf = (properties: PropertiesInput | undefined): unknown =>
   properties === undefined || properties === null ? {} : isRecord(properties) ? properties : noProperties
 
 /** Most names that one call unsets; nobody has so many. */
@@ -53,8 +53,8 @@ const tooMany: InvalidArguments = { invalid: `more than ${maxNames} names` }
 
 export const identify = (
   distinctId: string,
-  set: Properties | undefined,
-  setOnce: Properties | undefined,
+  set: PropertiesInput | undefined,
+  setOnce: PropertiesInput | undefined,
   anonDistinctId: string | undefined
 ): Made => {
   if (!isIdentifier(distinctId)) return { invalid: "the distinct id is blank" }
@@ -70,8 +70,8 @@ export const identify = (
 
 /** `undefined` when there is nothing to set: PostHog expects no event then. */
 export const setPersonProperties = (
-  set: Properties | undefined,
-  setOnce: Properties | undefined
+  set: PropertiesInput | undefined,
+  setOnce: PropertiesInput | undefined
 ): Made => {
   if (isEmpty(set) && isEmpty(setOnce)) return undefined
   return {
@@ -101,7 +101,7 @@ export const alias = (distinctId: string, aliasId: string): Made => {
 export const groupIdentify = (
   groupType: string,
   groupKey: string | number,
-  properties: Properties | undefined,
+  properties: PropertiesInput | undefined,
   distinctId: string | undefined
 ): Made => {
   if (!isIdentifier(groupType)) return { invalid: "the group type is blank" }
@@ -116,7 +116,7 @@ export const groupIdentify = (
 const maxUrlLength = 100_000
 
 /** The address is taken apart into the properties by which PostHog's web analytics group page views. */
-export const pageView = (url: string | URL | undefined, properties: Properties | undefined): SpecialEvent => {
+export const pageView = (url: string | URL | undefined, properties: PropertiesInput | undefined): SpecialEvent => {
   const where: Record<string, string> = {}
   if (url !== undefined) {
     const text = String(url)
@@ -133,7 +133,7 @@ export const pageView = (url: string | URL | undefined, properties: Properties |
   return { distinctId: undefined, properties: extend(where, properties) }
 }
 
-export const screen = (name: string, properties: Properties | undefined): SpecialEvent => ({
+export const screen = (name: string, properties: PropertiesInput | undefined): SpecialEvent => ({
   distinctId: undefined,
   properties: extend({ $screen_name: name }, properties)
 })

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { type GroupProperties, type Groups, isIdentifier, type Properties } from "../event/properties.js"
+import { type GroupPropertiesInput, type Groups, isIdentifier, type PropertiesInput } from "../event/properties.js"
 import type { Definitions } from "./definitions.js"
 import { dependencies, maxDepth } from "./graph.js"
 import { bytesOf, hash } from "./hash.js"
@@ -32,9 +32,9 @@ export interface Subject {
   readonly distinctId: string
   readonly groups?: Groups | undefined
   /** What conditions look at, beside `distinct_id` itself. A property that is not here makes no condition false: it is not known. */
-  readonly personProperties?: Properties | undefined
+  readonly personProperties?: PropertiesInput | undefined
   /** The same by group type. */
-  readonly groupProperties?: GroupProperties | undefined
+  readonly groupProperties?: GroupPropertiesInput | undefined
   /** For flags that are rolled out by device; the property `$device_id` of the person when it is not given. */
   readonly deviceId?: string | undefined
 }

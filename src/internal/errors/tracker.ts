@@ -4,7 +4,7 @@
 import * as Effect from "effect/Effect"
 import * as FiberId from "effect/FiberId"
 import { freeze, type Written } from "../../core/event/json.js"
-import { merge, type Properties, unreadable } from "../../core/event/properties.js"
+import { merge, type Properties, type PropertiesInput, unreadable } from "../../core/event/properties.js"
 import { TokenBuckets } from "../../core/exceptions/bucket.js"
 import { coerce, template } from "../../core/exceptions/coerce.js"
 import { type Frame, type FrameSettings, isLibrary, isOwn, toFrames, withSpans } from "../../core/exceptions/frames.js"
@@ -30,7 +30,7 @@ export interface Report {
   readonly source?: string | undefined
   readonly fingerprint?: string | undefined
   /** Properties of the caller. */
-  readonly properties?: Properties | undefined
+  readonly properties?: PropertiesInput | undefined
   readonly options?: CaptureOptions | undefined
   /** A stack for what has none. */
   readonly fallback?: string | undefined
@@ -93,7 +93,7 @@ const maxSourceLength = 300_000
 const repeatMillis = 30_000
 
 /** What cannot be read is marked, as in other events. */
-const unreserved = (properties: Properties | undefined): Properties => {
+const unreserved = (properties: PropertiesInput | undefined): Properties => {
   let given = unreadable
   try {
     given = merge(properties, undefined)

@@ -3,11 +3,12 @@
  */
 import type * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
-import type { GroupProperties, Groups, Properties } from "../../core/event/properties.js"
+import type { GroupPropertiesInput, Groups, Properties, PropertiesInput } from "../../core/event/properties.js"
 import type { UnresolvedReason } from "../../core/flags/outcome.js"
 import type { FlagSource, FlagValue } from "../../core/flags/response.js"
 import type { Any, FeatureFlag } from "../../FeatureFlag.js"
 import type { FlagsOnEvents } from "../context.js"
+import type { Unrun } from "../unrun.js"
 import type { FlagNotFound, FlagsUnavailable, MissingDistinctId, PayloadInvalid, UnknownVariant } from "./errors.js"
 
 /**
@@ -22,9 +23,9 @@ export interface EvaluateOptions {
   /** Groups for flags that are rolled out by group, merged over those of the context. */
   readonly groups?: Groups | undefined
   /** Properties of the person that conditions look at, in addition to those that PostHog has; merged over the context's. */
-  readonly personProperties?: Properties | undefined
+  readonly personProperties?: PropertiesInput | undefined
   /** The same for groups, by group type. */
-  readonly groupProperties?: GroupProperties | undefined
+  readonly groupProperties?: GroupPropertiesInput | undefined
   /** Device, for flags that are rolled out by device. Default: the context's, or `$device_id` of `personProperties`. */
   readonly deviceId?: string | undefined
   /** Evaluates only these flags. An empty list evaluates none and makes no request. Default: all. */
@@ -147,20 +148,20 @@ export interface Snapshot extends FlagsOnEvents {
   /** What {@link PostHog.capture} adds to an event that is given this snapshot: `$feature/<key>`, `$active_feature_flags`. */
   readonly eventProperties: Properties
   /** Whether a flag is on, with whatever variant. Not known: the default, or `false`. */
-  readonly isEnabled: (flag: string | Any, options?: ReadOptions<boolean>) => Effect.Effect<boolean>
+  readonly isEnabled: (flag: string | Any, options?: ReadOptions<boolean>) => Unrun<boolean>
   /** The value of a flag: `false`, `true` or the variant. Not known: the default; for a key without one, `undefined`. */
   readonly get: {
-    <A extends FlagValue>(flag: FeatureFlag<A>, options?: ReadOptions<NoInfer<A>>): Effect.Effect<A>
-    (flag: string, options: ReadOptions<FlagValue> & { readonly default: FlagValue }): Effect.Effect<FlagValue>
-    (flag: string, options?: ReadOptions<FlagValue>): Effect.Effect<FlagValue | undefined>
+    <A extends FlagValue>(flag: FeatureFlag<A>, options?: ReadOptions<NoInfer<A>>): Unrun<A>
+    (flag: string, options: ReadOptions<FlagValue> & { readonly default: FlagValue }): Unrun<FlagValue>
+    (flag: string, options?: ReadOptions<FlagValue>): Unrun<FlagValue | undefined>
   }
   /** The value of a flag, or why it is not known. */
   readonly getOrFail: {
     <A extends FlagValue>(
       flag: FeatureFlag<A>,
       options?: ReadOptions<never>
-    ): Effect.Effect<A, FlagError | UnknownVariant>
-    (flag: string, options?: ReadOptions<never>): Effect.Effect<FlagValue, FlagError>
+    ): Unrun<A, FlagError | UnknownVariant>
+    (flag: string, options?: ReadOptions<never>): Unrun<FlagValue, FlagError>
   }
   /** The value of a flag with what is behind it. */
   readonly read: {

@@ -12,6 +12,7 @@ import type { FlagsRequest } from "../../core/flags/request.js"
 import type { EvaluatedFlag, FlagValue } from "../../core/flags/response.js"
 import { shared } from "../../core/shared.js"
 import type { Any } from "../../FeatureFlag.js"
+import { type Unrun, unrun } from "../unrun.js"
 import { FlagNotFound, FlagsUnavailable, type MissingDistinctId, UnknownVariant } from "./errors.js"
 import { type Evaluation, nothing } from "./evaluation.js"
 import type { Exposure } from "./exposure.js"
@@ -150,23 +151,25 @@ class Evaluated implements Snapshot {
   }
 
   readonly isEnabled: Snapshot["isEnabled"] = (flag, options) =>
-    this.#told(flag)?.enabled ?? this.#reading(flag, options, (entry) => {
-      const { value = false } = this.#interpret(flag, entry, options)
-      return Effect.succeed(value !== false)
-    })
+    unrun(
+      this.#told(flag)?.enabled ?? this.#reading(flag, options, (entry) => {
+        const { value = false } = this.#interpret(flag, entry, options)
+        return Effect.succeed(value !== false)
+      })
+    )
 
-  readonly get: Snapshot["get"] = (flag: string | Any, options?: ReadOptions<FlagValue>): Effect.Effect<never> =>
+  readonly get: Snapshot["get"] = (flag: string | Any, options?: ReadOptions<FlagValue>): Unrun<never> =>
     (this.#told(flag)?.value ??
       this.#reading(flag, options, (entry) => Effect.succeed(this.#interpret(flag, entry, options).value))) as never
 
   readonly getOrFail: Snapshot["getOrFail"] = (
     flag: string | Any,
     options?: ReadOptions<never>
-  ): Effect.Effect<never, never> =>
-    this.#reading(flag, options, (entry) => {
+  ): Unrun<never, never> =>
+    unrun(this.#reading(flag, options, (entry) => {
       const { error, value } = this.#interpret(flag, entry, options)
       return error === undefined ? Effect.succeed(value as never) : Effect.fail(error as never)
-    })
+    }))
 
   readonly read: Snapshot["read"] = (
     flag: string | Any,
