@@ -6,6 +6,7 @@
  *   npm run codegen -- --check   fails when they are not what would be written
  */
 import { readdir, readFile, writeFile } from "node:fs/promises"
+import { optionTable } from "./optionTable.js"
 
 /** Names that are exported as such, by module. */
 const direct: Readonly<Record<string, ReadonlyArray<string>>> = {
@@ -64,7 +65,15 @@ const withPrograms = async (page: string): Promise<string> => {
   })
 }
 
+const table = await optionTable()
+const page = "docs/getting-started.md"
+const withOptions = (await readFile(page, "utf8")).replace(
+  /(<!-- options -->\n\n)[\s\S]*?(\n\n<!-- \/options -->)/,
+  (_, begin: string, end: string) => begin + table + end
+)
+
 const wanted: Readonly<Record<string, string>> = {
+  [page]: withOptions,
   "src/index.ts": `${parts.join("\n\n")}\n`,
   "package.json": `${JSON.stringify(manifest, undefined, 2)}\n`,
   [frameworks]: await withPrograms(await readFile(frameworks, "utf8"))

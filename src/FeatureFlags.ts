@@ -25,6 +25,7 @@ import { dual } from "effect/Function"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
 import type { GroupProperties, GroupPropertiesInput, Properties, PropertiesInput } from "./core/event/properties.js"
 import type { UnresolvedReason } from "./core/flags/local.js"
@@ -149,6 +150,41 @@ export const evaluateOrFail = (
         ? Effect.succeed(snapshot)
         : Effect.fail(snapshot.failure)
   )
+
+/**
+ * The flags of a snapshot for code that is not Effect's, see {@link plain}.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface PlainFlags {
+  /** Whether a flag is on, with whatever variant. Not known: the default, or `false`. */
+  readonly isEnabled: (flag: string | Any, options?: ReadOptions<boolean>) => boolean
+  /** The value of a flag: `false`, `true` or the variant. Not known: the default; for a key without one, `undefined`. */
+  readonly get: {
+    <A extends FlagValue>(flag: FeatureFlag<A>, options?: ReadOptions<NoInfer<A>>): A
+    (flag: string, options: ReadOptions<FlagValue> & { readonly default: FlagValue }): FlagValue
+    (flag: string, options?: ReadOptions<FlagValue>): FlagValue | undefined
+  }
+}
+
+/**
+ * The flags of a snapshot for code that is not Effect's: `if (flags.isEnabled("beta"))` without `yield*`. Reads are told to PostHog as ever, in
+ * the context of the region that ran this; after the first of each flag no fiber is made for them. `snapshot.values` has the values
+ * without telling anybody.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const plain = (snapshot: Snapshot): Effect.Effect<PlainFlags> =>
+  Effect.map(Effect.runtime<never>(), (runtime) => {
+    const run = Runtime.runSync(runtime)
+    return {
+      isEnabled: (flag, options) => run(snapshot.isEnabled(flag, options)),
+      get: (flag: string | Any, options?: ReadOptions<FlagValue>) =>
+        run(snapshot.get(flag as FeatureFlag<never>, options as ReadOptions<never>))
+    }
+  })
 
 /**
  * The snapshot that {@link withSnapshot} or {@link setInContext} put into the context.
