@@ -2,6 +2,7 @@
  * The time by which delivery knows what is late.
  */
 import type * as Clock from "effect/Clock"
+import { monotonicMillis } from "../monotonic.js"
 
 /**
  * Milliseconds that never go back. The wall clock alone can be set back, which would make everybody wait for that long; a clock that only
@@ -15,19 +16,15 @@ export class Elapsed {
 
   constructor(private readonly clock: Clock.Clock) {
     this.wall = clock.unsafeCurrentTimeMillis()
-    this.monotonic = this.monotonicMillis()
+    this.monotonic = monotonicMillis(clock)
   }
 
   now(): number {
     const wall = this.clock.unsafeCurrentTimeMillis()
-    const monotonic = this.monotonicMillis()
+    const monotonic = monotonicMillis(this.clock)
     this.time += Math.max(wall - this.wall, monotonic - this.monotonic, 0)
     this.wall = wall
     this.monotonic = monotonic
     return this.time
-  }
-
-  private monotonicMillis(): number {
-    return Number(this.clock.unsafeCurrentTimeNanos()) / 1e6
   }
 }
