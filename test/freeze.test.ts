@@ -10,7 +10,8 @@ import { createInterface } from "node:readline"
 import { assertAddsUp, names } from "./support/posthog.js"
 import * as Sink from "./support/sink.js"
 
-const minute = 60_000
+/** How long a test may take on a machine that is busy with something else. */
+const limitMillis = 300_000
 const hourMillis = 3_600_000
 
 type Flush = "awaited" | "none" | "abandoned"
@@ -69,7 +70,7 @@ describe("a process that is frozen after each invocation", () => {
             assert.deepStrictEqual(names(sink.accepted), events(...Array.from({ length: id + 1 }, (_, i) => i)))
           }
         }),
-      minute
+      limitMillis
     )
   }
 
@@ -80,7 +81,7 @@ describe("a process that is frozen after each invocation", () => {
       assert.deepInclude(yield* invoke("none"), { queued: 3 })
       assert.deepInclude(yield* invoke("awaited", hourMillis), { queued: 0, inFlight: 0, delivered: 6 })
       assert.deepStrictEqual(names(sink.accepted), events(0, 1))
-    }), minute)
+    }), limitMillis)
 
   it.scopedLive("a timer of the batching fiber that is an hour late does no harm", () =>
     Effect.gen(function*() {
@@ -92,7 +93,7 @@ describe("a process that is frozen after each invocation", () => {
       const stats = yield* invoke("awaited", hourMillis)
       assert.deepInclude(stats, { queued: 0, inFlight: 0, delivered: 12, dropped: {} })
       assert.deepStrictEqual(names(sink.accepted), events(0, 1, 2, 3))
-    }), minute)
+    }), limitMillis)
 
   it.scopedLive("what was frozen in the middle of a flush is taken over by the next one", () =>
     Effect.gen(function*() {
@@ -104,5 +105,5 @@ describe("a process that is frozen after each invocation", () => {
       const stats = yield* invoke("awaited", hourMillis)
       assert.deepInclude(stats, { queued: 0, inFlight: 0, delivered: 9, dropped: {} })
       assert.sameMembers(names(sink.accepted) as Array<string>, events(0, 1, 2) as Array<string>)
-    }), minute)
+    }), limitMillis)
 })

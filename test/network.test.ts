@@ -158,9 +158,9 @@ describe("over the network", () => {
       yield* Effect.gen(function*() {
         yield* captureMany(2)
         assert.deepStrictEqual(yield* PostHog.flush, { delivered: 2, dropped: 0 })
-      }).pipe(Effect.provide(onSink(sink, { requestTimeout: "100 millis" })))
+      }).pipe(Effect.provide(onSink(sink, { requestTimeout: "3 seconds" })))
       assert.strictEqual(sink.batches.length, 2)
-    }))
+    }), 120_000)
 
   it.scopedLive("Retry-After is honoured as seconds and as a date", () =>
     Effect.gen(function*() {
@@ -277,11 +277,13 @@ describe("flags over the network", () => {
     readonly behaviours: ReadonlyArray<Sink.Behaviour>
     readonly reason: string | undefined
     readonly requests: number
+    /** Where the time limit of a request counts. */
+    readonly timeout?: "2 seconds" | "5 seconds"
   }> = {
     "a good answer": { behaviours: [], reason: undefined, requests: 1 },
     "a slow answer": { behaviours: [Sink.slow(100)], reason: undefined, requests: 1 },
-    "a hang": { behaviours: [Sink.hang, Sink.hang], reason: "timeout", requests: 2 },
-    "a hang and then an answer": { behaviours: [Sink.hang], reason: undefined, requests: 2 },
+    "a hang": { behaviours: [Sink.hang, Sink.hang], reason: "timeout", requests: 2, timeout: "2 seconds" },
+    "a hang and then an answer": { behaviours: [Sink.hang], reason: undefined, requests: 2, timeout: "5 seconds" },
     "resets": { behaviours: [Sink.resetAfter, Sink.resetAfter], reason: "connection", requests: 2 },
     "a reset and then an answer": { behaviours: [Sink.resetAfter], reason: undefined, requests: 2 },
     "an answer cut off": {
@@ -297,9 +299,15 @@ describe("flags over the network", () => {
     "an answer that stalls": {
       behaviours: [{ kind: "stall", body: full }, { kind: "stall", body: full }],
       reason: "timeout",
-      requests: 2
+      requests: 2,
+      timeout: "2 seconds"
     },
-    "500 that stalls": { behaviours: [{ kind: "stall", body: full, status: 500 }], reason: "status", requests: 1 },
+    "500 that stalls": {
+      behaviours: [{ kind: "stall", body: full, status: 500 }],
+      reason: "status",
+      requests: 1,
+      timeout: "5 seconds"
+    },
     "500": { behaviours: [Sink.status(500)], reason: "status", requests: 1 },
     "502 and 504": { behaviours: [Sink.status(502), Sink.status(504)], reason: "status", requests: 2 },
     "402": { behaviours: [Sink.status(402)], reason: "status", requests: 1 },
@@ -317,7 +325,7 @@ describe("flags over the network", () => {
       requests: 1
     }
   }
-  for (const [name, { behaviours, reason, requests }] of Object.entries(cases)) {
+  for (const [name, { behaviours, reason, requests, timeout = "1 minute" }] of Object.entries(cases)) {
     it.scopedLive(name, () =>
       Effect.gen(function*() {
         const sink = yield* Sink.make({ flags })
@@ -333,8 +341,8 @@ describe("flags over the network", () => {
           assert.strictEqual(typed._tag, reason === undefined ? "Right" : "Left")
           assert.strictEqual(sink.requests.filter(isFlags).length, requests)
           assert.deepStrictEqual(yield* PostHog.flush, { delivered: 1, dropped: 0 })
-        }).pipe(Effect.provide(onSink(sink, { featureFlagsRequestTimeout: "300 millis" })))
-      }))
+        }).pipe(Effect.provide(onSink(sink, { featureFlagsRequestTimeout: timeout })))
+      }), 120_000)
   }
 
   it.scopedLive("nobody listens", () =>

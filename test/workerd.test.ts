@@ -8,7 +8,8 @@ import { assertAddsUp, names } from "./support/posthog.js"
 import * as Sink from "./support/sink.js"
 import * as Workerd from "./support/workerd.js"
 
-const minute = 60_000
+/** How long a test may take on a machine that is busy with something else. */
+const limitMillis = 300_000
 
 const uuids = (sink: Sink.Sink): Set<string> => new Set(sink.accepted.map(({ uuid }) => uuid))
 
@@ -33,7 +34,7 @@ describe("examples/worker.ts", () => {
         }
         assert.isTrue(sink.accepted.every(({ properties }) => properties.$lib === "posthog-effect"))
       }),
-    minute
+    limitMillis
   )
 })
 
@@ -66,7 +67,7 @@ describe("workerd", () => {
         assertAddsUp(counted)
         assert.deepInclude(counted, { accepted: 602, queued: 0, inFlight: 0, delivered: 602 })
       }),
-    minute
+    limitMillis
   )
 
   it.scopedLive("nor when many are cut off at once", () =>
@@ -85,7 +86,7 @@ describe("workerd", () => {
       const counted = yield* stats
       assertAddsUp(counted)
       assert.deepInclude(counted, { accepted: 66, queued: 0, inFlight: 0, delivered: 66, dropped: {} })
-    }), minute)
+    }), limitMillis)
 
   it.scopedLive(
     "a PostHog that is down for a while costs no event",
@@ -98,7 +99,7 @@ describe("workerd", () => {
         yield* fetch("/wait?id=6")
         assert.deepInclude(yield* stats, { accepted: 6, queued: 0, inFlight: 0, delivered: 6, dropped: {} })
       }),
-    minute
+    limitMillis
   )
 
   it.scopedLive("an instance for one request, an ordinary one, is emptied by closing it", () =>
@@ -106,7 +107,7 @@ describe("workerd", () => {
       const { fetch, sink } = yield* started
       yield* Effect.forEach([1, 2, 3, 4, 5], (i) => fetch(`/own?id=${i}&count=3`), { concurrency: 5 })
       yield* Effect.promise(() => sink.until(() => uuids(sink).size === 15))
-    }), minute)
+    }), limitMillis)
 
   it.scopedLive("bodies are compressed", () =>
     Effect.gen(function*() {
@@ -115,5 +116,5 @@ describe("workerd", () => {
       assert.strictEqual(sink.accepted.length, 50)
       assert.strictEqual(sink.requests[0]!.headers["content-encoding"], "gzip")
       assert.isBelow(sink.requests[0]!.wireBytes, sink.requests[0]!.bytes / 5)
-    }), minute)
+    }), limitMillis)
 })

@@ -13,6 +13,9 @@ const PostHogHere = PostHog.layer({
   secretKey: "phs_test",
   enabled: host !== undefined,
   shutdownTimeout: "2 seconds",
+  // So long that a process which waits for one of them does not end within its test.
+  flushInterval: "1 hour",
+  requestTimeout: "1 hour",
   ...(host === undefined ? undefined : { host })
 }).pipe(Layer.provide(FetchHttpClient.layer))
 
