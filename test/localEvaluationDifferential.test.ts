@@ -259,6 +259,39 @@ describe("where posthog-node answers differently, and why this library does not"
       ours: reason("missing_context")
     },
     {
+      why: "PostHog looks at the choice of an early access feature before all else",
+      flags: [flag([], { feature_enrollment: true })],
+      subject: { personProperties: { "$feature_enrollment/flag": "false" } },
+      node: value(true),
+      ours: value(false)
+    },
+    {
+      why: "rules of another version are not those that are known",
+      flags: [flag([], { version: 2 })],
+      node: value(true),
+      ours: reason("unsupported_definition")
+    },
+    {
+      why: "a type of filter that is not known looks at something else than a property of that name",
+      flags: [flag([{ ...person("exact", "a"), type: "person_metadata" }])],
+      subject: p("a"),
+      node: value(true),
+      ours: reason("unsupported_definition")
+    },
+    {
+      why: "what is hashed is not known",
+      flags: [flag([], {}, { bucketing_identifier: "session_id" })],
+      node: value(true),
+      ours: reason("unsupported_definition")
+    },
+    {
+      why: "an operator on a cohort that is not known may mean anything",
+      flags: [flag([{ key: "id", type: "cohort", operator: "in_any", value: 1 }])],
+      cohorts: { 1: {} },
+      node: value(true),
+      ours: reason("unsupported_definition")
+    },
+    {
       why: "a share that is no number is not read as one",
       flags: [{ ...flag([]), filters: { groups: [{ properties: [], rollout_percentage: "100" }] } }],
       node: value(true),
