@@ -9,7 +9,7 @@ import { definitions, flag } from "./support/definitions.js"
 import * as Sink from "./support/sink.js"
 
 /** Pages that are not guides. */
-const notGuides = new Set(["install.md", "decisions.md", "elixir-parity.md", "performance.md"])
+const notGuides = new Set(["architecture.md", "install.md", "decisions.md", "elixir-parity.md", "performance.md"])
 
 const pages = [
   "README.md",
