@@ -92,6 +92,8 @@ const ours = { file: "effect-posthog.mjs" }
 const node = { file: "posthog-node.mjs" }
 const floor = { file: "floor.mjs" }
 const effect = { file: "effect.mjs" }
+const limit500 = { file: "limit500.mjs" }
+const limit1000 = { file: "limit1000.mjs" }
 
 const measures: ReadonlyArray<Measure> = [
   {
@@ -102,13 +104,20 @@ const measures: ReadonlyArray<Measure> = [
   },
   {
     name: "burst",
-    implementations: { ours, "posthog-node": { ...node, raised: true }, "posthog-node defaults": node, floor },
+    implementations: {
+      ours,
+      "posthog-node": { ...node, raised: true },
+      "posthog-node defaults": node,
+      floor,
+      limit500,
+      limit1000
+    },
     scenario: { kind: "burst", events: burst, warmUpEvents: 500 },
     rounds
   },
   {
     name: "steady",
-    implementations: { ours, "posthog-node": node, floor },
+    implementations: { ours, "posthog-node": node, floor, limit500 },
     scenario: { kind: "steady", events: quick ? 4_000 : 20_000 },
     rounds
   },
@@ -204,7 +213,7 @@ const throwers = (): ReadonlyArray<string> => {
 const main = async () => {
   await rm(out, { recursive: true, force: true })
   await mkdir(out, { recursive: true })
-  for (const file of [ours, node, floor, effect]) {
+  for (const file of [ours, node, floor, effect, limit500, limit1000]) {
     await bundle(`bench/adapters/${file.file.replace(".mjs", ".ts")}`, file.file)
   }
   await bundle("bench/sink.ts", "sink.mjs")
@@ -278,6 +287,11 @@ const compare = (results: Record<string, Record<string, Figures>>): Figures => {
     "peak memory / posthog-node": ratio("burst", "peakMemoryMB", "posthog-node"),
     "CPU per event / floor": ratio("burst", "cpuMicros", "floor"),
     "events per second / floor": ratio("burst", "eventsPerSecond", "floor"),
+    "CPU per event / hand-written limit, batches of 500": ratio("burst", "cpuMicros", "limit500"),
+    "events per second / hand-written limit, batches of 500": ratio("burst", "eventsPerSecond", "limit500"),
+    "CPU per event / hand-written limit, batches of 1,000": ratio("burst", "cpuMicros", "limit1000"),
+    "events per second / hand-written limit, batches of 1,000": ratio("burst", "eventsPerSecond", "limit1000"),
+    "p99 of capture / hand-written limit": ratio("steady", "p99Nanos", "limit500"),
     "p99 of capture / posthog-node": ratio("steady", "p99Nanos", "posthog-node"),
     "CPU per event, steady / posthog-node": ratio("steady", "cpuMicros", "posthog-node"),
     "first event acknowledged / posthog-node": ratio("start", "acknowledgedMillis", "posthog-node"),

@@ -1,0 +1,3 @@
+import { limit } from "../limit.js"
+
+await limit(1000)
