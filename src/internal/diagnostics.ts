@@ -10,6 +10,8 @@ import * as Runtime from "effect/Runtime"
 import * as Stream from "effect/Stream"
 import { redactText } from "../core/secrets.js"
 import type { Diagnostic, DropReason, FlagsFailed } from "../PostHogError.js"
+import { monotonicMillis } from "./monotonic.js"
+import { onlyOnce, type Trouble, Warnings } from "./warnings.js"
 
 /** Diagnostics that a slow subscriber may fall behind before it misses the oldest. */
 const subscriberCapacity = 4096
@@ -20,11 +22,15 @@ export const packageAnnotation = "effect-posthog"
 export interface Diagnostics {
   /** Tells what happened. The value is only made when somebody wants to know. */
   readonly emit: (kind: Diagnostic["_tag"], make: () => Diagnostic, reason?: DropReason | FlagsFailed["reason"]) => void
+  /** To be called when a request with events was no success: the first of each kind is logged. Flags and definitions are told by `emit`. */
+  readonly failed: (trouble: Omit<Trouble, "about">) => void
+  /** To be called when one was. */
+  readonly succeeded: () => void
   /** Logs every diagnostic from now on, or no longer. */
   readonly setDebug: (enabled: boolean) => void
   readonly stream: Stream.Stream<Diagnostic>
-  /** Ends the streams. */
-  readonly close: () => void
+  /** Says what was lost in all, and ends the streams. */
+  readonly close: (dropped: { readonly [reason: string]: number | undefined }) => void
 }
 
 /** Kinds that a program's operator should see once without asking. */
@@ -32,14 +38,14 @@ const warnings: Partial<Record<Diagnostic["_tag"], true>> = {
   EventRepaired: true,
   OptionsAmongProperties: true,
   EventsDropped: true,
-  DeliveryPaused: true,
   QuotaLimited: true,
-  FlagsFailed: true,
   FlagsNotInSnapshot: true,
-  DefinitionsFailed: true,
   DefinitionStoreFailed: true,
   ExceptionLost: true
 }
+
+/** Reasons of drops that are logged in other words: the requests that failed, and all of them at the end. */
+const toldOtherwise: { readonly [reason: string]: true | undefined } = { rejected: true, shutdown_timeout: true }
 
 /** Reasons that were asked for. */
 const intended: { readonly [reason: string]: true | undefined } = {
@@ -111,7 +117,11 @@ class Subscriber {
   })
 }
 
-export const make = Effect.fnUntraced(function*(instance: string, debug: boolean): Effect.fn.Return<Diagnostics> {
+export const make = Effect.fnUntraced(function*(
+  instance: string,
+  debug: boolean,
+  address: string
+): Effect.fn.Return<Diagnostics> {
   const runtime = yield* Effect.runtime<never>()
   const subscribers = new Set<Subscriber>()
   const warned = new Set<string>()
@@ -119,12 +129,11 @@ export const make = Effect.fnUntraced(function*(instance: string, debug: boolean
   /** A program's logger may capture events, whose diagnostics must not be logged in turn. */
   let logging = false
   let closed = false
-
-  const log = (level: LogLevel.LogLevel, diagnostic: Diagnostic, remark = ""): void => {
+  const log = (level: LogLevel.LogLevel, text: string): void => {
     if (logging) return
     logging = true
     Runtime.runFork(runtime)(
-      Effect.logWithLevel(level, `PostHog: ${texts[diagnostic._tag]}${remark} ${toLog(diagnostic)}`).pipe(
+      Effect.logWithLevel(level, text).pipe(
         Effect.annotateLogs({ package: packageAnnotation, instance }),
         // Asking for debug output means to see it, also under the usual minimum of Info.
         verbose ? Logger.withMinimumLogLevel(LogLevel.Debug) : (self) => self
@@ -133,18 +142,31 @@ export const make = Effect.fnUntraced(function*(instance: string, debug: boolean
     logging = false
   }
 
+  const textOf = (diagnostic: Diagnostic, remark = ""): string =>
+    `PostHog: ${texts[diagnostic._tag]}${remark} ${toLog(diagnostic)}`
+
+  const clock = yield* Effect.clock
+  const requests = new Warnings(
+    address,
+    () => monotonicMillis(clock),
+    (level, text) => log(level === "Info" ? LogLevel.Info : LogLevel.Warning, text)
+  )
+
   const emit: Diagnostics["emit"] = (kind, make, reason) => {
-    const warning = warnings[kind] === true && (reason === undefined || intended[reason] !== true)
+    const warning = warnings[kind] === true &&
+      (reason === undefined || intended[reason] !== true && !(kind === "EventsDropped" && toldOtherwise[reason]))
+    const trouble = requests.looksAt(kind)
     const key = reason === undefined ? kind : `${kind} ${reason}`
     const first = warning && !warned.has(key)
-    if (!first && !verbose && subscribers.size === 0) return
+    if (!first && !trouble && !verbose && subscribers.size === 0) return
     const diagnostic = withoutSecrets(make())
+    if (trouble) requests.see(diagnostic)
     for (const subscriber of subscribers) subscriber.offer(diagnostic)
     if (first) {
       warned.add(key)
-      log(LogLevel.Warning, diagnostic, "; further cases are told in PostHog.diagnostics, not logged")
+      log(LogLevel.Warning, textOf(diagnostic, onlyOnce))
     } else if (verbose) {
-      log(LogLevel.Debug, diagnostic)
+      log(LogLevel.Debug, textOf(diagnostic))
     }
   }
 
@@ -160,11 +182,15 @@ export const make = Effect.fnUntraced(function*(instance: string, debug: boolean
 
   return {
     emit,
+    failed: (trouble) => requests.failed({ about: "events", ...trouble }),
+    succeeded: () => requests.recovered("events"),
     setDebug: (enabled) => {
       verbose = enabled
     },
     stream: Stream.unwrapScoped(Effect.map(subscribe, (subscriber) => Stream.repeatEffectChunkOption(subscriber.pull))),
-    close: () => {
+    close: (dropped) => {
+      const lost = Object.fromEntries(Object.entries(dropped).filter(([reason]) => intended[reason] !== true))
+      requests.lost(lost)
       closed = true
       for (const subscriber of subscribers) subscriber.end()
     }

@@ -67,11 +67,11 @@ export const makeWith = Effect.fnUntraced(function*(
   ) => Effect.Effect<Outbox.Outbox, never, Scope.Scope>
 ): Effect.fn.Return<Service, never, Scope.Scope> {
   const name = instanceName(key)
-  const diagnostics = yield* Diagnostics.make(name, options.debug)
+  const diagnostics = yield* Diagnostics.make(name, options.debug, options.host)
   const gate = new Gate(options.optedOut)
   const books = new Books(name, [reporter(diagnostics)])
   // Registered first, so that what happens while the outbox drains is still told.
-  yield* Effect.addFinalizer(() => Effect.sync(diagnostics.close))
+  yield* Effect.addFinalizer(() => Effect.sync(() => diagnostics.close(books.snapshot().dropped)))
   const outbox = yield* makeOutbox(gate, books, diagnostics)
   const owner = { key, globalProperties: options.globalProperties }
   const door = Capture.make(options, owner, outbox, newUuid, gate, books, diagnostics)

@@ -174,6 +174,7 @@ export class Dispatch {
         sending.waiting = failure
         sending.until = elapsed.now() + delayMillis
         sending.resendAt = Number.POSITIVE_INFINITY
+        this.tell(failure, sending.owner, this.parts.gate.isClosed ? "closing" : "again")
         diagnostics.emit("RetryScheduled", () => ({
           _tag: "RetryScheduled",
           reason,
@@ -189,6 +190,7 @@ export class Dispatch {
       },
       onDelivered: (piece) => {
         limit.accepted()
+        diagnostics.succeeded()
         queue.maxBatchBytes = limit.bytes
         if (!isKnown()) return
         const { owner, pauses, round } = self()
@@ -199,6 +201,8 @@ export class Dispatch {
       },
       onDropped: (piece, reason, failure) => {
         if (!isKnown()) return
+        // An event that is too large is told as a drop.
+        if (failure._tag !== "TooLarge") this.tell(toFailure(failure), self().owner, "lost")
         books.lost(piece, self().owner, reason, toFailure(failure))
         this.advance(self().round)
       }
@@ -212,9 +216,20 @@ export class Dispatch {
     if (defect !== undefined) this.drop(sending, "internal_error", { reason: "connection", detail: defect })
     else if (sending.stopped || why === undefined) this.drop(sending, "opted_out", why)
     // An event that somebody waits for is theirs to send again, and a closed instance has no later.
-    else if (sending.owner.lane === undefined || this.parts.gate.isClosed) this.drop(sending, "undelivered", why)
-    else if (sending.job.pieces.length > 0) this.postpone(sending, failure!, why)
+    else if (sending.owner.lane === undefined || this.parts.gate.isClosed) {
+      this.tell(why, sending.owner, "lost")
+      this.drop(sending, "undelivered", why)
+    } else if (sending.job.pieces.length > 0) {
+      this.tell(why, sending.owner, "again")
+      this.postpone(sending, failure!, why)
+    }
     this.advance(sending.round)
+  }
+
+  /** A request was no success; `then`: what becomes of its events. */
+  private tell({ detail, reason, status }: Failure, { lane }: Owner, then: "again" | "closing" | "lost"): void {
+    const fate = lane !== undefined ? then : then === "lost" ? "awaitedLost" : "awaited"
+    this.parts.diagnostics.failed({ reason, status, detail, fate })
   }
 
   /** The retries are used up. */

@@ -1,0 +1,261 @@
+/**
+ * The words of what is logged when something goes wrong, and when they are said. `docs/troubleshooting.md` quotes them.
+ */
+import { redactText } from "../core/secrets.js"
+import type { Diagnostic } from "../PostHogError.js"
+import { maxDetail } from "./explain.js"
+
+/** What requests are about. Trouble with one of them says nothing of the others: flags have a time limit of their own. */
+export type About = "events" | "flags" | "definitions"
+
+/** Why something was no success. */
+export interface Trouble {
+  readonly about: About
+  /** That of a `DeliveryError` or of `FlagsUnavailable`. */
+  readonly reason: string
+  readonly status?: number | undefined
+  readonly detail?: string | undefined
+  /** What becomes of the events. */
+  readonly fate?: keyof typeof fates | undefined
+}
+
+/** What becomes of events whose request was no success. */
+const fates = {
+  again: "they are kept and sent again",
+  closing: "they are sent again until shutdownTimeout is over",
+  lost: "they are dropped",
+  awaited: "captureNow sends it again, and fails when that is in vain",
+  awaitedLost: "it is dropped, and captureNow fails"
+} as const
+
+/** How a log message about a diagnostic goes on, when there is only one of its kind. */
+export const onlyOnce = "; further cases are told in PostHog.diagnostics, not logged"
+
+const checkHost = "check the host (option host, POSTHOG_HOST)"
+const checkKey = "check the project API key (option apiKey, POSTHOG_API_KEY)"
+const checkSecret = "check the secret key (option secretKey, POSTHOG_SECRET_KEY)"
+
+/** What to check where the error has one of these codes. */
+const adviceForCode: ReadonlyArray<readonly [RegExp, string]> = [
+  [/\b(?:ENOTFOUND|EAI_AGAIN)\b/, `there is no address for this name; ${checkHost} and the name server`],
+  [/\bECONNREFUSED\b/, `nothing accepts connections there; ${checkHost} and its port, and the firewall`],
+  [
+    /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|_TLS_|\bEPROTO\b/,
+    `the certificate or the protocol is not accepted; ${checkHost}, and NODE_EXTRA_CA_CERTS behind a proxy`
+  ]
+]
+
+const adviceForReason: { readonly [reason: string]: string | undefined } = {
+  connection: `${checkHost}, the network and the firewall`,
+  timeout: `${checkHost}, the network and the firewall`,
+  status: "PostHog or something in front of it has a fault; see https://status.posthog.com",
+  rejected: `${checkHost} and the project API key (option apiKey, POSTHOG_API_KEY)`,
+  invalid_response: `something else than PostHog answers; ${checkHost}, and what is between`,
+  quota_limited: "the project is over its quota; see its billing settings",
+  missing_distinct_id: "pass distinctId or run inside PostHog.withDistinctId",
+  invalid_request: "the properties given for the evaluation cannot be sent; give fewer and plain ones",
+  no_secret_key: "set the option secretKey (POSTHOG_SECRET_KEY)"
+}
+
+/** What to check for some statuses. */
+const adviceForStatus: { readonly [status: number]: string | undefined } = {
+  400: "PostHog finds events malformed; PostHog.diagnostics names them",
+  401: `the key is not known there; ${checkKey}, and whether host is of the same region`,
+  403: `something refuses access; ${checkKey}, and proxies in between`,
+  404: `there is no PostHog at this address; ${checkHost}`,
+  413: "the request is too large for something there; lower maxBatchBytes, or capture smaller events",
+  429: "there are too many requests, and PostHog limits their rate"
+}
+
+/** The same where requests have the secret key. */
+const adviceForSecretStatus: { readonly [status: number]: string | undefined } = {
+  ...adviceForStatus,
+  401: `the key is not known there; ${checkSecret}, and whether host is of the same region`,
+  403: `the key does not give access to feature flag definitions; ${checkSecret}`,
+  402: adviceForReason.quota_limited
+}
+
+/** A redirect leads to a host that is not that of the options. */
+const adviceForRedirect = `the answer is a redirect, which is not followed; ${checkHost}`
+
+const adviceFor = ({ about, detail = "", reason, status }: Trouble): string => {
+  if (status !== undefined) {
+    const known = about === "definitions" ? adviceForSecretStatus[status] : adviceForStatus[status]
+    return known ?? (status >= 300 && status < 400 ? adviceForRedirect : adviceForReason[reason]) ?? checkHost
+  }
+  const byCode = adviceForCode.find(([pattern]) => pattern.test(detail))
+  return byCode?.[1] ?? adviceForReason[reason] ?? checkHost
+}
+
+/** Reasons that are about a request, so that the address helps. */
+const ofRequests = new Set(["connection", "timeout", "status", "rejected", "invalid_response", "quota_limited"])
+
+/** A code such as `ENOTFOUND`: what tells failed connections from each other. */
+const code = /\b(?:E[A-Z]{3,}|[A-Z]+(?:_[A-Z]+)+)\b/
+
+/** What a trouble is, without what differs from case to case. */
+const kindOf = ({ detail, reason, status }: Trouble): string =>
+  status !== undefined
+    ? `${reason} ${status}`
+    : reason === "connection"
+    ? `${reason} ${code.exec(detail ?? "")?.[0]}`
+    : reason
+
+const said = (detail: string | undefined): string =>
+  detail === undefined || detail === "" ? "" : ` (${redactText(detail.replace(/\s+/g, " "), maxDetail)})`
+
+/** What happened, in a few words. */
+const causeOf = ({ detail, reason, status }: Trouble): string =>
+  status !== undefined
+    ? `it answered ${status}${said(detail)}`
+    : reason === "timeout"
+    ? `no answer in time${said(detail)}`
+    : reason === "connection"
+    ? `no connection${said(detail)}`
+    : `${reason}${said(detail)}`
+
+const whatFailed = {
+  events: "events cannot be sent to",
+  flags: "feature flags cannot be asked for at",
+  definitions: "feature flag definitions cannot be loaded from"
+} as const
+
+/** The same where no request was made. */
+const notAsked = {
+  events: whatFailed.events,
+  flags: "feature flags cannot be evaluated",
+  definitions: "feature flag definitions cannot be loaded"
+} as const
+
+const consequences = {
+  events: "they are dropped",
+  flags: "reads give their defaults",
+  definitions: "those that were loaded before stay, and they are asked for again"
+} as const
+
+const firstFailure = (address: string, trouble: Trouble): string => {
+  const { about, fate, reason } = trouble
+  const what = reason === "rejected" ? "events are rejected by" : whatFailed[about]
+  const where = ofRequests.has(reason) ? `${what} ${address}` : notAsked[about]
+  const then = fate === undefined ? consequences[about] : fates[fate]
+  return `PostHog: ${where}: ${causeOf(trouble)}; ${adviceFor(trouble)}; ${then}`
+}
+
+const recoveries = {
+  events: "events reach",
+  flags: "feature flags are answered by",
+  definitions: "feature flag definitions come from"
+} as const
+
+const recovered = (about: About, address: string): string => `PostHog: ${recoveries[about]} ${address} again`
+
+/** Reasons of drops that come from requests without success. */
+const ofDelivery = new Set(["rejected", "shutdown_timeout", "undelivered", "queue_full"])
+
+const noneKnown = `no answer came within shutdownTimeout; ${checkHost}, the network and the firewall`
+
+const lost = (
+  dropped: { readonly [reason: string]: number | undefined },
+  address: string,
+  last: Trouble | undefined
+): string => {
+  const reasons = Object.entries(dropped).map(([reason, count = 0]) => `${count} ${reason}`)
+  const total = Object.values(dropped).reduce<number>((sum, count = 0) => sum + count, 0)
+  const why = last !== undefined && Object.keys(dropped).some((reason) => ofDelivery.has(reason))
+    ? `; the last failure at ${address}: ${causeOf(last)}; ${adviceFor(last)}`
+    : "shutdown_timeout" in dropped
+    ? `; at ${address}: ${noneKnown}`
+    : ""
+  return `PostHog: closed, and ${total} events were lost (${reasons.join(", ")})${why}`
+}
+
+/** So long, in milliseconds, nothing is said again of a kind of failure that went away and came back. */
+const repeatAfter = 600_000
+
+/** Most kinds that are told of one outage. */
+const maxKinds = 20
+
+/** Trouble that lasts. */
+interface Outage {
+  /** Kinds that were told, and when. */
+  readonly told: Map<string, number>
+  /** Kinds that were told since the last success. */
+  readonly current: Set<string>
+  last: Trouble | undefined
+}
+
+/**
+ * Says the first failure of each kind, and that it is over. A server that fails now and then is no reason for a message each time: of a kind
+ * that comes back something is said again after ten minutes.
+ */
+export class Warnings {
+  private readonly outages: { readonly [Key in About]: Outage } = {
+    events: { told: new Map(), current: new Set(), last: undefined },
+    flags: { told: new Map(), current: new Set(), last: undefined },
+    definitions: { told: new Map(), current: new Set(), last: undefined }
+  }
+  private readonly address: string
+
+  constructor(
+    host: string,
+    /** Milliseconds of a clock that cannot be set back. */
+    private readonly now: () => number,
+    private readonly log: (level: "Warning" | "Info", text: string) => void
+  ) {
+    this.address = redactText(host)
+  }
+
+  failed(trouble: Trouble): void {
+    const outage = this.outages[trouble.about]
+    const kind = kindOf(trouble)
+    // What is wrong with a call is no matter of PostHog's, and not over with the next good answer.
+    if (!ofRequests.has(trouble.reason)) {
+      if (outage.told.has(kind) || outage.told.size >= maxKinds) return
+      outage.told.set(kind, this.now())
+      return this.log("Warning", firstFailure(this.address, trouble))
+    }
+    outage.last = trouble
+    if (outage.current.has(kind)) return
+    const toldAt = outage.told.get(kind)
+    if (toldAt === undefined ? outage.told.size >= maxKinds : this.now() - toldAt < repeatAfter) return
+    outage.told.set(kind, this.now())
+    outage.current.add(kind)
+    this.log("Warning", firstFailure(this.address, trouble))
+  }
+
+  recovered(about: About): void {
+    const outage = this.outages[about]
+    if (outage.last === undefined) return
+    outage.last = undefined
+    if (outage.current.size === 0) return
+    outage.current.clear()
+    this.log("Info", recovered(about, this.address))
+  }
+
+  /** Whether a diagnostic of this kind is to be shown to {@link see}. */
+  looksAt(kind: Diagnostic["_tag"]): boolean {
+    const { definitions, flags } = this.outages
+    return kind === "FlagsFailed" || kind === "DefinitionsFailed" || kind === "FlagsEvaluated" && flags.last !== undefined ||
+      kind === "DefinitionsLoaded" && definitions.last !== undefined
+  }
+
+  see(diagnostic: Diagnostic): void {
+    switch (diagnostic._tag) {
+      case "FlagsFailed":
+      case "DefinitionsFailed": {
+        const { _tag, detail, reason, status } = diagnostic
+        return this.failed({ about: _tag === "FlagsFailed" ? "flags" : "definitions", reason, status, detail })
+      }
+      case "FlagsEvaluated":
+        return this.recovered("flags")
+      case "DefinitionsLoaded":
+        return diagnostic.source === "server" ? this.recovered("definitions") : undefined
+    }
+  }
+
+  /** What was lost in all, by reason. */
+  lost(dropped: { readonly [reason: string]: number | undefined }): void {
+    if (Object.keys(dropped).length === 0) return
+    this.log("Warning", lost(dropped, this.address, this.outages.events.last))
+  }
+}
