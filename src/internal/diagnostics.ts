@@ -11,7 +11,7 @@ import * as Stream from "effect/Stream"
 import { redactText } from "../core/secrets.js"
 import type { Diagnostic, DropReason, FlagsFailed } from "../PostHogError.js"
 import { monotonicMillis } from "./monotonic.js"
-import { onlyOnce, type Trouble, Warnings } from "./warnings.js"
+import { drops, onlyOnce, type Trouble, Warnings } from "./warnings.js"
 
 /** Diagnostics that a slow subscriber may fall behind before it misses the oldest. */
 const subscriberCapacity = 4096
@@ -142,8 +142,10 @@ export const make = Effect.fnUntraced(function*(
     logging = false
   }
 
-  const textOf = (diagnostic: Diagnostic, remark = ""): string =>
-    `PostHog: ${texts[diagnostic._tag]}${remark} ${toLog(diagnostic)}`
+  const textOf = (diagnostic: Diagnostic, remark = ""): string => {
+    const why = diagnostic._tag === "EventsDropped" ? drops[diagnostic.reason] : undefined
+    return `PostHog: ${texts[diagnostic._tag]}${why === undefined ? "" : `: ${why}`}${remark} ${toLog(diagnostic)}`
+  }
 
   const clock = yield* Effect.clock
   const requests = new Warnings(

@@ -31,6 +31,18 @@ const fates = {
 /** How a log message about a diagnostic goes on, when there is only one of its kind. */
 export const onlyOnce = "; further cases are told in PostHog.diagnostics, not logged"
 
+/** What events were dropped for, and what to do. `rejected` and `shutdown_timeout` have words of their own. */
+export const drops: { readonly [reason: string]: string | undefined } = {
+  invalid_event: "an event has no name, a blank distinct id or arguments that cannot be used",
+  before_send_failed: "a beforeSend hook threw, or gave something that is no event",
+  too_large: "an event is larger than maxEventBytes or than the server takes; capture less in one event",
+  queue_full: "there are more events than can be sent; raise maxQueueBytes, or capture less",
+  rate_limited: "there are too many exceptions of one kind; the others are sent",
+  undelivered: "captureNow has failed, or events could not be sent while closing",
+  closed: "they were captured after the instance was closed; capture within its scope",
+  internal_error: "a fault of effect-posthog, please report it"
+}
+
 const checkHost = "check the host (option host, POSTHOG_HOST)"
 const checkKey = "check the project API key (option apiKey, POSTHOG_API_KEY)"
 const checkSecret = "check the secret key (option secretKey, POSTHOG_SECRET_KEY)"
@@ -235,7 +247,8 @@ export class Warnings {
   /** Whether a diagnostic of this kind is to be shown to {@link see}. */
   looksAt(kind: Diagnostic["_tag"]): boolean {
     const { definitions, flags } = this.outages
-    return kind === "FlagsFailed" || kind === "DefinitionsFailed" || kind === "FlagsEvaluated" && flags.last !== undefined ||
+    return kind === "FlagsFailed" || kind === "DefinitionsFailed" ||
+      kind === "FlagsEvaluated" && flags.last !== undefined ||
       kind === "DefinitionsLoaded" && definitions.last !== undefined
   }
 
