@@ -1,4 +1,5 @@
 import {
+  FetchHttpClient,
   HttpApp,
   HttpClientError,
   HttpClientRequest,
@@ -12,6 +13,8 @@ import {
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Data, Effect, Exit, Fiber, FiberRef, Layer, Logger, LogLevel, Redacted, TestClock } from "effect"
 import { ErrorTracking, PostHog, PostHogTest, TestLayer } from "effect-posthog"
+import { transform } from "esbuild"
+import { runInThisContext } from "node:vm"
 import { run } from "./support/child.js"
 import { stats } from "./support/posthog.js"
 import * as Sink from "./support/sink.js"
@@ -315,6 +318,52 @@ describe("capture", () => {
       })
     }).pipe(Effect.provide(TestLayer)))
 
+  it.effect("fields of the same name of several errors are all told: the outermost's as it is, the others' with their types", () =>
+    Effect.gen(function*() {
+      class Paid extends Data.TaggedError("Paid")<{ readonly order: number; readonly shop: string }> {}
+      class Sent extends Data.TaggedError("Sent")<{ readonly order: number; readonly by?: string }> {}
+      const cause = Cause.parallel(
+        Cause.fail(new Paid({ order: 1, shop: "a" })),
+        Cause.parallel(Cause.die(new Sent({ order: 2, by: "mail" })), Cause.fail(new Sent({ order: 3 })))
+      )
+      yield* ErrorTracking.capture(cause)
+      const behind = <E extends object>(error: E, cause: unknown): E => Object.assign(error, { cause })
+      yield* ErrorTracking.capture(behind(new Paid({ order: 4, shop: "b" }), new Sent({ order: 5, by: "ship" })))
+      yield* ErrorTracking.capture(behind(new Paid({ order: 6, shop: "c" }), new Sent({ order: 6 })))
+      const [parallel, chain, equal] = (yield* exceptions).map(({ properties }) => properties)
+      assert.deepInclude(parallel, { order: 1, shop: "a", "Sent.order": 2, by: "mail", "Sent.order.2": 3 })
+      assert.deepInclude(chain, { order: 4, shop: "b", "Sent.order": 5, by: "ship" })
+      assert.strictEqual(equal!.order, 6)
+      assert.notProperty(equal, "Sent.order")
+    }).pipe(Effect.provide(TestLayer)))
+
+  it.effect("async functions that were compiled to generators keep their frames, down to who called them", () =>
+    Effect.gen(function*() {
+      const source = `(class S {
+  async a() { return this.b() }
+  async b() { throw new Error("x") }
+  async c() { await null; return this.b() }
+})`
+      const { code } = yield* Effect.promise(() => transform(source, { target: "es2016" }))
+      // The helpers of the compiler take more than the ten frames that V8 keeps.
+      const { stackTraceLimit } = Error
+      Error.stackTraceLimit = 50
+      yield* Effect.addFinalizer(() => Effect.sync(() => Error.stackTraceLimit = stackTraceLimit))
+      const S = runInThisContext(code, { filename: "/srv/app/service.js" }) as new() => Record<
+        "a" | "c",
+        () => Promise<void>
+      >
+      yield* Effect.promise(() => new S().a()).pipe(ErrorTracking.captureErrors(), Effect.exit)
+      yield* Effect.promise(() => new S().c()).pipe(ErrorTracking.captureErrors(), Effect.exit)
+      const [direct, awaited] = (yield* exceptions).map((event) =>
+        listOf(event)[0]!.stacktrace!.frames.filter((frame) => /service|ErrorTracking/.test(String(frame.filename)))
+      )
+      const names = (frames: typeof direct) => frames!.map((frame) => String(frame.function))
+      assert.includeMembers(names(direct), ["S.a", "S.b"])
+      assert.strictEqual(direct![0]!.filename, "test/ErrorTracking.test.ts")
+      assert.include(names(awaited), "S.b")
+    }).pipe(Effect.scoped, Effect.provide(TestLayer)))
+
   it.effect("fifty failures at once keep their frames and lose source lines before they lose the event", () =>
     Effect.gen(function*() {
       const fail = (index: number, depth: number): Error =>
@@ -453,7 +502,7 @@ describe("logger", () => {
       yield* TestClock.adjust("1 second")
       yield* Effect.exit(ErrorTracking.captureErrors(query))
       assert.strictEqual((yield* exceptions).at(-1)!.properties.exceptions_held_back, 49)
-    }).pipe(Effect.provide(TestLayer)))
+    }).pipe(Effect.provide(PostHogTest.layer({ exceptionRateLimit: true }))))
 
   it.effect("a fingerprint of one's own has a bucket of its own", () =>
     Effect.gen(function*() {
@@ -463,7 +512,21 @@ describe("logger", () => {
         )
       }
       assert.strictEqual((yield* exceptions).length, 12)
-    }).pipe(Effect.provide(TestLayer)))
+    }).pipe(Effect.provide(PostHogTest.layer({ exceptionRateLimit: true }))))
+
+  it.effect("parts of a message that lead back to themselves are written as in events", () =>
+    Effect.gen(function*() {
+      const cyclic: Record<string, unknown> = { id: 1n }
+      cyclic.self = cyclic
+      const list: Array<unknown> = [1]
+      list.push(list)
+      yield* Effect.logError("first", cyclic)
+      yield* Effect.logError("second", list)
+      yield* Effect.logError("third", new Map([["of", cyclic]]))
+      const messages = (yield* exceptions).map(({ properties }) => properties.$exception_message)
+      assert.strictEqual(messages[0], "first {\"id\":\"1\",\"self\":\"[Circular]\"}")
+      for (const message of messages) assert.include(String(message), "[Circular]")
+    }).pipe(Effect.provide(withLogger())))
 
   it.effect("a cause is captured also beside words that cannot be written", () =>
     Effect.gen(function*() {
@@ -621,6 +684,23 @@ describe("storms", () => {
       }
       assert.strictEqual((yield* exceptions).length, 20)
     }).pipe(Effect.provide(PostHogTest.layer({ exceptionRateLimit: true }))))
+
+  it.scopedLive("a live instance holds them back without being told to", () =>
+    Effect.gen(function*() {
+      const sink = yield* Sink.make()
+      yield* Effect.gen(function*() {
+        for (let index = 0; index < 30; index++) {
+          yield* Effect.ignore(ErrorTracking.captureErrors(Effect.fail(new Error(`down ${index}`))))
+        }
+        yield* Effect.ignore(PostHog.flush)
+        const { accepted, dropped } = yield* stats
+        assert.deepStrictEqual([accepted, dropped], [30, { rate_limited: 20 }])
+      }).pipe(
+        Effect.provide(PostHog.layer({ apiKey: "phc_test", host: sink.url })),
+        Effect.provide(FetchHttpClient.layer)
+      )
+      assert.lengthOf(sink.accepted, 10)
+    }))
 
   it.scopedLive(
     "100,000 errors of 100,000 kinds fit into little memory, and all are accounted for",

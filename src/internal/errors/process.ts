@@ -8,6 +8,7 @@ import * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
 import type { Service } from "../../PostHog.js"
 import { instanceOf } from "../instance.js"
+import { rethrow } from "./nodeReport.js"
 import { send } from "./tracker.js"
 
 type Listener = (...args: ReadonlyArray<never>) => void
@@ -72,9 +73,7 @@ const attach = (process: Process): () => void => {
     void told.then(() => more).then(() => {
       // Thrown again without us, it meets what Node would have done at once.
       process.off("uncaughtException", onUncaught)
-      process.nextTick(() => {
-        throw error
-      })
+      process.nextTick(() => rethrow(error, isRejection))
     })
   }
 
