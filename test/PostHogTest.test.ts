@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, ConfigProvider, Effect, Exit, Fiber, Layer, LogLevel, TestClock } from "effect"
+import { Cause, ConfigProvider, Effect, Exit, Fiber, Layer, LogLevel, Runtime, TestClock } from "effect"
 import { FeatureFlags, PostHog, PostHogTest, TestLayer } from "effect-posthog"
 import { definitions, flag } from "./support/definitions.js"
 import { captureMany, names, range, stats } from "./support/posthog.js"
@@ -131,6 +131,29 @@ describe("PostHogTest", () => {
         const flags = yield* FeatureFlags.evaluate({ distinctId: "u" })
         assert.strictEqual(flags.details("on")?.source, "local")
       }).pipe(Effect.provide(PostHogTest.layer({ localEvaluation: { definitions: definitions([flag("on")]) } })))
+    }))
+
+  it.effect("a hook that opts out drops the event at hand, as in a live instance", () =>
+    Effect.gen(function*() {
+      const optOut = Effect.runSync(Effect.map(Effect.runtime<never>(), Runtime.runSync))
+      let service: PostHog.Service | undefined
+      const hooked = PostHogTest.layer({
+        beforeSend: (event) => {
+          if (event.event === "leave") optOut(service!.optOut)
+          return event
+        }
+      })
+      yield* Effect.gen(function*() {
+        service = yield* PostHog.PostHog
+        yield* captureMany(1)
+        yield* PostHog.capture("leave")
+        yield* captureMany(1, 1)
+        assert.deepStrictEqual(names(yield* PostHogTest.captured), range(1))
+        assert.deepInclude(yield* stats, { accepted: 2, delivered: 1, dropped: { opted_out: 1 }, ignored: 1 })
+        yield* PostHog.optIn
+        yield* captureMany(1, 2)
+        assert.strictEqual((yield* PostHogTest.captured).length, 2)
+      }).pipe(Effect.provide(hooked))
     }))
 
   it.effect("does not look at the environment", () =>
