@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, ConfigProvider, Effect, Exit, Fiber, Layer, LogLevel, Runtime, TestClock } from "effect"
+import { Cause, ConfigProvider, Effect, Exit, Fiber, Layer, LogLevel, TestClock } from "effect"
 import { FeatureFlags, PostHog, PostHogTest, TestLayer } from "effect-posthog"
 import { definitions, flag } from "./support/definitions.js"
 import { captureMany, names, range, stats } from "./support/posthog.js"
@@ -135,11 +135,10 @@ describe("PostHogTest", () => {
 
   it.effect("a hook that opts out drops the event at hand, as in a live instance", () =>
     Effect.gen(function*() {
-      const optOut = Effect.runSync(Effect.map(Effect.runtime<never>(), Runtime.runSync))
       let service: PostHog.Service | undefined
       const hooked = PostHogTest.layer({
         beforeSend: (event) => {
-          if (event.event === "leave") optOut(service!.optOut)
+          if (event.event === "leave") Effect.runSync(service!.optOut)
           return event
         }
       })
