@@ -17,16 +17,18 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as FiberRef from "effect/FiberRef"
 import * as FiberRefs from "effect/FiberRefs"
 import * as FiberSet from "effect/FiberSet"
 import { dual } from "effect/Function"
 import * as Layer from "effect/Layer"
 import * as Runtime from "effect/Runtime"
 import * as Scope from "effect/Scope"
+import { toStored } from "./internal/carrier.js"
 import { currentState, type State } from "./internal/context.js"
 import { packageAnnotation } from "./internal/diagnostics.js"
 import { closeOnSignals } from "./internal/signals.js"
-import { type Carrier, type Scope as ContextScope, toCarrier, type Values, withCarrier } from "./PostHogContext.js"
+import { type Carrier, type Scope as ContextScope, type Values, withCarrier } from "./PostHogContext.js"
 
 /**
  * PostHog for code that is written with promises, see {@link make}.
@@ -181,10 +183,14 @@ export interface AsyncStorage<in Store> {
   readonly getStore: () => unknown
 }
 
+/** The function goes on with the same request, which a carrier would not know. */
+const stored = /* #__PURE__ */ Effect.map(/* #__PURE__ */ FiberRef.get(currentState), toStored)
+
 /**
  * Calls a function with the current context as the store of an `AsyncLocalStorage`, and waits for what it gives. What the function starts
  * finds the context with {@link fromAsyncStorage}, or looks at it with `storage.getStore()`. A function that throws, or a promise that is
- * rejected, is a defect, as with `Effect.promise`.
+ * rejected, is a defect, as with `Effect.promise`. The function goes on with the same request, if it is called in one; as JSON the store is an
+ * ordinary carrier.
  *
  * @since 0.1.0
  * @category bridges
@@ -207,7 +213,7 @@ export const toAsyncStorage: {
 } = /* #__PURE__ */ dual(
   2,
   <A>(f: () => A | PromiseLike<A>, storage: AsyncStorage<Carrier>): Effect.Effect<A> =>
-    Effect.flatMap(toCarrier, (carrier) => Effect.promise(async () => await storage.run(carrier, f)))
+    Effect.flatMap(stored, (carrier) => Effect.promise(async () => await storage.run(carrier, f)))
 )
 
 /**

@@ -21,6 +21,7 @@ import * as Effect from "effect/Effect"
 import * as FiberRef from "effect/FiberRef"
 import { dual } from "effect/Function"
 import type { Groups } from "./core/event/properties.js"
+import { read } from "./core/guard.js"
 import * as internal from "./internal/carrier.js"
 import type { Carrier } from "./internal/carrier.js"
 import { currentState, type CurrentValues, type Owner, type Scope, type Values } from "./internal/context.js"
@@ -236,8 +237,10 @@ export const getContext = (
   }
 ): Effect.Effect<CurrentValues> =>
   Effect.map(FiberRef.get(currentState), (state) => {
-    const owner: Owner = { key: options?.instance?.key ?? "", globalProperties: {} }
-    return internal.toValues(state.accumulated(owner, options?.event))
+    const key = read(read(options, "instance"), "key")
+    const event = read(options, "event")
+    const owner: Owner = { key: typeof key === "string" ? key : "", globalProperties: {} }
+    return internal.toShown(state.accumulated(owner, typeof event === "string" ? event : undefined), state.region)
   })
 
 export type {
@@ -250,7 +253,7 @@ export type {
 
 /**
  * The current context as a record, for whoever goes on with the work in another process: put it into the job, the message or
- * the call. The snapshot of feature flags, if there is one, stays here.
+ * the call. The snapshot of feature flags, if there is one, stays here, and so does what a request says about itself.
  *
  * ```ts
  * import { Effect } from "effect"

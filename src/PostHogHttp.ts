@@ -25,7 +25,7 @@ import * as Option from "effect/Option"
 import { isObject, read } from "./core/guard.js"
 import type { RequestFacts } from "./core/http/request.js"
 import { currentState } from "./internal/context.js"
-import { platformServer, requestValues, resolve, webServer, within } from "./internal/request.js"
+import { plainValues, platformServer, resolve, webServer, within } from "./internal/request.js"
 import * as internal from "./internal/tracingHeaders.js"
 import type { PostHog } from "./PostHog.js"
 import type * as PostHogContext from "./PostHogContext.js"
@@ -54,7 +54,7 @@ export interface Options<in Request = HttpServerRequest.HttpServerRequest, out R
   readonly trustProxies?: number | ((address: string) => boolean) | undefined
   /** A header in which your proxy always puts the client's address, such as `cf-connecting-ip`. Default none. */
   readonly ipHeader?: string | undefined
-  /** Whether `$ip` is sent. Default `true`. */
+  /** Whether `$ip` is sent with events that PostHog may locate (`disableGeoip: false`); with others it never is. Default `true`. */
   readonly ip?: boolean | undefined
   /** Whether `$user_agent` is sent. Default `true`. */
   readonly userAgent?: boolean | undefined
@@ -138,7 +138,7 @@ export const middleware: {
         fiber.currentContext as Context.Context<HttpServerRequest.HttpServerRequest>,
         HttpServerRequest.HttpServerRequest
       )
-      return within(app, request, factsOf(request), settings, platformServer)
+      return within(app, request, request.source, factsOf(request), settings, platformServer)
     })
   }
 )
@@ -208,7 +208,11 @@ export const withRequest: {
     options: Options<Request, R> = {}
   ): Effect.Effect<Response, E, R | R2 | PostHog> =>
     // The fiber may be anybody's here, and go on after it was interrupted in the middle.
-    Effect.locallyWith(within(self, request, webFactsOf(request), resolve(options), webServer), currentState, identity)
+    Effect.locallyWith(
+      within(self, request, request, webFactsOf(request), resolve(options), webServer),
+      currentState,
+      identity
+    )
 )
 
 /**
@@ -241,16 +245,19 @@ const nodeFactsOf = (request: NodeRequest): RequestFacts => ({
  * headers. For servers that are no server of `@effect/platform`, see `docs/frameworks.md`. Takes a request of Node or of the Fetch API, and never
  * throws: what cannot be read is left out.
  *
+ * The values, and copies of them, remember what is the request's: `$ip` is only sent with events that PostHog may locate, carriers leave all of it
+ * out, and events without a user share one id.
+ *
  * @since 0.1.0
  * @category accessors
  */
 export const contextOf = <R extends NodeRequest | Request>(
   request: R,
   options: Omit<Options<R>, "captureErrors" | "distinctId" | "requestEvent"> = {}
-): PostHogContext.Values => {
+): PostHogContext.CurrentValues => {
   try {
     const facts = isWebRequest(request) ? webFactsOf(request) : nodeFactsOf(request)
-    return requestValues(request, facts, resolve(options), undefined)
+    return plainValues(request, facts, resolve(options))
   } catch {
     return {}
   }

@@ -39,6 +39,15 @@ export const has = (value: unknown, name: PropertyKey): boolean => {
   }
 }
 
+/** As `Object.hasOwn`. */
+export const hasOwn = (value: unknown, name: PropertyKey): boolean => {
+  try {
+    return isObject(value) && Object.hasOwn(value, name)
+  } catch {
+    return false
+  }
+}
+
 /** A member; `undefined` where there is none, or where reading it throws. */
 export const read = (value: unknown, name: PropertyKey): unknown => {
   try {

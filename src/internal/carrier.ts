@@ -9,7 +9,19 @@ import {
   type Properties,
   thawAll
 } from "../core/event/properties.js"
-import type { Accumulated, CurrentValues, Node, Scope, State, Values } from "./context.js"
+import {
+  type Accumulated,
+  type CurrentValues,
+  hiddenRequest,
+  hideRequest,
+  type Node,
+  ofRequest,
+  type Region,
+  type Scope,
+  showRequest,
+  type State,
+  type Values
+} from "./context.js"
 
 /**
  * A context as a record of JSON values, to go with a job or a message: the values for all instances, and below `events` and
@@ -46,9 +58,18 @@ export const toValues = (
   }
 }
 
-/** Values without what a text of JSON would not have. */
+/** The same with what is a request's marked as such, see {@link showRequest}. */
+export const toShown = (accumulated: Accumulated, region: Region | undefined): CurrentValues => {
+  const values = toValues(accumulated)
+  return region === undefined
+    ? values
+    : { ...values, properties: showRequest(values.properties, ofRequest(accumulated, region)) }
+}
+
+/** Values without what a text of JSON would not have, and without what the request says: a job is no request. */
 const toCarried = (accumulated: Accumulated): CurrentValues => {
-  const { properties, ...rest } = toValues(accumulated)
+  const { properties: all, ...rest } = toValues(accumulated)
+  const properties = Object.fromEntries(Object.entries(all).filter(([name]) => !accumulated.ofRequest.has(name)))
   return Object.keys(properties).length === 0 ? rest : { ...rest, properties }
 }
 
@@ -123,6 +144,9 @@ export const toCarrier = ({ nodes }: State): Carrier => {
   }
 }
 
+/** What is set, for code of the same process that goes on with the same request. */
+export const toStored = (state: State): Carrier => hideRequest(toCarrier(state), state.request)
+
 const setNode = (state: State, node: unknown, scope: Scope | undefined): State =>
   members(member(node, "events")).reduce(
     (state, [event, values]) => state.set(valuesOf(values), scope, event),
@@ -130,8 +154,10 @@ const setNode = (state: State, node: unknown, scope: Scope | undefined): State =
   )
 
 /** The state with what a carrier brings set over it. What is no part of a carrier is passed over; never throws. */
-export const setCarrier = (state: State, carrier: unknown): State =>
-  members(member(carrier, "instances")).reduce(
+export const setCarrier = (state: State, carrier: unknown): State => {
+  const request = hiddenRequest(carrier)
+  return members(member(carrier, "instances")).reduce(
     (state, [key, node]) => setNode(state, node, { instance: { key } }),
-    setNode(state, carrier, undefined)
+    setNode(request === undefined ? state : state.set({ request }, undefined, undefined), carrier, undefined)
   )
+}

@@ -3,7 +3,7 @@
  */
 import * as FiberRef from "effect/FiberRef"
 import { globalValue } from "effect/GlobalValue"
-import type { Surroundings } from "../core/event/compose.js"
+import type { Personless, Surroundings } from "../core/event/compose.js"
 import {
   type GroupProperties,
   type GroupPropertiesInput,
@@ -16,8 +16,10 @@ import {
   mergeGroupProperties,
   type Properties,
   type PropertiesInput,
+  setMember,
   unreadable
 } from "../core/event/properties.js"
+import { hasOwn, isObject, read, readOwn } from "../core/guard.js"
 
 /**
  * What a context can hold. Members that are absent leave the surrounding context's value in place.
@@ -70,8 +72,29 @@ export interface Scope {
   readonly instance?: { readonly key: string } | undefined
 }
 
+/** What all events of a request share. */
+export interface Region {
+  /** The request. A region inside of the region of the same request is no other one. */
+  readonly source: unknown
+  readonly personless: Personless
+  /**
+   * Properties that are asked for at each event, because they become known only while the request is handled. Gives the same object as
+   * long as they are the same.
+   */
+  readonly lookUp: (() => Properties | undefined) | undefined
+}
+
+/** What a request says about itself: sent with its events, but not taken along by carriers. */
+export interface OfRequest {
+  readonly properties: Properties
+  /** Of the client. Sent as `$ip` where PostHog may look up where it is. */
+  readonly address: string | undefined
+  readonly region: Region
+}
+
 /** What else a context holds than what a user gives as values. */
 export interface AllValues extends Values {
+  readonly request?: OfRequest | undefined
   /** The snapshot of feature flags that events shall carry. */
   readonly flags?: FlagsOnEvents | undefined
 }
@@ -86,6 +109,10 @@ export interface FlagsOnEvents {
 
 /** Values that have accumulated in one scope, session and device among the properties. Never changed. */
 export interface Accumulated {
+  /** Names of those properties that a request has said and nobody else since. */
+  readonly ofRequest: ReadonlySet<string>
+  /** Address of the client, as a request has said it. */
+  readonly address: string | undefined
   readonly distinctId: string | undefined
   readonly groups: Groups | undefined
   /** Whether events are captured; `undefined`: nothing is said about it. */
@@ -110,14 +137,18 @@ export interface Owner {
 
 /** What the events of one instance take from a context; filled as it is asked for. */
 interface Memo {
-  readonly route: string | undefined
+  readonly lookedUp: Properties | undefined
   readonly accumulated: Accumulated
   surroundings: Surroundings | undefined
   /** Events that have values of their own. */
   readonly events: Map<string, Surroundings | undefined> | undefined
 }
 
+const noNames: ReadonlySet<string> = new Set()
+
 const nothing: Accumulated = {
+  ofRequest: noNames,
+  address: undefined,
   distinctId: undefined,
   groups: undefined,
   captures: undefined,
@@ -142,11 +173,8 @@ export class State {
   /** For the others; weak, because the empty state lives as long as the process. */
   private ofOthers: WeakMap<Owner, Memo> | undefined
 
-  /**
-   * `parts` are looked for when they are first needed. `findRoute` is asked each time: something outside of the router, such as a middleware
-   * that sets the user, may need the parts before the route is found.
-   */
-  constructor(private parts: Parts | (() => Parts), private readonly findRoute?: () => string | undefined) {}
+  /** `parts` may be a function: a request is read when its first event is captured. */
+  constructor(private parts: Parts | (() => Parts), readonly region: Region | undefined) {}
 
   private resolved(): Parts {
     return typeof this.parts === "function" ? this.parts = this.parts() : this.parts
@@ -165,9 +193,20 @@ export class State {
     return this.shared.all.distinctId !== undefined
   }
 
-  /** The state with values for all instances that are only made when somebody needs them. `make` must not throw. */
-  setLater(make: (under: State) => AllValues, findRoute: () => string | undefined): State {
-    return new State(() => this.set(make(this), undefined, undefined).resolved(), findRoute)
+  /**
+   * The state of a region, with values for all instances that are made when the first event needs them. `make` must not throw. A request that
+   * passes two middlewares stays one request.
+   */
+  enter(region: Region, make: (under: State) => AllValues): State {
+    return new State(
+      () => this.set(make(this), undefined, undefined).resolved(),
+      this.region !== undefined && this.isIn(region) ? { ...region, personless: this.region.personless } : region
+    )
+  }
+
+  /** Whether this is the context of the same request. */
+  isIn({ source }: Region): boolean {
+    return this.region !== undefined && this.region.source === source
   }
 
   /** The state with values added in one scope; with a marker when they throw as they are read. */
@@ -180,10 +219,16 @@ export class State {
   }
 
   private unsafeSet(values: AllValues, scope: Scope | undefined, event: string | undefined): State {
-    return this.change(scope, ({ all, events }) =>
-      event === undefined
-        ? { all: addValues(all, values), events }
-        : { all, events: new Map(events).set(event, addValues(events.get(event) ?? nothing, values)) })
+    const parted = partRequest(values)
+    const region = parted.request?.region
+    return this.change(
+      scope,
+      region === undefined || this.isIn(region) ? this.region : region,
+      ({ all, events }) =>
+        event === undefined
+          ? { all: addValues(all, parted), events }
+          : { all, events: new Map(events).set(event, addValues(events.get(event) ?? nothing, parted)) }
+    )
   }
 
   /** The state without the properties for flags that were set for one scope, or without a scope for any. */
@@ -192,37 +237,43 @@ export class State {
       all: { ...all, ...resetOf(all, which) },
       events: new Map(Array.from(events, ([name, values]) => [name, { ...values, ...resetOf(values, which) }]))
     })
-    return scope?.instance === undefined
+    return instanceIn(scope) === undefined
       ? new State({
         shared: reset(this.shared),
         instances: new Map(Array.from(this.instances, ([key, node]) => [key, reset(node)]))
-      }, this.findRoute)
-      : this.change(scope, reset)
+      }, this.region)
+      : this.change(scope, this.region, reset)
   }
 
-  /** What has been set, by scope, the pattern of the route included. */
+  /** What has been set, by scope. */
   get nodes(): Parts {
-    const { all, events } = this.shared
-    return { shared: { all: withRoute(all, this.findRoute?.()), events }, instances: this.instances }
+    return this.resolved()
   }
 
-  private change(scope: Scope | undefined, f: (node: Node) => Node): State {
-    const key = scope?.instance?.key
+  /** What the request says about itself and nobody else has said since, to go on with it. */
+  get request(): OfRequest | undefined {
+    return this.region === undefined ? undefined : ofRequest(this.shared.all, this.region)
+  }
+
+  private change(scope: Scope | undefined, region: Region | undefined, f: (node: Node) => Node): State {
+    const key = instanceIn(scope)
     return key === undefined
-      ? new State({ shared: f(this.shared), instances: this.instances }, this.findRoute)
+      ? new State({ shared: f(this.shared), instances: this.instances }, region)
       : new State({
         shared: this.shared,
         instances: new Map(this.instances).set(key, f(this.instances.get(key) ?? emptyNode))
-      }, this.findRoute)
+      }, region)
   }
 
   /** What an event of an instance takes from this context. */
   surroundings(owner: Owner, event: string): Surroundings {
     const memo = this.memo(owner)
-    if (memo.events?.has(event) !== true) return memo.surroundings ??= toSurroundings(memo.accumulated)
+    if (memo.events?.has(event) !== true) {
+      return memo.surroundings ??= toSurroundings(memo.accumulated, this.region?.personless)
+    }
     let surroundings = memo.events.get(event)
     if (surroundings === undefined) {
-      surroundings = toSurroundings(this.accumulate(owner, memo.route, event))
+      surroundings = toSurroundings(this.accumulate(owner, memo.lookedUp, event), this.region?.personless)
       memo.events.set(event, surroundings)
     }
     return surroundings
@@ -231,24 +282,24 @@ export class State {
   /** Whether nothing shall be captured, in general or by the name of an event. */
   isSilent(owner: Owner, event: string): boolean {
     const memo = this.memo(owner)
-    return (memo.events?.has(event) === true ? this.accumulate(owner, memo.route, event) : memo.accumulated)
+    return (memo.events?.has(event) === true ? this.accumulate(owner, memo.lookedUp, event) : memo.accumulated)
       .captures === false
   }
 
   /** All values for an event, or for events without values of their own, from low to high. */
   accumulated(owner: Owner, event: string | undefined): Accumulated {
-    const { accumulated, route } = this.memo(owner)
-    return event === undefined ? accumulated : this.accumulate(owner, route, event)
+    const { accumulated, lookedUp } = this.memo(owner)
+    return event === undefined ? accumulated : this.accumulate(owner, lookedUp, event)
   }
 
   private memo(owner: Owner): Memo {
     const before = this.owner === owner ? this.ofOwner : this.ofOthers?.get(owner)
-    const route = this.findRoute?.()
-    if (before !== undefined && before.route === route) return before
+    const lookedUp = this.region?.lookUp?.()
+    if (before !== undefined && before.lookedUp === lookedUp) return before
     const own = this.instances.get(owner.key)?.events
     const memo: Memo = {
-      route,
-      accumulated: this.accumulate(owner, route, undefined),
+      lookedUp,
+      accumulated: this.accumulate(owner, lookedUp, undefined),
       surroundings: undefined,
       events: this.shared.events.size === 0 && (own === undefined || own.size === 0)
         ? undefined
@@ -263,10 +314,10 @@ export class State {
     return memo
   }
 
-  private accumulate({ globalProperties, key }: Owner, route: string | undefined, event: string | undefined) {
+  private accumulate({ globalProperties, key }: Owner, lookedUp: Properties | undefined, event: string | undefined) {
     const { all, events } = this.shared
     const instance = this.instances.get(key)
-    const general = over(over(withProperties(globalProperties), withRoute(all, route)), instance?.all)
+    const general = over(over(withProperties(globalProperties), withLookedUp(all, lookedUp)), instance?.all)
     return event === undefined ? general : over(over(general, events.get(event)), instance?.events.get(event))
   }
 }
@@ -277,6 +328,8 @@ const withProperties = (properties: Properties): Accumulated =>
 /** Both, `above` winning. */
 const over = (under: Accumulated, above: Accumulated | undefined): Accumulated =>
   above === undefined || above === nothing ? under : under === nothing ? above : {
+    ofRequest: namesOfRequest(under, above.ofRequest, above.properties),
+    address: above.address ?? under.address,
     distinctId: above.distinctId ?? under.distinctId,
     groups: mergeGroups(under.groups, above.groups),
     // Whoever forbids it has the last word.
@@ -287,9 +340,41 @@ const over = (under: Accumulated, above: Accumulated | undefined): Accumulated =
     flags: above.flags ?? under.flags
   }
 
-/** The pattern of a route lies under what is said by name. */
-const withRoute = (values: Accumulated, route: string | undefined): Accumulated =>
-  route === undefined ? values : { ...values, properties: merge({ "http.route": route }, values.properties) }
+/** Names that are the request's when `properties`, of which it says those in `above`, are merged over others. */
+const namesOfRequest = (
+  { ofRequest }: Accumulated,
+  above: ReadonlySet<string>,
+  properties: object | undefined
+): ReadonlySet<string> => {
+  if (ofRequest.size === 0) return above
+  const names = new Set(above)
+  for (const name of ofRequest) if (!hasOwn(properties, name)) names.add(name)
+  return names
+}
+
+/** What is looked up is the request's, and lies under what has been set. */
+const withLookedUp = (values: Accumulated, lookedUp: Properties | undefined): Accumulated =>
+  lookedUp === undefined ? values : {
+    ...values,
+    ofRequest: new Set([
+      ...values.ofRequest,
+      ...Object.keys(lookedUp).filter((name) => !Object.hasOwn(values.properties, name))
+    ]),
+    properties: merge(lookedUp, values.properties)
+  }
+
+/**
+ * The key of the instance that a scope names; `undefined`: all instances. A scope that throws as it is read names none that exists: values that were
+ * meant for one project must not get to the others.
+ */
+const instanceIn = (scope: Scope | undefined): string | undefined => {
+  try {
+    const key: unknown = scope?.instance?.key
+    return key === undefined ? undefined : String(key)
+  } catch {
+    return ""
+  }
+}
 
 /** Properties for flags: of the person, of all groups, or of one group type. */
 export type FlagProperties = "person" | "groups" | { readonly groupType: string }
@@ -317,8 +402,13 @@ const mergeAny = <A, B>(
   over: B | undefined
 ): A | undefined => over === undefined ? under : merge(under, over)
 
-const toSurroundings = ({ distinctId, flags, groups, properties }: Accumulated): Surroundings => ({
+const toSurroundings = (
+  { address, distinctId, flags, groups, properties }: Accumulated,
+  personless: Personless | undefined
+): Surroundings => ({
   distinctId,
+  personless,
+  address,
   groups,
   flags: flags === undefined ? undefined : { layer: flagsLayer(flags), distinctId: flags.distinctId },
   layers: Object.keys(properties).length === 0 ? [] : [makeLayer(properties)]
@@ -336,16 +426,75 @@ const mergeProperties = (under: Properties, { deviceId, properties, sessionId }:
   return merged
 }
 
-/** Copies, so that a later change of the caller's objects changes nothing here. */
-const addValues = (under: Accumulated, values: AllValues): Accumulated => ({
-  distinctId: isIdentifier(values.distinctId) ? String(values.distinctId) : under.distinctId,
-  groups: mergeGroups(under.groups, values.groups),
-  captures: typeof values.capture === "boolean" ? values.capture : under.captures,
-  properties: mergeProperties(under.properties, values),
-  personProperties: mergeAny(mergeFrozen, under.personProperties, values.personProperties),
-  groupProperties: mergeAny(mergeGroupProperties, under.groupProperties, values.groupProperties),
-  flags: values.flags ?? under.flags
+/**
+ * Where plain values say which of their properties are a request's: under a symbol, which a copy by spread takes along and a text of JSON does
+ * not have. From the registry, because the values may have been made by another copy of this library.
+ */
+const requestKey = Symbol.for("effect-posthog/PostHogContext/request")
+
+/** Properties that are given to a program, among them what a request says. */
+export const showRequest = (properties: Properties, request: OfRequest): Properties => {
+  const shown: Record<string | symbol, unknown> = { ...properties, [requestKey]: request }
+  if (request.address !== undefined && !Object.hasOwn(shown, "$ip")) shown.$ip = request.address
+  return shown
+}
+
+/** The same for what is given to a program to be given back as it is. */
+export const hideRequest = <A extends object>(values: A, request: OfRequest | undefined): A =>
+  request === undefined ? values : Object.defineProperty(values, requestKey, { value: request })
+
+/** The request that {@link hideRequest} has hidden. */
+export const hiddenRequest = (values: unknown): OfRequest | undefined => {
+  const request = read(values, requestKey)
+  return isObject(request) ? request as OfRequest : undefined
+}
+
+/** Values with what is still the request's apart from what is the program's own, which is what it has added or changed. */
+const partRequest = (values: AllValues): AllValues => {
+  const properties = values.properties as Properties | undefined
+  const request = hiddenRequest(properties)
+  if (request === undefined || properties === undefined) return values
+  const own: Record<string, unknown> = {}
+  const said: Record<string, unknown> = {}
+  let address: string | undefined
+  for (const name of Object.keys(properties)) {
+    const value = properties[name]
+    if (name === "$ip" && value === request.address) address = request.address
+    else setMember(readOwn(request.properties, name) === value ? said : own, name, value)
+  }
+  return { ...values, properties: own, request: { address, properties: said, region: request.region } }
+}
+
+/** What a request has said among values that have accumulated. */
+export const ofRequest = (values: Accumulated, region: Region): OfRequest => {
+  const properties: Record<string, unknown> = {}
+  for (const name of values.ofRequest) setMember(properties, name, values.properties[name])
+  return { address: values.address, properties, region }
+}
+
+const addRequest = (under: Accumulated, { address, properties }: OfRequest): Accumulated => ({
+  ...under,
+  address,
+  ofRequest: new Set([...under.ofRequest, ...Object.keys(properties)]),
+  properties: merge(under.properties, properties)
 })
+
+/** Copies, so that a later change of the caller's objects changes nothing here. */
+const addValues = (before: Accumulated, values: AllValues): Accumulated => {
+  const under = values.request === undefined ? before : addRequest(before, values.request)
+  const properties = mergeProperties(under.properties, values)
+  return {
+    ofRequest: properties === under.properties ? under.ofRequest : namesOfRequest(under, noNames, values.properties),
+    address: under.address,
+    distinctId: isIdentifier(values.distinctId) ? String(values.distinctId) : under.distinctId,
+    groups: mergeGroups(under.groups, values.groups),
+    captures: typeof values.capture === "boolean" ? values.capture : under.captures,
+    properties,
+    personProperties: mergeAny(mergeFrozen, under.personProperties, values.personProperties),
+    groupProperties: mergeAny(mergeGroupProperties, under.groupProperties, values.groupProperties),
+    flags: values.flags ?? under.flags
+  }
+}
 
 /** Written once for each snapshot. */
 const flagsLayers = new WeakMap<Properties, Layer>()
@@ -364,5 +513,6 @@ export const flagsLayer = ({ eventProperties }: FlagsOnEvents): Layer => {
 /** The fiber's context. A join keeps the parent's value: a child's identity must never become its parent's. */
 export const currentState: FiberRef.FiberRef<State> = globalValue(
   Symbol.for("effect-posthog/PostHogContext/currentState"),
-  () => FiberRef.unsafeMake(new State({ shared: emptyNode, instances: new Map() }), { join: (parent) => parent })
+  () =>
+    FiberRef.unsafeMake(new State({ shared: emptyNode, instances: new Map() }, undefined), { join: (parent) => parent })
 )

@@ -21,7 +21,7 @@ import { isSecretByDefault, readRequest, type RequestFacts, type RequestSettings
 import { PostHog, type Service } from "../PostHog.js"
 import type { Options } from "../PostHogHttp.js"
 import { aside, ordinary, type Origin, withState } from "./capture.js"
-import { type AllValues, currentState, type State } from "./context.js"
+import { type AllValues, currentState, type CurrentValues, type Region, showRequest, type State } from "./context.js"
 import { withoutResponses } from "./errors/responses.js"
 import { claim, fiberName, send } from "./errors/tracker.js"
 import { instanceOf } from "./instance.js"
@@ -122,38 +122,72 @@ const routeOf = (span: Tracer.AnySpan | undefined): string | undefined => {
   }
 }
 
+/** The region of a request, in which the route is looked up for each event: something around the router may capture before it is found. */
+const regionOf = (source: unknown, span: Tracer.AnySpan | undefined): Region => {
+  let found: { readonly "http.route": string } | undefined
+  const lookUp = () => {
+    const route = routeOf(span)
+    if (route !== found?.["http.route"]) found = route === undefined ? undefined : { "http.route": route }
+    return found
+  }
+  return { source, personless: { id: undefined }, lookUp }
+}
+
 /** What a request says about itself. */
 export const requestValues = <Request, R>(
   request: Request,
   facts: RequestFacts,
   settings: Settings<Request, R>,
-  known: string | undefined
+  known: string | undefined,
+  region: Region
 ): AllValues => {
   let own: Properties | undefined
   let read: ReturnType<typeof readRequest> | undefined
   try {
     read = readRequest(facts, settings)
-    if (settings.properties !== undefined) own = merge(read.properties, settings.properties(request))
+    if (settings.properties !== undefined) own = merge(settings.properties(request), undefined)
   } catch {
     // A request, or a function of the program, that throws says nothing.
   }
+  if (read === undefined) return { distinctId: known }
+  const { $ip: address, ...properties } = read.properties
   return {
-    distinctId: known ?? read?.distinctId,
-    sessionId: read?.sessionId,
-    properties: own ?? read?.properties
+    distinctId: known ?? read.distinctId,
+    sessionId: read.sessionId,
+    properties: own,
+    request: { address: typeof address === "string" ? address : undefined, properties, region }
   }
+}
+
+/** The same as plain values, for a program to give them back. */
+export const plainValues = <Request, R>(
+  request: Request,
+  facts: RequestFacts,
+  settings: Settings<Request, R>
+): CurrentValues => {
+  const region: Region = { source: request, personless: { id: undefined }, lookUp: undefined }
+  const { distinctId, properties, request: said, sessionId } = requestValues(
+    request,
+    facts,
+    settings,
+    undefined,
+    region
+  )
+  return said === undefined
+    ? {}
+    : { distinctId, sessionId, properties: showRequest(merge(said.properties, properties), said) }
 }
 
 /** The response does not wait for what is captured, and where it comes from is the handler. */
 const captureError = (
   service: Service,
-  state: State | undefined,
+  stateOf: (origin: Origin) => State | undefined,
   cause: Cause.Cause<unknown>,
   status: number | undefined
 ): Effect.Effect<void> =>
   Effect.withFiberRuntime((fiber) =>
     aside(
-      send(instanceOf(service), withState(fiber, state), {
+      send(instanceOf(service), withState(fiber, stateOf(fiber)), {
         given: cause,
         level: "error",
         boundary: { type: "middleware", handled: false, synthetic: undefined },
@@ -174,7 +208,7 @@ const elapsedOf = ({ currentDefaultServices }: Origin): number =>
 
 const captureEnd = (
   service: Service,
-  state: State | undefined,
+  stateOf: (origin: Origin) => State | undefined,
   event: string,
   status: number | undefined,
   begin: number
@@ -183,7 +217,7 @@ const captureEnd = (
     const properties = { $response_status_code: status, duration_ms: Math.max(elapsedOf(fiber) - begin, 0) }
     const { active } = instanceOf(service)
     return active === undefined ? service.capture(event, properties) : aside(
-      active.door.capture(withState(fiber, state), {
+      active.door.capture(withState(fiber, stateOf(fiber)), {
         event,
         properties,
         subject: undefined,
@@ -197,17 +231,24 @@ const captureEnd = (
 export const within = <A, E, R, Request, R2>(
   handler: Effect.Effect<A, E, R>,
   request: Request,
+  source: unknown,
   facts: RequestFacts,
   settings: Settings<Request, R2>,
   server: Server<A>
 ): Effect.Effect<A, E, R | R2 | PostHog> =>
   Effect.withFiberRuntime<A, E, R | R2 | PostHog>((fiber) => {
     const service = Context.unsafeGet(fiber.currentContext as Context.Context<PostHog>, PostHog)
-    const span = fiber.currentSpan
+    const region = regionOf(source, fiber.currentSpan)
     const { captureErrors, distinctId, eventOf } = settings
     const outside = fiber.getFiberRef(currentState)
     /** The context as the handler has left it: what is captured afterwards is about the same request. */
     let left: State | undefined
+    let entered: State | undefined
+    /** Also when the handler was interrupted, or did not come to its end in this fiber. */
+    const latest = (origin: Origin): State | undefined => {
+      const current = origin.getFiberRef(currentState)
+      return left ?? (current.isIn(region) ? current : entered)
+    }
     const leave = FiberRef.set(currentState, outside)
 
     const named = eventOf?.(request)
@@ -219,23 +260,21 @@ export const within = <A, E, R, Request, R2>(
       onFailure: captureErrors ?? instanceOf(service).active?.options.errorTracking !== false
         ? (cause) => {
           const isOurs = claim(instanceOf(service), fiber, cause)
-          return (status) => isOurs ? captureError(service, left, cause, status) : Effect.void
+          return (status) => isOurs ? captureError(service, latest, cause, status) : Effect.void
         }
         : undefined,
       onEnd: event === undefined
         ? undefined
-        : (status) => captureEnd(service, left, event, status, begin)
+        : (status) => captureEnd(service, latest, event, status, begin)
     }
 
     // Cheaper than `Effect.locally`, and the fiber belongs to the request anyhow: where it is interrupted nothing comes after it.
     const run = (known: string | undefined): Effect.Effect<A, E, R> => {
-      const inside = outside.setLater(
-        (under) => {
-          const values = requestValues(request, facts, settings, known)
-          return known === undefined && under.hasDistinctId ? { ...values, distinctId: undefined } : values
-        },
-        () => routeOf(span)
-      )
+      const inside = outside.enter(region, (under) => {
+        const values = requestValues(request, facts, settings, known, region)
+        return known === undefined && under.hasDistinctId ? { ...values, distinctId: undefined } : values
+      })
+      entered = inside
       const handled = Effect.matchCauseEffect(
         Effect.zipRight(FiberRef.set(currentState, inside), handler),
         {

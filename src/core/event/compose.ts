@@ -34,9 +34,18 @@ export interface Call {
   readonly omits: ((name: string) => boolean) | undefined
 }
 
+/** The distinct id that events of one region share when they have no user. The first one makes it. */
+export interface Personless {
+  id: string | undefined
+}
+
 /** What the surroundings say about every event. */
 export interface Surroundings {
   readonly distinctId: string | undefined
+  /** Absent: each event without a user has an id of its own. */
+  readonly personless?: Personless | undefined
+  /** Address of the client, for `$ip`. Personal data that is of no use to PostHog unless it looks up where the address is. */
+  readonly address?: string | undefined
   readonly groups: Groups | undefined
   /** What a snapshot of flags adds, below all others, to the events of one user. */
   readonly flags: { readonly layer: Layer; readonly distinctId: string | undefined } | undefined
@@ -81,6 +90,9 @@ export const makeComposer = (
     }`
   )
 
+  const personlessId = ({ personless }: Surroundings, now: number): string =>
+    personless === undefined ? newUuid(now) : personless.id ??= newUuid(now)
+
   return (writer, call, surroundings, now) => {
     if (typeof call.event !== "string" || call.event.trim() === "") return invalid("the event's name is blank")
     if (call.distinctId !== undefined && call.distinctId !== null && !isIdentifier(call.distinctId)) {
@@ -111,6 +123,14 @@ export const makeComposer = (
       ? undefined
       : writeGroups(writer, surroundings.groups, call.groups)
 
+    /** Whether the program says so by the property itself. */
+    const isGeoipDisabled = (): boolean => {
+      const name = "$geoip_disable"
+      const sources = [...layers.map(({ properties }) => properties), properties]
+      const source = sources.findLast((source) => source !== undefined && Object.hasOwn(source, name))
+      return Boolean(source?.[name])
+    }
+
     /** Whether the SDK writes this name itself, or it shall not be written at all. */
     const isFixed = (name: string): boolean => {
       if (call.omits !== undefined && call.omits(name)) return true
@@ -135,7 +155,10 @@ export const makeComposer = (
     if (groups !== undefined) members += ",\"$groups\":" + groups
     if (profile !== undefined) members += ",\"$process_person_profile\":" + (profile ? "true" : "false")
     if (disableGeoip) members += ",\"$geoip_disable\":true"
-    const distinctId = given === undefined ? newUuid(now) : String(given)
+    else if (surroundings.address !== undefined && !says("$ip") && !isFixed("$ip") && !isGeoipDisabled()) {
+      members += writeName(writer, "$ip") + writeString(writer, surroundings.address)
+    }
+    const distinctId = given === undefined ? personlessId(surroundings, now) : String(given)
     const timestamp = writeTimestamp(writer, call.timestamp, now)
     return {
       _tag: "Event",
