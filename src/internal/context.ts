@@ -144,10 +144,8 @@ interface Memo {
   readonly events: Map<string, Surroundings | undefined> | undefined
 }
 
-const noNames: ReadonlySet<string> = new Set()
-
 const nothing: Accumulated = {
-  ofRequest: noNames,
+  ofRequest: new Set(),
   address: undefined,
   distinctId: undefined,
   groups: undefined,
@@ -484,7 +482,9 @@ const addValues = (before: Accumulated, values: AllValues): Accumulated => {
   const under = values.request === undefined ? before : addRequest(before, values.request)
   const properties = mergeProperties(under.properties, values)
   return {
-    ofRequest: properties === under.properties ? under.ofRequest : namesOfRequest(under, noNames, values.properties),
+    ofRequest: properties === under.properties
+      ? under.ofRequest
+      : namesOfRequest(under, nothing.ofRequest, values.properties),
     address: under.address,
     distinctId: isIdentifier(values.distinctId) ? String(values.distinctId) : under.distinctId,
     groups: mergeGroups(under.groups, values.groups),
