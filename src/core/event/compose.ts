@@ -126,9 +126,10 @@ export const makeComposer = (
     /** Whether the program says so by the property itself. */
     const isGeoipDisabled = (): boolean => {
       const name = "$geoip_disable"
-      const sources = [...layers.map(({ properties }) => properties), properties]
-      const source = sources.findLast((source) => source !== undefined && Object.hasOwn(source, name))
-      return Boolean(source?.[name])
+      if (properties !== undefined && Object.hasOwn(properties, name)) return Boolean(properties[name])
+      let value: unknown
+      for (const layer of layers) if (Object.hasOwn(layer.properties, name)) value = layer.properties[name]
+      return Boolean(value)
     }
 
     /** Whether the SDK writes this name itself, or it shall not be written at all. */
