@@ -7,10 +7,10 @@
  * What the user has agreed to is kept in the folder of the variable GREETER_HOME. DO_NOT_TRACK=1 wins over it.
  */
 import { Args, Command } from "@effect/cli"
-import { FetchHttpClient, KeyValueStore } from "@effect/platform"
+import { KeyValueStore } from "@effect/platform"
 import { NodeContext, NodeRuntime } from "@effect/platform-node"
 import { Config, Console, Effect, Layer, Option } from "effect"
-import { PostHog, PostHogCli } from "effect-posthog"
+import { PostHog, PostHogCli, PostHogClient } from "effect-posthog"
 
 const StoreLive = Layer.unwrapEffect(
   Effect.map(Config.withDefault(Config.string("GREETER_HOME"), ".greeter"), KeyValueStore.layerFileSystem)
@@ -54,7 +54,7 @@ const greeter = Command.make("greeter").pipe(Command.withSubcommands([greet, tel
 
 Command.run(greeter, { name: "greeter", version: "1.0.0" })(process.argv).pipe(
   Effect.provide(PostHogHere),
-  Effect.provide(Layer.mergeAll(FetchHttpClient.layer, StoreLive)),
+  Effect.provide(Layer.mergeAll(PostHogClient.layer, StoreLive)),
   Effect.provide(NodeContext.layer),
   NodeRuntime.runMain
 )

@@ -3,10 +3,9 @@
  *
  *   npx tsx examples/error-tracking.ts
  */
-import { FetchHttpClient } from "@effect/platform"
 import { NodeRuntime } from "@effect/platform-node"
 import { Console, Data, Effect, Layer, Logger } from "effect"
-import { ErrorTracking, PostHog } from "effect-posthog"
+import { ErrorTracking, PostHog, PostHogClient } from "effect-posthog"
 import * as Sink from "../test/support/sink.js"
 
 class Declined extends Data.TaggedError("Declined")<{ readonly message: string; readonly order: string }> {}
@@ -45,4 +44,4 @@ const program = Effect.gen(function*() {
   }
 }).pipe(Effect.scoped)
 
-NodeRuntime.runMain(Effect.provide(program, Layer.merge(FetchHttpClient.layer, Logger.remove(Logger.defaultLogger))))
+NodeRuntime.runMain(Effect.provide(program, Layer.merge(PostHogClient.layer, Logger.remove(Logger.defaultLogger))))

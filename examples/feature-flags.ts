@@ -4,10 +4,9 @@
  *   npx tsx examples/feature-flags.ts                            with a PostHog inside this program
  *   POSTHOG_API_KEY=phc_… npx tsx examples/feature-flags.ts      with the flags of your project
  */
-import { FetchHttpClient } from "@effect/platform"
 import { NodeRuntime } from "@effect/platform-node"
 import { Console, Effect, Layer, Logger, LogLevel, Option, Schema } from "effect"
-import { FeatureFlag, FeatureFlags, PostHog, PostHogConfig } from "effect-posthog"
+import { FeatureFlag, FeatureFlags, PostHog, PostHogClient, PostHogConfig } from "effect-posthog"
 import * as Sink from "../test/support/sink.js"
 
 // ---- The flags of the program, in one list
@@ -72,6 +71,6 @@ const PostHogHere = Layer.unwrapScoped(Effect.gen(function*() {
     })
   })
   return PostHog.layer({ apiKey: "phc_flags", host: sink.url })
-})).pipe(Layer.provide(FetchHttpClient.layer))
+})).pipe(Layer.provide(PostHogClient.layer))
 
 NodeRuntime.runMain(Effect.provide(program, Layer.merge(PostHogHere, Logger.minimumLogLevel(LogLevel.Warning))))

@@ -6,7 +6,6 @@
  *   POSTHOG_API_KEY=phc_… npx tsx examples/http-api.ts      with yours, on port 3000, until it is stopped
  */
 import {
-  FetchHttpClient,
   HttpApi,
   HttpApiBuilder,
   HttpApiClient,
@@ -21,7 +20,7 @@ import {
 } from "@effect/platform"
 import { NodeHttpServer, NodeRuntime } from "@effect/platform-node"
 import { Console, Context, Effect, Either, Layer, Logger, Redacted, Schema } from "effect"
-import { PostHog, PostHogHttp, PostHogLive } from "effect-posthog"
+import { PostHog, PostHogClient, PostHogHttp, PostHogLive } from "effect-posthog"
 import { createServer } from "node:http"
 import * as Sink from "../test/support/sink.js"
 
@@ -109,7 +108,7 @@ const clientFor = (url: string, user: string) =>
   HttpApiClient.make(Shop, {
     baseUrl: url,
     transformClient: HttpClient.mapRequest(HttpClientRequest.bearerToken(`token-of-${user}`))
-  }).pipe(Effect.provide(FetchHttpClient.layer))
+  }).pipe(Effect.provide(PostHogClient.layer))
 
 const demonstration = Effect.gen(function*() {
   const sink = yield* Sink.make()
@@ -128,7 +127,7 @@ const demonstration = Effect.gen(function*() {
   }).pipe(
     Effect.provide(Server(0)),
     Effect.provide(
-      PostHog.layer({ apiKey: "phc_shop", host: sink.url }).pipe(Layer.provide(FetchHttpClient.layer))
+      PostHog.layer({ apiKey: "phc_shop", host: sink.url }).pipe(Layer.provide(PostHogClient.layer))
     ),
     Effect.provide(Logger.remove(Logger.defaultLogger))
   )

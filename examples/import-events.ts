@@ -11,10 +11,9 @@
  * the same uuid each time, so that those which are sent twice are one event to PostHog. Rows that are no events are written to
  * `<file>.rejected`. At the end each row is accounted for.
  */
-import { FetchHttpClient } from "@effect/platform"
 import { NodeRuntime } from "@effect/platform-node"
 import { Chunk, Clock, Console, Data, Effect, Layer, Logger, LogLevel, Schema, Stream } from "effect"
-import { PostHog, PostHogConfig } from "effect-posthog"
+import { PostHog, PostHogClient, PostHogConfig } from "effect-posthog"
 import { createHash } from "node:crypto"
 import { appendFile, readFile, rename, rm, stat, writeFile } from "node:fs/promises"
 import { basename } from "node:path"
@@ -179,6 +178,6 @@ const PostHogHere = Layer.unwrapScoped(Effect.gen(function*() {
     // Reading waits for PostHog, so that memory stays small however large the file is.
     overflow: { waitUpTo: "10 minutes" }
   })
-})).pipe(Layer.provide(FetchHttpClient.layer))
+})).pipe(Layer.provide(PostHogClient.layer))
 
 NodeRuntime.runMain(Effect.provide(program, Layer.merge(PostHogHere, Logger.minimumLogLevel(LogLevel.Warning))))

@@ -4,10 +4,10 @@
  *
  *   npx tsx examples/local-evaluation.ts
  */
-import { FetchHttpClient, FileSystem, KeyValueStore } from "@effect/platform"
+import { FileSystem, KeyValueStore } from "@effect/platform"
 import { NodeContext, NodeRuntime } from "@effect/platform-node"
 import { Console, Effect, Layer, Logger, LogLevel, Stream } from "effect"
-import { FeatureFlags, FlagDefinitionStore, LocalEvaluation, PostHog } from "effect-posthog"
+import { FeatureFlags, FlagDefinitionStore, LocalEvaluation, PostHog, PostHogClient } from "effect-posthog"
 import * as Sink from "../test/support/sink.js"
 
 // ---- What the team has set up in PostHog
@@ -91,6 +91,6 @@ const program = Effect.gen(function*() {
 
 NodeRuntime.runMain(
   program.pipe(
-    Effect.provide(Layer.mergeAll(FetchHttpClient.layer, NodeContext.layer, Logger.minimumLogLevel(LogLevel.None)))
+    Effect.provide(Layer.mergeAll(PostHogClient.layer, NodeContext.layer, Logger.minimumLogLevel(LogLevel.None)))
   )
 )

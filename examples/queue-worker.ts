@@ -5,10 +5,9 @@
  *   npx tsx examples/queue-worker.ts                            with a PostHog inside this program
  *   POSTHOG_API_KEY=phc_… npx tsx examples/queue-worker.ts      with yours
  */
-import { FetchHttpClient } from "@effect/platform"
 import { NodeRuntime } from "@effect/platform-node"
 import { Console, Data, Deferred, Effect, Layer, Redacted } from "effect"
-import { PostHog, PostHogBridge } from "effect-posthog"
+import { PostHog, PostHogBridge, PostHogClient } from "effect-posthog"
 import { fork } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import * as Sink from "../test/support/sink.js"
@@ -23,7 +22,7 @@ class NoStock extends Data.TaggedError("NoStock")<{ readonly order: string }> {}
 
 const here = (apiKey: string, host: string | undefined) =>
   PostHog.layer({ apiKey: Redacted.make(apiKey), host, globalProperties: { process: process.pid } }).pipe(
-    Layer.provide(FetchHttpClient.layer)
+    Layer.provide(PostHogClient.layer)
   )
 
 // ---- The worker

@@ -7,7 +7,6 @@
  * A second project, for marketing, gets what is of interest there: POSTHOG_MARKETING_API_KEY, by default the same key.
  */
 import {
-  FetchHttpClient,
   HttpBody,
   HttpClient,
   HttpClientRequest,
@@ -18,7 +17,7 @@ import {
 } from "@effect/platform"
 import { NodeHttpServer, NodeRuntime } from "@effect/platform-node"
 import { Config, Console, Effect, Layer, Logger, LogLevel, Option, Redacted, Schema, Stream } from "effect"
-import { FeatureFlag, FeatureFlags, PostHog, PostHogConfig } from "effect-posthog"
+import { FeatureFlag, FeatureFlags, PostHog, PostHogClient, PostHogConfig } from "effect-posthog"
 import { createServer } from "node:http"
 import * as Sink from "../test/support/sink.js"
 
@@ -159,12 +158,12 @@ const PostHogHere = Layer.unwrapScoped(Effect.gen(function*() {
     ...options,
     apiKey: Option.getOrElse(marketing, () => options.apiKey ?? Redacted.make(""))
   })
-})).pipe(Layer.provide(FetchHttpClient.layer))
+})).pipe(Layer.provide(PostHogClient.layer))
 
 const Here = Layer.mergeAll(
   PostHogHere,
   NodeHttpServer.layer(createServer, { port: 0, host: "127.0.0.1" }),
-  FetchHttpClient.layer,
+  PostHogClient.layer,
   Logger.minimumLogLevel(LogLevel.Warning)
 )
 

@@ -3,14 +3,14 @@
  * have them, and a cold start during an outage runs on the last good ones.
  *
  * ```ts
- * import { FetchHttpClient, KeyValueStore } from "@effect/platform"
+ * import { KeyValueStore } from "@effect/platform"
  * import { Layer } from "effect"
- * import { FlagDefinitionStore, LocalEvaluation, PostHog } from "effect-posthog"
+ * import { FlagDefinitionStore, LocalEvaluation, PostHog, PostHogClient } from "effect-posthog"
  *
  * const PostHogHere = LocalEvaluation.layer().pipe(
  *   Layer.provide(FlagDefinitionStore.layerKeyValueStore.pipe(Layer.provide(KeyValueStore.layerMemory))),
  *   Layer.provideMerge(PostHog.layer({ apiKey: "phc_…", secretKey: "phs_…" })),
- *   Layer.provide(FetchHttpClient.layer)
+ *   Layer.provide(PostHogClient.layer)
  * )
  * ```
  *

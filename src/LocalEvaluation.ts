@@ -3,13 +3,12 @@
  * takes no request.
  *
  * ```ts
- * import { FetchHttpClient } from "@effect/platform"
  * import { Effect, Layer } from "effect"
- * import { FeatureFlags, LocalEvaluation, PostHog } from "effect-posthog"
+ * import { FeatureFlags, LocalEvaluation, PostHog, PostHogClient } from "effect-posthog"
  *
  * const PostHogHere = LocalEvaluation.layer().pipe(
  *   Layer.provideMerge(PostHog.layer({ apiKey: "phc_…", secretKey: "phs_…" })),
- *   Layer.provide(FetchHttpClient.layer)
+ *   Layer.provide(PostHogClient.layer)
  * )
  *
  * const program = Effect.gen(function*() {

@@ -2,13 +2,12 @@
  * PostHog in command line tools: asks before it takes anything, and never keeps a command from ending.
  *
  * ```ts
- * import { FetchHttpClient } from "@effect/platform"
  * import { Effect, Layer } from "effect"
- * import { PostHog, PostHogCli } from "effect-posthog"
+ * import { PostHog, PostHogCli, PostHogClient } from "effect-posthog"
  *
  * declare const hasAgreed: Effect.Effect<boolean>
  *
- * const PostHogHere = PostHogCli.layer({ apiKey: "phc_…", consent: hasAgreed }).pipe(Layer.provide(FetchHttpClient.layer))
+ * const PostHogHere = PostHogCli.layer({ apiKey: "phc_…", consent: hasAgreed }).pipe(Layer.provide(PostHogClient.layer))
  *
  * const command = PostHog.capture("command run", { name: "build" }).pipe(Effect.provide(PostHogHere))
  * ```

@@ -4,6 +4,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { drops } from "../src/internal/warnings.js"
 import { run } from "./support/child.js"
 import { definitions, flag } from "./support/definitions.js"
 import * as Sink from "./support/sink.js"
@@ -73,5 +74,20 @@ describe("documentation", () => {
       name !== "constructor" && !name.startsWith("_") && !new RegExp(`\\b${name}\\b`).test(page)
     )
     assert.deepStrictEqual(missing, [])
+  })
+
+  it("the texts that troubleshooting quotes are those of the library", () => {
+    const files = readdirSync("src", { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".ts"))
+    // Texts are put together from pieces in some places.
+    const sources = files.map((name) => readFileSync(`src/${name}`, "utf8")).join("\n").replaceAll(/"\s*\+\s*"/g, "")
+    const [, ...sections] = readFileSync("docs/troubleshooting.md", "utf8").split(/^## /m)
+    const quoted = sections.flatMap((section) =>
+      section.startsWith("Symptoms") ? [] : Array.from(section.matchAll(/^\| `([^`]+)` \|/gm), (match) => match[1]!)
+    )
+    assert.isAbove(quoted.length, 70)
+    assert.deepStrictEqual(quoted.filter((text) => !sources.includes(text)), [])
+    // And none of those that are logged is missing.
+    const page = readFileSync("docs/troubleshooting.md", "utf8")
+    for (const text of Object.values(drops)) assert.include(page, text!.split(";")[0]!)
   })
 })
