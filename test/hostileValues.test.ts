@@ -3,7 +3,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { DateTime, Effect, Option, Redacted } from "effect"
-import { ErrorTracking, FeatureFlags, PostHog, PostHogTest } from "effect-posthog"
+import { ErrorTracking, FeatureFlags, PostHog, PostHogHttp, PostHogTest } from "effect-posthog"
 import { revoked, throwsRevoked } from "./support/hostile.js"
 import { assertAddsUp } from "./support/posthog.js"
 
@@ -72,7 +72,40 @@ const verbs: Readonly<Record<string, (value: never) => Effect.Effect<unknown, un
     PostHog.capture("e").pipe(PostHog.withContext({ distinctId: "u", groups: value })),
   "the person properties of flags": (value) => FeatureFlags.evaluate({ distinctId: "u", personProperties: { value } }),
   "the properties of an exception": (value) =>
-    ErrorTracking.capture(new Error("e"), { distinctId: "u", properties: { value } })
+    ErrorTracking.capture(new Error("e"), { distinctId: "u", properties: { value } }),
+  "the scope of a context": (value) => PostHog.capture("e").pipe(PostHog.withContext({ distinctId: "u" }, value)),
+  "the instance of a scope": (value) =>
+    PostHog.setContext({ distinctId: "u" }, { instance: value }).pipe(Effect.zipRight(PostHog.capture("e"))),
+  "the key of an instance": (value) =>
+    Effect.zipRight(PostHog.getContext({ instance: { key: value }, event: value }), PostHog.capture("e")).pipe(
+      PostHog.withEventContext(value, { distinctId: "u" }, { instance: { key: value } })
+    ),
+  "the options of getContext": (value) => PostHog.getContext(value),
+  "the scope of resetPersonPropertiesForFlags": (value) => FeatureFlags.resetPersonPropertiesForFlags(value),
+  "a carrier": (value) => PostHog.capture("e").pipe(PostHog.withCarrier(value)),
+  "what a carrier remembers of its request": (value) =>
+    PostHog.capture("e").pipe(PostHog.withCarrier({ [Symbol.for("effect-posthog/PostHogContext/request")]: value })),
+  "what properties remember of their request": (value) =>
+    PostHog.capture("e").pipe(
+      PostHog.withContext({
+        properties: any({ [Symbol.for("effect-posthog/PostHogContext/request")]: value, $ip: "1" })
+      })
+    ),
+  "the keys of flags": (value) => FeatureFlags.evaluate({ distinctId: "u", flagKeys: value }),
+  "a key of flags": (value) => FeatureFlags.evaluate({ distinctId: "u", flagKeys: [value] }),
+  "a thrown value": (value) => ErrorTracking.capture(value, { distinctId: "u" }),
+  "a field of a tagged error": (value) =>
+    ErrorTracking.capture(Object.assign(new Error("e"), { _tag: "Tagged", value }), { distinctId: "u" }),
+  "the tag, the name and the message of an error": (value) =>
+    ErrorTracking.capture({ _tag: value, name: value, message: value, stack: value }, { distinctId: "u" }),
+  "the cause and the members of an error": (value) =>
+    ErrorTracking.capture(Object.assign(new Error("e", { cause: value }), { errors: value }), { distinctId: "u" }),
+  "a request": (value) => Effect.sync(() => PostHogHttp.contextOf(value)),
+  "the options of a request": (value) =>
+    PostHog.capture("e").pipe(
+      Effect.as(new Response("")),
+      PostHogHttp.withRequest(new Request("http://shop/"), value)
+    )
 }
 
 describe("hostile values", () => {

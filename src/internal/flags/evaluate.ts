@@ -22,6 +22,9 @@ import type { EvaluateOptions, Snapshot } from "./reading.js"
 import * as internal from "./snapshot.js"
 import { evaluatorOf, flagsOf } from "./stages.js"
 
+/** Most flags that one evaluation can name; a list may claim to have billions. */
+const maxKeys = 10_000
+
 const evaluateActive = (
   active: Active,
   instance: Instance,
@@ -38,7 +41,7 @@ const evaluateActive = (
     return Effect.succeed(internal.empty(undefined, new MissingDistinctId(), key))
   }
   const distinctId = String(given)
-  const flagKeys = options.flagKeys?.map(keyOf)
+  const flagKeys = options.flagKeys?.slice(0, maxKeys).map(keyOf)
   if (flagKeys !== undefined && flagKeys.length === 0) {
     return Effect.succeed(internal.empty(distinctId, undefined, key))
   }
