@@ -351,3 +351,42 @@ it.effect("nothing secret is told of what a server or a client says", () => {
     }
   }).pipe(Effect.provide(layer))
 })
+
+it.scopedLive("a key that was put into the host is not told", () =>
+  Effect.gen(function*() {
+    const key = "phx_1234567890abcdef1234567890abcdef1234567890"
+    for (const host of [`https://${key}`, `https://${key}.invalid`, `http://proxy.invalid/${key}`]) {
+      const messages = yield* logged({ host, shutdownTimeout: 0 }, flushed)
+      assert.isAbove(messages.length, 0)
+      assert.notInclude(messages.join(), "1234567890abcdef", host)
+    }
+    for (
+      const host of [
+        key,
+        "s3cr3t-without-a-shape",
+        "https://joe:s3cr3t-without-a-shape@a.b",
+        "s3cr3t-without-a-shape://a"
+      ]
+    ) {
+      const error = yield* Effect.flip(logged({ host }))
+      assert.include(String(error), "ConfigurationError", host)
+      assert.notMatch(String(error), /1234567890abcdef|s3cr3t-without/)
+    }
+  }), 60_000)
+
+it.effect("a transformClient that throws, or gives no client, is a fault of the options", () =>
+  Effect.gen(function*() {
+    const wrong: ReadonlyArray<NonNullable<PostHogConfig.Options["transformClient"]>> = [
+      () => {
+        throw new Error("token=s3cr3t")
+      },
+      () => undefined as never,
+      () => ({}) as never
+    ]
+    for (const transformClient of wrong) {
+      const error = yield* Effect.flip(logged({ transformClient }))
+      assert.deepInclude(error, { _tag: "ConfigurationError", option: "transformClient" })
+      assert.include(String(error), "cannot be used:")
+      assert.notInclude(String(error), "s3cr3t")
+    }
+  }))

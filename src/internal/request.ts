@@ -25,6 +25,7 @@ import { type AllValues, currentState, type CurrentValues, type Region, showRequ
 import { withoutResponses } from "./errors/responses.js"
 import { claim, fiberName, send } from "./errors/tracker.js"
 import { instanceOf } from "./instance.js"
+import { monotonicMillis } from "./monotonic.js"
 
 /** What a middleware does, with each option at its value or its default. */
 interface Settings<Request, R> extends RequestSettings {
@@ -204,7 +205,7 @@ const captureError = (
  * Milliseconds of a clock that cannot be set back: how long something takes is no matter of the time of day. Whole, as before.
  */
 const elapsedOf = ({ currentDefaultServices }: Origin): number =>
-  Number(Context.unsafeGet(currentDefaultServices, Clock.Clock).unsafeCurrentTimeNanos() / 1_000_000n)
+  Math.floor(monotonicMillis(Context.unsafeGet(currentDefaultServices, Clock.Clock)))
 
 const captureEnd = (
   service: Service,
