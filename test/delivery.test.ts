@@ -24,6 +24,8 @@ import { apiKey, captureMany, collectDiagnostics, names, onFake, range, settle, 
 const identity = (events: ReadonlyArray<{ uuid: string; event: string; distinct_id: string; timestamp: string }>) =>
   events.map(({ distinct_id, event, timestamp, uuid }) => ({ distinct_id, event, timestamp, uuid }))
 
+const sizes = (client: FakeClient): ReadonlyArray<number> => client.requests.map(({ events }) => events.length)
+
 const gaps = (client: FakeClient): ReadonlyArray<number> =>
   client.requests.slice(1).map((request, i) => request.at - client.requests[i]!.at)
 
@@ -52,6 +54,45 @@ describe("batching", () => {
       yield* TestClock.adjust(0)
       assert.deepStrictEqual(client.requests.map((request) => names(request.events)), [range(3)])
     }).pipe(Effect.provide(onFake(client, { flushAt: 3 })))
+  })
+
+  it.effect("flushAt by default starts at most once a second, unless a request is full", () => {
+    const client = new FakeClient()
+    const times = (count: number) => Effect.zipRight(captureMany(count), settle)
+    return Effect.gen(function*() {
+      yield* times(100)
+      assert.deepStrictEqual(sizes(client), [100])
+      // Within a second of the last start.
+      yield* TestClock.adjust("400 millis")
+      yield* times(100)
+      yield* TestClock.adjust("599 millis")
+      assert.deepStrictEqual(sizes(client), [100])
+      yield* TestClock.adjust("1 millis")
+      assert.deepStrictEqual(sizes(client), [100, 100])
+      yield* times(1_000)
+      assert.deepStrictEqual(sizes(client), [100, 100, 1_000])
+      // And fewer than flushAt wait for flushInterval as ever.
+      yield* times(99)
+      yield* TestClock.adjust("4999 millis")
+      assert.strictEqual(sizes(client).length, 3)
+      yield* TestClock.adjust("1 millis")
+      assert.deepStrictEqual(sizes(client), [100, 100, 1_000, 99])
+      // After a quiet second 100 events start at once.
+      yield* TestClock.adjust("1 second")
+      yield* times(150)
+      assert.deepStrictEqual(sizes(client).at(-1), 150)
+    }).pipe(Effect.provide(onFake(client, {})))
+  })
+
+  it.effect("events that wait for the end of the second are never older than flushInterval", () => {
+    const client = new FakeClient()
+    return Effect.gen(function*() {
+      yield* Effect.zipRight(captureMany(100), settle)
+      yield* Effect.zipRight(captureMany(100), settle)
+      assert.deepStrictEqual(sizes(client), [100])
+      yield* TestClock.adjust("200 millis")
+      assert.deepStrictEqual(sizes(client), [100, 100])
+    }).pipe(Effect.provide(onFake(client, { flushInterval: "200 millis" })))
   })
 
   it.effect("below flushAt, events leave when flushInterval has passed since the first", () => {

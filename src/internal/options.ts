@@ -89,11 +89,14 @@ export interface Options {
    * flushes, and when the instance closes; meant for serverless and edge, see `PostHogServerless`. Default `true`.
    */
   readonly background?: boolean | undefined
-  /** Number of queued events that starts sending at once. Default 100. */
+  /**
+   * Number of queued events that starts sending at once. Default 100, and at most one such start in a second until a request is full: a
+   * request costs about as much as 1,000 events, so a busy program sends fewer and larger ones. A number that is given is not put off.
+   */
   readonly flushAt?: number | undefined
   /** Longest time that an event waits for others before it is sent. Default 5 seconds. */
   readonly flushInterval?: Duration.DurationInput | undefined
-  /** Most events of one request. Default 500. */
+  /** Most events of one request. Default 1,000. */
   readonly maxBatchSize?: number | undefined
   /** Most bytes of one request before compression. Default 5 MiB. */
   readonly maxBatchBytes?: number | undefined
@@ -253,7 +256,7 @@ const table = /* #__PURE__ */ (() =>
     background: Kind.flag(true, "POSTHOG_BACKGROUND"),
     flushAt: Kind.count(100, 1, "POSTHOG_FLUSH_AT"),
     flushInterval: Kind.time(Duration.seconds(5), "POSTHOG_FLUSH_INTERVAL"),
-    maxBatchSize: Kind.count(500, 1, "POSTHOG_MAX_BATCH_SIZE"),
+    maxBatchSize: Kind.count(1_000, 1, "POSTHOG_MAX_BATCH_SIZE"),
     maxBatchBytes: Kind.count(5 * 1024 * 1024, 1, "POSTHOG_MAX_BATCH_BYTES"),
     maxEventBytes: Kind.count(1_000_000, 1, "POSTHOG_MAX_EVENT_BYTES"),
     maxQueueBytes: Kind.count(64 * 1024 * 1024, 1, "POSTHOG_MAX_QUEUE_BYTES"),
@@ -343,6 +346,8 @@ type Checked = {
 
 /** Options that were checked and completed. */
 export interface Resolved extends Checked, CheckedOverflow {
+  /** Whether the program chose `flushAt`. */
+  readonly isFlushAtGiven: boolean
   /** Why the instance does nothing, if it does. */
   readonly disabled: "no_api_key" | "not_enabled" | undefined
 }
@@ -372,5 +377,10 @@ export const check = (given: Options): Effect.Effect<Resolved, ConfigurationErro
       resolved[option] = value
     }
     const { overflow, ...rest } = resolved as Checked & { readonly overflow: CheckedOverflow }
-    return Effect.succeed({ ...rest, ...overflow, disabled: rest.apiKey === undefined ? "no_api_key" : undefined })
+    return Effect.succeed({
+      ...rest,
+      ...overflow,
+      isFlushAtGiven: given.flushAt !== undefined,
+      disabled: rest.apiKey === undefined ? "no_api_key" : undefined
+    })
   })

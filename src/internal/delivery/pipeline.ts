@@ -244,6 +244,8 @@ export const make = Effect.fnUntraced(function*(
   const flushes = new Flushes(lane.name)
   const limit = new RequestLimit(limits.maxBatchBytes)
   const dispatch = new Dispatch({ ...shared, queue, flushes, limit, send: Sender.make(transport, options) })
-  const background = options.background ? yield* Background.make(options, queue, dispatch) : undefined
+  const background = options.background
+    ? yield* Background.make(options, limits.maxBatchSize, queue, dispatch, shared.elapsed)
+    : undefined
   return new Pipeline(lane, shared, queue, flushes, dispatch, background)
 })

@@ -16,7 +16,8 @@ import { check } from "../../../src/internal/options.js"
 import { assertAddsUp } from "../../support/posthog.js"
 import { type Random, random } from "../../support/random.js"
 
-const silent = { emit: () => {} } as Pick<Diagnostics, "emit"> as Diagnostics
+type Told = Pick<Diagnostics, "emit" | "failed" | "succeeded">
+const silent = { emit: () => {}, failed: () => {}, succeeded: () => {} } satisfies Told as Told as Diagnostics
 
 const text = (i: number, padding = ""): string =>
   `{"uuid":"${String(i).padStart(36, "0")}","event":"e${i}","p":"${padding}"}`
