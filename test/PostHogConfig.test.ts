@@ -269,7 +269,7 @@ describe("options", () => {
         background: true,
         flushAt: 100,
         flushInterval: { _id: "Duration", _tag: "Millis", millis: 5000 },
-        maxBatchSize: 500,
+        maxBatchSize: 1_000,
         maxBatchBytes: 5242880,
         maxEventBytes: 1000000,
         maxQueueBytes: 67108864,

@@ -46,7 +46,7 @@ describe("documentation", () => {
   }
 
   it("the tables of options are complete", () => {
-    const options = readFileSync("src/PostHogConfig.ts", "utf8")
+    const options = readFileSync("src/internal/options.ts", "utf8")
     const names = Array.from(options.matchAll(/^ {2}readonly (\w+)\?:/gm), (match) => match[1]!)
     const page = readFileSync("docs/getting-started.md", "utf8")
     const parity = readFileSync("docs/elixir-parity.md", "utf8")

@@ -65,9 +65,9 @@ export const make = Effect.fnUntraced(function*(
 
   const news = (): Signal => {
     const count = queue.next - dispatch.always.due
-    if (count >= maxBatchSize || queue.bytes >= queue.maxBatchBytes) return "enough"
+    if (queue.bytes >= queue.maxBatchBytes) return "enough"
     if (count < flushAt) return "some"
-    return spacing > 0 && elapsed.now() - lastDue < spacing ? "soon" : "enough"
+    return count < maxBatchSize && spacing > 0 && elapsed.now() - lastDue < spacing ? "soon" : "enough"
   }
 
   /** Waits until there is enough, or nothing any more, or for as long as an event may wait. */
