@@ -17,8 +17,6 @@
  *
  * @since 0.1.0
  */
-import * as Cause from "effect/Cause"
-import * as Chunk from "effect/Chunk"
 import * as Config from "effect/Config"
 import type * as ConfigError from "effect/ConfigError"
 import * as Context from "effect/Context"
@@ -31,14 +29,14 @@ import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type { PropertiesInput } from "./core/event/properties.js"
-import { hasStack } from "./core/exceptions/coerce.js"
 import { type Level, toLevel } from "./core/exceptions/level.js"
 import type { CaptureOptions as EventOptions, Origin } from "./internal/capture.js"
 import { listVariable, variable } from "./internal/environment.js"
-import { causeIn } from "./internal/errors/failure.js"
-import { type LoggerOptions, makeLogger, removeLogger, skipAnnotation } from "./internal/errors/logger.js"
-import { observeProcess } from "./internal/errors/process.js"
-import { fiberName, type Report, send } from "./internal/errors/tracker.js"
+import { hasNoStack } from "./internal/exceptions/cause.js"
+import { type LoggerOptions, makeLogger, removeLogger, skipAnnotation } from "./internal/exceptions/logger.js"
+import { observeProcess } from "./internal/exceptions/process.js"
+import { byHand, region, type Reporter } from "./internal/exceptions/reporters.js"
+import { fiberName, type Report, send } from "./internal/exceptions/tracker.js"
 import { type Instance, instanceOf } from "./internal/instance.js"
 import { Problem } from "./internal/optionKinds.js"
 import { PostHog } from "./PostHog.js"
@@ -83,54 +81,28 @@ const ask = (f: (instance: Instance, origin: Origin, fiberId: FiberId.FiberId) =
 
 const nonEmpty = (text: unknown): string | undefined => typeof text === "string" && text !== "" ? text : undefined
 
-/** Invalid values are as good as none, and so are options that throw as they are read. */
-const toReport = (given: unknown, options: CaptureOptions, handled: boolean): ReturnType<typeof readReport> => {
+/** Options with invalid values, or that throw as they are read, count as not given. */
+const toReport = (reporter: Reporter, given: unknown, options: CaptureOptions): Report => {
   try {
-    return readReport(given, options, handled)
+    return readReport(reporter, given, options)
   } catch {
-    return readReport(given, {}, handled)
+    return readReport(reporter, given, {})
   }
 }
 
-const readReport = (
-  given: unknown,
-  options: CaptureOptions,
-  handled: boolean
-): Pick<Report, "boundary" | "fingerprint" | "given" | "level" | "options" | "properties" | "source"> => ({
+const readReport = (reporter: Reporter, given: unknown, options: CaptureOptions): Report => ({
+  reporter: {
+    ...reporter,
+    type: nonEmpty(options.mechanism) ?? reporter.type,
+    handled: typeof options.handled === "boolean" ? options.handled : reporter.handled,
+    source: nonEmpty(options.source)
+  },
   given,
   level: toLevel(options.level) ?? "error",
-  boundary: {
-    type: nonEmpty(options.mechanism) ?? "generic",
-    handled: typeof options.handled === "boolean" ? options.handled : handled,
-    synthetic: undefined
-  },
-  source: nonEmpty(options.source),
   fingerprint: nonEmpty(options.fingerprint),
   properties: options.properties,
   options
 })
-
-/** PostHog takes so many entries. */
-const maxEntries = 50
-
-/** Whether something in it has no stack of its own. */
-const hasNoStack = (given: unknown): boolean => {
-  const cause = causeIn(given)
-  return cause === undefined
-    ? !hasStack(given)
-    : [Cause.failures(cause), Cause.defects(cause)].some((thrown) =>
-      Chunk.some(Chunk.take(thrown, maxEntries), (thrown) => !hasStack(thrown))
-    )
-}
-
-/** As {@link hasNoStack}, of things that pretend to be a Cause too. */
-const needsFallback = (given: unknown): boolean => {
-  try {
-    return hasNoStack(given)
-  } catch {
-    return true
-  }
-}
 
 /** The stack of whoever called `above`. */
 const stackOf = (above: (...args: ReadonlyArray<never>) => unknown): string | undefined => {
@@ -154,14 +126,12 @@ export const capture = (
   causeOrError: unknown,
   options: CaptureOptions = {}
 ): Effect.Effect<void, never, PostHog> => {
-  const fallback = needsFallback(causeOrError) ? stackOf(capture) : undefined
+  const fallback = hasNoStack(causeOrError) ? stackOf(capture) : undefined
   return ask((instance, origin, fiberId) =>
     send(instance, origin, {
-      ...toReport(causeOrError, options, true),
+      ...toReport(byHand, causeOrError, options),
       fallback,
-      fiberId: fiberName(fiberId),
-      isLimited: false,
-      ignoresClaims: true
+      fiberId: fiberName(fiberId)
     })
   )
 }
@@ -199,10 +169,9 @@ export const captureErrors: {
     Effect.tapErrorCause(effect, (cause) =>
       ask((instance, origin, fiberId) =>
         send(instance, origin, {
-          ...toReport(cause, given ?? {}, false),
+          ...toReport(region, cause, given ?? {}),
           fallback,
-          fiberId: fiberName(fiberId),
-          isLimited: true
+          fiberId: fiberName(fiberId)
         })
       ))
   return (Effect.isEffect(self) ? observe(self) : observe) as never
@@ -302,5 +271,6 @@ export interface ProcessOptions {
  */
 export const layerProcess = (options: ProcessOptions = {}): Layer.Layer<never, never, PostHog> =>
   Layer.scopedDiscard(
-    Effect.flatMap(PostHog, (service) => observeProcess(service, options.timeout ?? "2 seconds"))
+    Effect.flatMap(PostHog, (service) =>
+      observeProcess(instanceOf(service), service.flush, options.timeout ?? "2 seconds"))
   )

@@ -27,6 +27,7 @@ import * as Scope from "effect/Scope"
 import { toStored } from "./internal/carrier.js"
 import { currentState, type State } from "./internal/context.js"
 import { packageAnnotation } from "./internal/diagnostics.js"
+import { builtin } from "./internal/host.js"
 import { closeOnSignals } from "./internal/signals.js"
 import { type Carrier, type Scope as ContextScope, type Values, withCarrier } from "./PostHogContext.js"
 
@@ -75,15 +76,10 @@ export interface Options {
   readonly signals?: ReadonlyArray<"SIGHUP" | "SIGINT" | "SIGTERM"> | undefined
 }
 
-/** The class that Node, Bun and Deno have, found without an import, which other runtimes would fail to load. */
+/** The class that Node, Bun and Deno have. */
 const makeStorage = (): AsyncStorage<unknown> | undefined => {
   try {
-    const { process } = globalThis as unknown as {
-      readonly process?: {
-        readonly getBuiltinModule?: (name: string) => { readonly AsyncLocalStorage: new() => AsyncStorage<unknown> }
-      }
-    }
-    const hooks = process?.getBuiltinModule?.("node:async_hooks")
+    const hooks = builtin<{ readonly AsyncLocalStorage: new() => AsyncStorage<unknown> }>("node:async_hooks")
     return hooks === undefined ? undefined : new hooks.AsyncLocalStorage()
   } catch {
     return undefined

@@ -9,6 +9,7 @@ import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import { builtin, type HostProcess, hostProcess, isNode } from "./host.js"
 
 // The parts of Node that are used
 
@@ -56,24 +57,12 @@ interface Streams {
   readonly pipeline: (source: Source, destination: Source, callback: () => void) => unknown
 }
 
-interface Process {
-  readonly getBuiltinModule?: (id: string) => unknown
-  readonly versions?: { readonly bun?: string; readonly deno?: string; readonly node?: string }
-  readonly env?: { readonly [name: string]: string | undefined }
-  readonly execArgv?: ReadonlyArray<string>
-}
-
-interface Host {
-  readonly process?: Process | undefined
-  readonly navigator?: { readonly userAgent?: unknown } | undefined
-}
-
 interface Node {
   readonly http: Http
   readonly https: Http
   readonly zlib: Zlib
   readonly stream: Streams
-  readonly process: Process
+  readonly process: Partial<HostProcess>
 }
 
 /**
@@ -81,22 +70,13 @@ interface Node {
  * and Workers, whose `node:http` stands on top of their `fetch`.
  */
 const findNode = (): Node | undefined => {
-  const { navigator, process } = globalThis as Host
-  const { bun, deno, node } = process?.versions ?? {}
-  if (process?.getBuiltinModule === undefined || node === undefined || bun !== undefined || deno !== undefined) {
-    return undefined
-  }
-  if (navigator?.userAgent === "Cloudflare-Workers") return undefined
-  try {
-    const [http, https, zlib, stream] = ["http", "https", "zlib", "stream"].map((name) =>
-      process.getBuiltinModule?.(`node:${name}`)
-    )
-    return http && https && zlib && stream
-      ? { http: http as Http, https: https as Http, zlib: zlib as Zlib, stream: stream as Streams, process }
-      : undefined
-  } catch {
-    return undefined
-  }
+  const process = hostProcess()
+  if (process === undefined || !isNode()) return undefined
+  const http = builtin<Http>("node:http")
+  const https = builtin<Http>("node:https")
+  const zlib = builtin<Zlib>("node:zlib")
+  const stream = builtin<Streams>("node:stream")
+  return http && https && zlib && stream ? { http, https, zlib, stream, process } : undefined
 }
 
 /** An idle connection is closed after as many milliseconds as by `fetch`: before most servers close it, which a request could meet. */
@@ -108,7 +88,7 @@ const connectMillis = 10_000
 const nothing = (): void => {}
 
 /** Whether the program asked Node to use the proxy of `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`, as it does for `fetch` then. */
-const usesProxy = ({ env = {}, execArgv = [] }: Process): boolean =>
+const usesProxy = ({ env = {}, execArgv = [] }: Partial<HostProcess>): boolean =>
   env.NODE_USE_ENV_PROXY === "1" || [...execArgv, ...(env.NODE_OPTIONS ?? "").split(/\s+/)].includes("--use-env-proxy")
 
 /** Gives up a connection that does not come about; the handshake of TLS belongs to it. */

@@ -22,8 +22,9 @@ import { PostHog, type Service } from "../PostHog.js"
 import type { Options } from "../PostHogHttp.js"
 import { aside, ordinary, type Origin, withState } from "./capture.js"
 import { type AllValues, currentState, type CurrentValues, type Region, showRequest, type State } from "./context.js"
-import { withoutResponses } from "./errors/responses.js"
-import { claim, fiberName, send } from "./errors/tracker.js"
+import { middleware } from "./exceptions/reporters.js"
+import { withoutResponses } from "./exceptions/responses.js"
+import { claim, fiberName, send } from "./exceptions/tracker.js"
 import { instanceOf } from "./instance.js"
 import { monotonicMillis } from "./monotonic.js"
 
@@ -189,14 +190,11 @@ const captureError = (
   Effect.withFiberRuntime((fiber) =>
     aside(
       send(instanceOf(service), withState(fiber, stateOf(fiber)), {
+        reporter: middleware,
         given: cause,
         level: "error",
-        boundary: { type: "middleware", handled: false, synthetic: undefined },
-        source: "effect.http_middleware",
         properties: { $response_status_code: status },
-        fiberId: fiberName(fiber.id()),
-        isLimited: true,
-        ignoresClaims: true
+        fiberId: fiberName(fiber.id())
       })
     )
   )

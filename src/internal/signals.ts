@@ -2,26 +2,13 @@
  * Closing on a signal, where there is Node's `process`.
  */
 import { globalValue } from "effect/GlobalValue"
+import { hostProcessWith } from "./host.js"
 
 type Close = () => Promise<void>
 
-/** The part of Node's `process` that is used. */
-interface SignalSource {
-  readonly pid: number
-  readonly prependListener: (signal: string, listener: () => void) => unknown
-  readonly off: (signal: string, listener: () => void) => unknown
-  readonly listenerCount: (signal: string) => number
-  readonly kill: (pid: number, signal: string) => unknown
-}
+const signalSource = () => hostProcessWith(["prependListener", "off", "listenerCount", "kill"])
 
-const signalSource = (): SignalSource | undefined => {
-  const { process } = globalThis as unknown as { readonly process?: Partial<SignalSource> }
-  return [process?.prependListener, process?.off, process?.listenerCount, process?.kill].every((f) =>
-      typeof f === "function"
-    )
-    ? process as SignalSource
-    : undefined
-}
+type SignalSource = NonNullable<ReturnType<typeof signalSource>>
 
 /** Who wants to close, by signal. One listener serves all of them, so that none takes another for the program's own shutdown. */
 const waiting = globalValue(
@@ -38,7 +25,7 @@ const listen = (process: SignalSource, signal: string) => {
     process.off(signal, listener)
     waiting.delete(signal)
     void Promise.all(Array.from(closes, (close) => close())).then(() => {
-      if (isAlone) process.kill(process.pid, signal)
+      if (isAlone) process.kill(process.pid!, signal)
     })
   }
   process.prependListener(signal, listener)

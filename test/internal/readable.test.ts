@@ -11,7 +11,7 @@ import { promisify } from "node:util"
 import { runInNewContext } from "node:vm"
 import { afterAll } from "vitest"
 import { mayRead } from "../../src/core/exceptions/readable.js"
-import { ProgramFiles } from "../../src/internal/errors/readable.js"
+import { ProgramFiles } from "../../src/internal/exceptions/readable.js"
 
 const root = fileURLToPath(new URL("../../", import.meta.url))
 const folder = realpathSync(mkdtempSync(join(tmpdir(), "readable ")))

@@ -9,9 +9,9 @@ import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { afterAll } from "vitest"
-import { ProgramFiles } from "../../src/internal/errors/readable.js"
-import { SourceReader } from "../../src/internal/errors/source.js"
-import { mapPathsOf, sourcePath } from "../../src/internal/errors/sourceMap.js"
+import { ProgramFiles } from "../../src/internal/exceptions/readable.js"
+import { SourceReader } from "../../src/internal/exceptions/source.js"
+import { mapPathsOf, sourcePath } from "../../src/internal/exceptions/sourceMap.js"
 
 const root = fileURLToPath(new URL("../../", import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), "my sources "))

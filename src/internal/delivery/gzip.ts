@@ -2,6 +2,7 @@
  * Compression with what the runtime has: zlib where there is one, else `CompressionStream`, else none.
  */
 import * as Effect from "effect/Effect"
+import { builtin } from "../host.js"
 
 /** The part of `node:zlib` that is used. */
 interface Zlib {
@@ -25,17 +26,7 @@ const level = 1
  */
 const maxSyncBytes = 512 * 1024
 
-/** Reached without an import, so that bundles for other runtimes do not ask for it. Present from Node 20.16 on. */
-const zlib: Zlib | undefined = (() => {
-  const host = globalThis as {
-    readonly process?: { readonly getBuiltinModule?: (id: string) => unknown } | undefined
-  }
-  try {
-    return host.process?.getBuiltinModule?.("node:zlib") as Zlib | undefined
-  } catch {
-    return undefined
-  }
-})()
+const zlib = builtin<Zlib>("node:zlib")
 
 const stream = (bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> =>
   new Response(new Blob([bytes]).stream().pipeThrough(new CompressionStream("gzip")))

@@ -6,16 +6,17 @@ import * as Context from "effect/Context"
 import * as DefaultServices from "effect/DefaultServices"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import { unref } from "../host.js"
 
 /** More is not possible with a timer of the platform, which would go off at once. */
 const maxMillis = 2 ** 31 - 1
 
-/** A timer that Node and Bun do not wait for; other platforms have no such thing and do not need it. */
+/** A timer that keeps no process alive. */
 const timer = (millis: number): Effect.Effect<void> =>
   Effect.async((resume) => {
-    const handle: unknown = setTimeout(() => resume(Effect.void), millis)
-    if (typeof handle === "object" && handle !== null) (handle as { readonly unref?: () => void }).unref?.()
-    return Effect.sync(() => clearTimeout(handle as ReturnType<typeof setTimeout>))
+    const handle = setTimeout(() => resume(Effect.void), millis)
+    unref(handle)
+    return Effect.sync(() => clearTimeout(handle))
   })
 
 /** Sleeps by the clock of the surroundings, about as long as that or shorter. The live clock's own timers keep a process alive. */

@@ -8,20 +8,13 @@
  */
 import { readStack, type StackLine } from "../../core/exceptions/stack.js"
 import { read } from "../../core/guard.js"
-import { builtin, ProgramFiles } from "./readable.js"
+import { builtin, hostProcess, isNode } from "../host.js"
+import { ProgramFiles } from "./readable.js"
 
 type Throw = (error: unknown) => never
 
 /** Node shows no line that has this in it. */
 const hiddenThrow = "(error) => { throw error } // node-do-not-add-exception-line"
-
-interface Host {
-  readonly process?: {
-    readonly listenerCount?: (event: string) => number
-    readonly hasUncaughtExceptionCaptureCallback?: () => boolean
-    readonly versions?: { readonly node?: string; readonly bun?: string; readonly deno?: string }
-  }
-}
 
 /** Longer files are not looked into. */
 const maxSourceLength = 8 * 1024 * 1024
@@ -29,10 +22,12 @@ const maxSourceLength = 8 * 1024 * 1024
 const maxFrames = 50
 
 /** Whether Node itself writes a report: not about the error of a worker thread, which comes to the main thread. */
-const isReportedHere = ({ process }: Host): boolean =>
-  process?.versions?.node !== undefined && process.versions.bun === undefined && process.versions.deno === undefined &&
-  process.listenerCount?.("uncaughtException") === 0 && process.hasUncaughtExceptionCaptureCallback?.() !== true &&
-  builtin<{ readonly isMainThread: boolean }>("node:worker_threads")?.isMainThread === true
+const isReportedHere = (): boolean => {
+  const process = hostProcess()
+  return isNode() && process?.listenerCount?.("uncaughtException") === 0 &&
+    process.hasUncaughtExceptionCaptureCallback?.() !== true &&
+    builtin<{ readonly isMainThread: boolean }>("node:worker_threads")?.isMainThread === true
+}
 
 /** Node's mark under a line is no further to the right. */
 const maxMark = 1020
@@ -76,7 +71,7 @@ const reportHead = (error: unknown, isRejection: boolean): string | undefined =>
 export const rethrow = (error: unknown, isRejection: boolean): never => {
   let again: Throw | undefined
   try {
-    if (isReportedHere(globalThis as Host)) {
+    if (isReportedHere()) {
       again = builtin<{ readonly runInThisContext: (code: string) => Throw }>("node:vm")?.runInThisContext(hiddenThrow)
       const fs = builtin<{ readonly writeSync: (descriptor: number, text: string) => unknown }>("node:fs")
       const head = again === undefined ? undefined : reportHead(error, isRejection)

@@ -3,7 +3,8 @@
  */
 import type { Source } from "../../core/exceptions/frames.js"
 import { Lru } from "../../core/lru.js"
-import { builtin, type ProgramFiles, workingDirectory } from "./readable.js"
+import { builtin, hostProcess, workingDirectory } from "../host.js"
+import type { ProgramFiles } from "./readable.js"
 import {
   dataIn,
   mapPathsOf,
@@ -41,8 +42,6 @@ interface File {
   readonly lines: ReadonlyArray<string> | undefined
   readonly mapping: Mapping | undefined
 }
-
-const host = (globalThis as { readonly process?: { readonly sourceMapsEnabled?: boolean } | undefined }).process
 
 /** Larger files are generated ones: there is nothing to show of them. */
 const maxSourceLength = 2 * 1024 * 1024
@@ -137,7 +136,9 @@ export class SourceReader {
     try {
       const { SourceMap } = builtin<Modules>("node:module") ?? {}
       const reference = referenceIn(text)
-      if (host?.sourceMapsEnabled === true || SourceMap === undefined || reference === undefined) return undefined
+      if (hostProcess()?.sourceMapsEnabled === true || SourceMap === undefined || reference === undefined) {
+        return undefined
+      }
       const left = Math.min(maxMapLength, maxMapsLength - this.mapsLength)
       const found = reference.length > left ? undefined : this.mapOf(path, reference, left)
       const payload = found === undefined ? undefined : parseMap(found.text)

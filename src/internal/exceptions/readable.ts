@@ -1,8 +1,8 @@
 /**
- * Reads files of the program, and no others. Reached without an import, so that bundles for other runtimes do not ask for a file
- * system.
+ * Reads files of the program, and no others.
  */
 import { isEverything, mayRead } from "../../core/exceptions/readable.js"
+import { builtin, hostProcess, workingDirectory } from "../host.js"
 
 interface Stats {
   readonly size: number
@@ -21,39 +21,14 @@ interface FileSystem {
 }
 
 interface Host {
-  readonly process?: {
-    readonly cwd?: () => string
-    readonly argv?: ReadonlyArray<string>
-    readonly getBuiltinModule?: (id: string) => unknown
-  } | undefined
   readonly Deno?: {
     readonly permissions?: { readonly querySync?: (of: { name: "read"; path: string }) => { readonly state: string } }
   } | undefined
 }
 
-const host = globalThis as Host
-
-/** A module of Node, where there is one. */
-export const builtin = <A>(id: string): A | undefined => {
-  try {
-    return host.process?.getBuiltinModule?.(id) as A | undefined
-  } catch {
-    return undefined
-  }
-}
-
-/** The directory in which the program was started, where there are directories. */
-export const workingDirectory = (() => {
-  try {
-    return host.process?.cwd?.()
-  } catch {
-    return undefined
-  }
-})()
-
 /** Deno asks the user about what was not decided, and waits for the answer. */
 const isPermitted = (path: string): boolean => {
-  const query = host.Deno?.permissions?.querySync
+  const query = (globalThis as Host).Deno?.permissions?.querySync
   return query === undefined || query({ name: "read", path }).state === "granted"
 }
 
@@ -179,7 +154,7 @@ export class ProgramFiles {
       }
     }
     const directory = workingDirectory !== undefined && !isEverything(workingDirectory) ? [workingDirectory] : []
-    const main = host.process?.argv?.[1]
+    const main = hostProcess()?.argv?.[1]
     const program = main === undefined ? [] : attempt(() => isPermitted(main) ? programOf(fs, main) : [], [])
     const absolute = (path: string) =>
       /^(?:\/|[A-Za-z]:[\\/]|\\\\)/.test(path) || workingDirectory === undefined ? path : `${workingDirectory}/${path}`

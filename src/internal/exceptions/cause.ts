@@ -1,16 +1,17 @@
 /**
- * From what somebody hands over, a Cause or anything that was thrown, to a tree of failures.
+ * Effect's `Cause`, for the rest of error tracking: from a Cause, or anything that was thrown, to a tree of failures.
  */
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import * as Runtime from "effect/Runtime"
 import type * as Tracer from "effect/Tracer"
+import { hasStack } from "../../core/exceptions/coerce.js"
 import type { Failure } from "../../core/exceptions/list.js"
 
-/** Causes that nest deeper are flattened: nobody can read them as a tree. */
+/** Causes that nest deeper are flattened. */
 const maxDepth = 30
 
-/** So many entries PostHog takes; more failures of a flattened cause are not looked at. */
+/** PostHog takes so many entries. More failures of a flattened Cause are not looked at. */
 const maxFailures = 50
 
 /** Where Effect keeps the span in which something failed. */
@@ -55,6 +56,25 @@ const several = (how: "Parallel" | "Sequential", members: ReadonlyArray<Failure>
   return flat.length < 2 ? flat[0] : { _tag: "Several", how, members: flat }
 }
 
+/** All failures and defects of a Cause, failures first. */
+export const thrownBy = (cause: Cause.Cause<unknown>): ReadonlyArray<unknown> => [
+  ...Cause.failures(cause),
+  ...Cause.defects(cause)
+]
+
+/** A Cause without the failures and defects for which `isLeftOut` holds; the same Cause when there are none. */
+export const filterCause = <E>(cause: Cause.Cause<E>, isLeftOut: (thrown: unknown) => boolean): Cause.Cause<E> =>
+  Cause.isEmpty(cause) || !thrownBy(cause).some(isLeftOut)
+    ? cause
+    : Cause.match(cause, {
+      onEmpty: Cause.empty,
+      onFail: (error): Cause.Cause<E> => isLeftOut(error) ? Cause.empty : Cause.fail(error),
+      onDie: (defect) => isLeftOut(defect) ? Cause.empty : Cause.die(defect),
+      onInterrupt: Cause.interrupt,
+      onSequential: Cause.sequential,
+      onParallel: Cause.parallel
+    })
+
 const ofCause = (cause: Cause.Cause<unknown>, depth: number): Failure | undefined => {
   switch (cause._tag) {
     case "Empty":
@@ -66,7 +86,7 @@ const ofCause = (cause: Cause.Cause<unknown>, depth: number): Failure | undefine
       return one(cause.defect)
     default: {
       if (depth >= maxDepth) {
-        return several(cause._tag, [...Cause.failures(cause), ...Cause.defects(cause)].slice(0, maxFailures).map(one))
+        return several(cause._tag, thrownBy(cause).slice(0, maxFailures).map(one))
       }
       const left = ofCause(cause.left, depth + 1)
       const right = ofCause(cause.right, depth + 1)
@@ -75,7 +95,7 @@ const ofCause = (cause: Cause.Cause<unknown>, depth: number): Failure | undefine
   }
 }
 
-/** The Cause in what somebody hands over, if it is one or carries one. */
+/** The Cause in a value: the value itself, or that of an `Exit` or of an error of `Effect.runPromise`. */
 export const causeIn = (given: unknown): Cause.Cause<unknown> | undefined => {
   try {
     if (Cause.isCause(given)) return given
@@ -90,6 +110,18 @@ export const causeIn = (given: unknown): Cause.Cause<unknown> | undefined => {
 export const toFailure = (given: unknown): Failure | undefined => {
   const cause = causeIn(given)
   return cause === undefined ? one(given) : ofCause(cause, 0)
+}
+
+/** Whether something that was thrown has no stack of its own; of a Cause: whether any of its failures has none. */
+export const hasNoStack = (given: unknown): boolean => {
+  try {
+    const cause = causeIn(given)
+    const thrown = cause === undefined ? [given] : thrownBy(cause).slice(0, maxFailures)
+    return thrown.some((value) => !hasStack(value))
+  } catch {
+    // It says that it is a Cause and is none.
+    return true
+  }
 }
 
 /** The thrown values of a failure, in order. */

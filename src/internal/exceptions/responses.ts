@@ -1,9 +1,10 @@
 /**
  * Failures that are answers: a typed 404 is no exception.
  */
-import * as Cause from "effect/Cause"
+import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import { filterCause } from "./cause.js"
 
 /** `HttpServerRespondable.symbol` of `@effect/platform`, whose import would bring its server to programs that have none. */
 const respondable: unique symbol = Symbol.for("@effect/platform/HttpServerRespondable") as never
@@ -21,15 +22,5 @@ const isResponse = (failure: unknown): boolean => {
   }
 }
 
-/** The cause without such failures; the same one when there are none. */
-export const withoutResponses = <E>(cause: Cause.Cause<E>): Cause.Cause<E> =>
-  Cause.isEmpty(cause) || ![...Cause.failures(cause), ...Cause.defects(cause)].some(isResponse)
-    ? cause
-    : Cause.match(cause, {
-      onEmpty: Cause.empty,
-      onFail: (error): Cause.Cause<E> => isResponse(error) ? Cause.empty : Cause.fail(error),
-      onDie: (defect) => isResponse(defect) ? Cause.empty : Cause.die(defect),
-      onInterrupt: Cause.interrupt,
-      onSequential: Cause.sequential,
-      onParallel: Cause.parallel
-    })
+/** The Cause without such failures; the same one when there are none. */
+export const withoutResponses = <E>(cause: Cause.Cause<E>): Cause.Cause<E> => filterCause(cause, isResponse)

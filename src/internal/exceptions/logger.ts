@@ -21,7 +21,9 @@ import { maxText, redactText } from "../../core/secrets.js"
 import type { Origin } from "../capture.js"
 import { packageAnnotation } from "../diagnostics.js"
 import { extension, type Instance } from "../instance.js"
+import { thrownBy } from "./cause.js"
 import { gathered, limited } from "./fields.js"
+import * as Reporters from "./reporters.js"
 import { withoutResponses } from "./responses.js"
 import { fiberName, send } from "./tracker.js"
 
@@ -71,10 +73,7 @@ const errorText = (error: unknown, depth = 0): string => {
 const text = (part: unknown): string => {
   if (typeof part === "string") return part.slice(0, 2 * maxText)
   if (isError(part)) return errorText(part)
-  if (Cause.isCause(part)) {
-    return Array.from(Cause.failures(part)).concat(Array.from(Cause.defects(part))).map((error) => errorText(error))
-      .join("; ")
-  }
+  if (Cause.isCause(part)) return thrownBy(part).map((error) => errorText(error)).join("; ")
   const [written] = gathered("", [part], maxWritten) as ReadonlyArray<unknown>
   return typeof written === "string" ? written : JSON.stringify(written) ?? "undefined"
 }
@@ -120,7 +119,10 @@ type Loggers = Array<Logger.Logger<unknown, void>>
 /** The loggers of an instance, in the order in which they were added. */
 const loggersOf = (instance: Instance): Loggers => extension(instance, "ErrorTracking/loggers", (): Loggers => [])
 
-/** Whether a later one of the same instance gets the message too: that of `layerLogger` over `PostHogLive`, for instance, is more to the point. */
+/**
+ * Whether a logger of the same instance that was added later gets the message too. That one captures it: a `layerLogger` over
+ * `PostHogLive` has the options that the program means for this place.
+ */
 const isFollowed = (loggers: Loggers, logger: Loggers[number], context: FiberRefs.FiberRefs): boolean => {
   if (loggers.length < 2) return false
   const here = FiberRefs.getOrDefault(context, FiberRef.currentLoggers)
@@ -170,15 +172,11 @@ export const makeLogger = (instance: Instance, options: LoggerOptions): Logger.L
     const own = given instanceof LogMessage || isFiberFailure || said === "" ? undefined : { log_message: said }
     const captured = send(instance, origin, {
       given,
+      reporter: isFiberFailure ? Reporters.fiber : given instanceof LogMessage ? Reporters.message : Reporters.logger,
       level: toLevel(logLevel.label) ?? "error",
-      boundary: isFiberFailure
-        ? { type: "task", handled: undefined, synthetic: undefined }
-        : { type: "logger", handled: true, synthetic: given instanceof LogMessage ? true : undefined },
-      source: isFiberFailure ? "effect.fiber_failure" : "effect.logger",
       // First in line for the room that there is, and last to be overwritten.
       properties: limited({ ...own, ...metadataOf(entry, metadata), ...own }),
-      fiberId: fiberName(fiberId),
-      isLimited: true
+      fiberId: fiberName(fiberId)
     })
     // Waits only under the overflow policy that waits.
     if (captured !== Effect.void) Effect.runFork(captured)

@@ -6,29 +6,15 @@ import * as Effect from "effect/Effect"
 import { globalValue } from "effect/GlobalValue"
 import * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
-import type { Service } from "../../PostHog.js"
-import { instanceOf } from "../instance.js"
+import { hostProcessWith } from "../host.js"
+import type { Instance } from "../instance.js"
 import { rethrow } from "./nodeReport.js"
+import { uncaught, unhandled } from "./reporters.js"
 import { send } from "./tracker.js"
 
-type Listener = (...args: ReadonlyArray<never>) => void
+const hostProcess = () => hostProcessWith(["on", "off", "listenerCount", "nextTick"])
 
-/** The part of Node's `process` that is used. */
-interface Process {
-  readonly on: (event: string, listener: Listener) => unknown
-  readonly off: (event: string, listener: Listener) => unknown
-  readonly listenerCount: (event: string) => number
-  readonly nextTick: (f: () => void) => void
-  readonly execArgv?: ReadonlyArray<string>
-  readonly env?: { readonly NODE_OPTIONS?: string | undefined }
-}
-
-const hostProcess = (): Process | undefined => {
-  const { process } = globalThis as unknown as { readonly process?: Partial<Process> }
-  return [process?.on, process?.off, process?.listenerCount, process?.nextTick].every((f) => typeof f === "function")
-    ? process as Process
-    : undefined
-}
+type Process = NonNullable<ReturnType<typeof hostProcess>>
 
 /** In these modes a listener for rejections decides nothing. */
 const toleratesRejections = ({ env, execArgv = [] }: Process): boolean =>
@@ -111,29 +97,23 @@ const attach = (process: Process): () => void => {
   }
 }
 
-/** Observes the process until the scope closes. */
+/** Observes the process for an instance until the scope closes. `flush` sends what the instance has, for so long at most. */
 export const observeProcess = Effect.fnUntraced(function*(
-  service: Service,
+  instance: Instance,
+  flush: Effect.Effect<unknown, unknown>,
   timeout: Duration.DurationInput
 ): Effect.fn.Return<void, never, Scope.Scope> {
   const process = hostProcess()
   if (process === undefined) return
-  const instance = instanceOf(service)
   const run = Runtime.runPromise(yield* Effect.runtime<never>())
-  const sent = Effect.timeoutOption(Effect.ignore(service.flush), timeout)
+  const sent = Effect.timeoutOption(Effect.ignore(flush), timeout)
   const observer: Observer = {
     observe: (error, isRejection, isEnd) => {
       const captured = Effect.withFiberRuntime<void>((fiber) =>
         send(instance, fiber, {
+          reporter: isRejection ? unhandled : uncaught,
           given: error,
-          level: isEnd ? "fatal" : "error",
-          boundary: {
-            type: isRejection ? "onunhandledrejection" : "onuncaughtexception",
-            handled: false,
-            synthetic: undefined
-          },
-          source: isRejection ? "node.process_unhandled_rejection" : "node.process_uncaught_exception",
-          isLimited: true
+          level: isEnd ? "fatal" : "error"
         })
       )
       return run(isEnd ? Effect.zipRight(captured, sent) : captured)
