@@ -6,7 +6,7 @@ import type { Service } from "../PostHog.js"
 import type { Capture } from "./capture.js"
 import type { Owner } from "./context.js"
 import type { Diagnostics } from "./diagnostics.js"
-import type { Http } from "./http.js"
+import type { Http } from "./http/client.js"
 import type { Resolved } from "./options.js"
 
 /** Name of the member of a service that holds its {@link Instance}. */

@@ -1,5 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { isSecretByDefault, readRequest, type RequestFacts, type RequestSettings } from "../../src/core/http/request.js"
+import {
+  isSecretByDefault,
+  readRequest,
+  type RequestFacts,
+  type RequestSettings
+} from "../../src/core/http/incoming.js"
 
 const settings: RequestSettings = {
   tracingHeaders: true,

@@ -4,8 +4,8 @@ import { readHost } from "../../src/core/config/host.js"
 import { checkApiKey } from "../../src/core/config/keys.js"
 import { readBoolean, readDuration, readInteger, readList, unquote } from "../../src/core/config/text.js"
 import { isIdentifier } from "../../src/core/event/properties.js"
-import { parseRetryAfter } from "../../src/core/event/retryAfter.js"
 import { formatMillis, isTime, parseTimestamp } from "../../src/core/event/timestamp.js"
+import { parseRetryAfter } from "../../src/core/http/retryAfter.js"
 
 describe("timestamp", () => {
   it("brings a text with an offset into UTC and keeps the digits of the fraction", () => {

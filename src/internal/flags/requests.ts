@@ -7,10 +7,10 @@ import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
-import { parseRetryAfter } from "../../core/event/retryAfter.js"
 import type { Failure } from "../../core/flags/loading.js"
+import { parseRetryAfter } from "../../core/http/retryAfter.js"
 import { FlagNotFound, FlagsUnavailable } from "../../PostHogError.js"
-import { type Answer, type NoAnswer, summary } from "../http.js"
+import { type Answer, type NoAnswer, summary } from "../http/client.js"
 import { type Active, type Instance, notOpen } from "../instance.js"
 
 /** What PostHog answered. */
