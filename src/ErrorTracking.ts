@@ -33,7 +33,8 @@ import { type Level, toLevel } from "./core/exceptions/level.js"
 import type { CaptureOptions as EventOptions, Origin } from "./internal/capture.js"
 import { listVariable, variable } from "./internal/environment.js"
 import { hasNoStack } from "./internal/exceptions/cause.js"
-import { type LoggerOptions, makeLogger, removeLogger, skipAnnotation } from "./internal/exceptions/logger.js"
+import { makeLogger, removeLogger, skipAnnotation } from "./internal/exceptions/logger.js"
+import type { LoggerOptions } from "./internal/exceptions/loggerOptions.js"
 import { observeProcess } from "./internal/exceptions/process.js"
 import { byHand, region, type Reporter } from "./internal/exceptions/reporters.js"
 import { fiberName, type Report, send } from "./internal/exceptions/tracker.js"
@@ -219,9 +220,9 @@ export const loggerConfig: Config.Config<LoggerOptions> = /* #__PURE__ */ (() =>
   ))()
 
 /**
- * Captures what is logged with `Effect.logError` and above, and every cause that is given to a logger. Adds a logger; those that
- * are there stay; of several for one instance the one that was added last captures. Provide it to layers with `Layer.provide`, so that the fibers that they start are covered too. On an instance with
- * `errorTracking: false` it captures nothing.
+ * Captures what is logged with `Effect.logError` and above, and every cause that is given to a logger. It adds a logger and
+ * removes none. Where several are added for one instance, the last one captures. Provide it to layers with `Layer.provide`, so
+ * that the fibers that they start are covered too. On an instance with `errorTracking: false` it captures nothing.
  *
  * @since 0.1.0
  * @category layers

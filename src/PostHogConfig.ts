@@ -15,7 +15,7 @@
  * @since 0.1.0
  */
 import type * as Config from "effect/Config"
-import type { LoggerOptions } from "./internal/exceptions/logger.js"
+import type { LoggerOptions } from "./internal/exceptions/loggerOptions.js"
 import type * as LocalEvaluation from "./internal/flags/localOptions.js"
 import * as internal from "./internal/options.js"
 

@@ -23,27 +23,10 @@ import { packageAnnotation } from "../diagnostics.js"
 import { extension, type Instance } from "../instance.js"
 import { thrownBy } from "./cause.js"
 import { gathered, limited } from "./fields.js"
+import type { LoggerOptions } from "./loggerOptions.js"
 import * as Reporters from "./reporters.js"
 import { withoutResponses } from "./responses.js"
 import { fiberName, send } from "./tracker.js"
-
-/**
- * Options of `ErrorTracking.layerLogger`.
- *
- * @since 0.1.0
- * @category models
- */
-export interface LoggerOptions {
-  /** Messages of this level and above are captured; those with a cause always are. Default `LogLevel.Error`. */
-  readonly captureLevel?: LogLevel.LogLevel | undefined
-  /** Log annotations, and log spans as `<label>_ms`, that become properties: none, all, or those of these names. Default `none`. */
-  readonly metadata?: "none" | "all" | ReadonlyArray<string> | undefined
-  /**
-   * Captures failures of fibers that nobody observes. Effect logs them at debug level; this raises it. It cannot tell a fiber
-   * that nobody waits for from one that is joined and whose failure is dealt with, so `handled` stays unsaid. Default `false`.
-   */
-  readonly unhandledFiberFailures?: boolean | undefined
-}
 
 /** Log annotation by which messages are left out. */
 export const skipAnnotation = "posthog.capture"
