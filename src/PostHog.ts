@@ -29,7 +29,7 @@ import type { CaptureOptions } from "./internal/capture.js"
 import type { FlushReport } from "./internal/delivery/flushes.js"
 import { metrics } from "./internal/delivery/statistics.js"
 import type { Stats } from "./internal/delivery/statistics.js"
-import type { TypeId } from "./internal/instance.js"
+import type { IdentifyOptions, PersonOptions, Service } from "./internal/instance.js"
 import * as internal from "./internal/service.js"
 import { type Unrun, unrun } from "./internal/unrun.js"
 import type * as PostHogConfig from "./PostHogConfig.js"
@@ -121,12 +121,27 @@ export type {
    * @since 0.1.0
    * @category models
    */
+  IdentifyOptions,
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  PersonOptions,
+  /**
+   * @since 0.1.0
+   * @category models
+   */
   Properties,
   /**
    * @since 0.1.0
    * @category models
    */
   PropertiesInput,
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  Service,
   /**
    * @since 0.1.0
    * @category models
@@ -145,98 +160,6 @@ export {
    * @category metrics
    */
   metrics
-}
-
-/**
- * Options of the events that are about a person.
- *
- * @since 0.1.0
- * @category models
- */
-export interface PersonOptions extends CaptureOptions {
-  /** Properties that are only set when the person does not have them yet. */
-  readonly setOnce?: PropertiesInput | undefined
-}
-
-/**
- * Options of `identify`.
- *
- * @since 0.1.0
- * @category models
- */
-export interface IdentifyOptions extends Omit<PersonOptions, "distinctId"> {
-  /** An id under which the same person was seen before they were known; the two are merged. */
-  readonly anonDistinctId?: string | undefined
-}
-
-/**
- * One instance of PostHog: one project, one queue.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Service {
-  /**
-   * Captures an event. Never fails, dies or waits (unless the instance's `overflow` says so): events that cannot be sent are
-   * counted in `stats` and reported in `diagnostics`.
-   */
-  readonly capture: (event: string, properties?: PropertiesInput, options?: CaptureOptions) => Effect.Effect<void>
-  /**
-   * Sends one event past the queue and waits until PostHog acknowledged it, for instance before a serverless function freezes.
-   * Gives the event's uuid; none when there was nothing to send, because the instance is disabled or opted out or the event was
-   * dropped before sending.
-   */
-  readonly captureNow: (
-    event: string,
-    properties?: PropertiesInput,
-    options?: CaptureOptions
-  ) => Effect.Effect<Option.Option<string>, DeliveryError>
-  /** Sets properties of a person, and makes the id a known one (`$identify`). */
-  readonly identify: (distinctId: string, set?: PropertiesInput, options?: IdentifyOptions) => Effect.Effect<void>
-  /** Sets properties of the person of the context, or of `options.distinctId` (`$set`). Nothing to set: no event. */
-  readonly setPersonProperties: (set: PropertiesInput, options?: PersonOptions) => Effect.Effect<void>
-  /** Removes properties of a person (`$set` with `$unset`). */
-  readonly unsetPersonProperties: (names: ReadonlyArray<string>, options?: CaptureOptions) => Effect.Effect<void>
-  /** Makes two ids one person: `distinctId`, which PostHog knows already, and `alias` (`$create_alias`). */
-  readonly alias: (
-    ids: { readonly distinctId: string; readonly alias: string },
-    options?: Omit<CaptureOptions, "distinctId">
-  ) => Effect.Effect<void>
-  /** Sets properties of a group (`$groupidentify`). Without a distinct id the event is about `$<type>_<key>`. */
-  readonly groupIdentify: (
-    groupType: string,
-    groupKey: string | number,
-    properties?: PropertiesInput,
-    options?: CaptureOptions
-  ) => Effect.Effect<void>
-  /** Captures `$pageview`. Host and path are taken from the address. */
-  readonly pageView: (url?: string | URL, properties?: PropertiesInput, options?: CaptureOptions) => Effect.Effect<void>
-  /** Captures `$screen`. */
-  readonly screen: (name: string, properties?: PropertiesInput, options?: CaptureOptions) => Effect.Effect<void>
-  /**
-   * Sends what is queued and waits until each event is settled, retries included. Fails when events were dropped or, after the
-   * last retry, are still queued.
-   */
-  readonly flush: Effect.Effect<FlushReport, DeliveryError>
-  /** What became of the events so far. */
-  readonly stats: Effect.Effect<Stats>
-  /**
-   * What happens from now on: events dropped, repaired and delivered, requests, retries. Ends when the instance closes. A
-   * subscriber that falls more than 4,096 diagnostics behind misses the oldest.
-   */
-  readonly diagnostics: Stream.Stream<Diagnostic>
-  /**
-   * Takes, keeps and sends nothing from now on. Queued events are dropped; a request that is under way is not repeated.
-   */
-  readonly optOut: Effect.Effect<void>
-  /** Takes events again. */
-  readonly optIn: Effect.Effect<void>
-  /** Whether nothing is taken: opted out, disabled or closed. */
-  readonly isOptedOut: Unrun<boolean>
-  /** Logs every diagnostic at debug level from now on; `false`: no longer. */
-  readonly debug: (enabled?: boolean) => Effect.Effect<void>
-  /** For the other modules of this library, which need more than is said here. Only `make` and its kin can provide it. */
-  readonly [TypeId]: unknown
 }
 
 /**

@@ -5,8 +5,9 @@ import type * as Context from "effect/Context"
 import * as Layer from "effect/Layer"
 import * as ErrorTracking from "../ErrorTracking.js"
 import * as LocalEvaluation from "../LocalEvaluation.js"
-import { PostHog, type Service } from "../PostHog.js"
+import { PostHog } from "../PostHog.js"
 import type { ConfigurationError } from "../PostHogError.js"
+import type { Service } from "./instance.js"
 
 /** Options of the parts. */
 export interface Parts {

@@ -16,13 +16,12 @@ import type { Books, Owner } from "./books.js"
 import type { Budget } from "./budget.js"
 import type { Elapsed } from "./elapsed.js"
 import type { EventQueue } from "./eventQueue.js"
-import { type Failure, toFailure } from "./failure.js"
+import { type Failure, type Retryable, toFailure } from "./failure.js"
 import type { Flushes } from "./flushes.js"
 import type { Gate } from "./gate.js"
 import type { RequestLimit } from "./requestLimit.js"
 import * as Schedules from "./schedules.js"
 import type { Job } from "./sender.js"
-import type { Retryable } from "./transport.js"
 
 /** Who sends queued events: the instance, or a flush for itself. */
 export interface Round {

@@ -1,8 +1,31 @@
 /**
- * Why events did not arrive, in the words of those who are told.
+ * Why events did not arrive: what a request failed with, and the words for those who are told.
  */
 import type { DeliveryError } from "../../PostHogError.js"
-import type { SendFailure } from "./transport.js"
+
+/** The same request may succeed later. */
+export interface Retryable {
+  readonly _tag: "Retryable"
+  readonly reason: "connection" | "timeout" | "status"
+  readonly status?: number | undefined
+  readonly detail?: string | undefined
+  /** What the server asked for, in milliseconds. */
+  readonly retryAfter?: number | undefined
+}
+
+/** The body, or an event in it, is too large for the server. */
+export interface TooLarge {
+  readonly _tag: "TooLarge"
+}
+
+/** The server refuses this request for good. */
+export interface Rejected {
+  readonly _tag: "Rejected"
+  readonly status: number
+  readonly detail?: string | undefined
+}
+
+export type SendFailure = Retryable | TooLarge | Rejected
 
 /** Why events that somebody waited for did not arrive: the part of a `DeliveryError` that says what happened. */
 export interface Failure {

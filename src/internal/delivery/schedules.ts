@@ -4,7 +4,7 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
-import type { Retryable, SendFailure } from "./transport.js"
+import type { Retryable, SendFailure } from "./failure.js"
 
 /** How long a queued event waits for others. */
 export const cadence = (flushInterval: Duration.Duration): Schedule.Schedule<unknown> => Schedule.spaced(flushInterval)

@@ -6,8 +6,9 @@ import * as Effect from "effect/Effect"
 import type * as Schedule from "effect/Schedule"
 import type { DropReason } from "../../PostHogError.js"
 import type { Batch } from "./batch.js"
+import type { Retryable, SendFailure } from "./failure.js"
 import * as Schedules from "./schedules.js"
-import type { Retryable, SendFailure, Transport } from "./transport.js"
+import type { Transport } from "./transport.js"
 
 /** Most times that parts of one batch are halved after the server refused them. */
 const maxBisections = 64

@@ -11,32 +11,9 @@ import { type Answer, type Http, type NoAnswer, summary } from "../http/client.j
 import { monotonicMillis } from "../monotonic.js"
 import type { Resolved } from "../options.js"
 import type { Batch } from "./batch.js"
+import type { Retryable, SendFailure } from "./failure.js"
 import { gzip } from "./gzip.js"
 import type { Lane } from "./lane.js"
-
-/** The same request may succeed later. */
-export interface Retryable {
-  readonly _tag: "Retryable"
-  readonly reason: "connection" | "timeout" | "status"
-  readonly status?: number | undefined
-  readonly detail?: string | undefined
-  /** What the server asked for, in milliseconds. */
-  readonly retryAfter?: number | undefined
-}
-
-/** The body, or an event in it, is too large for the server. */
-export interface TooLarge {
-  readonly _tag: "TooLarge"
-}
-
-/** The server refuses this request for good. */
-export interface Rejected {
-  readonly _tag: "Rejected"
-  readonly status: number
-  readonly detail?: string | undefined
-}
-
-export type SendFailure = Retryable | TooLarge | Rejected
 
 export interface Transport {
   /**
