@@ -1,6 +1,7 @@
 /**
- * Error tracking: what goes wrong in a program, as PostHog's `$exception` events. A `Cause` stays the tree that it is: each of
- * its failures and defects is an entry of its own, with its type, its message, its frames and the spans through which it went.
+ * Error tracking: what goes wrong in a program, as PostHog's `$exception` events. A `Cause` stays the tree that it is:
+ * each of its failures and defects is an entry of its own, with its type, its message, its frames and the spans through
+ * which it went.
  *
  * ```ts
  * import { Data, Effect } from "effect"
@@ -61,7 +62,9 @@ export interface CaptureOptions extends EventOptions {
   readonly properties?: PropertiesInput | undefined
   /** Default `error`. */
   readonly level?: Level | undefined
-  /** Puts exceptions with the same text into one issue, whatever they are. Default: PostHog groups by types and frames. */
+  /**
+   * Puts exceptions with the same text into one issue, whatever they are. Default: PostHog groups by types and frames.
+   */
   readonly fingerprint?: string | undefined
   /** Whether the program dealt with it. Default: `true` for {@link capture}, `false` for {@link captureErrors}. */
   readonly handled?: boolean | undefined
@@ -116,7 +119,8 @@ const stackOf = (above: (...args: ReadonlyArray<never>) => unknown): string | un
 }
 
 /**
- * Captures an exception: a `Cause`, an error, or whatever else may be thrown. Never fails. An interruption alone is nothing.
+ * Captures an exception: a `Cause`, an error, or whatever else may be thrown. Never fails. An interruption alone is
+ * nothing.
  *
  * An error that was captured a moment ago, here or by {@link captureErrors} or the logger, is not captured again.
  *
@@ -138,8 +142,8 @@ export const capture = (
 }
 
 /**
- * Captures whatever an effect fails or dies with, and lets it fail or die with that. For the edge of a program, next to `runMain`,
- * where the logger of a layer cannot see, and for regions that shall be reported wherever they are used.
+ * Captures whatever an effect fails or dies with, and lets it fail or die with that. For the edge of a program, next to
+ * `runMain`, where the logger of a layer cannot see, and for regions that shall be reported wherever they are used.
  *
  * @since 0.1.0
  * @category combinators
@@ -203,8 +207,9 @@ const readLevel = (text: string): LogLevel.LogLevel | Problem => {
 }
 
 /**
- * Options of {@link layerLogger} from the environment: `POSTHOG_CAPTURE_LEVEL` is the least level of log messages that are captured, and
- * `POSTHOG_METADATA` the log annotations that become properties (`all`, or names separated by commas).
+ * Options of {@link layerLogger} from the environment: `POSTHOG_CAPTURE_LEVEL` is the least level of log messages that
+ * are captured, and `POSTHOG_METADATA` the log annotations that become properties (`all`, or names separated by
+ * commas).
  *
  * @since 0.1.0
  * @category config
@@ -220,9 +225,10 @@ export const loggerConfig: Config.Config<LoggerOptions> = /* #__PURE__ */ (() =>
   ))()
 
 /**
- * Captures what is logged with `Effect.logError` and above, and every cause that is given to a logger. It adds a logger and
- * removes none. Where several are added for one instance, the last one captures. Provide it to layers with `Layer.provide`, so
- * that the fibers that they start are covered too. On an instance with `errorTracking: false` it captures nothing.
+ * Captures what is logged with `Effect.logError` and above, and every cause that is given to a logger. It adds a logger
+ * and removes none. Where several are added for one instance, the last one captures. Provide it to layers with
+ * `Layer.provide`, so that the fibers that they start are covered too. On an instance with `errorTracking: false` it
+ * captures nothing.
  *
  * @since 0.1.0
  * @category layers
@@ -263,9 +269,10 @@ export interface ProcessOptions {
 }
 
 /**
- * Captures exceptions that nobody caught and rejections that nobody handled, on Node and what has its `process`; elsewhere it does
- * nothing. Node's decision about the process stays: an exception that would end it does so, with Node's message and exit code,
- * after the exception was sent or the time is up. A program that has a listener of its own goes on.
+ * Captures exceptions that nobody caught and rejections that nobody handled, on Node and what has its `process`;
+ * elsewhere it does nothing. Node's decision about the process stays: an exception that would end it does so, with
+ * Node's message and exit code, after the exception was sent or the time is up. A program that has a listener of its
+ * own goes on.
  *
  * @since 0.1.0
  * @category layers

@@ -51,7 +51,8 @@ export interface Options<A extends FlagValue> {
 }
 
 /**
- * A flag: its key, the type `A` of its values and the type `P` of its payload. Made with {@link boolean} or {@link variants}.
+ * A flag: its key, the type `A` of its values and the type `P` of its payload. Made with {@link boolean} or {@link
+ * variants}.
  *
  * @since 0.1.0
  * @category models
@@ -159,8 +160,8 @@ export interface Override {
 }
 
 /**
- * Says what a flag shall be in a test, for `PostHogTest.layer({ flags: [...] })`. A value that the flag cannot have does not
- * compile. The payload is given in its encoded form, as it stands in PostHog.
+ * Says what a flag shall be in a test, for `PostHogTest.layer({ flags: [...] })`. A value that the flag cannot have
+ * does not compile. The payload is given in its encoded form, as it stands in PostHog.
  *
  * @since 0.1.0
  * @category constructors

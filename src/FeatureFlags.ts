@@ -12,9 +12,11 @@
  * }).pipe(PostHog.withDistinctId("user_123"))
  * ```
  *
- * There are two tiers. The total one cannot fail: {@link evaluate} always gives a snapshot, and reads give the default where
- * nothing is known; `snapshot.failure` and `snapshot.read` say why. The typed one fails with what went wrong:
+ * There are two tiers. The total one cannot fail: {@link evaluate} always gives a snapshot, and reads give the default
+ * where nothing is known; `snapshot.failure` and `snapshot.read` say why. The typed one fails with what went wrong:
  * {@link evaluateOrFail}, `snapshot.getOrFail`, {@link result}.
+ *
+ * Long because of the documentation of overloads.
  *
  * @since 0.1.0
  */
@@ -124,8 +126,8 @@ const ask = <A, E>(f: (instance: Instance, state: State) => Effect.Effect<A, E>)
   )
 
 /**
- * Evaluates flags for the user of the call or of the context: one request, and the answer as a snapshot. Never fails; a snapshot
- * without flags says in `failure` why. Concurrent evaluations that ask the same share one request.
+ * Evaluates flags for the user of the call or of the context: one request, and the answer as a snapshot. Never fails; a
+ * snapshot without flags says in `failure` why. Concurrent evaluations that ask the same share one request.
  *
  * @since 0.1.0
  * @category accessors
@@ -160,7 +162,9 @@ export const evaluateOrFail = (
 export interface PlainFlags {
   /** Whether a flag is on, with whatever variant. Not known: the default, or `false`. */
   readonly isEnabled: (flag: string | Any, options?: ReadOptions<boolean>) => boolean
-  /** The value of a flag: `false`, `true` or the variant. Not known: the default; for a key without one, `undefined`. */
+  /**
+   * The value of a flag: `false`, `true` or the variant. Not known: the default; for a key without one, `undefined`.
+   */
   readonly get: {
     <A extends FlagValue>(flag: FeatureFlag<A>, options?: ReadOptions<NoInfer<A>>): A
     (flag: string, options: ReadOptions<FlagValue> & { readonly default: FlagValue }): FlagValue
@@ -169,9 +173,9 @@ export interface PlainFlags {
 }
 
 /**
- * The flags of a snapshot for code that is not Effect's: `if (flags.isEnabled("beta"))` without `yield*`. Reads are told to PostHog as ever, in
- * the context of the region that ran this; after the first of each flag no fiber is made for them. `snapshot.values` has the values
- * without telling anybody.
+ * The flags of a snapshot for code that is not Effect's: `if (flags.isEnabled("beta"))` without `yield*`. Reads are
+ * told to PostHog as ever, in the context of the region that ran this; after the first of each flag no fiber is made
+ * for them. `snapshot.values` has the values without telling anybody.
  *
  * @since 0.1.0
  * @category accessors
@@ -206,8 +210,9 @@ const scopeOf = (snapshot: Snapshot): Scope => {
 }
 
 /**
- * Runs an effect, and all fibers it forks, so that its events carry the flags of a snapshot, and {@link check} and the other
- * short forms read from it instead of making requests. Applies to the instance on which the snapshot was evaluated.
+ * Runs an effect, and all fibers it forks, so that its events carry the flags of a snapshot, and {@link check} and the
+ * other short forms read from it instead of making requests. Applies to the instance on which the snapshot was
+ * evaluated.
  *
  * @since 0.1.0
  * @category combinators
@@ -234,8 +239,8 @@ export const withSnapshot: {
 )
 
 /**
- * The same for the rest of this fiber and the fibers it forks from now on. As with `PostHog.setContext`, the parent fiber never
- * sees it.
+ * The same for the rest of this fiber and the fibers it forks from now on. As with `PostHog.setContext`, the parent
+ * fiber never sees it.
  *
  * @since 0.1.0
  * @category combinators
@@ -244,8 +249,8 @@ export const setInContext = (snapshot: Snapshot): Effect.Effect<void> =>
   FiberRef.update(currentState, (state) => state.set({ flags: snapshot }, scopeOf(snapshot), undefined))
 
 /**
- * Adds properties of the person for evaluations in the rest of this fiber and the fibers it forks from now on. Sends no event. For
- * a region there is `PostHog.withContext({ personProperties })`.
+ * Adds properties of the person for evaluations in the rest of this fiber and the fibers it forks from now on. Sends no
+ * event. For a region there is `PostHog.withContext({ personProperties })`.
  *
  * @since 0.1.0
  * @category combinators
@@ -263,7 +268,8 @@ export const resetPersonPropertiesForFlags = (scope?: Scope): Effect.Effect<void
   FiberRef.update(currentState, (state) => state.resetFlagProperties("person", scope))
 
 /**
- * Adds properties of groups, by group type, for evaluations in the rest of this fiber and the fibers it forks from now on.
+ * Adds properties of groups, by group type, for evaluations in the rest of this fiber and the fibers it forks from now
+ * on.
  *
  * @since 0.1.0
  * @category combinators
@@ -290,7 +296,10 @@ type ShortOptions<A> = Omit<EvaluateOptions, "flagKeys"> & ReadOptions<A>
 const tells = (flag: string | Any, options: ReadOptions<unknown> | undefined): boolean | undefined =>
   options?.sendFeatureFlagEvents ?? (typeof flag === "string" ? undefined : flag.sendFeatureFlagEvents)
 
-/** The snapshot of the context if it is for the user of the context and the call does not say otherwise; else one of this flag. */
+/**
+ * The snapshot of the context if it is for the user of the context and the call does not say otherwise; else one of
+ * this flag.
+ */
 const snapshotFor = (
   flag: string | Any,
   options: ShortOptions<FlagValue> | undefined
@@ -307,8 +316,8 @@ const snapshotFor = (
   })
 
 /**
- * The value of one flag: reads it off the snapshot of the context, or else evaluates this flag alone. For more than one flag
- * {@link evaluate} is cheaper.
+ * The value of one flag: reads it off the snapshot of the context, or else evaluates this flag alone. For more than one
+ * flag {@link evaluate} is cheaper.
  *
  * @since 0.1.0
  * @category accessors
@@ -415,7 +424,8 @@ type Cases<F extends Any> = `${Value<F>}`
 type Handled<H> = H[keyof H]
 
 /**
- * Runs the effect for the value of a flag. All values have to be there: the variants and `false`, or `true` and `false`.
+ * Runs the effect for the value of a flag. All values have to be there: the variants and `false`, or `true` and
+ * `false`.
  *
  * @since 0.1.0
  * @category combinators
@@ -486,8 +496,8 @@ const requireFlag: {
 
 export {
   /**
-   * Runs an effect only if a flag is on. Fails with `FlagDisabled` when it is off, and when that is not known, with why, unless there is
-   * a default.
+   * Runs an effect only if a flag is on. Fails with `FlagDisabled` when it is off, and when that is not known, with
+   * why, unless there is a default.
    *
    * @since 0.1.0
    * @category combinators
@@ -523,8 +533,8 @@ const askActive = <A, E>(
   })
 
 /**
- * Sends a request for flags as it is given, the token added, and gives the JSON that PostHog answered. A building block for what
- * {@link evaluate} does not do; time limit and repetitions are the same.
+ * Sends a request for flags as it is given, the token added, and gives the JSON that PostHog answered. A building block
+ * for what {@link evaluate} does not do; time limit and repetitions are the same.
  *
  * @since 0.1.0
  * @category accessors
@@ -580,8 +590,9 @@ export const remoteConfig: {
   ) as Effect.Effect<never, never, PostHog>
 
 /**
- * Compares the flags of a program with what a running PostHog answers, for the user of the call or of the context. Payloads and
- * variants are checked as that user gets them. Sends no `$feature_flag_called`. An empty list of findings: all is well.
+ * Compares the flags of a program with what a running PostHog answers, for the user of the call or of the context.
+ * Payloads and variants are checked as that user gets them. Sends no `$feature_flag_called`. An empty list of findings:
+ * all is well.
  *
  * @since 0.1.0
  * @category accessors

@@ -1,6 +1,6 @@
 /**
- * Where the instances of a fleet, or one serverless function after the other, share flag definitions: one of them asks PostHog, all
- * have them, and a cold start during an outage runs on the last good ones.
+ * Where the instances of a fleet, or one serverless function after the other, share flag definitions: one of them asks
+ * PostHog, all have them, and a cold start during an outage runs on the last good ones.
  *
  * ```ts
  * import { KeyValueStore } from "@effect/platform"
@@ -27,8 +27,8 @@ import * as Schema from "effect/Schema"
 import { describe } from "./core/thrown.js"
 
 /**
- * A store could not do what it was asked to. Nobody but the poller sees it, who does without the store then and tells it as the
- * diagnostic `DefinitionStoreFailed`.
+ * A store could not do what it was asked to. Nobody but the poller sees it, who does without the store then and tells
+ * it as the diagnostic `DefinitionStoreFailed`.
  *
  * @since 0.1.0
  * @category errors
@@ -60,8 +60,8 @@ export interface Entry {
 }
 
 /**
- * What a store has to do. `name` says which project's definitions are meant; several projects can share a store. Every call is
- * given a time limit by the poller, and may fail.
+ * What a store has to do. `name` says which project's definitions are meant; several projects can share a store. Every
+ * call is given a time limit by the poller, and may fail.
  *
  * @since 0.1.0
  * @category models
@@ -70,8 +70,8 @@ export interface Service {
   /** What is stored. */
   readonly get: (name: string) => Effect.Effect<Option.Option<Entry>, FlagDefinitionStoreError>
   /**
-   * Stores an entry in the place of the one with the revision `expected` (`undefined`: of none). `false` when there is another one by
-   * now, which stays.
+   * Stores an entry in the place of the one with the revision `expected` (`undefined`: of none). `false` when there is
+   * another one by now, which stays.
    */
   readonly put: (
     name: string,
@@ -79,8 +79,8 @@ export interface Service {
     expected: string | undefined
   ) => Effect.Effect<boolean, FlagDefinitionStoreError>
   /**
-   * Makes `holder` the one who asks PostHog for the duration from now on; renews it for who it is already. `false` when it is
-   * somebody else.
+   * Makes `holder` the one who asks PostHog for the duration from now on; renews it for who it is already. `false` when
+   * it is somebody else.
    */
   readonly lease: (
     name: string,
@@ -114,8 +114,8 @@ const split = (text: string): Entry => {
 }
 
 /**
- * In any `KeyValueStore` of `@effect/platform`: in memory, in files, or whatever else implements it. Such a store has no
- * transactions: two processes that come at the very same moment may both ask PostHog, and the later answer stays.
+ * In any `KeyValueStore` of `@effect/platform`: in memory, in files, or whatever else implements it. Such a store has
+ * no transactions: two processes that come at the very same moment may both ask PostHog, and the later answer stays.
  *
  * @since 0.1.0
  * @category layers
@@ -193,8 +193,8 @@ export interface RedisCommand {
 }
 
 /**
- * In Redis 4 or later, or what speaks like it (Valkey, for instance), through the client that the program has already. Connecting, and
- * closing the connection, stays with the program.
+ * In Redis 4 or later, or what speaks like it (Valkey, for instance), through the client that the program has already.
+ * Connecting, and closing the connection, stays with the program.
  *
  * ```ts
  * import { createClient } from "@redis/client"

@@ -1,6 +1,6 @@
 /**
- * Feature flags evaluated in this process: their definitions are loaded once and kept up to date, and evaluating them for a user
- * takes no request.
+ * Feature flags evaluated in this process: their definitions are loaded once and kept up to date, and evaluating them
+ * for a user takes no request.
  *
  * ```ts
  * import { Effect, Layer } from "effect"
@@ -16,6 +16,8 @@
  *   yield* Effect.log(flags.details("checkout")?.source) // "local"
  * }).pipe(Effect.provide(PostHogHere))
  * ```
+ *
+ * Long because of documentation.
  *
  * @since 0.1.0
  */
@@ -114,15 +116,15 @@ export interface MatchOptions {
   /** Milliseconds since the epoch. */
   readonly now: number
   /**
-   * The document's `property_matching_version`: 2 compares texts such as `"true"` strictly, and of any but 1 and 2 it cannot be told
-   * here how it compares. Default: 1, as before there were versions.
+   * The document's `property_matching_version`: 2 compares texts such as `"true"` strictly, and of any but 1 and 2 it
+   * cannot be told here how it compares. Default: 1, as before there were versions.
    */
   readonly propertyMatchingVersion?: number | undefined
 }
 
 /**
- * Reads the body of `GET /flags/definitions`, once for any number of evaluations; none when it is no such document. A flag that
- * cannot be read stays unresolved, and harms no other.
+ * Reads the body of `GET /flags/definitions`, once for any number of evaluations; none when it is no such document. A
+ * flag that cannot be read stays unresolved, and harms no other.
  *
  * @since 0.1.0
  * @category constructors
@@ -140,8 +142,8 @@ export const evaluate = (definitions: Definitions, subject: Subject, options: Ev
   evaluateFlags(definitions, subject, options.now, options.flagKeys)
 
 /**
- * Whether properties pass one filter of a condition, such as `{ key: "email", operator: "icontains", value: "@acme.com" }`. `Left`:
- * it cannot be told here.
+ * Whether properties pass one filter of a condition, such as `{ key: "email", operator: "icontains", value: "@acme.com"
+ * }`. `Left`: it cannot be told here.
  *
  * @since 0.1.0
  * @category evaluation
@@ -227,8 +229,8 @@ interface Shared {
 const sharedOf = (instance: Instance): Shared | undefined => instance.extensions.get(pollerKey) as Shared | undefined
 
 /**
- * Switches local evaluation on for a service until the scope closes. A second scope on the same service shares what the first has
- * begun, options included; loading ends with the last. Most programs use {@link layer}.
+ * Switches local evaluation on for a service until the scope closes. A second scope on the same service shares what the
+ * first has begun, options included; loading ends with the last. Most programs use {@link layer}.
  *
  * @since 0.1.0
  * @category constructors
@@ -274,10 +276,10 @@ export const make = Effect.fnUntraced(function*(
 })
 
 /**
- * Switches local evaluation on for the default instance, which needs the option `secretKey`. Building the layer begins to load and
- * does not wait; an evaluation that comes before the definitions waits for them as long as for an answer of PostHog
- * (`featureFlagsRequestTimeout`). A `FlagDefinitionStore` that is provided to the layer is used; with one, or with `definitions`,
- * no `secretKey` is needed. On an instance that is disabled it does nothing.
+ * Switches local evaluation on for the default instance, which needs the option `secretKey`. Building the layer begins
+ * to load and does not wait; an evaluation that comes before the definitions waits for them as long as for an answer of
+ * PostHog (`featureFlagsRequestTimeout`). A `FlagDefinitionStore` that is provided to the layer is used; with one, or
+ * with `definitions`, no `secretKey` is needed. On an instance that is disabled it does nothing.
  *
  * @since 0.1.0
  * @category layers
@@ -339,8 +341,8 @@ const awaitLoaded = (poller: Poller.Poller): Effect.Effect<void, FlagsUnavailabl
   )
 
 /**
- * Waits until there are definitions, for ever or as long as `timeout` says; then it fails, and says what went wrong last. Fails at once
- * where nothing loads any.
+ * Waits until there are definitions, for ever or as long as `timeout` says; then it fails, and says what went wrong
+ * last. Fails at once where nothing loads any.
  *
  * @since 0.1.0
  * @category accessors
@@ -395,9 +397,9 @@ export const status: Effect.Effect<Status, never, PostHog> = /* #__PURE__ */ ask
 )
 
 /**
- * Loads the definitions now, for instance after a webhook has told that a flag was changed, and waits for it. Concurrent calls share one
- * load. Fails when it fails; what was loaded before stays. With a store, who holds the lease asks PostHog, and the others read
- * what is stored.
+ * Loads the definitions now, for instance after a webhook has told that a flag was changed, and waits for it.
+ * Concurrent calls share one load. Fails when it fails; what was loaded before stays. With a store, who holds the lease
+ * asks PostHog, and the others read what is stored.
  *
  * @since 0.1.0
  * @category accessors
@@ -408,8 +410,8 @@ export const reload: Effect.Effect<void, FlagsUnavailable, PostHog> = /* #__PURE
 )
 
 /**
- * The definitions that are loaded, and from now on each that are installed in their place; an answer that nothing has changed is none. Ends
- * with local evaluation.
+ * The definitions that are loaded, and from now on each that are installed in their place; an answer that nothing has
+ * changed is none. Ends with local evaluation.
  *
  * @since 0.1.0
  * @category accessors

@@ -12,6 +12,8 @@
  * Effect.runPromise(program.pipe(Effect.provide(PostHogLive)))
  * ```
  *
+ * Long because of the documentation of overloads.
+ *
  * @since 0.1.0
  */
 import * as HttpClient from "@effect/platform/HttpClient"
@@ -304,8 +306,8 @@ const ask = <A, E>(f: (service: Service) => Effect.Effect<A, E>): Effect.Effect<
   Effect.withFiberRuntime((fiber) => f(Context.unsafeGet(fiber.currentContext as Context.Context<PostHog>, PostHog)))
 
 /**
- * Captures an event. Never fails, dies or waits (unless the instance's `overflow` says so): events that cannot be sent are
- * counted in {@link stats} and reported in {@link diagnostics}.
+ * Captures an event. Never fails, dies or waits (unless the instance's `overflow` says so): events that cannot be sent
+ * are counted in {@link stats} and reported in {@link diagnostics}.
  *
  * @since 0.1.0
  * @category accessors
@@ -317,8 +319,8 @@ export const capture = (
 ): Effect.Effect<void, never, PostHog> => ask((service) => service.capture(event, properties, options))
 
 /**
- * Sends one event past the queue and waits until PostHog acknowledged it. Gives the event's uuid; none when there was nothing
- * to send.
+ * Sends one event past the queue and waits until PostHog acknowledged it. Gives the event's uuid; none when there was
+ * nothing to send.
  *
  * @since 0.1.0
  * @category accessors
@@ -343,8 +345,8 @@ export const identify = (
 ): Effect.Effect<void, never, PostHog> => ask((service) => service.identify(distinctId, set, options))
 
 /**
- * Sets properties of the person of the context, or of `options.distinctId` (`$set`). Without an id the event is dropped; with
- * nothing to set there is none.
+ * Sets properties of the person of the context, or of `options.distinctId` (`$set`). Without an id the event is
+ * dropped; with nothing to set there is none.
  *
  * @since 0.1.0
  * @category accessors
@@ -415,8 +417,8 @@ export const screen = (
 ): Effect.Effect<void, never, PostHog> => ask((service) => service.screen(name, properties, options))
 
 /**
- * Sends what is queued and waits until each event is settled, retries included. Fails when events were dropped or, after the
- * last retry, are still queued.
+ * Sends what is queued and waits until each event is settled, retries included. Fails when events were dropped or,
+ * after the last retry, are still queued.
  *
  * @since 0.1.0
  * @category accessors

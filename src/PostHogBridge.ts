@@ -1,6 +1,6 @@
 /**
- * PostHog in code that is written with promises: Express, Fastify, Hono, Nest, Next, scripts; and the context on its way from Effect
- * into such code and back.
+ * PostHog in code that is written with promises: Express, Fastify, Hono, Nest, Next, scripts; and the context on its
+ * way from Effect into such code and back.
  *
  * ```ts
  * import { PostHog, PostHogBridge, PostHogLive } from "effect-posthog"
@@ -39,20 +39,20 @@ import { type Carrier, type Scope as ContextScope, type Values, withCarrier } fr
  */
 export interface Bridge<in R> {
   /**
-   * Runs an effect with the services of the layer and in the context of the `withContext` around the call. The effect begins at once, so
-   * that what `capture` is given is read before `run` returns. The promise of a capture is never rejected and need not be awaited; other
-   * effects reject it with what they fail with, as `Effect.runPromise` does.
+   * Runs an effect with the services of the layer and in the context of the `withContext` around the call. The effect
+   * begins at once, so that what `capture` is given is read before `run` returns. The promise of a capture is never
+   * rejected and need not be awaited; other effects reject it with what they fail with, as `Effect.runPromise` does.
    */
   readonly run: <A, E>(effect: Effect.Effect<A, E, R>) => Promise<A>
   /**
-   * Calls a function, and gives what it gives. Everything that runs because of this call, behind an `await` too, is in a context with these
-   * values. Calls nest: inside of them values are added, and outside nothing changes. Needs an `AsyncLocalStorage`; where there is none,
-   * the function runs without the values, and a warning is logged once.
+   * Calls a function, and gives what it gives. Everything that runs because of this call, behind an `await` too, is in
+   * a context with these values. Calls nest: inside of them values are added, and outside nothing changes. Needs an
+   * `AsyncLocalStorage`; where there is none, the function runs without the values, and a warning is logged once.
    */
   readonly withContext: <A>(values: Values, f: () => A, scope?: ContextScope) => A
   /**
-   * Sends what is queued, within `shutdownTimeout`, and ends the services of the layer. Never rejected; a second call waits for the first
-   * one. Stop taking requests before, because what is captured afterwards is not sent.
+   * Sends what is queued, within `shutdownTimeout`, and ends the services of the layer. Never rejected; a second call
+   * waits for the first one. Stop taking requests before, because what is captured afterwards is not sent.
    */
   readonly close: () => Promise<void>
 }
@@ -65,13 +65,14 @@ export interface Bridge<in R> {
  */
 export interface Options {
   /**
-   * Carries the context behind an `await`. Default: one of Node's own (Node 20.16, Bun 1.2 and Deno 2 or later); elsewhere
-   * `new AsyncLocalStorage()` from `node:async_hooks`.
+   * Carries the context behind an `await`. Default: one of Node's own (Node 20.16, Bun 1.2 and Deno 2 or later);
+   * elsewhere `new AsyncLocalStorage()` from `node:async_hooks`.
    */
   readonly storage?: AsyncStorage<unknown> | undefined
   /**
-   * Signals on which `close` is called, for programs that have no shutdown of their own. When it is done, the process ends by the signal,
-   * unless somebody else listens for it. Default none: a server stops taking requests first and calls `close` then.
+   * Signals on which `close` is called, for programs that have no shutdown of their own. When it is done, the process
+   * ends by the signal, unless somebody else listens for it. Default none: a server stops taking requests first and
+   * calls `close` then.
    */
   readonly signals?: ReadonlyArray<"SIGHUP" | "SIGINT" | "SIGTERM"> | undefined
 }
@@ -91,8 +92,9 @@ const noStorage =
   "Give one as the option storage: new AsyncLocalStorage() of node:async_hooks"
 
 /**
- * Builds a layer, such as `PostHogLive` or one with your services and it, for code that is written with promises. Rejected with the error of
- * the layer when it cannot be built, so that a wrong option shows at the start of the program.
+ * Builds a layer, such as `PostHogLive` or one with your services and it, for code that is written with promises.
+ * Rejected with the error of the layer when it cannot be built, so that a wrong option shows at the start of the
+ * program.
  *
  * @since 0.1.0
  * @category constructors
@@ -134,8 +136,8 @@ export const make = async <R, E>(layer: Layer.Layer<R, E>, options: Options = {}
 }
 
 /**
- * Makes a function that gives an effect into one that gives a promise, for a library that calls back. Each call runs with the context
- * and the services of the fiber that made it.
+ * Makes a function that gives an effect into one that gives a promise, for a library that calls back. Each call runs
+ * with the context and the services of the fiber that made it.
  *
  * @since 0.1.0
  * @category bridges
@@ -149,9 +151,9 @@ export const callback = <Args extends ReadonlyArray<unknown>, A, E, R>(
   })
 
 /**
- * Makes a function that gives an effect into a listener of an event emitter: it never throws and gives nothing. Each call runs with the
- * context and the services of the fiber that made it, in a fiber that ends with the scope. A failure is logged as an error, with
- * error tracking also captured.
+ * Makes a function that gives an effect into a listener of an event emitter: it never throws and gives nothing. Each
+ * call runs with the context and the services of the fiber that made it, in a fiber that ends with the scope. A failure
+ * is logged as an error, with error tracking also captured.
  *
  * @since 0.1.0
  * @category bridges
@@ -183,10 +185,10 @@ export interface AsyncStorage<in Store> {
 const stored = /* #__PURE__ */ Effect.map(/* #__PURE__ */ FiberRef.get(currentState), toStored)
 
 /**
- * Calls a function with the current context as the store of an `AsyncLocalStorage`, and waits for what it gives. What the function starts
- * finds the context with {@link fromAsyncStorage}, or looks at it with `storage.getStore()`. A function that throws, or a promise that is
- * rejected, is a defect, as with `Effect.promise`. The function goes on with the same request, if it is called in one; as JSON the store is an
- * ordinary carrier.
+ * Calls a function with the current context as the store of an `AsyncLocalStorage`, and waits for what it gives. What
+ * the function starts finds the context with {@link fromAsyncStorage}, or looks at it with `storage.getStore()`. A
+ * function that throws, or a promise that is rejected, is a defect, as with `Effect.promise`. The function goes on with
+ * the same request, if it is called in one; as JSON the store is an ordinary carrier.
  *
  * @since 0.1.0
  * @category bridges
@@ -213,8 +215,9 @@ export const toAsyncStorage: {
 )
 
 /**
- * Runs an effect with the context that an `AsyncLocalStorage` has when the effect begins, for effects that are run from code which
- * follows it. Put it outermost: later on, the store may be that of whoever scheduled the fiber. Without a store the effect runs as it is.
+ * Runs an effect with the context that an `AsyncLocalStorage` has when the effect begins, for effects that are run from
+ * code which follows it. Put it outermost: later on, the store may be that of whoever scheduled the fiber. Without a
+ * store the effect runs as it is.
  *
  * @since 0.1.0
  * @category bridges

@@ -26,15 +26,17 @@ import type * as PostHogConfig from "./PostHogConfig.js"
 import { ConfigurationError } from "./PostHogError.js"
 
 /**
- * The options of an instance, two of them with other defaults: `shutdownTimeout` is half a second and `isServer` `false`.
+ * The options of an instance, two of them with other defaults: `shutdownTimeout` is half a second and `isServer`
+ * `false`.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Options<R = never> extends PostHogConfig.Options {
   /**
-   * Whether the user agrees to being counted. Asked once, before the instance is there, so that nothing is taken without an
-   * answer; a failure is a no. The instance begins opted out then, and `PostHog.optIn` can still change that. Default: yes.
+   * Whether the user agrees to being counted. Asked once, before the instance is there, so that nothing is taken
+   * without an answer; a failure is a no. The instance begins opted out then, and `PostHog.optIn` can still change
+   * that. Default: yes.
    */
   readonly consent?: Effect.Effect<boolean, unknown, R> | undefined
 }
@@ -54,8 +56,9 @@ const isRefused: Effect.Effect<boolean> = /* #__PURE__ */ Effect.zipWith(
 )
 
 /**
- * The default instance as a command wants it: half a second to send what is left at the end, events without `$is_server`, and
- * nothing at all where `DO_NOT_TRACK` is set (to anything but nothing, `0` and `false`) or `consent` says no.
+ * The default instance as a command wants it: half a second to send what is left at the end, events without
+ * `$is_server`, and nothing at all where `DO_NOT_TRACK` is set (to anything but nothing, `0` and `false`) or `consent`
+ * says no.
  *
  * @since 0.1.0
  * @category layers
@@ -86,7 +89,10 @@ export const layer = <R = never>(
  */
 export const anonymousIdKey = "posthog-anonymous-id"
 
-/** The id that the store has, or else a new one. A store that does not work costs the user nothing but being counted twice. */
+/**
+ * The id that the store has, or else a new one. A store that does not work costs the user nothing but being counted
+ * twice.
+ */
 const anonymousId = Effect.fnUntraced(function*(key: string): Effect.fn.Return<
   string,
   never,
@@ -101,16 +107,16 @@ const anonymousId = Effect.fnUntraced(function*(key: string): Effect.fn.Return<
 })
 
 /**
- * Gives events in the region a random id that is kept in the program's `KeyValueStore`, so that a user is one person over all runs
- * and nobody in particular. While the instance is opted out, nothing is read or written.
+ * Gives events in the region a random id that is kept in the program's `KeyValueStore`, so that a user is one person
+ * over all runs and nobody in particular. While the instance is opted out, nothing is read or written.
  *
  * @since 0.1.0
  * @category combinators
  */
 export const withAnonymousId: {
   /**
-   * Gives events in the region a random id that is kept in the program's `KeyValueStore`, so that a user is one person over all
-   * runs and nobody in particular. While the instance is opted out, nothing is read or written.
+   * Gives events in the region a random id that is kept in the program's `KeyValueStore`, so that a user is one person
+   * over all runs and nobody in particular. While the instance is opted out, nothing is read or written.
    *
    * @since 0.1.0
    * @category combinators
@@ -119,8 +125,8 @@ export const withAnonymousId: {
     key?: string
   ): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R | PostHog.PostHog | KeyValueStore.KeyValueStore>
   /**
-   * Gives events in the region a random id that is kept in the program's `KeyValueStore`, so that a user is one person over all
-   * runs and nobody in particular. While the instance is opted out, nothing is read or written.
+   * Gives events in the region a random id that is kept in the program's `KeyValueStore`, so that a user is one person
+   * over all runs and nobody in particular. While the instance is opted out, nothing is read or written.
    *
    * @since 0.1.0
    * @category combinators

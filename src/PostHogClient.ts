@@ -35,14 +35,15 @@ const fetchClient = Layer.provide(
 )
 
 /**
- * A client over `node:http` on Node 20.16 and later, and over the platform's `fetch` everywhere else. It follows no redirect.
+ * A client over `node:http` on Node 20.16 and later, and over the platform's `fetch` everywhere else. It follows no
+ * redirect.
  *
- * On Node a process ends within the instance's `shutdownTimeout` also when PostHog's host does not answer to connections, which it does not with
- * `fetch`: a connection attempt that is given up there holds the process for up to ten seconds. Connections are kept for four seconds, and closed with
- * the layer.
+ * On Node a process ends within the instance's `shutdownTimeout` also when PostHog's host does not answer to
+ * connections, which it does not with `fetch`: a connection attempt that is given up there holds the process for up to
+ * ten seconds. Connections are kept for four seconds, and closed with the layer.
  *
- * Where `FetchHttpClient.Fetch` or `FetchHttpClient.RequestInit` is provided to this layer (a `fetch` of the program's own, settings such as a
- * dispatcher), requests go over `fetch` with them.
+ * Where `FetchHttpClient.Fetch` or `FetchHttpClient.RequestInit` is provided to this layer (a `fetch` of the program's
+ * own, settings such as a dispatcher), requests go over `fetch` with them.
  *
  * @since 0.1.0
  * @category layers

@@ -1,9 +1,9 @@
 /**
- * Properties that follow the fiber: who the user is, which groups and session an event belongs to, and whatever else every
- * event of a region should carry.
+ * Properties that follow the fiber: who the user is, which groups and session an event belongs to, and whatever else
+ * every event of a region should carry.
  *
- * The context is inherited by every fiber that is forked from the region, and it never comes back: what a fiber sets for
- * itself is seen by itself and its children only, also after a join.
+ * The context is inherited by every fiber that is forked from the region, and it never comes back: what a fiber sets
+ * for itself is seen by itself and its children only, also after a join.
  *
  * ```ts
  * import { Effect } from "effect"
@@ -24,7 +24,8 @@ import type { Groups } from "./core/event/properties.js"
 import { read } from "./core/guard.js"
 import * as internal from "./internal/carrier.js"
 import type { Carrier } from "./internal/carrier.js"
-import { currentState, type CurrentValues, type Owner, type Scope, type Values } from "./internal/context.js"
+import { currentState } from "./internal/context.js"
+import type { CurrentValues, Owner, Scope, Values } from "./internal/contextValues.js"
 
 export type {
   /**
@@ -191,10 +192,12 @@ export const withSessionId: {
 
 /**
  * Runs an effect, and all fibers it forks, so that nothing is captured in it: no events, no `identify` and its kin, no
- * `$feature_flag_called`, no exceptions, no events about requests; they count as `ignored` in `PostHog.stats`. For users who have not
- * agreed, where `PostHog.optOut` would concern everybody. A handler that learns about it half-way says `setContext({ capture: false })`.
+ * `$feature_flag_called`, no exceptions, no events about requests; they count as `ignored` in `PostHog.stats`. For
+ * users who have not agreed, where `PostHog.optOut` would concern everybody. A handler that learns about it half-way
+ * says `setContext({ capture: false })`.
  *
- * Carriers take it along to other processes. Feature flags are evaluated as ever, if need be by a request that names the user.
+ * Carriers take it along to other processes. Feature flags are evaluated as ever, if need be by a request that names
+ * the user.
  *
  * @since 0.1.0
  * @category combinators
@@ -203,10 +206,10 @@ export const withoutCapture = <A, E, R>(self: Effect.Effect<A, E, R>, scope?: Sc
   withContext(self, { capture: false }, scope)
 
 /**
- * Adds values to the context of all events for the rest of this fiber and the fibers it forks from now on. Meant for handlers
- * that learn the user half-way. The parent fiber never sees it, also not after a join; the other side of this is that a
- * `setContext` inside `Effect.timeout`, `Effect.race` or another operator that forks ends with that operator. Inside a
- * `withContext` region it ends with the region.
+ * Adds values to the context of all events for the rest of this fiber and the fibers it forks from now on. Meant for
+ * handlers that learn the user half-way. The parent fiber never sees it, also not after a join; the other side of this
+ * is that a `setContext` inside `Effect.timeout`, `Effect.race` or another operator that forks ends with that operator.
+ * Inside a `withContext` region it ends with the region.
  *
  * @since 0.1.0
  * @category combinators
@@ -224,8 +227,8 @@ export const setEventContext = (event: string, values: Values, scope?: Scope): E
   FiberRef.update(currentState, (state) => state.set(values, scope, event))
 
 /**
- * The values that the current context holds: those for all instances, with `scope` those of one instance merged over them,
- * with `event` those of the events of one name too.
+ * The values that the current context holds: those for all instances, with `scope` those of one instance merged over
+ * them, with `event` those of the events of one name too.
  *
  * @since 0.1.0
  * @category accessors
@@ -252,8 +255,9 @@ export type {
 }
 
 /**
- * The current context as a record, for whoever goes on with the work in another process: put it into the job, the message or
- * the call. The snapshot of feature flags, if there is one, stays here, and so does what a request says about itself.
+ * The current context as a record, for whoever goes on with the work in another process: put it into the job, the
+ * message or the call. The snapshot of feature flags, if there is one, stays here, and so does what a request says
+ * about itself.
  *
  * ```ts
  * import { Effect } from "effect"
@@ -276,24 +280,24 @@ export const toCarrier: Effect.Effect<Carrier> = /* #__PURE__ */ Effect.map(
 )
 
 /**
- * Runs an effect, and all fibers it forks, with what a carrier brings added to the context. A carrier comes from outside, so it may be
- * anything: what is no part of one is passed over.
+ * Runs an effect, and all fibers it forks, with what a carrier brings added to the context. A carrier comes from
+ * outside, so it may be anything: what is no part of one is passed over.
  *
  * @since 0.1.0
  * @category carriers
  */
 export const withCarrier: {
   /**
-   * Runs an effect, and all fibers it forks, with what a carrier brings added to the context. A carrier comes from outside, so it may
-   * be anything: what is no part of one is passed over.
+   * Runs an effect, and all fibers it forks, with what a carrier brings added to the context. A carrier comes from
+   * outside, so it may be anything: what is no part of one is passed over.
    *
    * @since 0.1.0
    * @category carriers
    */
   (carrier: unknown): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   /**
-   * Runs an effect, and all fibers it forks, with what a carrier brings added to the context. A carrier comes from outside, so it may
-   * be anything: what is no part of one is passed over.
+   * Runs an effect, and all fibers it forks, with what a carrier brings added to the context. A carrier comes from
+   * outside, so it may be anything: what is no part of one is passed over.
    *
    * @since 0.1.0
    * @category carriers

@@ -1,6 +1,6 @@
 /**
- * Every way in which something can go wrong: typed errors, which a caller can catch, and diagnostics, which tell what became
- * of events after `capture` has returned.
+ * Every way in which something can go wrong: typed errors, which a caller can catch, and diagnostics, which tell what
+ * became of events after `capture` has returned.
  *
  * ```ts
  * import { Effect } from "effect"
@@ -10,6 +10,8 @@
  *   Effect.catchTag("DeliveryError", (error) => Effect.logWarning(error.message))
  * )
  * ```
+ *
+ * Long because of documentation: every error and diagnostic with its reasons.
  *
  * @since 0.1.0
  */
@@ -166,7 +168,8 @@ export interface EventHead {
 }
 
 /**
- * Accepted events will not be delivered. Events that were never queued have no entry in `events` unless their name is known.
+ * Accepted events will not be delivered. Events that were never queued have no entry in `events` unless their name is
+ * known.
  *
  * @since 0.1.0
  * @category diagnostics
@@ -203,8 +206,8 @@ export interface PersonlessEvent extends EventHead {
 }
 
 /**
- * Among the properties of an event stand what seem to be options, such as `capture("x", { distinctId })`. The event is sent as it is said, with
- * them as properties. Looked for once per name of an event.
+ * Among the properties of an event stand what seem to be options, such as `capture("x", { distinctId })`. The event is
+ * sent as it is said, with them as properties. Looked for once per name of an event.
  *
  * @since 0.1.0
  * @category diagnostics
@@ -366,7 +369,8 @@ export interface DefinitionsFailed {
 }
 
 /**
- * The store of flag definitions failed, took too long, or had something in it that nobody can read. This instance does without.
+ * The store of flag definitions failed, took too long, or had something in it that nobody can read. This instance does
+ * without.
  *
  * @since 0.1.0
  * @category diagnostics

@@ -1,6 +1,6 @@
 /**
- * PostHog in HTTP servers and clients: what is captured while a request is handled carries the request, its user and its session, and a
- * handler that fails is an exception.
+ * PostHog in HTTP servers and clients: what is captured while a request is handled carries the request, its user and
+ * its session, and a handler that fails is an exception.
  *
  * ```ts
  * import { HttpRouter, HttpServerResponse } from "@effect/platform"
@@ -25,58 +25,20 @@ import * as Option from "effect/Option"
 import { isObject, read } from "./core/guard.js"
 import type { RequestFacts } from "./core/http/incoming.js"
 import { currentState } from "./internal/context.js"
-import { plainValues, platformServer, resolve, webServer, within } from "./internal/http/server.js"
+import { webServer } from "./internal/http/fetch.js"
+import { platformServer } from "./internal/http/platform.js"
+import { plainValues, within } from "./internal/http/region.js"
+import { type Options, resolve } from "./internal/http/requestOptions.js"
 import * as internal from "./internal/http/tracingHeaders.js"
 import type { PostHog } from "./PostHog.js"
 import type * as PostHogContext from "./PostHogContext.js"
 
-/**
- * What is taken from requests, and what is captured about them.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Options<in Request = HttpServerRequest.HttpServerRequest, out R = never> {
+export type {
   /**
-   * The user, where the application knows it from the request. Wins over the id in PostHog's header; a failure is no id. Whoever learns
-   * the user later, in a security middleware for instance, calls `PostHog.setContext`. Default: the context's, or else the header's.
+   * @since 0.1.0
+   * @category models
    */
-  readonly distinctId?: ((request: Request) => Effect.Effect<string | undefined, unknown, R>) | undefined
-  /**
-   * Whether the ids in `X-POSTHOG-DISTINCT-ID`, `X-POSTHOG-SESSION-ID` and `X-POSTHOG-WINDOW-ID` count. Whoever makes the request says
-   * what is in them: good for analytics, never for authentication. Default `true`.
-   */
-  readonly tracingHeaders?: boolean | undefined
-  /**
-   * How many proxies of your own a request passes, or which addresses are such proxies. `X-Forwarded-For` is read from its end past that
-   * many, and `X-Forwarded-Host` and `-Proto` count; anybody can send them, so that nothing in them does otherwise. Default 0.
-   */
-  readonly trustProxies?: number | ((address: string) => boolean) | undefined
-  /** A header in which your proxy always puts the client's address, such as `cf-connecting-ip`. Default none. */
-  readonly ipHeader?: string | undefined
-  /** Whether `$ip` is sent with events that PostHog may locate (`disableGeoip: false`); with others it never is. Default `true`. */
-  readonly ip?: boolean | undefined
-  /** Whether `$user_agent` is sent. Default `true`. */
-  readonly userAgent?: boolean | undefined
-  /**
-   * What becomes of the query in `$current_url`: `redact` replaces the values of parameters that look like secrets (`isSecret`).
-   * Default `redact`.
-   */
-  readonly query?: "redact" | "keep" | "omit" | undefined
-  /** Which parameters are secrets. Default: names with `token`, `secret`, `password`, `api_key`, `code`, `signature` and the like. */
-  readonly isSecret?: ((name: string) => boolean) | undefined
-  /** Further properties of all events of the request. Default none. */
-  readonly properties?: ((request: Request) => PostHogContext.Values["properties"]) | undefined
-  /**
-   * Whether failures of the handler are captured as exceptions, if what is made of them is a response of status 500 or above: a route that
-   * is not found is none, nor is a typed error of an API with another status, nor a client that has gone. Default `true`, unless `POSTHOG_ERROR_TRACKING=false` in `PostHogLive`.
-   */
-  readonly captureErrors?: boolean | undefined
-  /**
-   * Name of an event for each request when it is done, such as `$pageview`, with `$response_status_code` and `duration_ms`; or a function that
-   * gives it, and nothing for requests that shall have none. Default none.
-   */
-  readonly requestEvent?: string | ((request: Request) => string | undefined) | undefined
+  Options
 }
 
 /** Asked when it is needed: Node's request has its socket, a request of the Fetch API has none. */
@@ -96,12 +58,13 @@ const factsOf = (request: HttpServerRequest.HttpServerRequest): RequestFacts => 
 })
 
 /**
- * Handles each request in a context of its own, for all instances: the address (`$current_url`, `$host`, `$pathname`), the method, the
- * client (`$ip`, `$user_agent`), the user and the session of PostHog's headers, and the pattern of the route as `http.route` once the
- * router has found it. Captures what handlers fail with, and an event for each request if wanted. Nothing of it delays the response.
+ * Handles each request in a context of its own, for all instances: the address (`$current_url`, `$host`, `$pathname`),
+ * the method, the client (`$ip`, `$user_agent`), the user and the session of PostHog's headers, and the pattern of the
+ * route as `http.route` once the router has found it. Captures what handlers fail with, and an event for each request
+ * if wanted. Nothing of it delays the response.
  *
- * For an app or a router, and as `HttpLayerRouter.middleware(PostHogHttp.middleware(), { global: true })` or, for an API,
- * `HttpApiBuilder.middleware((app) => PostHogHttp.middleware(app), { withContext: true })`.
+ * For an app or a router, and as `HttpLayerRouter.middleware(PostHogHttp.middleware(), { global: true })` or, for an
+ * API, `HttpApiBuilder.middleware((app) => PostHogHttp.middleware(app), { withContext: true })`.
  *
  * @since 0.1.0
  * @category middleware
@@ -158,8 +121,9 @@ const webFactsOf = (request: Request): RequestFacts => ({
 })
 
 /**
- * Runs an effect that answers a request of the Fetch API as {@link middleware} would, for platforms that call a function from `Request` to
- * `Response`: Workers, Bun, Deno, Next. The address of the client is only known there by `ipHeader` or `trustProxies`.
+ * Runs an effect that answers a request of the Fetch API as {@link middleware} would, for platforms that call a
+ * function from `Request` to `Response`: Workers, Bun, Deno, Next. The address of the client is only known there by
+ * `ipHeader` or `trustProxies`.
  *
  * ```ts
  * import { Effect, ManagedRuntime } from "effect"
@@ -241,12 +205,12 @@ const nodeFactsOf = (request: NodeRequest): RequestFacts => ({
 })
 
 /**
- * What a request says about itself, as values for `withContext`: address, method, client, and the user and the session of PostHog's
- * headers. For servers that are no server of `@effect/platform`, see `docs/frameworks.md`. Takes a request of Node or of the Fetch API, and never
- * throws: what cannot be read is left out.
+ * What a request says about itself, as values for `withContext`: address, method, client, and the user and the session
+ * of PostHog's headers. For servers that are no server of `@effect/platform`, see `docs/frameworks.md`. Takes a request
+ * of Node or of the Fetch API, and never throws: what cannot be read is left out.
  *
- * The values, and copies of them, remember what is the request's: `$ip` is only sent with events that PostHog may locate, carriers leave all of it
- * out, and events without a user share one id.
+ * The values, and copies of them, remember what is the request's: `$ip` is only sent with events that PostHog may
+ * locate, carriers leave all of it out, and events without a user share one id.
  *
  * @since 0.1.0
  * @category accessors
@@ -275,9 +239,9 @@ export interface TracingHeadersOptions extends PostHogContext.Scope {
 }
 
 /**
- * A client that tells one's own servers for whom it makes a request: `X-POSTHOG-DISTINCT-ID` and `X-POSTHOG-SESSION-ID` with the values
- * of the context as the request is made, in the place of those that the request has. Only requests to the hosts that are named get them; an
- * id that a header cannot hold (printable ASCII, 1,000 characters) is left out.
+ * A client that tells one's own servers for whom it makes a request: `X-POSTHOG-DISTINCT-ID` and `X-POSTHOG-SESSION-ID`
+ * with the values of the context as the request is made, in the place of those that the request has. Only requests to
+ * the hosts that are named get them; an id that a header cannot hold (printable ASCII, 1,000 characters) is left out.
  *
  * @since 0.1.0
  * @category client

@@ -1,6 +1,6 @@
 /**
- * The layer for a program that runs: options from the environment, a client of its own (see `PostHogClient`), error tracking
- * on, and local evaluation of flags when there is a secret key.
+ * The layer for a program that runs: options from the environment, a client of its own (see `PostHogClient`), error
+ * tracking on, and local evaluation of flags when there is a secret key.
  *
  * ```ts
  * import { Effect } from "effect"
@@ -47,15 +47,15 @@ import type { ConfigurationError } from "./PostHogError.js"
  */
 export interface PostHogLive extends Layer.Layer<PostHog.PostHog, ConfigurationError | ConfigError.ConfigError> {
   /**
-   * The same with options of the program, which go over those of the environment. Bind it to a constant: each call makes an instance of
-   * its own.
+   * The same with options of the program, which go over those of the environment. Bind it to a constant: each call
+   * makes an instance of its own.
    */
   readonly with: (
     options: PostHogConfig.LiveOptions
   ) => Layer.Layer<PostHog.PostHog, ConfigurationError | ConfigError.ConfigError>
   /**
-   * The same for a named instance, which is for another project: `apiKey` and `secretKey` are not looked for in the environment, all other
-   * options are.
+   * The same for a named instance, which is for another project: `apiKey` and `secretKey` are not looked for in the
+   * environment, all other options are.
    */
   readonly instance: <Self>(
     tag: Context.Tag<Self, PostHog.Service>,
@@ -68,7 +68,10 @@ type Live<Self> = Layer.Layer<Self, ConfigurationError | ConfigError.ConfigError
 const readSwitch = (text: string) => readBoolean(text) ?? new Problem("is neither true nor false")
 const readText = (text: string) => text
 
-/** What decides whether the instance does anything at all. Read by itself: the rest must not keep an idle program from starting. */
+/**
+ * What decides whether the instance does anything at all. Read by itself: the rest must not keep an idle program from
+ * starting.
+ */
 const switches = Config.all({
   // What is no truth value is told by the other options.
   enabled: Config.orElse(variable("POSTHOG_ENABLED", "enabled", readSwitch), () => Config.succeed(true)),
@@ -122,21 +125,24 @@ const live = <Self>(
   )
 
 /**
- * The default instance with options from the environment (see `PostHogConfig.config`), `PostHogClient.layer` as transport, and
- * `ErrorTracking.layerLogger`. Without `POSTHOG_API_KEY`, or with `POSTHOG_ENABLED=false`, it does nothing, after one warning.
+ * The default instance with options from the environment (see `PostHogConfig.config`), `PostHogClient.layer` as
+ * transport, and `ErrorTracking.layerLogger`. Without `POSTHOG_API_KEY`, or with `POSTHOG_ENABLED=false`, it does
+ * nothing, after one warning.
  *
- * `PostHogLive.with(options)` takes options of the program over those of the environment, and `PostHogLive.instance(tag, options)` is the
- * same for a named instance.
+ * `PostHogLive.with(options)` takes options of the program over those of the environment, and
+ * `PostHogLive.instance(tag, options)` is the same for a named instance.
  *
- * Error tracking has variables of its own: `POSTHOG_ERROR_TRACKING=false` switches it off, `POSTHOG_CAPTURE_LEVEL` is the least
- * level of log messages that are captured (`Error`), `POSTHOG_METADATA` the log annotations that become properties (`all`, or
- * names separated by commas).
+ * Error tracking has variables of its own: `POSTHOG_ERROR_TRACKING=false` switches it off, `POSTHOG_CAPTURE_LEVEL` is
+ * the least level of log messages that are captured (`Error`), `POSTHOG_METADATA` the log annotations that become
+ * properties (`all`, or names separated by commas).
  *
- * With `POSTHOG_SECRET_KEY` flags are evaluated in the process, see `LocalEvaluation`: `POSTHOG_FEATURE_FLAGS_POLLING_INTERVAL` is the time
- * between two loads of their definitions (`30 seconds`, or `manual`), `POSTHOG_LOCAL_EVALUATION=false` switches it off. A
- * `FlagDefinitionStore` that is provided to this layer is used.
+ * With `POSTHOG_SECRET_KEY` flags are evaluated in the process, see `LocalEvaluation`:
+ * `POSTHOG_FEATURE_FLAGS_POLLING_INTERVAL` is the time between two loads of their definitions (`30 seconds`, or
+ * `manual`), `POSTHOG_LOCAL_EVALUATION=false` switches it off. A `FlagDefinitionStore` that is provided to this layer
+ * is used.
  *
- * It is nothing but a composition of `PostHog.layerConfig`, `ErrorTracking.layerLoggerConfig` and `LocalEvaluation.layerConfig`.
+ * It is nothing but a composition of `PostHog.layerConfig`, `ErrorTracking.layerLoggerConfig` and
+ * `LocalEvaluation.layerConfig`.
  *
  * @since 0.1.0
  * @category layers

@@ -1,6 +1,6 @@
 /**
- * PostHog where a process lives for a request, or stands still between two: Workers, Lambda, edge functions. For an instance with
- * `background: false`, whose events leave when somebody flushes.
+ * PostHog where a process lives for a request, or stands still between two: Workers, Lambda, edge functions. For an
+ * instance with `background: false`, whose events leave when somebody flushes.
  *
  * ```ts
  * import { FetchHttpClient } from "@effect/platform"
@@ -34,8 +34,8 @@ import * as PostHog from "./PostHog.js"
  */
 export interface Options {
   /**
-   * Tells the platform to keep the request's work going until a promise is settled: `ctx.waitUntil` of a Worker, `waitUntil` of
-   * Vercel, `after` of Next. Default: there is none, and the handler's result waits for its events.
+   * Tells the platform to keep the request's work going until a promise is settled: `ctx.waitUntil` of a Worker,
+   * `waitUntil` of Vercel, `after` of Next. Default: there is none, and the handler's result waits for its events.
    */
   readonly waitUntil?: ((promise: Promise<unknown>) => void) | undefined
   /**
@@ -70,26 +70,27 @@ const flushWith = (options: Options): Effect.Effect<void, never, PostHog.PostHog
   })
 
 /**
- * Flushes after a handler, whatever becomes of it: behind the response where the platform has a `waitUntil`, else before the
- * result is given. The result is the handler's, also when PostHog cannot be reached: what could not be sent in time is still queued.
+ * Flushes after a handler, whatever becomes of it: behind the response where the platform has a `waitUntil`, else
+ * before the result is given. The result is the handler's, also when PostHog cannot be reached: what could not be sent
+ * in time is still queued.
  *
  * @since 0.1.0
  * @category combinators
  */
 export const withFlush: {
   /**
-   * Flushes after a handler, whatever becomes of it: behind the response where the platform has a `waitUntil`, else before the
-   * result is given. The result is the handler's, also when PostHog cannot be reached: what could not be sent in time is still
-   * queued.
+   * Flushes after a handler, whatever becomes of it: behind the response where the platform has a `waitUntil`, else
+   * before the result is given. The result is the handler's, also when PostHog cannot be reached: what could not be
+   * sent in time is still queued.
    *
    * @since 0.1.0
    * @category combinators
    */
   (options?: Options): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R | PostHog.PostHog>
   /**
-   * Flushes after a handler, whatever becomes of it: behind the response where the platform has a `waitUntil`, else before the
-   * result is given. The result is the handler's, also when PostHog cannot be reached: what could not be sent in time is still
-   * queued.
+   * Flushes after a handler, whatever becomes of it: behind the response where the platform has a `waitUntil`, else
+   * before the result is given. The result is the handler's, also when PostHog cannot be reached: what could not be
+   * sent in time is still queued.
    *
    * @since 0.1.0
    * @category combinators

@@ -1,6 +1,6 @@
 /**
- * PostHog for tests: the same service with the same context, enrichment and `beforeSend`, but events are kept as data instead
- * of being sent.
+ * PostHog for tests: the same service with the same context, enrichment and `beforeSend`, but events are kept as data
+ * instead of being sent.
  *
  * ```ts
  * import { Effect } from "effect"
@@ -15,8 +15,8 @@
  * Effect.runPromise(test.pipe(Effect.provide(TestLayer)))
  * ```
  *
- * Each build of the layer has a store of its own, so tests can run in parallel. Uuids are the same in every run, and times
- * come from Effect's clock, so under `TestClock` whole events can be compared.
+ * Each build of the layer has a store of its own, so tests can run in parallel. Uuids are the same in every run, and
+ * times come from Effect's clock, so under `TestClock` whole events can be compared.
  *
  * @since 0.1.0
  */
@@ -88,7 +88,10 @@ const overrides = (kept: Kept): Stage => (next) => (question, onlyLocally) =>
     return { ...evaluation, flags, unresolved }
   })
 
-/** Options of the service itself. In a test a second equal error is one that the test is about, so that nothing is held back. */
+/**
+ * Options of the service itself. In a test a second equal error is one that the test is about, so that nothing is held
+ * back.
+ */
 const ownOptions = ({ errorTracking, flags: _, localEvaluation: __, ...rest }: Options): PostHogConfig.Options => ({
   exceptionRateLimit: false,
   ...present(rest),
@@ -96,8 +99,9 @@ const ownOptions = ({ errorTracking, flags: _, localEvaluation: __, ...rest }: O
 })
 
 /**
- * Builds a service that keeps its events. Takes all options of a live one; those about the network have no effect. Options
- * that would be a `ConfigurationError` are a defect here. The service alone: {@link layer} has error tracking and local evaluation too.
+ * Builds a service that keeps its events. Takes all options of a live one; those about the network have no effect.
+ * Options that would be a `ConfigurationError` are a defect here. The service alone: {@link layer} has error tracking
+ * and local evaluation too.
  *
  * @since 0.1.0
  * @category constructors
@@ -125,8 +129,8 @@ export const make = Effect.fnUntraced(function*(
 })
 
 /**
- * The default instance, keeping its events: what `PostHogLive.with` is, down to the logger of error tracking, but for what is sent. It does
- * not look at the environment.
+ * The default instance, keeping its events: what `PostHogLive.with` is, down to the logger of error tracking, but for
+ * what is sent. It does not look at the environment.
  *
  * @since 0.1.0
  * @category layers
@@ -134,8 +138,8 @@ export const make = Effect.fnUntraced(function*(
 export const layer = (options?: Options): Layer.Layer<PostHog> => layerInstance(PostHog, options)
 
 /**
- * A named instance, keeping its events, as `PostHogLive.instance`. Where it stands for one of `PostHog.layerInstance`, which has no logger,
- * say `errorTracking: false`.
+ * A named instance, keeping its events, as `PostHogLive.instance`. Where it stands for one of `PostHog.layerInstance`,
+ * which has no logger, say `errorTracking: false`.
  *
  * @since 0.1.0
  * @category layers

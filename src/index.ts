@@ -1,8 +1,9 @@
 // Written by scripts/codegen.ts.
 
 /**
- * Error tracking: what goes wrong in a program, as PostHog's `$exception` events. A `Cause` stays the tree that it is: each of
- * its failures and defects is an entry of its own, with its type, its message, its frames and the spans through which it went.
+ * Error tracking: what goes wrong in a program, as PostHog's `$exception` events. A `Cause` stays the tree that it is:
+ * each of its failures and defects is an entry of its own, with its type, its message, its frames and the spans through
+ * which it went.
  *
  * @since 0.1.0
  */
@@ -23,16 +24,16 @@ export * as FeatureFlag from "./FeatureFlag.js"
 export * as FeatureFlags from "./FeatureFlags.js"
 
 /**
- * Where the instances of a fleet, or one serverless function after the other, share flag definitions: one of them asks PostHog, all
- * have them, and a cold start during an outage runs on the last good ones.
+ * Where the instances of a fleet, or one serverless function after the other, share flag definitions: one of them asks
+ * PostHog, all have them, and a cold start during an outage runs on the last good ones.
  *
  * @since 0.1.0
  */
 export * as FlagDefinitionStore from "./FlagDefinitionStore.js"
 
 /**
- * Feature flags evaluated in this process: their definitions are loaded once and kept up to date, and evaluating them for a user
- * takes no request.
+ * Feature flags evaluated in this process: their definitions are loaded once and kept up to date, and evaluating them
+ * for a user takes no request.
  *
  * @since 0.1.0
  */
@@ -46,8 +47,8 @@ export * as LocalEvaluation from "./LocalEvaluation.js"
 export * as PostHog from "./PostHog.js"
 
 /**
- * PostHog in code that is written with promises: Express, Fastify, Hono, Nest, Next, scripts; and the context on its way from Effect
- * into such code and back.
+ * PostHog in code that is written with promises: Express, Fastify, Hono, Nest, Next, scripts; and the context on its
+ * way from Effect into such code and back.
  *
  * @since 0.1.0
  */
@@ -75,40 +76,40 @@ export * as PostHogClient from "./PostHogClient.js"
 export * as PostHogConfig from "./PostHogConfig.js"
 
 /**
- * Properties that follow the fiber: who the user is, which groups and session an event belongs to, and whatever else every
- * event of a region should carry.
+ * Properties that follow the fiber: who the user is, which groups and session an event belongs to, and whatever else
+ * every event of a region should carry.
  *
  * @since 0.1.0
  */
 export * as PostHogContext from "./PostHogContext.js"
 
 /**
- * Every way in which something can go wrong: typed errors, which a caller can catch, and diagnostics, which tell what became
- * of events after `capture` has returned.
+ * Every way in which something can go wrong: typed errors, which a caller can catch, and diagnostics, which tell what
+ * became of events after `capture` has returned.
  *
  * @since 0.1.0
  */
 export * as PostHogError from "./PostHogError.js"
 
 /**
- * PostHog in HTTP servers and clients: what is captured while a request is handled carries the request, its user and its session, and a
- * handler that fails is an exception.
+ * PostHog in HTTP servers and clients: what is captured while a request is handled carries the request, its user and
+ * its session, and a handler that fails is an exception.
  *
  * @since 0.1.0
  */
 export * as PostHogHttp from "./PostHogHttp.js"
 
 /**
- * PostHog where a process lives for a request, or stands still between two: Workers, Lambda, edge functions. For an instance with
- * `background: false`, whose events leave when somebody flushes.
+ * PostHog where a process lives for a request, or stands still between two: Workers, Lambda, edge functions. For an
+ * instance with `background: false`, whose events leave when somebody flushes.
  *
  * @since 0.1.0
  */
 export * as PostHogServerless from "./PostHogServerless.js"
 
 /**
- * PostHog for tests: the same service with the same context, enrichment and `beforeSend`, but events are kept as data instead
- * of being sent.
+ * PostHog for tests: the same service with the same context, enrichment and `beforeSend`, but events are kept as data
+ * instead of being sent.
  *
  * @since 0.1.0
  */

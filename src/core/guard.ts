@@ -1,7 +1,8 @@
 /**
- * Looking at values that may be anything. `instanceof`, `in`, a read of a member and even `Array.isArray` throw for a Proxy that was revoked,
- * and what they throw may be such a Proxy again; a text may be made by a method of the value. Whatever this library did not make itself is
- * looked at with these functions, in `catch` blocks too, and put into words by `thrown.ts`. None of them throws.
+ * Looking at values that may be anything. `instanceof`, `in`, a read of a member and even `Array.isArray` throw for a
+ * Proxy that was revoked, and what they throw may be such a Proxy again; a text may be made by a method of the value.
+ * Whatever this library did not make itself is looked at with these functions, in `catch` blocks too, and put into
+ * words by `thrown.ts`. None of them throws.
  *
  * @since 0.1.0
  */

@@ -6,8 +6,8 @@
 export class Lru<K, V> {
   // A Map iterates in the order of insertion, and a used entry is inserted anew.
   private readonly entries = new Map<K, V>()
-  // Kept, because a Map remembers removed entries for a while, and a new iterator would pass over all of them each time. What lies
-  // behind it was removed, or used and inserted anew.
+  // Kept, because a Map remembers removed entries for a while, and a new iterator would pass over all of them each
+  // time. What lies behind it was removed, or used and inserted anew.
   private oldest = this.entries.keys()
 
   constructor(private readonly capacity: number) {}

@@ -1,6 +1,6 @@
 /**
- * What was thrown, in a few words. Anything can be thrown: a value without a text form, a Proxy, an error whose message is a getter that
- * throws again.
+ * What was thrown, in a few words. Anything can be thrown: a value without a text form, a Proxy, an error whose message
+ * is a getter that throws again.
  *
  * @since 0.1.0
  */

@@ -1,6 +1,6 @@
 /**
- * Reads what a server answers, up to a bound, whoever the client is. A proxy or the page of a hotel's network may answer without an end, or with a
- * few kilobytes that are gigabytes when they are unpacked.
+ * Reads what a server answers, up to a bound, whoever the client is. A proxy or the page of a hotel's network may
+ * answer without an end, or with a few kilobytes that are gigabytes when they are unpacked.
  */
 import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import type * as Duration from "effect/Duration"
@@ -79,7 +79,8 @@ const readInto = (
   if (source?.body === null) return Effect.void
   // That of undici is a stream of Node.
   if (typeof source?.body?.getReader === "function") return readWeb(source.body, take)
-  // Who stops reading a stream closes it. Disconnected, because a client that cannot be interrupted must not hold up the end of the program.
+  // Who stops reading a stream closes it. Disconnected, because a client that cannot be interrupted must not hold up
+  // the end of the program.
   return Effect.disconnect(
     Stream.runForEachWhile(response.stream, (chunk) => Effect.sync(() => take(chunk))).pipe(
       // A body that there is not can be no stream.

@@ -16,7 +16,8 @@ import { checkEvent, readUuid, type WireEvent, writeEvent } from "../core/event/
 import { isInstance, isObject, isRecord } from "../core/guard.js"
 import { describe } from "../core/thrown.js"
 import type { DeliveryError, DropReason } from "../PostHogError.js"
-import { currentState, flagsLayer, type FlagsOnEvents, type Owner, type State } from "./context.js"
+import { currentState, type State } from "./context.js"
+import { flagsLayer, type FlagsOnEvents, type Owner } from "./contextValues.js"
 import type { Books } from "./delivery/books.js"
 import type { Gate } from "./delivery/gate.js"
 import type { Outbox } from "./delivery/outbox.js"
@@ -38,19 +39,25 @@ export interface CaptureOptions {
   /** Group memberships, merged over those of the context. */
   readonly groups?: Groups | undefined
   /**
-   * When it happened. Default: now. A text is RFC 3339, such as `2025-01-02T08:34:05+05:30`; without an offset it is read as
-   * UTC. What is no time is replaced by now and reported.
+   * When it happened. Default: now. A text is RFC 3339, such as `2025-01-02T08:34:05+05:30`; without an offset it is
+   * read as UTC. What is no time is replaced by now and reported.
    */
   readonly timestamp?: Date | DateTime.DateTime | string | undefined
-  /** Identifies the event: PostHog takes events with the same uuid, name, user and timestamp for one. Default: a new UUID v7. */
+  /**
+   * Identifies the event: PostHog takes events with the same uuid, name, user and timestamp for one. Default: a new
+   * UUID v7.
+   */
   readonly uuid?: string | undefined
   /** Whether PostHog shall not locate the user by IP address. Default: the instance's `disableGeoip`. */
   readonly disableGeoip?: boolean | undefined
-  /** `false`: the event creates or updates no person profile. Default: decided by PostHog, `false` without a distinct id. */
+  /**
+   * `false`: the event creates or updates no person profile. Default: decided by PostHog, `false` without a distinct
+   * id.
+   */
   readonly processPersonProfile?: boolean | undefined
   /**
-   * A snapshot from `FeatureFlags.evaluate`, whose flags the event carries as `$feature/<key>` and `$active_feature_flags`, in
-   * the place of those of the context.
+   * A snapshot from `FeatureFlags.evaluate`, whose flags the event carries as `$feature/<key>` and
+   * `$active_feature_flags`, in the place of those of the context.
    */
   readonly flags?: FlagsOnEvents | undefined
 }
@@ -58,7 +65,10 @@ export interface CaptureOptions {
 /** Most names of events that are remembered as looked at. */
 const maxLookedAt = 1_000
 
-/** Looks for options among properties: once per name of an event, because it is the program that is looked at, and until one is found. */
+/**
+ * Looks for options among properties: once per name of an event, because it is the program that is looked at, and until
+ * one is found.
+ */
 const makeFinder = (diagnostics: Diagnostics) => {
   const lookedAt = new Set<string>()
   return (event: string, properties: unknown, options: CaptureOptions | undefined): void => {
@@ -87,8 +97,8 @@ export interface Kind {
 export const ordinary: Kind = { withContext: true, withFlags: true, needsId: false }
 
 /**
- * A capture that nobody waits for, also where the overflow policy waits for room. Under the others there is nothing left to do, and no
- * fiber to make.
+ * A capture that nobody waits for, also where the overflow policy waits for room. Under the others there is nothing
+ * left to do, and no fiber to make.
  */
 export const aside = (captured: Effect.Effect<void>): Effect.Effect<void> =>
   captured === Effect.void ? captured : Effect.asVoid(Effect.forkDaemon(captured))
@@ -141,13 +151,16 @@ export interface Capture {
   readonly refuse: (origin: Origin, event: string, why: string) => Effect.Effect<void>
   /** Counts and reports an event of which there were too many. */
   readonly holdBack: (origin: Origin, event: string) => void
-  /** Whether an event of this name would be ignored where it comes from: its context says so, or the instance is opted out. */
+  /**
+   * Whether an event of this name would be ignored where it comes from: its context says so, or the instance is opted
+   * out.
+   */
   readonly isSilent: (origin: Origin, event: string) => boolean
 }
 
 /**
- * The time in milliseconds or as text; `NaN` for what is no time. A `DateTime` is known by its member: asking its module would put
- * all of it into every bundle.
+ * The time in milliseconds or as text; `NaN` for what is no time. A `DateTime` is known by its member: asking its
+ * module would put all of it into every bundle.
  */
 const timeOf = (timestamp: CaptureOptions["timestamp"]): number | string | undefined => {
   if (!isObject(timestamp)) return timestamp ?? undefined
@@ -300,7 +313,9 @@ export const make = (
   }
 }
 
-/** What a snapshot adds. What throws as it is read adds nothing, which is told: the event is worth more than its flags. */
+/**
+ * What a snapshot adds. What throws as it is read adds nothing, which is told: the event is worth more than its flags.
+ */
 const layerOf = (writer: Writer, flags: FlagsOnEvents): Layer | null => {
   try {
     return flagsLayer(flags)

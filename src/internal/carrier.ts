@@ -9,6 +9,7 @@ import {
   type Properties,
   thawAll
 } from "../core/event/properties.js"
+import { type State } from "./context.js"
 import {
   type Accumulated,
   type CurrentValues,
@@ -19,13 +20,12 @@ import {
   type Region,
   type Scope,
   showRequest,
-  type State,
   type Values
-} from "./context.js"
+} from "./contextValues.js"
 
 /**
- * A context as a record of JSON values, to go with a job or a message: the values for all instances, and below `events` and
- * `instances` those for the events of one name and for one instance.
+ * A context as a record of JSON values, to go with a job or a message: the values for all instances, and below `events`
+ * and `instances` those for the events of one name and for one instance.
  *
  * @since 0.1.0
  * @category models
@@ -100,7 +100,10 @@ const isRecord = (value: unknown): value is object => {
   }
 }
 
-/** Most events, and most instances, of a carrier that are looked at: it comes from outside, and each costs a copy of the others. */
+/**
+ * Most events, and most instances, of a carrier that are looked at: it comes from outside, and each costs a copy of the
+ * others.
+ */
 const maxMembers = 500
 
 const members = (value: unknown): ReadonlyArray<readonly [string, unknown]> => {

@@ -1,5 +1,6 @@
 /**
- * What belongs to an instance in a program that runs, and in its tests: the instance, error tracking, local evaluation of flags.
+ * What belongs to an instance in a program that runs, and in its tests: the instance, error tracking, local evaluation
+ * of flags.
  */
 import type * as Context from "effect/Context"
 import * as Layer from "effect/Layer"

@@ -16,13 +16,18 @@ import { drops, onlyOnce, type Trouble, Warnings } from "./warnings.js"
 /** Diagnostics that a slow subscriber may fall behind before it misses the oldest. */
 const subscriberCapacity = 4096
 
-/** Value of the log annotation `package` on everything this library logs; loggers of this library skip such messages. */
+/**
+ * Value of the log annotation `package` on everything this library logs; loggers of this library skip such messages.
+ */
 export const packageAnnotation = "effect-posthog"
 
 export interface Diagnostics {
   /** Tells what happened. The value is only made when somebody wants to know. */
   readonly emit: (kind: Diagnostic["_tag"], make: () => Diagnostic, reason?: DropReason | FlagsFailed["reason"]) => void
-  /** To be called when a request with events was no success: the first of each kind is logged. Flags and definitions are told by `emit`. */
+  /**
+   * To be called when a request with events was no success: the first of each kind is logged. Flags and definitions are
+   * told by `emit`.
+   */
   readonly failed: (trouble: Omit<Trouble, "about">) => void
   /** To be called when one was. */
   readonly succeeded: () => void

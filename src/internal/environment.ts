@@ -13,8 +13,9 @@ const orAbsent = <A>(config: Config.Config<A | undefined>): Config.Config<A | un
   Config.map(Config.option(config), Option.getOrUndefined)
 
 /**
- * A variable that may be absent, or blank as compose files leave it. `read` gets the text without white space and quotes around it; its
- * problem becomes the `ConfigError`. The value is not shown: somebody may have mixed up two variables.
+ * A variable that may be absent, or blank as compose files leave it. `read` gets the text without white space and
+ * quotes around it; its problem becomes the `ConfigError`. The value is not shown: somebody may have mixed up two
+ * variables.
  */
 export const variable = <A>(
   name: string,

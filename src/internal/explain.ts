@@ -10,7 +10,9 @@ export const maxDetail = 200
 /** What was thrown, for people. */
 export const describeThrown = (thrown: unknown): string => redactText(messageOf(thrown), maxDetail)
 
-/** A message with its code, such as `certificate has expired (CERT_HAS_EXPIRED)` or `getaddrinfo ENOTFOUND example.com`. */
+/**
+ * A message with its code, such as `certificate has expired (CERT_HAS_EXPIRED)` or `getaddrinfo ENOTFOUND example.com`.
+ */
 const withCode = (message: string, code: string): string =>
   message === "" ? code : message.includes(code) ? message : `${message} (${code})`
 
@@ -38,7 +40,10 @@ const partsOf = (error: unknown): ReadonlyArray<string> => {
   return telling.length === 0 ? parts : telling
 }
 
-/** The part of an error that helps and is safe to show: codes such as `ECONNREFUSED`, and messages of the error's causes. */
+/**
+ * The part of an error that helps and is safe to show: codes such as `ECONNREFUSED`, and messages of the error's
+ * causes.
+ */
 export const explain = (error: unknown): string | undefined => {
   try {
     const text = partsOf(error).join(": ")

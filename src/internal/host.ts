@@ -1,6 +1,6 @@
 /**
- * What a platform may have besides the web's interfaces: Node's `process` and modules, and timers that keep no process alive. All of it
- * is reached at run time and without an import, so that bundles for other runtimes do not ask for it.
+ * What a platform may have besides the web's interfaces: Node's `process` and modules, and timers that keep no process
+ * alive. All of it is reached at run time and without an import, so that bundles for other runtimes do not ask for it.
  */
 
 type Listener = (...args: ReadonlyArray<never>) => void

@@ -1,6 +1,6 @@
 /**
- * What the modules of this library know of an instance behind its service: enough to build flags, error tracking and the rest on
- * it without making the service, or a program that only captures, any larger.
+ * What the modules of this library know of an instance behind its service: enough to build flags, error tracking and
+ * the rest on it without making the service, or a program that only captures, any larger.
  */
 import type * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
@@ -8,7 +8,7 @@ import type * as Stream from "effect/Stream"
 import type { PropertiesInput } from "../core/event/properties.js"
 import type { DeliveryError, Diagnostic } from "../PostHogError.js"
 import type { Capture, CaptureOptions } from "./capture.js"
-import type { Owner } from "./context.js"
+import type { Owner } from "./contextValues.js"
 import type { FlushReport } from "./delivery/flushes.js"
 import type { Stats } from "./delivery/statistics.js"
 import type { Diagnostics } from "./diagnostics.js"
@@ -67,14 +67,14 @@ export interface IdentifyOptions extends Omit<PersonOptions, "distinctId"> {
  */
 export interface Service {
   /**
-   * Captures an event. Never fails, dies or waits (unless the instance's `overflow` says so): events that cannot be sent are
-   * counted in `stats` and reported in `diagnostics`.
+   * Captures an event. Never fails, dies or waits (unless the instance's `overflow` says so): events that cannot be
+   * sent are counted in `stats` and reported in `diagnostics`.
    */
   readonly capture: (event: string, properties?: PropertiesInput, options?: CaptureOptions) => Effect.Effect<void>
   /**
-   * Sends one event past the queue and waits until PostHog acknowledged it, for instance before a serverless function freezes.
-   * Gives the event's uuid; none when there was nothing to send, because the instance is disabled or opted out or the event was
-   * dropped before sending.
+   * Sends one event past the queue and waits until PostHog acknowledged it, for instance before a serverless function
+   * freezes. Gives the event's uuid; none when there was nothing to send, because the instance is disabled or opted out
+   * or the event was dropped before sending.
    */
   readonly captureNow: (
     event: string,
@@ -104,15 +104,15 @@ export interface Service {
   /** Captures `$screen`. */
   readonly screen: (name: string, properties?: PropertiesInput, options?: CaptureOptions) => Effect.Effect<void>
   /**
-   * Sends what is queued and waits until each event is settled, retries included. Fails when events were dropped or, after the
-   * last retry, are still queued.
+   * Sends what is queued and waits until each event is settled, retries included. Fails when events were dropped or,
+   * after the last retry, are still queued.
    */
   readonly flush: Effect.Effect<FlushReport, DeliveryError>
   /** What became of the events so far. */
   readonly stats: Effect.Effect<Stats>
   /**
-   * What happens from now on: events dropped, repaired and delivered, requests, retries. Ends when the instance closes. A
-   * subscriber that falls more than 4,096 diagnostics behind misses the oldest.
+   * What happens from now on: events dropped, repaired and delivered, requests, retries. Ends when the instance closes.
+   * A subscriber that falls more than 4,096 diagnostics behind misses the oldest.
    */
   readonly diagnostics: Stream.Stream<Diagnostic>
   /**
@@ -125,7 +125,9 @@ export interface Service {
   readonly isOptedOut: Unrun<boolean>
   /** Logs every diagnostic at debug level from now on; `false`: no longer. */
   readonly debug: (enabled?: boolean) => Effect.Effect<void>
-  /** For the other modules of this library, which need more than is said here. Only `make` and its kin can provide it. */
+  /**
+   * For the other modules of this library, which need more than is said here. Only `make` and its kin can provide it.
+   */
   readonly [TypeId]: Instance
 }
 

@@ -1,6 +1,6 @@
 /**
- * Time for "how long" and "when is it due". The wall clock says when something happened; somebody may set it, back by an hour for
- * instance, and what is due by it would wait that long.
+ * Time for "how long" and "when is it due". The wall clock says when something happened; somebody may set it, back by
+ * an hour for instance, and what is due by it would wait that long.
  */
 import type * as Clock from "effect/Clock"
 

@@ -1,7 +1,7 @@
 /**
- * A client over `node:http` and `node:https`, for Node. A request of `fetch` that is given up while it connects holds the process for ten seconds (the
- * connect timer of undici, on Node 20, 22 and 24); here its socket is destroyed at once. It also costs less per request, and
- * follows no redirect.
+ * A client over `node:http` and `node:https`, for Node. A request of `fetch` that is given up while it connects holds
+ * the process for ten seconds (the connect timer of undici, on Node 20, 22 and 24); here its socket is destroyed at
+ * once. It also costs less per request, and follows no redirect.
  */
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientError from "@effect/platform/HttpClientError"
@@ -66,8 +66,8 @@ interface Node {
 }
 
 /**
- * Reached without an import, so that bundles for other runtimes do not ask for it. `undefined` before Node 20.16, and on Bun, Deno
- * and Workers, whose `node:http` stands on top of their `fetch`.
+ * Reached without an import, so that bundles for other runtimes do not ask for it. `undefined` before Node 20.16, and
+ * on Bun, Deno and Workers, whose `node:http` stands on top of their `fetch`.
  */
 const findNode = (): Node | undefined => {
   const process = hostProcess()
@@ -79,7 +79,10 @@ const findNode = (): Node | undefined => {
   return http && https && zlib && stream ? { http, https, zlib, stream, process } : undefined
 }
 
-/** An idle connection is closed after as many milliseconds as by `fetch`: before most servers close it, which a request could meet. */
+/**
+ * An idle connection is closed after as many milliseconds as by `fetch`: before most servers close it, which a request
+ * could meet.
+ */
 const idleMillis = 4_000
 
 /** How long a connection may take to be there, in milliseconds; the time limit of a request is usually shorter. */
@@ -87,7 +90,10 @@ const connectMillis = 10_000
 
 const nothing = (): void => {}
 
-/** Whether the program asked Node to use the proxy of `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`, as it does for `fetch` then. */
+/**
+ * Whether the program asked Node to use the proxy of `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`, as it does for `fetch`
+ * then.
+ */
 const usesProxy = ({ env = {}, execArgv = [] }: Partial<HostProcess>): boolean =>
   env.NODE_USE_ENV_PROXY === "1" || [...execArgv, ...(env.NODE_OPTIONS ?? "").split(/\s+/)].includes("--use-env-proxy")
 
@@ -201,8 +207,8 @@ const send = (
   })
 
 /**
- * The client, where Node is; else `undefined`. Connections are kept while the scope is open, and do not hold the process while they are
- * idle. `others` makes the requests whose body is not in memory.
+ * The client, where Node is; else `undefined`. Connections are kept while the scope is open, and do not hold the
+ * process while they are idle. `others` makes the requests whose body is not in memory.
  */
 export const make = (
   others: HttpClient.HttpClient

@@ -1,5 +1,6 @@
 /**
- * The options of an instance, and the table of them: from it come the defaults, the Config, the checks, and the table in the documentation.
+ * The options of an instance, and the table of them: from it come the defaults, the Config, the checks, and the table
+ * in the documentation.
  */
 import type * as HttpClient from "@effect/platform/HttpClient"
 import * as Config from "effect/Config"
@@ -18,9 +19,9 @@ import * as Kind from "./optionKinds.js"
 import { Problem } from "./optionKinds.js"
 
 /**
- * Sees every event, of every kind, exactly as it would be sent, and returns what to send instead: the event, changed or not,
- * or nothing to drop it. The event is a copy of plain JSON values that the hook may change. A hook that throws drops the
- * event: one that was meant to remove personal data must not leak it when it fails.
+ * Sees every event, of every kind, exactly as it would be sent, and returns what to send instead: the event, changed or
+ * not, or nothing to drop it. The event is a copy of plain JSON values that the hook may change. A hook that throws
+ * drops the event: one that was meant to remove personal data must not leak it when it fails.
  *
  * @since 0.1.0
  * @category models
@@ -32,8 +33,8 @@ export type BeforeSend = (event: WireEvent) => WireEvent | null | undefined
  *
  * - `dropOldest`: the oldest queued events make room
  * - `dropNewest`: the new event is dropped
- * - `{ waitUpTo }`: the capturing fiber waits for room, and the event is dropped when the time is over. The only setting
- *   under which `capture` can suspend; meant for imports
+ * - `{ waitUpTo }`: the capturing fiber waits for room, and the event is dropped when the time is over. The only
+ *   setting under which `capture` can suspend; meant for imports
  *
  * @since 0.1.0
  * @category models
@@ -48,18 +49,19 @@ export type Overflow = "dropOldest" | "dropNewest" | { readonly waitUpTo: Durati
  */
 export interface Options {
   /**
-   * Project API key (`phc_…`). Absent or blank: the instance is disabled, after one warning. A personal key (`phx_…`) or a
-   * project secret key (`phs_…`) here is a `ConfigurationError`.
+   * Project API key (`phc_…`). Absent or blank: the instance is disabled, after one warning. A personal key (`phx_…`)
+   * or a project secret key (`phs_…`) here is a `ConfigurationError`.
    */
   readonly apiKey?: Redacted.Redacted<string> | string | undefined
   /**
-   * Where PostHog is, without a path unless a proxy needs one. Default `https://us.i.posthog.com`. The addresses of the web
-   * application (`https://eu.posthog.com`) are mapped to those that take events.
+   * Where PostHog is, without a path unless a proxy needs one. Default `https://us.i.posthog.com`. The addresses of the
+   * web application (`https://eu.posthog.com`) are mapped to those that take events.
    */
   readonly host?: string | undefined
   /**
-   * Personal API key (`phx_…`) or project secret key (`phs_…`) for what the project API key may not read: `LocalEvaluation` and
-   * `FeatureFlags.remoteConfig`. A project API key (`phc_…`) here is a `ConfigurationError`. Default none.
+   * Personal API key (`phx_…`) or project secret key (`phs_…`) for what the project API key may not read:
+   * `LocalEvaluation` and `FeatureFlags.remoteConfig`. A project API key (`phc_…`) here is a `ConfigurationError`.
+   * Default none.
    */
   readonly secretKey?: Redacted.Redacted<string> | string | undefined
   /** `false` makes everything a no-op. Default `true`. */
@@ -73,25 +75,27 @@ export interface Options {
   /** Whether events carry `$is_server: true`. Default `true`. */
   readonly isServer?: boolean | undefined
   /**
-   * Whether events carry `$geoip_disable: true`, which keeps PostHog from locating the user by the address of your server.
-   * Default `true`.
+   * Whether events carry `$geoip_disable: true`, which keeps PostHog from locating the user by the address of your
+   * server. Default `true`.
    */
   readonly disableGeoip?: boolean | undefined
   /** Whether events go to the pipeline for past events; they should have timestamps then. Default `false`. */
   readonly historicalMigration?: boolean | undefined
   /**
-   * Whether events carry the ids of the trace and span in which they were captured, as `$trace_id` and `$span_id`. Only of spans
-   * that can be found somewhere: of a tracer that the program has chosen, or that continue a trace from outside. Default `true`.
+   * Whether events carry the ids of the trace and span in which they were captured, as `$trace_id` and `$span_id`. Only
+   * of spans that can be found somewhere: of a tracer that the program has chosen, or that continue a trace from
+   * outside. Default `true`.
    */
   readonly traceIds?: boolean | undefined
   /**
-   * Whether a fiber of the instance sends what is queued. `false`: events leave when somebody flushes, in the fiber that
-   * flushes, and when the instance closes; meant for serverless and edge, see `PostHogServerless`. Default `true`.
+   * Whether a fiber of the instance sends what is queued. `false`: events leave when somebody flushes, in the fiber
+   * that flushes, and when the instance closes; meant for serverless and edge, see `PostHogServerless`. Default `true`.
    */
   readonly background?: boolean | undefined
   /**
-   * Number of queued events that starts sending at once. Default 100, and at most one such start in a second until a request is full: a
-   * request costs about as much as 1,000 events, so a busy program sends fewer and larger ones. A number that is given is not put off.
+   * Number of queued events that starts sending at once. Default 100, and at most one such start in a second until a
+   * request is full: a request costs about as much as 1,000 events, so a busy program sends fewer and larger ones. A
+   * number that is given is not put off.
    */
   readonly flushAt?: number | undefined
   /** Longest time that an event waits for others before it is sent. Default 5 seconds. */
@@ -117,13 +121,14 @@ export interface Options {
   /** Time limit of each request. Default 10 seconds. */
   readonly requestTimeout?: Duration.DurationInput | undefined
   /**
-   * How often a request is repeated after a network error or a status 408, 429 or 5xx. The delays double from one second to
-   * 30 seconds. Default 8, about two minutes. When all fail, the events stay queued and sending pauses.
+   * How often a request is repeated after a network error or a status 408, 429 or 5xx. The delays double from one
+   * second to 30 seconds. Default 8, about two minutes. When all fail, the events stay queued and sending pauses.
    */
   readonly maxRetries?: number | undefined
   /**
-   * The delays between these repetitions, as a `Schedule`; what it gives is not looked at. A `Retry-After` of the server is the least delay,
-   * and `maxRetries` holds as well. Default: one second, doubled up to 30 seconds, each a quarter longer or shorter by chance.
+   * The delays between these repetitions, as a `Schedule`; what it gives is not looked at. A `Retry-After` of the
+   * server is the least delay, and `maxRetries` holds as well. Default: one second, doubled up to 30 seconds, each a
+   * quarter longer or shorter by chance.
    */
   readonly retrySchedule?: Schedule.Schedule<unknown> | undefined
   /** How long sending pauses after all retries failed, unless somebody flushes. Default 30 seconds. */
@@ -133,13 +138,13 @@ export interface Options {
   /** Time limit of each request for feature flags. Default 3 seconds. */
   readonly featureFlagsRequestTimeout?: Duration.DurationInput | undefined
   /**
-   * How often a request for feature flags is repeated when there was no answer or a status 502 or 504. The delays are 300,
-   * 600, 1200 … milliseconds. Default 1.
+   * How often a request for feature flags is repeated when there was no answer or a status 502 or 504. The delays are
+   * 300, 600, 1200 … milliseconds. Default 1.
    */
   readonly featureFlagsRequestMaxRetries?: number | undefined
   /**
-   * Keeps complete answers for `timeToLive`, so that equal evaluations in that time make no request; at most `capacity` of
-   * them (default 1,000). Default: nothing is kept.
+   * Keeps complete answers for `timeToLive`, so that equal evaluations in that time make no request; at most `capacity`
+   * of them (default 1,000). Default: nothing is kept.
    */
   readonly featureFlagsCache?: {
     readonly timeToLive: Duration.DurationInput
@@ -148,8 +153,8 @@ export interface Options {
   /** Whether reading a flag sends `$feature_flag_called`, from which experiments are counted. Default `true`. */
   readonly sendFeatureFlagEvents?: boolean | undefined
   /**
-   * How many combinations of user, flag, value and groups are remembered so that `$feature_flag_called` is not sent again; the
-   * least recently used is forgotten first. Default 50,000.
+   * How many combinations of user, flag, value and groups are remembered so that `$feature_flag_called` is not sent
+   * again; the least recently used is forgotten first. Default 50,000.
    */
   readonly featureFlagCalledCacheSize?: number | undefined
   /**
@@ -160,18 +165,19 @@ export interface Options {
   /** Evaluation contexts: flags that are restricted to others are left out. Default: all flags. */
   readonly evaluationContexts?: ReadonlyArray<string> | undefined
   /**
-   * Whether exceptions are captured by themselves: by the logger of `ErrorTracking.layerLogger` and by `PostHogHttp`. What a program captures
-   * by hand always is. Default `true`.
+   * Whether exceptions are captured by themselves: by the logger of `ErrorTracking.layerLogger` and by `PostHogHttp`.
+   * What a program captures by hand always is. Default `true`.
    */
   readonly errorTracking?: boolean | undefined
   /**
-   * Whether exceptions of one kind that come too often are held back: equal ones within a second, and more than ten at once and one in ten
-   * seconds. The next that is captured says how many, as `exceptions_held_back`. What a program captures by hand is never held back.
-   * Default `true`; in tests `false`.
+   * Whether exceptions of one kind that come too often are held back: equal ones within a second, and more than ten at
+   * once and one in ten seconds. The next that is captured says how many, as `exceptions_held_back`. What a program
+   * captures by hand is never held back. Default `true`; in tests `false`.
    */
   readonly exceptionRateLimit?: boolean | undefined
   /**
-   * Id of the release, sent with exceptions as `$release_id`. Default: what PostHog's bundler plugins have put into the bundle, if anything.
+   * Id of the release, sent with exceptions as `$release_id`. Default: what PostHog's bundler plugins have put into the
+   * bundle, if anything.
    */
   readonly releaseId?: string | undefined
   /** Whether exceptions carry the lines of source around their frames, where files can be read. Default `true`. */
@@ -179,13 +185,13 @@ export interface Options {
   /** How many lines before and after a frame's own; PostHog keeps at most 10. Default 5. */
   readonly contextLines?: number | undefined
   /**
-   * More directories of which source lines may be read. Default: none besides the working directory, and the package and the workspace of the
-   * program's main module. Relative ones are relative to the working directory.
+   * More directories of which source lines may be read. Default: none besides the working directory, and the package
+   * and the workspace of the program's main module. Relative ones are relative to the working directory.
    */
   readonly sourceRoots?: ReadonlyArray<string> | undefined
   /**
-   * Whether a file is the program's own, by its absolute path; `undefined`: as without this option, by which everything outside of
-   * `node_modules` is.
+   * Whether a file is the program's own, by its absolute path; `undefined`: as without this option, by which everything
+   * outside of `node_modules` is.
    */
   readonly isInApp?: ((path: string) => boolean | undefined) | undefined
   /** Whether every diagnostic is logged, at debug level, see also `PostHog.debug`. Default `false`. */
@@ -234,8 +240,8 @@ const checkCache = (given: unknown): Cache | undefined | Problem => {
 }
 
 /**
- * Every option once: its kind, its default, its variable. A new one is written here and in {@link Options}, which says what it means; what
- * it does is for whoever reads it from {@link Resolved}.
+ * Every option once: its kind, its default, its variable. A new one is written here and in {@link Options}, which says
+ * what it means; what it does is for whoever reads it from {@link Resolved}.
  */
 const table = /* #__PURE__ */ (() =>
   ({
@@ -360,7 +366,9 @@ export const disabledBy = ({ apiKey, enabled }: Options): Resolved["disabled"] =
     ? "no_api_key"
     : undefined
 
-/** Checks options and fills the gaps. An instance that does nothing has no use for them, so that they are not looked at. */
+/**
+ * Checks options and fills the gaps. An instance that does nothing has no use for them, so that they are not looked at.
+ */
 export const resolve = (given: Options): Effect.Effect<Resolved, ConfigurationError> => {
   const disabled = disabledBy(given)
   return disabled === undefined ? check(given) : Effect.map(check({}), (resolved) => ({ ...resolved, disabled }))

@@ -10,7 +10,10 @@ const signalSource = () => hostProcessWith(["prependListener", "off", "listenerC
 
 type SignalSource = NonNullable<ReturnType<typeof signalSource>>
 
-/** Who wants to close, by signal. One listener serves all of them, so that none takes another for the program's own shutdown. */
+/**
+ * Who wants to close, by signal. One listener serves all of them, so that none takes another for the program's own
+ * shutdown.
+ */
 const waiting = globalValue(
   Symbol.for("effect-posthog/PostHogBridge/signals"),
   () => new Map<string, { readonly closes: Set<Close>; readonly listener: () => void }>()
@@ -35,8 +38,9 @@ const listen = (process: SignalSource, signal: string) => {
 }
 
 /**
- * Calls `close` on the first of these signals. When it is done, the process gets the signal once more, which ends it as it would have ended
- * without us; but whoever else listens for the signal decides about the process. Gives a function that stops listening.
+ * Calls `close` on the first of these signals. When it is done, the process gets the signal once more, which ends it as
+ * it would have ended without us; but whoever else listens for the signal decides about the process. Gives a function
+ * that stops listening.
  */
 export const closeOnSignals = (signals: ReadonlyArray<string>, close: Close): () => void => {
   const process = signals.length === 0 ? undefined : signalSource()

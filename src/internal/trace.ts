@@ -9,7 +9,9 @@ import * as Tracer from "effect/Tracer"
 /** Makes spans, and tells nobody about them. */
 const nativeTracer = /* #__PURE__ */ Context.get(DefaultServices.liveServices, Tracer.Tracer)
 
-/** Ids may come from a header, so they are not trusted. Only zeros is what OpenTelemetry has where nothing is traced. */
+/**
+ * Ids may come from a header, so they are not trusted. Only zeros is what OpenTelemetry has where nothing is traced.
+ */
 const isId = (id: unknown): id is string => typeof id === "string" && /^(?!0+$)[\w-]{1,64}$/.test(id)
 
 /** Whether a part of the trace was made outside of this program. */
@@ -27,9 +29,9 @@ const write = (span: Tracer.AnySpan): string =>
     : `,"$trace_id":"${span.traceId}","$span_id":"${span.spanId}"`
 
 /**
- * The ids of a span as members of an event, with a comma before each; empty when there is nothing to say. Unless `any` says so, only of
- * spans that can be found somewhere: those of a tracer that the program has chosen, and those that continue a trace from outside. Effect's
- * own tracer makes spans for `withSpan` whether or not anybody looks at them.
+ * The ids of a span as members of an event, with a comma before each; empty when there is nothing to say. Unless `any`
+ * says so, only of spans that can be found somewhere: those of a tracer that the program has chosen, and those that
+ * continue a trace from outside. Effect's own tracer makes spans for `withSpan` whether or not anybody looks at them.
  *
  * Made anew for each event: remembering it by span in a WeakMap costs the garbage collector far more.
  */

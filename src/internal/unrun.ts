@@ -12,8 +12,8 @@ import type * as Effect from "effect/Effect"
  */
 export interface Unrun<out A, out E = never, out R = never> extends Effect.Effect<A, E, R> {
   /**
-   * Not there. By it the compiler knows that `if (…)` is a mistake, as it does for promises that nobody awaits; and it says the truth about
-   * `await`, which gives the effect.
+   * Not there. By it the compiler knows that `if (…)` is a mistake, as it does for promises that nobody awaits; and it
+   * says the truth about `await`, which gives the effect.
    *
    * @deprecated write `yield*`, or run the effect
    */

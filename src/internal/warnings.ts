@@ -5,7 +5,9 @@ import { redactText } from "../core/secrets.js"
 import type { Diagnostic } from "../PostHogError.js"
 import { maxDetail } from "./explain.js"
 
-/** What requests are about. Trouble with one of them says nothing of the others: flags have a time limit of their own. */
+/**
+ * What requests are about. Trouble with one of them says nothing of the others: flags have a time limit of their own.
+ */
 export type About = "events" | "flags" | "definitions"
 
 /** Why something was no success. */
@@ -197,8 +199,8 @@ interface Outage {
 }
 
 /**
- * Says the first failure of each kind, and that it is over. A server that fails now and then is no reason for a message each time: of a kind
- * that comes back something is said again after ten minutes.
+ * Says the first failure of each kind, and that it is over. A server that fails now and then is no reason for a message
+ * each time: of a kind that comes back something is said again after ten minutes.
  */
 export class Warnings {
   private readonly outages: { readonly [Key in About]: Outage } = {

@@ -50,9 +50,9 @@ const withScheme = (text: string): string =>
   thisMachine.test(text) ? `http://${text}` : withoutScheme.test(text) ? `https://${text}` : text
 
 /**
- * The address to send to: without white space, quotes and trailing slashes; blank gives the default; an address of PostHog's web
- * application its ingestion address. A missing `https://` is added in front of a domain, and paths of PostHog's own are cut. What has no
- * plain meaning has a problem.
+ * The address to send to: without white space, quotes and trailing slashes; blank gives the default; an address of
+ * PostHog's web application its ingestion address. A missing `https://` is added in front of a domain, and paths of
+ * PostHog's own are cut. What has no plain meaning has a problem.
  */
 export const readHost = (given: string): Host => {
   const text = unquote(given)

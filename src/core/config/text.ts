@@ -1,5 +1,6 @@
 /**
- * Reading values that come as text from outside: variables of the environment, files of docker, forms of a hosting service.
+ * Reading values that come as text from outside: variables of the environment, files of docker, forms of a hosting
+ * service.
  *
  * @since 0.1.0
  */
@@ -8,8 +9,8 @@
 const quotes: Readonly<Record<string, string>> = { "\"": "\"", "'": "'", "`": "`", "“": "”", "‘": "’" }
 
 /**
- * The value without white space and quotes around it. `docker run --env-file` and systemd units, for instance, pass on the quotes that a
- * shell would take away.
+ * The value without white space and quotes around it. `docker run --env-file` and systemd units, for instance, pass on
+ * the quotes that a shell would take away.
  */
 export const unquote = (text: string): string => {
   const trimmed = text.trim()
@@ -91,8 +92,8 @@ const unitOf = (name: string): number | undefined =>
     : undefined
 
 /**
- * A time in milliseconds: a number of them, or a number with a unit, such as `5 seconds`, `500ms` or `1.5 h`. `undefined` for everything
- * else, negative and infinite times among it.
+ * A time in milliseconds: a number of them, or a number with a unit, such as `5 seconds`, `500ms` or `1.5 h`.
+ * `undefined` for everything else, negative and infinite times among it.
  */
 export const readDuration = (text: string): number | undefined => {
   const match = /^\+?(\d+(?:_\d+)*(?:\.\d+)?|\.\d+)\s*([a-zµ]*)$/.exec(unquote(text).toLowerCase())

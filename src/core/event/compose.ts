@@ -1,8 +1,8 @@
 /**
  * Puts the text of an event together: what the call says, over what the surroundings say, under what the SDK says.
  *
- * The members of each source are written as text straight away; merging them into an object first and writing that would cost
- * twice as much.
+ * The members of each source are written as text straight away; merging them into an object first and writing that
+ * would cost twice as much.
  *
  * @since 0.1.0
  */
@@ -44,7 +44,10 @@ export interface Surroundings {
   readonly distinctId: string | undefined
   /** Absent: each event without a user has an id of its own. */
   readonly personless?: Personless | undefined
-  /** Address of the client, for `$ip`. Personal data that is of no use to PostHog unless it looks up where the address is. */
+  /**
+   * Address of the client, for `$ip`. Personal data that is of no use to PostHog unless it looks up where the address
+   * is.
+   */
   readonly address?: string | undefined
   readonly groups: Groups | undefined
   /** What a snapshot of flags adds, below all others, to the events of one user. */
@@ -78,7 +81,9 @@ const flagsFor = ({ flags }: Surroundings, distinctId: string | number | undefin
     ? flags.layer
     : undefined
 
-/** Makes the composer of an instance. It throws `TooLarge`, and whatever the caller's objects throw when they are read. */
+/**
+ * Makes the composer of an instance. It throws `TooLarge`, and whatever the caller's objects throw when they are read.
+ */
 export const makeComposer = (
   identity: Identity,
   newUuid: (millis: number) => string

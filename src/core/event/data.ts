@@ -1,9 +1,10 @@
 /**
- * What a value stands for that is neither a plain object nor a plain array: binary data, collections, what the platform has, and Effect's
- * data. `docs/properties.md` is this module as a table.
+ * What a value stands for that is neither a plain object nor a plain array: binary data, collections, what the platform
+ * has, and Effect's data. `docs/properties.md` is this module as a table.
  *
- * Effect's data is known by its type id, a symbol of the registry, so that nothing of Effect has to be imported and an object that only looks
- * alike stays what it is. What is said here about a value may throw as it is read further; nothing is read before it is asked for.
+ * Effect's data is known by its type id, a symbol of the registry, so that nothing of Effect has to be imported and an
+ * object that only looks alike stays what it is. What is said here about a value may throw as it is read further;
+ * nothing is read before it is asked for.
  *
  * @since 0.1.0
  */
@@ -57,7 +58,10 @@ const lengthOfDataView = byteLengthOf(DataView.prototype)!
 const lengthOfBuffer = byteLengthOf(ArrayBuffer.prototype)!
 const lengthOfShared = typeof SharedArrayBuffer === "undefined" ? undefined : byteLengthOf(SharedArrayBuffer.prototype)
 
-/** Data that is not for a property, whatever its `toJSON` would make of it: that of a `Buffer` gives each byte as a number. */
+/**
+ * Data that is not for a property, whatever its `toJSON` would make of it: that of a `Buffer` gives each byte as a
+ * number.
+ */
 export const binaryOf = (value: object): Meaning | undefined => {
   if (ArrayBuffer.isView(value)) {
     const name = typedArrayName.call(value) as string | undefined
@@ -91,7 +95,10 @@ const isNodeStream = (value: object): boolean =>
   // A response of a server has no such state.
   typeof read(value, "writeHead") === "function" && typeof read(value, "pipe") === "function"
 
-/** What the platform has and JSON has not. Those of them that are empty in JSON, so that nothing of a program's own is lost. */
+/**
+ * What the platform has and JSON has not. Those of them that are empty in JSON, so that nothing of a program's own is
+ * lost.
+ */
 const opaque = new Set([
   "Promise",
   "WeakMap",

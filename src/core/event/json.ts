@@ -1,10 +1,10 @@
 /**
  * A JSON writer that cannot fail: the one place where values given by a program become text.
  *
- * For everything that `JSON.stringify` can write the text is the same. Where `JSON.stringify` would throw (cycles, `BigInt`,
- * getters and `toJSON` that throw), silently lose a value (functions, symbols, invalid dates, maps, sets) or write text that
- * a server refuses (lone surrogates), the value is replaced and the replacement is counted. One pass over the value does
- * both jobs, which is also faster than checking first and calling `JSON.stringify` afterwards.
+ * For everything that `JSON.stringify` can write the text is the same. Where `JSON.stringify` would throw (cycles,
+ * `BigInt`, getters and `toJSON` that throw), silently lose a value (functions, symbols, invalid dates, maps, sets) or
+ * write text that a server refuses (lone surrogates), the value is replaced and the replacement is counted. One pass
+ * over the value does both jobs, which is also faster than checking first and calling `JSON.stringify` afterwards.
  *
  * @since 0.1.0
  */
@@ -16,7 +16,10 @@ import { bigintText, binaryOf, effectOf, type Meaning, platformOf } from "./data
 /** How deep arrays and objects may nest before the rest is cut off. */
 const maxDepth = 64
 
-/** Strings above this length go to the engine's own writer, which beats a regular expression there (measured on Node 20). */
+/**
+ * Strings above this length go to the engine's own writer, which beats a regular expression there (measured on Node
+ * 20).
+ */
 const longString = 1000
 
 /** How many replacements are described; further ones are only counted. */
@@ -80,8 +83,9 @@ export class Writer {
 const anything = /^/
 
 /**
- * The same text, stored in one piece. V8 stores a sum of strings as a tree of its parts, and walks the tree each time when a text that
- * contains it is encoded. A text that is copied into many events should be walked once: a regular expression makes it flat.
+ * The same text, stored in one piece. V8 stores a sum of strings as a tree of its parts, and walks the tree each time
+ * when a text that contains it is encoded. A text that is copied into many events should be walked once: a regular
+ * expression makes it flat.
  */
 export const inOnePiece = (text: string): string => {
   anything.test(text)
@@ -93,7 +97,8 @@ export const writeString = (writer: Writer, text: string): string => {
   if (text.length < longString && !needsEscape.test(text)) return "\"" + text + "\""
   if (text.length > writer.limit) throw new TooLarge()
   const json = JSON.stringify(text)
-  // A lone surrogate is the only thing that JSON.stringify writes as \ud…; the text itself may contain that sequence too.
+  // A lone surrogate is the only thing that JSON.stringify writes as \ud…; the text itself may contain that sequence
+  // too.
   if (json.includes("\\ud")) {
     const wellFormed = text.replace(loneSurrogate, "\ufffd")
     if (wellFormed !== text) {
@@ -272,7 +277,10 @@ const writeEntries = (writer: Writer, entries: ReadonlyArray<unknown>): string =
   return writeBraces(writer, object)
 }
 
-/** An error's message is not enumerable, so JSON.stringify would write `{}`. Stacks stay out: they are for error tracking. */
+/**
+ * An error's message is not enumerable, so JSON.stringify would write `{}`. Stacks stay out: they are for error
+ * tracking.
+ */
 const writeError = (writer: Writer, error: Error): string =>
   "{\"name\":" + (writeValue(writer, "name", read(error, "name")) ?? "null") +
   ",\"message\":" + (writeValue(writer, "message", read(error, "message")) ?? "null") +
@@ -282,8 +290,8 @@ const writeBraces = (writer: Writer, object: object): string =>
   "{" + writeMembers(writer, object, undefined, false, true) + "}"
 
 /**
- * The value as it is now: objects as {@link Written}, so that no later change of theirs is seen. What is longer than `limit` is
- * replaced.
+ * The value as it is now: objects as {@link Written}, so that no later change of theirs is seen. What is longer than
+ * `limit` is replaced.
  */
 export const freeze = (name: string, value: unknown, limit: number): unknown => {
   const isLong = typeof value === "string" && value.length > limit
@@ -322,10 +330,11 @@ export const toJson = (name: string, value: unknown, limit: number): unknown => 
 export const throwing = new Written("\"[Throws]\"", 1, ["getter that throws"])
 
 /**
- * The own enumerable members of an object, each with a comma before it: `,"a":1,"b":2`. Members for which `skip` says so are
- * left out; it is asked before the member is read. `top` marks the properties of the event itself, by which repairs are named.
- * With `first` there is no comma before the first; cutting it off afterwards would copy the whole text.
- * Throws {@link TooLarge} when the text grows past the writer's limit, and whatever a Proxy throws when asked for its keys.
+ * The own enumerable members of an object, each with a comma before it: `,"a":1,"b":2`. Members for which `skip` says
+ * so are left out; it is asked before the member is read. `top` marks the properties of the event itself, by which
+ * repairs are named. With `first` there is no comma before the first; cutting it off afterwards would copy the whole
+ * text. Throws {@link TooLarge} when the text grows past the writer's limit, and whatever a Proxy throws when asked for
+ * its keys.
  */
 export const writeMembers = (
   writer: Writer,

@@ -1,5 +1,6 @@
 /**
- * Options of a call that stand among its properties: `capture("x", { distinctId })` where `capture("x", {}, { distinctId })` was meant.
+ * Options of a call that stand among its properties: `capture("x", { distinctId })` where `capture("x", {}, {
+ * distinctId })` was meant.
  *
  * @since 0.1.0
  */
@@ -28,7 +29,9 @@ function isObject(value: unknown): value is object {
   return typeof value === "object" && value !== null
 }
 
-/** The names among the properties that are meant as options, as it seems; those that the call says properly are none. */
+/**
+ * The names among the properties that are meant as options, as it seems; those that the call says properly are none.
+ */
 export const misplacedOptions = (properties: object, options: object | undefined): ReadonlyArray<string> => {
   const found: Array<string> = []
   for (const name of Object.keys(looks)) {

@@ -16,7 +16,10 @@ export interface Properties {
 /** What stands in the place of a type that a property cannot have; the compiler shows it to whoever tries. */
 type NoProperty = "is an option, not a property: capture(event, properties, { distinctId })"
 
-/** Members of what is no record of properties: lists, maps, functions, promises, dates, and options that were put among them. */
+/**
+ * Members of what is no record of properties: lists, maps, functions, promises, dates, and options that were put among
+ * them.
+ */
 interface NoProperties {
   readonly distinctId?: NoProperty | undefined
   readonly distinct_id?: NoProperty | undefined
@@ -27,8 +30,8 @@ interface NoProperties {
 }
 
 /**
- * What can be given as properties: any object with them, also one whose type is an interface or a class. Not a list, a map, a function, a
- * promise, an effect or a date, and without `distinctId`, which is an option of the call.
+ * What can be given as properties: any object with them, also one whose type is an interface or a class. Not a list, a
+ * map, a function, a promise, an effect or a date, and without `distinctId`, which is an option of the call.
  */
 export type PropertiesInput = (Properties | object) & NoProperties
 
@@ -40,7 +43,9 @@ export interface GroupPropertiesInput {
 /** What was given, to be read by name. */
 export const readable = (given: PropertiesInput | undefined): Properties | undefined => given as Properties | undefined
 
-/** Group memberships: group type to group key. `undefined` is no membership, also where the surrounding context has one. */
+/**
+ * Group memberships: group type to group key. `undefined` is no membership, also where the surrounding context has one.
+ */
 export interface Groups {
   readonly [groupType: string]: string | number | undefined
 }
@@ -58,8 +63,8 @@ export const isIdentifier = (value: unknown): value is string | number =>
     : typeof value === "number" && Number.isFinite(value)
 
 /**
- * The own enumerable members of both, `over` winning, as a new object. A getter that throws is replaced by a marker; anything
- * that is no object counts as empty.
+ * The own enumerable members of both, `over` winning, as a new object. A getter that throws is replaced by a marker;
+ * anything that is no object counts as empty.
  */
 export const merge = (
   under: PropertiesInput | undefined,
@@ -106,8 +111,8 @@ export const mergeJson = (under: Properties | undefined, over: PropertiesInput |
 export const thawAll = (properties: Properties): Properties => merge(properties, undefined, (_, value) => thaw(value))
 
 /**
- * A new object with the members of both, `over` winning. Members that are computed as they are read stay so: it is for the writer
- * to read them.
+ * A new object with the members of both, `over` winning. Members that are computed as they are read stay so: it is for
+ * the writer to read them.
  */
 export const extend = (under: Properties, over: PropertiesInput | undefined): Properties =>
   isRecord(over)
@@ -130,8 +135,8 @@ export const mergeGroupProperties = (
 }
 
 /**
- * Properties that many events share, such as those of a context: written once, and copied as text into every event that does
- * not override one of them.
+ * Properties that many events share, such as those of a context: written once, and copied as text into every event that
+ * does not override one of them.
  */
 export interface Layer {
   readonly properties: Properties

@@ -13,8 +13,8 @@ const pattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 export const isUuid = (text: unknown): text is string => typeof text === "string" && pattern.test(text)
 
 /**
- * How many random bytes are drawn at once, which is enough for 1,600 ids or more. After an idle moment a draw takes up to 80 µs, whatever
- * its size. With 1 kB every hundredth call of `capture` had to wait for one.
+ * How many random bytes are drawn at once, which is enough for 1,600 ids or more. After an idle moment a draw takes up
+ * to 80 µs, whatever its size. With 1 kB every hundredth call of `capture` had to wait for one.
  */
 const poolSize = 16 * 1024
 
@@ -22,8 +22,8 @@ const poolSize = 16 * 1024
 const bytesPerId = 10
 
 /**
- * Makes a generator. `fill` overwrites the given bytes with random ones, such as `crypto.getRandomValues`. The ids of one
- * generator never repeat and sort in the order of the calls, also when the clock stands still or goes back.
+ * Makes a generator. `fill` overwrites the given bytes with random ones, such as `crypto.getRandomValues`. The ids of
+ * one generator never repeat and sort in the order of the calls, also when the clock stands still or goes back.
  */
 export const makeUuidV7 = (fill: (bytes: Uint8Array<ArrayBuffer>) => void): (millis: number) => string => {
   const pool = new Uint8Array(poolSize)

@@ -28,8 +28,8 @@ const uuidOffset = uuidStart.length
 const uuidLength = 36
 
 /**
- * The text of an event. `members` is the inside of its properties' JSON object. The uuid comes first and the name second, so
- * that both can be read back from a queued event without parsing the rest.
+ * The text of an event. `members` is the inside of its properties' JSON object. The uuid comes first and the name
+ * second, so that both can be read back from a queued event without parsing the rest.
  */
 export const eventText = (
   writer: Writer,
@@ -55,8 +55,8 @@ export const writeEvent = (writer: Writer, event: WireEvent): string =>
   )
 
 /**
- * What a hook returned, when it is an event that PostHog takes; in words what is wrong with it otherwise. The timestamp is
- * brought into PostHog's form.
+ * What a hook returned, when it is an event that PostHog takes; in words what is wrong with it otherwise. The timestamp
+ * is brought into PostHog's form.
  */
 export const checkEvent = (event: WireEvent): WireEvent | string => {
   if (typeof event !== "object") return "it returned no event"

@@ -21,8 +21,8 @@ const maxPassed = 20
 const concurrentMillis = 1_000
 
 /**
- * A token bucket per key: `size` at once, one more every `refillMillis`. Knows `capacity` keys; the one that was not seen for
- * longest is forgotten first.
+ * A token bucket per key: `size` at once, one more every `refillMillis`. Knows `capacity` keys; the one that was not
+ * seen for longest is forgotten first.
  */
 export class TokenBuckets {
   private readonly buckets: Lru<string, Bucket>
@@ -32,8 +32,8 @@ export class TokenBuckets {
   }
 
   /**
-   * How many were held back since the last that passed, or `undefined` when this one is to be held back too: because too many
-   * of the kind came, or because the one that passed a moment ago was the same.
+   * How many were held back since the last that passed, or `undefined` when this one is to be held back too: because
+   * too many of the kind came, or because the one that passed a moment ago was the same.
    */
   take(key: string, identity: string, now: number): number | undefined {
     let bucket = this.buckets.get(key)

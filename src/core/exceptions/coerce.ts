@@ -49,9 +49,9 @@ export const isError = (value: unknown): value is Error => {
 }
 
 /**
- * Whether the stack of a value is one that the runtime made: the value is an error, and not only looks like one, and nothing was put
- * in the place of its stack that can be told from it. Parsed JSON is never one. Of an error to which a text was assigned it cannot be known:
- * engines keep no trace of it.
+ * Whether the stack of a value is one that the runtime made: the value is an error, and not only looks like one, and
+ * nothing was put in the place of its stack that can be told from it. Parsed JSON is never one. Of an error to which a
+ * text was assigned it cannot be known: engines keep no trace of it.
  */
 export const isOfRuntime = (value: unknown): value is Error => {
   try {
@@ -60,7 +60,8 @@ export const isOfRuntime = (value: unknown): value is Error => {
     const tag: unknown = (value as { readonly [Symbol.toStringTag]?: unknown })[Symbol.toStringTag]
     const isBranded = typeof tag !== "string" && Object.prototype.toString.call(value) === "[object Error]"
     if (!isBranded && !(value instanceof Error) && tag !== "DOMException") return false
-    // All engines hide it. Assigning to what has none yet, copying members, or a field of a class makes one that is seen.
+    // All engines hide it. Assigning to what has none yet, copying members, or a field of a class makes one that is
+    // seen.
     return Object.getOwnPropertyDescriptor(value, "stack")?.enumerable !== true
   } catch {
     return false
@@ -88,7 +89,10 @@ const constructorName = (value: object): string | undefined => {
 /** So many members of a value are looked at. */
 const maxMembers = 1000
 
-/** How many elements a value has, if it is nothing but a long list of them: their names would take longer to make than anything else. */
+/**
+ * How many elements a value has, if it is nothing but a long list of them: their names would take longer to make than
+ * anything else.
+ */
 const lengthOf = (value: object): number | undefined => {
   try {
     const length = Array.isArray(value) || ArrayBuffer.isView(value) ? read(value, "length") : undefined
@@ -187,7 +191,9 @@ const summaryOf = (tag: string, fields: Coerced["fields"]): string => {
   return text === "{}" ? tag : `${tag} ${text.slice(0, maxSummary)}`
 }
 
-/** What a primitive value says. Never what is in a function, which is source code; and large numbers take long to write. */
+/**
+ * What a primitive value says. Never what is in a function, which is source code; and large numbers take long to write.
+ */
 const textOf = (value: unknown): string => {
   if (typeof value === "function") {
     const name = readText(value, "name")
@@ -240,7 +246,10 @@ export const behind = (
   return parts
 }
 
-/** A member, or what it gives when it is a function: VError has `cause()` and `errors()`. A function itself is no failure. */
+/**
+ * A member, or what it gives when it is a function: VError has `cause()` and `errors()`. A function itself is no
+ * failure.
+ */
 const given = (value: object, name: string): unknown => {
   const member = read(value, name)
   if (typeof member !== "function") return member
@@ -251,7 +260,10 @@ const given = (value: object, name: string): unknown => {
   }
 }
 
-/** The errors of which an error consists. What TypeScript makes for engines without SuppressedError is one only by its name. */
+/**
+ * The errors of which an error consists. What TypeScript makes for engines without SuppressedError is one only by its
+ * name.
+ */
 const membersOf = (value: object, isOne: boolean): ReadonlyArray<unknown> => {
   try {
     const name = readText(value, "name")

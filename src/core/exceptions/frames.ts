@@ -115,15 +115,17 @@ const maxBetween = 3
 const isInternal = ({ function: name, path }: StackLine): boolean =>
   name?.includes("effect_internal_function") === true || (path !== undefined && isLibrary(path))
 
-/** What runs a generator for code with `await` that was compiled for old engines, by TypeScript, esbuild, Babel and swc. */
+/**
+ * What runs a generator for code with `await` that was compiled for old engines, by TypeScript, esbuild, Babel and swc.
+ */
 const isAwaiter = ({ function: name }: StackLine): boolean =>
   name !== undefined &&
   /^(?:new Promise|fulfilled|rejected|step|_next|_throw|(?:\w+\.)?_*(?:awaiter|async|asyncGeneratorStep|async_to_generator))$/
     .test(name)
 
 /**
- * Where Effect's run loop begins; what comes after it says nothing about the program. Generators are run by others, too: by the program, and for
- * its `await`s.
+ * Where Effect's run loop begins; what comes after it says nothing about the program. Generators are run by others,
+ * too: by the program, and for its `await`s.
  */
 const isRunLoop = (line: StackLine, index: number, lines: ReadonlyArray<StackLine>): boolean => {
   if (line.function?.includes("effect_internal_function") === true) return true
@@ -195,8 +197,8 @@ const withoutRepetitions = (lines: ReadonlyArray<StackLine>): ReadonlyArray<Stac
 }
 
 /**
- * The frames of a stack in PostHog's order, entry point first. Empty when there are none. Frames of Effect and of this library are
- * left out, with everything below the run loop; `spans`, lines of a stack too, follow that.
+ * The frames of a stack in PostHog's order, entry point first. Empty when there are none. Frames of Effect and of this
+ * library are left out, with everything below the run loop; `spans`, lines of a stack too, follow that.
  */
 export const toFrames = (stack: string, settings: FrameSettings, spans?: string): ReadonlyArray<Frame> => {
   const all = spans === undefined ? linesAbove(stack) : [...linesAbove(stack), ...readStack(spans, maxLines)]

@@ -52,7 +52,10 @@ export interface EntryFields {
 /** PostHog takes so many entries. */
 const maxEntries = 50
 
-/** The lines of a stack without the message before them, in which anything may stand. Only the name of an error comes before it. */
+/**
+ * The lines of a stack without the message before them, in which anything may stand. Only the name of an error comes
+ * before it.
+ */
 const withoutMessage = (stack: string, message: string | undefined): string => {
   const at = message === undefined || message === "" ? -1 : stack.indexOf(message)
   // Elsewhere it is the name of a function: the message was changed after the stack had been made.
@@ -65,9 +68,9 @@ interface Parent {
 }
 
 /**
- * The entries of a failure, outermost first, parents before children; at least one. `fallback` gives a stack for what has none.
- * `framesOf` reads a stack; `undefined` when nothing in it can be shown. `mayRead` is whether the runtime wrote the stack, so that it may say which files
- * are looked into. `fields` are what each entry says about itself.
+ * The entries of a failure, outermost first, parents before children; at least one. `fallback` gives a stack for what
+ * has none. `framesOf` reads a stack; `undefined` when nothing in it can be shown. `mayRead` is whether the runtime
+ * wrote the stack, so that it may say which files are looked into. `fields` are what each entry says about itself.
  */
 export const toList = (
   failure: Failure,
@@ -144,7 +147,10 @@ export const toList = (
   return { list, fields }
 }
 
-/** Type and value of what has no error of its own. The types are in the type, so that other combinations are other issues. */
+/**
+ * Type and value of what has no error of its own. The types are in the type, so that other combinations are other
+ * issues.
+ */
 const nameOf = (failure: Failure & { readonly _tag: "Several" }): [type: string, value: string] => {
   // What comes after them is cut off anyhow, and all of it may be longer than a text can be.
   const members = failure.members.slice(0, maxEntries).map((member): readonly [string, string] => {

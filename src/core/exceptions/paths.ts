@@ -29,7 +29,9 @@ export const decoded = (text: string): string => {
   }
 }
 
-/** The path of a `file:` address, as Node's `fileURLToPath` has it. What follows the path is no part of a file's name. */
+/**
+ * The path of a `file:` address, as Node's `fileURLToPath` has it. What follows the path is no part of a file's name.
+ */
 export const pathOfFileUrl = (url: string): string => {
   const [, host, encoded] = /^file:\/\/([^/\\]*)(.*)$/is.exec(url.replace(/[?#].*$/s, "")) ?? []
   if (encoded === undefined) return url

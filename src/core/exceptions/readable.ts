@@ -1,6 +1,7 @@
 /**
- * Which files may be read so that their lines are shown beside a frame. A stack is text, and text may come from anywhere: an
- * answer of an API, a message, an error of another machine. So a path in a stack is a wish, and this is the rule about wishes.
+ * Which files may be read so that their lines are shown beside a frame. A stack is text, and text may come from
+ * anywhere: an answer of an API, a message, an error of another machine. So a path in a stack is a wish, and this is
+ * the rule about wishes.
  *
  * @since 0.1.0
  */
@@ -20,7 +21,10 @@ const windows = /^(?:[A-Za-z]:[\\/]|\\\\)/
 /** Names that are devices on Windows, whatever their extension and wherever they lie. */
 const device = /^(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)(?:\.|$)/i
 
-/** An absolute path in parts without `.`, `..` and empty ones; `undefined` for what is none, or what leads out of its root. */
+/**
+ * An absolute path in parts without `.`, `..` and empty ones; `undefined` for what is none, or what leads out of its
+ * root.
+ */
 const partsOf = (path: string): ReadonlyArray<string> | undefined => {
   const isWindows = windows.test(path)
   if (path.includes("\0") || !(isWindows || (path.startsWith("/") && !path.startsWith("//")))) return undefined
@@ -57,8 +61,8 @@ const isBelow = (path: string, roots: ReadonlyArray<string>): boolean => {
 }
 
 /**
- * Whether a file may be read, by its path: a source, or a source map (`kind`), below one of `roots`. Nothing of the file system is
- * looked at, so the path has to be asked about again after its links were followed.
+ * Whether a file may be read, by its path: a source, or a source map (`kind`), below one of `roots`. Nothing of the
+ * file system is looked at, so the path has to be asked about again after its links were followed.
  */
 export const mayRead = (path: string, kind: "source" | "map", roots: ReadonlyArray<string>): boolean =>
   (kind === "source" ? sourceName : mapName).test(path) && isBelow(path, roots)

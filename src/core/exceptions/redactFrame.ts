@@ -1,5 +1,6 @@
 /**
- * A frame without secrets: names of spans may say anything, a module may have come from an address, and a key may stand in a source.
+ * A frame without secrets: names of spans may say anything, a module may have come from an address, and a key may stand
+ * in a source.
  *
  * @since 0.1.0
  */

@@ -1,8 +1,9 @@
 /**
- * Reads the text of a stack: V8's, which Node, Deno, Bun and workerd write, with what Effect adds, and that of the other engines.
+ * Reads the text of a stack: V8's, which Node, Deno, Bun and workerd write, with what Effect adds, and that of the
+ * other engines.
  *
- * A line is read from its end. There the place is, of which much is known: it is in brackets, begins like a path or an address and ends in numbers. The
- * name before it may be anything, and a path may contain whatever a name may.
+ * A line is read from its end. There the place is, of which much is known: it is in brackets, begins like a path or an
+ * address and ends in numbers. The name before it may be anything, and a path may contain whatever a name may.
  *
  * @since 0.1.0
  */
@@ -126,7 +127,9 @@ const openingOf = (text: string): number => {
   return begins !== -1 && isPlaced(begins + 1) ? begins : -1
 }
 
-/** Evaluated code says where the code came from: `eval at run (/app/a.js:1:2), <anonymous>:3:4`, within each other, too. */
+/**
+ * Evaluated code says where the code came from: `eval at run (/app/a.js:1:2), <anonymous>:3:4`, within each other, too.
+ */
 const readEval = (text: string): Place => {
   const depth = text.split("eval at ").length - 1
   const inner = text.slice(text.lastIndexOf("eval at ") + "eval at ".length)
@@ -179,7 +182,9 @@ const isKnown = ({ line, path }: Place): boolean => path !== undefined || line !
 /** Lines that may stand among those of one error. What else comes after them is about another. */
 const isFiller = (line: string): boolean => line === "" || /^(?:From previous event:|-{3,}|\.{3} )/.test(line)
 
-/** The lines of a stack, crash site first as engines have it; at most `limit`. What comes before them is passed over. */
+/**
+ * The lines of a stack, crash site first as engines have it; at most `limit`. What comes before them is passed over.
+ */
 export const readStack = (stack: string, limit: number): ReadonlyArray<StackLine> => {
   const lines: Array<StackLine> = []
   const end = Math.min(stack.length, maxLength)

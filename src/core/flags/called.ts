@@ -32,7 +32,10 @@ export interface LocalFacts {
   readonly definitionsLoadedAt: number | undefined
 }
 
-/** What went wrong, for a flag that the evaluation has or (`missing`) has not; in the order in which PostHog's SDKs list it. */
+/**
+ * What went wrong, for a flag that the evaluation has or (`missing`) has not; in the order in which PostHog's SDKs list
+ * it.
+ */
 export const errorCodes = (facts: EvaluationFacts, missing: boolean, key = ""): string | undefined => {
   const codes: Array<string> = []
   const notComputed = missing && facts.failed?.has(key) === true
@@ -105,7 +108,8 @@ const digest = (name: string): string => {
 }
 
 /**
- * Names equal reads: user, flag, value and groups. The parts are JSON texts, so that no two different reads have one name.
+ * Names equal reads: user, flag, value and groups. The parts are JSON texts, so that no two different reads have one
+ * name.
  */
 export const calledKey = (
   distinctId: string,
@@ -181,7 +185,9 @@ export const minimalProperties: ReadonlySet<string> = new Set([
   "_kx"
 ])
 
-/** Properties of an event that was captured with these flags: values by key, and the sorted keys of those that are on. */
+/**
+ * Properties of an event that was captured with these flags: values by key, and the sorted keys of those that are on.
+ */
 export const eventProperties = (flags: Iterable<EvaluatedFlag>): Properties => {
   const properties: Record<string, unknown> = {}
   const active: Array<string> = []

@@ -20,8 +20,8 @@ export const parseRelativeDate = (text: string): RelativeDate | undefined => {
 }
 
 /**
- * The moment so long before `now`, in UTC. Months go back one by one, and a day that a month does not have becomes its last: two
- * months before the 31st of March is the 29th of January in a leap year.
+ * The moment so long before `now`, in UTC. Months go back one by one, and a day that a month does not have becomes its
+ * last: two months before the 31st of March is the 29th of January in a leap year.
  */
 export const resolveRelativeDate = ({ count, unit }: RelativeDate, now: number): number => {
   if (unit === "h") return now - count * hour
@@ -46,8 +46,8 @@ const isoWithoutOffset = /^[+-]?\d{4,6}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?$
 const namesZone = /:\d\d.*(?:[+-]\d|z|utc?|gmt|[ecmp][sd]t)|\b(?:z|utc|gmt)\b/i
 
 /**
- * The moment that a value names, in milliseconds since the epoch; `undefined` when it names none. Without an offset it is UTC, for
- * an answer must not depend on where a program runs.
+ * The moment that a value names, in milliseconds since the epoch; `undefined` when it names none. Without an offset it
+ * is UTC, for an answer must not depend on where a program runs.
  */
 export const parseDate = (value: unknown): number | undefined => {
   if (typeof value === "number") return usable(new Date(value).getTime())

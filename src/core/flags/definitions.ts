@@ -92,8 +92,8 @@ const read = (document: Json, contexts: ReadonlyArray<string>): Definitions | un
 }
 
 /**
- * `undefined`: the value is no definitions document. A flag that cannot be read stays unresolved, and harms no other. The
- * document is only read, and may change afterwards.
+ * `undefined`: the value is no definitions document. A flag that cannot be read stays unresolved, and harms no other.
+ * The document is only read, and may change afterwards.
  */
 export const compileDefinitions = (
   document: unknown,

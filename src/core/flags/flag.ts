@@ -35,7 +35,9 @@ const flagged = (value: unknown): boolean => {
   return value
 }
 
-/** A copy of lists and objects, without recursion; what nests deeper than the stack reaches cannot be copied as JSON. */
+/**
+ * A copy of lists and objects, without recursion; what nests deeper than the stack reaches cannot be copied as JSON.
+ */
 const copyOf = (value: unknown): unknown => {
   const copies = new Map<unknown, Json | Array<unknown>>()
   const open: Array<unknown> = []

@@ -1,6 +1,6 @@
 /**
- * Which flags and cohorts refer to each other in a circle, and how deep the others nest. Definitions come from a server: neither may
- * overflow the stack, so the walk keeps a stack of its own.
+ * Which flags and cohorts refer to each other in a circle, and how deep the others nest. Definitions come from a
+ * server: neither may overflow the stack, so the walk keeps a stack of its own.
  *
  * @since 0.1.0
  */
@@ -86,7 +86,10 @@ export const survey = (nodes: Iterable<Node>): void => {
   }
 }
 
-/** The flags that a flag depends on and that were not visited, each after those that it depends on itself, but for its own cycle. */
+/**
+ * The flags that a flag depends on and that were not visited, each after those that it depends on itself, but for its
+ * own cycle.
+ */
 export const dependencies = (flag: Flag, visited: Set<Node>): ReadonlyArray<Flag> => {
   const found: Array<Flag> = []
   const path: Array<Visit> = [{ node: flag, next: 0 }]

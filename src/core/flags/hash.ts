@@ -1,6 +1,6 @@
 /**
- * Where somebody falls between 0 and 1 for a flag: PostHog takes the first 60 bits of a SHA-1. WebCrypto cannot be asked
- * without waiting, and for the one block that nearly every key fits into plain arithmetic is the fastest of all.
+ * Where somebody falls between 0 and 1 for a flag: PostHog takes the first 60 bits of a SHA-1. WebCrypto cannot be
+ * asked without waiting, and for the one block that nearly every key fits into plain arithmetic is the fastest of all.
  *
  * @since 0.1.0
  */
@@ -72,7 +72,10 @@ const reset = (): void => {
   state[4] = -0x3c2d1e10
 }
 
-/** The first 60 bits as a fraction. Both the number and 2^60, by which it is divided, are rounded to doubles as PostHog does. */
+/**
+ * The first 60 bits as a fraction. Both the number and 2^60, by which it is divided, are rounded to doubles as PostHog
+ * does.
+ */
 const fraction = (): number => ((state[0]! >>> 0) * 0x10000000 + (state[1]! >>> 4)) / 0x1000000000000000
 
 const put = (position: number, byte: number): void => {

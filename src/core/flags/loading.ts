@@ -1,6 +1,6 @@
 /**
- * Loading definitions, as far as it is arithmetic and decisions: what is known after an answer, when to load next, and who of those that share
- * a store asks PostHog.
+ * Loading definitions, as far as it is arithmetic and decisions: what is known after an answer, when to load next, and
+ * who of those that share a store asks PostHog.
  *
  * @since 0.1.0
  */
@@ -16,7 +16,9 @@ export interface Loaded {
   /** When PostHog gave or confirmed them; `undefined`: not known. */
   readonly loadedAt: number | undefined
   readonly etag: string | undefined
-  /** Keys that were asked for and that the definitions do not have, and whether PostHog has them; until the next load. */
+  /**
+   * Keys that were asked for and that the definitions do not have, and whether PostHog has them; until the next load.
+   */
   readonly probed: Map<string, boolean>
 }
 
@@ -31,7 +33,10 @@ export const rememberProbed = ({ probed }: Loaded, key: string, isThere: boolean
   if (probed.size < maxProbed && key.length <= maxKey) probed.set(key, isThere)
 }
 
-/** All that is known between two loads. What is due is told by a clock that nobody sets, what happened by the one of people. */
+/**
+ * All that is known between two loads. What is due is told by a clock that nobody sets, what happened by the one of
+ * people.
+ */
 export interface LoadState {
   readonly loaded: Loaded | undefined
   /** How many loads in a row PostHog refused with a status after which to wait longer. */
@@ -122,8 +127,8 @@ export interface Found<E extends { readonly revision: string } = { readonly revi
 }
 
 /**
- * Whether the one who will ask PostHog begins with what is stored: without definitions of PostHog's those are better than none, whatever
- * it will say.
+ * Whether the one who will ask PostHog begins with what is stored: without definitions of PostHog's those are better
+ * than none, whatever it will say.
  */
 export const beginsWithStored = ({ cleared, loaded }: LoadState, found: Found | undefined): boolean =>
   found?.entry !== undefined && (loaded === undefined ? !cleared : loaded.source === "options")

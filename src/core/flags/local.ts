@@ -31,7 +31,10 @@ export type { UnresolvedReason } from "./outcome.js"
 export interface Subject {
   readonly distinctId: string
   readonly groups?: Groups | undefined
-  /** What conditions look at, beside `distinct_id` itself. A property that is not here makes no condition false: it is not known. */
+  /**
+   * What conditions look at, beside `distinct_id` itself. A property that is not here makes no condition false: it is
+   * not known.
+   */
   readonly personProperties?: PropertiesInput | undefined
   /** The same by group type. */
   readonly groupProperties?: GroupPropertiesInput | undefined
@@ -172,8 +175,8 @@ class Run {
   }
 
   /**
-   * Evaluates a member of a cycle. One that is being evaluated already has no answer; what others come to on the way is true for
-   * this way only, so it is not kept.
+   * Evaluates a member of a cycle. One that is being evaluated already has no answer; what others come to on the way is
+   * true for this way only, so it is not kept.
    */
   private inCycle<K extends Flag | Cohort, A>(node: K, kept: Map<K, A>, evaluate: () => A): A | number {
     const isFirst = !this.isWithin(node)
@@ -327,8 +330,8 @@ const isNobody = (subject: Subject): boolean => {
 }
 
 /**
- * All flags, or those of `keys`; unknown keys are in neither map. For a blank id there are none, as there is no request for one.
- * `now` is in milliseconds since the epoch. Never throws.
+ * All flags, or those of `keys`; unknown keys are in neither map. For a blank id there are none, as there is no request
+ * for one. `now` is in milliseconds since the epoch. Never throws.
  */
 export const evaluateFlags = (
   definitions: Definitions,

@@ -67,7 +67,10 @@ export interface Plan {
   readonly settled: EvaluatedFlag | number | undefined
   readonly group: string | undefined
   readonly byDevice: boolean
-  /** The property of the person that says whether the user takes part in an early access feature, and which decides before all else. */
+  /**
+   * The property of the person that says whether the user takes part in an early access feature, and which decides
+   * before all else.
+   */
   readonly enrollment: string | undefined
   readonly holdout: { readonly share: number; readonly result: EvaluatedFlag } | undefined
   readonly conditions: ReadonlyArray<Condition>

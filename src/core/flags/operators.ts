@@ -202,8 +202,8 @@ const compilerOf = (operator: unknown) => {
 export const isKnownOperator = (operator: unknown): boolean => compilerOf(operator) !== undefined
 
 /**
- * Whether a filter of this type looks at a property of the person or group that a condition is about. Types that PostHog has besides,
- * such as `person_metadata`, mean something else by the same name.
+ * Whether a filter of this type looks at a property of the person or group that a condition is about. Types that
+ * PostHog has besides, such as `person_metadata`, mean something else by the same name.
  */
 export const isPropertyType = (type: unknown): boolean =>
   type === "person" || type === "group" || type === undefined || type === null

@@ -1,6 +1,6 @@
 /**
- * What a filter, a cohort or a flag comes to: a small integer, since millions of them are made. 0 is no, 1 is yes, and anything
- * above is unresolved: a reason, and two bits about what it means for the rest of the flag.
+ * What a filter, a cohort or a flag comes to: a small integer, since millions of them are made. 0 is no, 1 is yes, and
+ * anything above is unresolved: a reason, and two bits about what it means for the rest of the flag.
  *
  * @since 0.1.0
  */

@@ -9,7 +9,10 @@ const escapeInClass = /^\\(?:[bBdDsSwWfnrtv]|x[\da-fA-F]{2}|[ -/:;=?@[-`{-~])/
 const count = /^\{(\d+)(?:,(\d*))?\}/
 const maxCount = 0xffffffff
 
-/** The end of the class that begins at `at`: -1 when it does not end or is not portable, and the length if it goes on to the end. */
+/**
+ * The end of the class that begins at `at`: -1 when it does not end or is not portable, and the length if it goes on to
+ * the end.
+ */
 const endOfClass = (pattern: string, at: number): number => {
   const start = pattern[at + 1] === "^" ? at + 2 : at + 1
   if (pattern[start] === "]") return -1

@@ -1,6 +1,7 @@
 /**
- * Regular expressions from flag definitions. Only what means the same to PostHog's engine and to JavaScript's is matched here, and
- * without backtracking: all ways to match are followed at once, so that no pattern can hang the program that evaluates it.
+ * Regular expressions from flag definitions. Only what means the same to PostHog's engine and to JavaScript's is
+ * matched here, and without backtracking: all ways to match are followed at once, so that no pattern can hang the
+ * program that evaluates it.
  *
  * @since 0.1.0
  */
@@ -231,8 +232,8 @@ const isPattern = (pattern: string, flags: string): boolean => {
 }
 
 /**
- * Compiles a pattern. `false`: it is none, which is as much as no match for an operator and for its negation. `undefined`: only
- * PostHog can tell.
+ * Compiles a pattern. `false`: it is none, which is as much as no match for an operator and for its negation.
+ * `undefined`: only PostHog can tell.
  */
 export const compileRegex = (pattern: string): Matcher | false | undefined => {
   if (pattern === "") return () => true

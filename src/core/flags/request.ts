@@ -45,7 +45,10 @@ const sorted = (properties: Properties): Properties =>
 /** More than any set of properties about one person can need; PostHog refuses larger bodies. */
 const maxLength = 1_000_000
 
-/** The text of the body; equal requests have equal texts. Throws `TooLarge`, and what a Proxy throws when asked for its keys. */
+/**
+ * The text of the body; equal requests have equal texts. Throws `TooLarge`, and what a Proxy throws when asked for its
+ * keys.
+ */
 export const flagsBody = (token: string, request: FlagsRequest, evaluationContexts: ReadonlyArray<string>): string => {
   const { deviceId, distinctId, flagKeys, groups = {}, groupProperties = {}, personProperties = {} } = request
   const members = writeMembers(new Writer(maxLength), {

@@ -56,8 +56,8 @@ export const number = (value: unknown): number | undefined => typeof value === "
 export const boolean = (value: unknown): boolean | undefined => typeof value === "boolean" ? value : undefined
 
 /**
- * One payload may be read by many, none of whom must change it for the others. Without recursion, because a payload may nest deeper
- * than the stack reaches.
+ * One payload may be read by many, none of whom must change it for the others. Without recursion, because a payload may
+ * nest deeper than the stack reaches.
  */
 const deepFreeze = (value: unknown): unknown => {
   const open = [value]
@@ -86,7 +86,9 @@ type NoFlag = "malformed" | "failed"
 
 const isNil = (value: unknown): value is null | undefined => value === undefined || value === null
 
-/** A member that decides and has a wrong type makes the flag unreadable; what only describes the flag is left out then. */
+/**
+ * A member that decides and has a wrong type makes the flag unreadable; what only describes the flag is left out then.
+ */
 const parseFlag = (key: string, flag: unknown): EvaluatedFlag | NoFlag => {
   if (!isObject(flag)) return "malformed"
   const { enabled, failed, variant } = flag
@@ -147,8 +149,8 @@ const parseFlags = (body: Json): ReadonlyMap<string, EvaluatedFlag | NoFlag> | u
 }
 
 /**
- * Reads an answer, or of it only the flags with the keys that were asked for; `undefined` when it is none. Flags that are malformed
- * are neither off nor missing.
+ * Reads an answer, or of it only the flags with the keys that were asked for; `undefined` when it is none. Flags that
+ * are malformed are neither off nor missing.
  */
 export const parseFlagsResponse = (body: unknown, only?: ReadonlyArray<string>): FlagsResponse | undefined => {
   if (!isObject(body)) return undefined
@@ -172,7 +174,8 @@ export const parseFlagsResponse = (body: unknown, only?: ReadonlyArray<string>):
     failed,
     requestId: text(body.requestId),
     evaluatedAt: number(body.evaluatedAt),
-    // Said in another way than by `true`, it is said all the same: flags that are not here must not count as not existing.
+    // Said in another way than by `true`, it is said all the same: flags that are not here must not count as not
+    // existing.
     errorsWhileComputing: !isNil(errors) && errors !== false,
     quotaLimited,
     minimalFlagCalledEvents: body.minimalFlagCalledEvents === true

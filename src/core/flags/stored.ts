@@ -21,7 +21,10 @@ const nodeNames = {
 
 const names = Object.entries(nodeNames)
 
-/** The text to store. Both spellings are written, so that a cache provider of the Node SDK can hand out the same document. */
+/**
+ * The text to store. Both spellings are written, so that a cache provider of the Node SDK can hand out the same
+ * document.
+ */
 export const writeStored = (document: object, etag: string | undefined, fetchedAt: number): string => {
   const members = document as { readonly [name: string]: unknown }
   const both: Record<string, unknown> = { ...members, etag, fetched_at: fetchedAt }

@@ -1,5 +1,6 @@
 /**
- * Values as texts, as PostHog compares them. Properties come from a program and may be anything: what is no JSON has no text.
+ * Values as texts, as PostHog compares them. Properties come from a program and may be anything: what is no JSON has no
+ * text.
  *
  * @since 0.1.0
  */
@@ -38,8 +39,8 @@ const isWellFormed = (text: string): boolean => !/\p{Surrogate}/u.test(text)
 const quoted = (text: string): string => isWellFormed(text) ? JSON.stringify(text) : refuse()
 
 /**
- * The JSON of a value with sorted names. PostHog knows 1 from 1.0 and writes them differently, which JavaScript cannot: numbers
- * that are whole have no text unless `whole` says that the text does not matter.
+ * The JSON of a value with sorted names. PostHog knows 1 from 1.0 and writes them differently, which JavaScript cannot:
+ * numbers that are whole have no text unless `whole` says that the text does not matter.
  */
 const write = (value: unknown, whole: boolean, depth: number): string => {
   switch (typeof value) {

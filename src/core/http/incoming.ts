@@ -1,6 +1,6 @@
 /**
- * What a request says about itself, as a context of events. Everything in a request may be forged or broken: what is unusable is
- * cleaned or left out, and nothing throws.
+ * What a request says about itself, as a context of events. Everything in a request may be forged or broken: what is
+ * unusable is cleaned or left out, and nothing throws.
  *
  * @since 0.1.0
  */
@@ -102,7 +102,10 @@ const toAddress = (text: string | undefined): string | undefined => {
 /** Most proxies that are looked at. */
 const maxForwarded = 100
 
-/** A server without a socket, such as one behind the Fetch API, does not know its proxy. A socket that was closed is nobody's. */
+/**
+ * A server without a socket, such as one behind the Fetch API, does not know its proxy. A socket that was closed is
+ * nobody's.
+ */
 const isConnectionUnknown = ({ isEncrypted }: RequestFacts): boolean => isEncrypted === undefined
 
 /** The first address, from our end of the way, that is not one of our own proxies. */
@@ -156,7 +159,8 @@ const originOf = (facts: RequestFacts, settings: RequestSettings, origin: string
     const members = isBehindProxy ? clean(facts.header(name), 300)?.split(",") ?? [] : []
     return members.at(-Math.min(typeof trustProxies === "number" ? trustProxies : 1, members.length))?.trim()
   }
-  // HTTP/2 has host and scheme in headers of its own. What the client says of the scheme counts less than the connection.
+  // HTTP/2 has host and scheme in headers of its own. What the client says of the scheme counts less than the
+  // connection.
   const own = facts.isEncrypted === undefined
     ? clean(facts.header(":scheme"), 10)
     : facts.isEncrypted

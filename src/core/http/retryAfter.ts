@@ -5,8 +5,8 @@
  */
 
 /**
- * Milliseconds to wait from `now` on: whole seconds or an HTTP date; of several joined values the first counts. `undefined`
- * when the value cannot be read or does not lie in the future.
+ * Milliseconds to wait from `now` on: whole seconds or an HTTP date; of several joined values the first counts.
+ * `undefined` when the value cannot be read or does not lie in the future.
  */
 export const parseRetryAfter = (value: string | undefined, now: number): number | undefined => {
   if (value === undefined) return undefined

@@ -21,7 +21,10 @@ const schemeStart = (text: string, at: number): number => {
   return start
 }
 
-/** Where an address ends: at a blank, an angle bracket, or the quote that stands before it. A quote within a word is part of a password. */
+/**
+ * Where an address ends: at a blank, an angle bracket, or the quote that stands before it. A quote within a word is
+ * part of a password.
+ */
 const wordEnd = (text: string, from: number, to: number, quote: string | undefined): number => {
   for (let at = from; at < to; at++) {
     const character = text[at]!
@@ -34,7 +37,10 @@ const wordEnd = (text: string, from: number, to: number, quote: string | undefin
 /** Where the query begins, or a fragment with parameters; a question mark may as well be part of a password. */
 const realQuery = /[?#][\w.~%[\]-]{1,100}=/
 
-/** How long user and password are, with the `@` behind them not counted; 0: there are none. `rest` is what comes after `://`. */
+/**
+ * How long user and password are, with the `@` behind them not counted; 0: there are none. `rest` is what comes after
+ * `://`.
+ */
 const userInfo = (scheme: string, rest: string): number => {
   const authority = /^[^/?#]*/.exec(rest)![0]
   const colon = authority.indexOf(":")
@@ -66,7 +72,10 @@ const withScheme = (text: string, mark: Mark): void => {
   }
 }
 
-/** What stands behind user and password where there is no scheme: a host with its port or its path, or a network of Go's drivers. */
+/**
+ * What stands behind user and password where there is no scheme: a host with its port or its path, or a network of Go's
+ * drivers.
+ */
 const hostAfter = /(?:(?:tcp|udp|unix)[46]?\(|\(|\[[\da-f:.]+\]:\d|[\w.-]{1,253}:\d{1,5}(?!\w)|[\w.-]{1,253}\/|\/\/)/iy
 
 /** What begins alike and is none of it. */

@@ -18,7 +18,9 @@ const isRequest = (object: Properties): boolean =>
   (isText(object._id) && /Http\w*(?:Request|Body)$/.test(object._id)) ||
   ((isText(object.url) || isText(object.uri) || isText(object.method)) && ("headers" in object || "body" in object))
 
-/** Whether an object says that something is wrong with the value at a place that is a secret, as errors of schemas do. */
+/**
+ * Whether an object says that something is wrong with the value at a place that is a secret, as errors of schemas do.
+ */
 const isIssueOfSecret = ({ path }: Properties): boolean =>
   (Array.isArray(path) ? path : [path]).some((part) => isText(part) && isSecretName(part))
 
@@ -66,7 +68,7 @@ const redactObject = (object: Properties, isHidden: boolean): Properties => {
 }
 
 /**
- * A value of JSON without secrets, however deep they lie: by their names, also where names and values are pairs, in texts, and bodies of requests.
- * Members are left out, texts stay with a mark in the place of what was secret.
+ * A value of JSON without secrets, however deep they lie: by their names, also where names and values are pairs, in
+ * texts, and bodies of requests. Members are left out, texts stay with a mark in the place of what was secret.
  */
 export const redactJson = (value: unknown): unknown => redactMember("", value, false)

@@ -1,5 +1,6 @@
 /**
- * Secrets that stand behind their name: in queries, headers, JSON, what Node prints of an object, connection strings, arguments of commands, prose.
+ * Secrets that stand behind their name: in queries, headers, JSON, what Node prints of an object, connection strings,
+ * arguments of commands, prose.
  *
  * @since 0.1.0
  */
@@ -55,7 +56,9 @@ const nameBefore = (text: string, at: number): Name | undefined => {
 const wordBefore = (text: string, start: number): string =>
   /([\w-]{1,30})[ _-]$/.exec(text.slice(Math.max(start - 32, 0), start))?.[1] ?? ""
 
-/** Where a text in quotes ends, which begins at `at`; it may be written in several parts, as Node does with long ones. */
+/**
+ * Where a text in quotes ends, which begins at `at`; it may be written in several parts, as Node does with long ones.
+ */
 const quotedEnd = (text: string, at: number, quote: string): number => {
   let end = at
   for (;;) {

@@ -5,7 +5,9 @@
  */
 import type { Mark } from "./spans.js"
 
-/** Each with a least length, so that words which begin alike stay, and with a greatest one, so that no text takes long. */
+/**
+ * Each with a least length, so that words which begin alike stay, and with a greatest one, so that no text takes long.
+ */
 const shapes = [
   // OpenAI, Anthropic, OpenRouter, Stripe and those that followed them
   "sk-(?:ant|proj|or|svcacct|admin|live|test)-[\\w-]{8,1000}",

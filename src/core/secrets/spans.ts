@@ -1,9 +1,9 @@
 /**
  * A text, what it says once its escapes are read, and the parts of it that must not be told.
  *
- * Secrets stand in addresses within addresses (`?next=%2Fcb%3Ftoken%3D…`) and in JSON within JSON (`{\"token\":\"…\"}`). So a text is looked
- * at several times, each time with one more layer of escapes read. What is found is marked in the text as it was given, so that
- * the rest of it stays as it is.
+ * Secrets stand in addresses within addresses (`?next=%2Fcb%3Ftoken%3D…`) and in JSON within JSON
+ * (`{\"token\":\"…\"}`). So a text is looked at several times, each time with one more layer of escapes read. What is
+ * found is marked in the text as it was given, so that the rest of it stays as it is.
  *
  * @since 0.1.0
  */

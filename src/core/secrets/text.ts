@@ -25,8 +25,9 @@ const mayHide = /[=:@%\\&]|--|\b(?:bearer|basic|pass)|\[["']/i
 const cut = (text: string, limit: number): string => text.length > limit ? `${text.slice(0, limit)}…` : text
 
 /**
- * A text without user and password in addresses, values of secrets in queries, fragments, headers, JSON and prose, and keys of known shapes. Of a
- * longer text the beginning. Takes time in proportion to `limit`, whatever the text is. Twice is once.
+ * A text without user and password in addresses, values of secrets in queries, fragments, headers, JSON and prose, and
+ * keys of known shapes. Of a longer text the beginning. Takes time in proportion to `limit`, whatever the text is.
+ * Twice is once.
  */
 export const redactText = (text: string, limit = maxText, isSecret = isSecretParameter): string => {
   const start = text.length > limit + margin ? text.slice(0, limit + margin) : text
@@ -69,7 +70,10 @@ const decode = (text: string): string => {
 /** A parameter with a value in which there is no room for a secret without a name. */
 const short = /^[\w.-]*(?:=[\w.-]{0,12})?$/
 
-/** A parameter, or several of them with a semicolon between, as some servers read them; it may as well be part of a secret. */
+/**
+ * A parameter, or several of them with a semicolon between, as some servers read them; it may as well be part of a
+ * secret.
+ */
 const redactParameter = (parameter: string, isSecret: (name: string) => boolean): string => {
   const shown: Array<string> = []
   for (const part of parameter.split(";")) {

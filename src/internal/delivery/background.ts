@@ -1,6 +1,6 @@
 /**
- * Sending in the background: a fiber that makes queued events due. It is told by signals, which never make the teller wait, and asleep
- * without a timer while nothing is queued, so that a process can end.
+ * Sending in the background: a fiber that makes queued events due. It is told by signals, which never make the teller
+ * wait, and asleep without a timer while nothing is queued, so that a process can end.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -13,15 +13,18 @@ import type { EventQueue } from "./eventQueue.js"
 import { cadence } from "./schedules.js"
 
 /**
- * There is something in the queue; so much that it should be sent soon; enough to be sent at once; or somebody else has just made all of
- * it due.
+ * There is something in the queue; so much that it should be sent soon; enough to be sent at once; or somebody else has
+ * just made all of it due.
  */
 type Signal = "some" | "soon" | "enough" | "now"
 
 /** What a signal says beyond another one. */
 const urgency: Readonly<Record<Signal, number>> = { some: 0, soon: 1, enough: 2, now: 3 }
 
-/** A request costs about as much as 1,000 events: a busy program that sent one for every 100 events would pay twice as much for each. */
+/**
+ * A request costs about as much as 1,000 events: a busy program that sent one for every 100 events would pay twice as
+ * much for each.
+ */
 const millisBetweenStarts = 1_000
 
 export interface Background {
@@ -90,7 +93,8 @@ export const make = Effect.fnUntraced(function*(
     if (dispatch.always.due === queue.next) return void (told = undefined)
     if (signal === "some") signal = yield* collected
     if (signal === "soon") signal = yield* spaced
-    // Told "now", what this fiber was waiting to send is sent already; events that came since have signals of their own.
+    // Told "now", what this fiber was waiting to send is sent already; events that came since have signals of their
+    // own.
     if (signal === "enough") makeDue()
   })
 

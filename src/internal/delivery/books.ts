@@ -16,7 +16,9 @@ import type { Batch } from "./batch.js"
 import { detailOf, type Failure } from "./failure.js"
 import { Statistics, type Stats } from "./statistics.js"
 
-/** Whom events belong to while they are on their way: the flushes of their queue, or the caller who waits for one event. */
+/**
+ * Whom events belong to while they are on their way: the flushes of their queue, or the caller who waits for one event.
+ */
 export interface Owner {
   /** Name of the lane from whose queue they come; `undefined`: from none. */
   readonly lane: string | undefined
@@ -37,8 +39,8 @@ export interface End {
 }
 
 /**
- * Who is told of what becomes of events. Diagnostics are one; a journal that keeps events over the end of a process is another: it
- * appends what is `queued`, forgets what is `settled`, and after a restart what is left is offered again.
+ * Who is told of what becomes of events. Diagnostics are one; a journal that keeps events over the end of a process is
+ * another: it appends what is `queued`, forgets what is `settled`, and after a restart what is left is offered again.
  */
 export interface Listener {
   /** An event got its place in the queue of a lane. */

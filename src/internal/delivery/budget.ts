@@ -26,8 +26,8 @@ export class Budget {
   }
 
   /**
-   * When a request that has no answer yet is to be made anew. Never, because it times out; but while closing it gets no more than half of
-   * what is left: a server that hangs once must not use up all of it.
+   * When a request that has no answer yet is to be made anew. Never, because it times out; but while closing it gets no
+   * more than half of what is left: a server that hangs once must not use up all of it.
    */
   resendAt(now: number): number {
     const share = this.share(now)

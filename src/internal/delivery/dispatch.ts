@@ -1,5 +1,6 @@
 /**
- * What is being sent: hands batches of a queue to a limited number of fibers, and keeps each batch until it is settled or taken back.
+ * What is being sent: hands batches of a queue to a limited number of fibers, and keeps each batch until it is settled
+ * or taken back.
  */
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
@@ -37,7 +38,10 @@ export interface Sending {
   readonly round: Round | undefined
   /** Set during the pause before a repetition: what the pause is for. */
   waiting: Retryable | undefined
-  /** When the answer has to be there or the pause is over, by `Elapsed`. A fiber that is later than this is one that nothing resumes. */
+  /**
+   * When the answer has to be there or the pause is over, by `Elapsed`. A fiber that is later than this is one that
+   * nothing resumes.
+   */
   until: number
   /** When it is to be sent anew, see `Budget`. */
   resendAt: number
@@ -123,7 +127,10 @@ export class Dispatch {
     }
   }
 
-  /** Hands events in flight to a fiber, which begins on the spot: on some platforms only the caller of a flush may do I/O. */
+  /**
+   * Hands events in flight to a fiber, which begins on the spot: on some platforms only the caller of a flush may do
+   * I/O.
+   */
   start(pieces: ReadonlyArray<Batch>, owner: Owner, round: Round | undefined): Sending {
     const sending: Sending = {
       job: this.job(pieces, () => sending),

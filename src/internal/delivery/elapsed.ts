@@ -5,9 +5,9 @@ import type * as Clock from "effect/Clock"
 import { monotonicMillis } from "../monotonic.js"
 
 /**
- * Milliseconds that never go back. The wall clock alone can be set back, which would make everybody wait for that long; a clock that only
- * runs forward may stand still while a process is frozen, as between the invocations of a serverless function. So whichever of the two
- * has gone further since the last look counts.
+ * Milliseconds that never go back. The wall clock alone can be set back, which would make everybody wait for that long;
+ * a clock that only runs forward may stand still while a process is frozen, as between the invocations of a serverless
+ * function. So whichever of the two has gone further since the last look counts.
  */
 export class Elapsed {
   private time = 0

@@ -1,8 +1,8 @@
 /**
  * The queue of serialised events: bytes, grouped into the batches in which they will be sent.
  *
- * Held as text or as objects, 100,000 events cost 70 to 120 MB of heap and the garbage collector's time; as bytes in a few
- * large buffers they cost what they weigh. Taking a batch is handing over a buffer.
+ * Held as text or as objects, 100,000 events cost 70 to 120 MB of heap and the garbage collector's time; as bytes in a
+ * few large buffers they cost what they weigh. Taking a batch is handing over a buffer.
  */
 import { Batch } from "./batch.js"
 
@@ -41,7 +41,9 @@ export class EventQueue {
   /** Expected size of the next batch: that of the one before, so that buffers are rarely grown. */
   private expected = initialBytes
 
-  /** `maxBatchBytes` may change: it holds for batches that are taken from then on, also for those that are full already. */
+  /**
+   * `maxBatchBytes` may change: it holds for batches that are taken from then on, also for those that are full already.
+   */
   constructor(private readonly limits: Limits, public maxBatchBytes: number) {}
 
   /** Sequence number of the oldest queued event; `next` when the queue is empty. */

@@ -46,8 +46,8 @@ export class Flushes implements Owner {
   }
 
   /**
-   * Waits for the `expected` events below `target`. Runs `start` once it is known that somebody waits; what it gives runs until
-   * they are settled, and learns from its argument whether they are.
+   * Waits for the `expected` events below `target`. Runs `start` once it is known that somebody waits; what it gives
+   * runs until they are settled, and learns from its argument whether they are.
    */
   wait(
     target: number,

@@ -1,9 +1,9 @@
 /**
  * Sending without a batching fiber: each flush sends what it finds, by itself and in the fiber that flushes.
  *
- * Platforms for serverless and edge end the I/O of a request with the request, and a fiber that waits for it never goes on. So no
- * flush waits for what another one sends longer than that may take; then the events are its own to send. PostHog knows
- * repetitions by their uuid.
+ * Platforms for serverless and edge end the I/O of a request with the request, and a fiber that waits for it never goes
+ * on. So no flush waits for what another one sends longer than that may take; then the events are its own to send.
+ * PostHog knows repetitions by their uuid.
  */
 import * as Effect from "effect/Effect"
 import * as FiberId from "effect/FiberId"
@@ -38,7 +38,9 @@ export class Foreground {
     })
   }
 
-  /** Waits until something has happened, or a sending of another round is overdue. What happens from the call on counts. */
+  /**
+   * Waits until something has happened, or a sending of another round is overdue. What happens from the call on counts.
+   */
   private change(round: Round): Effect.Effect<void> {
     const { elapsed, fork } = this.parts
     let wake = (): void => {}

@@ -21,8 +21,8 @@ interface Zlib {
 const level = 1
 
 /**
- * Up to this size compressing on the spot is cheaper than the way to zlib's threads and back, and takes the event loop about
- * two milliseconds at most.
+ * Up to this size compressing on the spot is cheaper than the way to zlib's threads and back, and takes the event loop
+ * about two milliseconds at most.
  */
 const maxSyncBytes = 512 * 1024
 

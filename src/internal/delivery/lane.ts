@@ -1,6 +1,6 @@
 /**
- * A kind of events that goes its own way to PostHog: where to, in what envelope, and within which limits. Lanes of an instance share its
- * gate and its books; each has its own queue, requests and pauses.
+ * A kind of events that goes its own way to PostHog: where to, in what envelope, and within which limits. Lanes of an
+ * instance share its gate and its books; each has its own queue, requests and pauses.
  */
 import { formatMillis } from "../../core/event/timestamp.js"
 import type { Resolved } from "../options.js"

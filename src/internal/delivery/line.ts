@@ -19,7 +19,10 @@ export class Line {
     return this.waiters.size === 0
   }
 
-  /** Waits for {@link admit}, at most as long as `limit`. `gaveUp` is called when the time was up or the caller was interrupted. */
+  /**
+   * Waits for {@link admit}, at most as long as `limit`. `gaveUp` is called when the time was up or the caller was
+   * interrupted.
+   */
   wait(text: string, limit: Duration.Duration, gaveUp: () => void): Effect.Effect<void> {
     return Effect.suspend(() => {
       const waiter: Waiter = { text, done: Deferred.unsafeMake(FiberId.none) }

@@ -1,11 +1,12 @@
 /**
  * Where events wait and from where they leave.
  *
- * `offer` puts the text of an event into the queue of its lane and never waits (pipeline.ts). A batching fiber, asleep while the queue is
- * empty, wakes with the first event and makes what is queued due when there are `flushAt` events or `flushInterval` has passed
- * (background.ts); without it each flush sends what it finds by itself (foreground.ts). Due batches are sent by at most
- * `maxConcurrentRequests` fibers (dispatch.ts), each of which keeps its batch until the events are acknowledged, dropped, or back in the
- * queue (sender.ts). A gate knows whether events are taken, and the books know what becomes of each.
+ * `offer` puts the text of an event into the queue of its lane and never waits (pipeline.ts). A batching fiber, asleep
+ * while the queue is empty, wakes with the first event and makes what is queued due when there are `flushAt` events or
+ * `flushInterval` has passed (background.ts); without it each flush sends what it finds by itself (foreground.ts). Due
+ * batches are sent by at most `maxConcurrentRequests` fibers (dispatch.ts), each of which keeps its batch until the
+ * events are acknowledged, dropped, or back in the queue (sender.ts). A gate knows whether events are taken, and the
+ * books know what becomes of each.
  */
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
@@ -29,14 +30,20 @@ import type { Transport } from "./transport.js"
 
 /** What the rest of the library knows of delivery: over the network, into memory, or nowhere. */
 export interface Outbox {
-  /** Takes the text of an event, for the lane of that name or the first one. Suspends only when the overflow policy says so. */
+  /**
+   * Takes the text of an event, for the lane of that name or the first one. Suspends only when the overflow policy says
+   * so.
+   */
   readonly offer: (text: string, lane?: string) => Effect.Effect<void>
   /**
-   * Sends one event at once, past the queue, and waits for the acknowledgement. Gives `false` when the event was dropped without
-   * being sent, and fails when the outbox is closed.
+   * Sends one event at once, past the queue, and waits for the acknowledgement. Gives `false` when the event was
+   * dropped without being sent, and fails when the outbox is closed.
    */
   readonly sendNow: (text: string, lane?: string) => Effect.Effect<boolean, DeliveryError>
-  /** Sends what is queued now and waits until each of these events is settled. Fails when the outbox is closed and empty. */
+  /**
+   * Sends what is queued now and waits until each of these events is settled. Fails when the outbox is closed and
+   * empty.
+   */
   readonly flush: Effect.Effect<FlushReport, DeliveryError>
   /** Closes the gate for lack of consent, drops what is queued, and lets no request be repeated. */
   readonly optOut: () => void
@@ -57,8 +64,8 @@ export const make = Effect.fnUntraced(function*(
   books: Books,
   diagnostics: Diagnostics
 ): Effect.fn.Return<Outbox, never, Scope.Scope> {
-  // Sending fibers belong to no scope, because a scope would end them before the finalizer that waits for them. That finalizer
-  // ends those that are left.
+  // Sending fibers belong to no scope, because a scope would end them before the finalizer that waits for them. That
+  // finalizer ends those that are left.
   const fork = Runtime.runFork(yield* Effect.runtime<never>())
   const elapsed = new Elapsed(yield* Effect.clock)
   const budget = new Budget(Duration.toMillis(options.requestTimeout))
@@ -95,8 +102,8 @@ export const make = Effect.fnUntraced(function*(
       pipeline.close()
     }
     look()
-    // The fiber that closes the scope may be an interrupted one, in which nothing can be timed out. So the time limit is a
-    // fiber of its own, and this one waits, uninterruptibly, for whichever comes first.
+    // The fiber that closes the scope may be an interrupted one, in which nothing can be timed out. So the time limit
+    // is a fiber of its own, and this one waits, uninterruptibly, for whichever comes first.
     const timer = fork(
       Effect.flatMap(Effect.sleep(options.shutdownTimeout), () => Deferred.succeed(drained, undefined))
     )

@@ -111,8 +111,8 @@ export class Pipeline {
   // Sending on demand
 
   /**
-   * Sends one event at once, past the queue, and waits for the acknowledgement. Gives `false` when the event was dropped without
-   * being sent, and fails when the instance is closed.
+   * Sends one event at once, past the queue, and waits for the acknowledgement. Gives `false` when the event was
+   * dropped without being sent, and fails when the instance is closed.
    */
   sendNow(text: string): Effect.Effect<boolean, DeliveryError> {
     return Effect.suspend(() => {

@@ -10,8 +10,9 @@ const firstPatience = 16
 const mostPatience = 1024
 
 /**
- * Every refusal halves the limit. It is doubled again after some requests that were taken: the refusal may have had another reason than the
- * size, or the server's limit may be a higher one now. Each time that this was in vain, the next try is put off twice as long.
+ * Every refusal halves the limit. It is doubled again after some requests that were taken: the refusal may have had
+ * another reason than the size, or the server's limit may be a higher one now. Each time that this was in vain, the
+ * next try is put off twice as long.
  */
 export class RequestLimit {
   private readonly most: number

@@ -30,7 +30,8 @@ export const defaultRetries: Schedule.Schedule<unknown> = /* #__PURE__ */ (() =>
 
 /**
  * Repeats retryable failures for as long as `delays` goes on, at most `maxRetries` times. What the server asks for with
- * `Retry-After` is the least delay. `cut` may shorten what it did not ask for; `onDelay` is told of each delay before it begins.
+ * `Retry-After` is the least delay. `cut` may shorten what it did not ask for; `onDelay` is told of each delay before
+ * it begins.
  */
 export const retries = (
   delays: Schedule.Schedule<unknown>,

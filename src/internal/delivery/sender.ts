@@ -1,6 +1,6 @@
 /**
- * Takes one batch to its end: repeats requests that may succeed later, and takes a batch apart when only a part of it is to
- * blame.
+ * Takes one batch to its end: repeats requests that may succeed later, and takes a batch apart when only a part of it
+ * is to blame.
  */
 import * as Effect from "effect/Effect"
 import type * as Schedule from "effect/Schedule"
@@ -62,8 +62,8 @@ const deliver = (
 }
 
 /**
- * Sends a job. Pieces that are left at its end could not be sent: it gives the last failure when the retries are used up, and nothing
- * when it may not go on.
+ * Sends a job. Pieces that are left at its end could not be sent: it gives the last failure when the retries are used
+ * up, and nothing when it may not go on.
  */
 export const make = (
   transport: Transport,

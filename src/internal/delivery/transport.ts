@@ -17,8 +17,8 @@ import type { Lane } from "./lane.js"
 
 export interface Transport {
   /**
-   * Sends a batch once; succeeds when PostHog acknowledged it. `attempt` counts from 0 and is for diagnostics only. Until the last
-   * moment `mayGoOn` can keep the request from being made.
+   * Sends a batch once; succeeds when PostHog acknowledged it. `attempt` counts from 0 and is for diagnostics only.
+   * Until the last moment `mayGoOn` can keep the request from being made.
    */
   readonly send: (batch: Batch, attempt: number, mayGoOn: () => boolean) => Effect.Effect<void, SendFailure>
 }
@@ -87,7 +87,10 @@ export const make = (options: Resolved, lane: Lane, http: Http, diagnostics: Dia
   }
 }
 
-/** What an answer means; `undefined`: the batch is acknowledged. The status decides, whether or not the body could be read. */
+/**
+ * What an answer means; `undefined`: the batch is acknowledged. The status decides, whether or not the body could be
+ * read.
+ */
 const failureOf = (answer: Answer | NoAnswer, now: number): SendFailure | undefined => {
   if (answer._tag === "NoAnswer") return { _tag: "Retryable", reason: answer.reason, detail: answer.detail }
   const { headers, status } = answer

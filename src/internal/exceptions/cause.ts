@@ -39,8 +39,8 @@ const unwrapped = (thrown: unknown): unknown => {
 }
 
 /**
- * The spans around a place as lines of a stack, innermost first. Effect's own text of an error with spans is not used: it ends at the
- * first generator, also where Effect has not run it.
+ * The spans around a place as lines of a stack, innermost first. Effect's own text of an error with spans is not used:
+ * it ends at the first generator, also where Effect has not run it.
  */
 export const stackOfSpans = (span: Tracer.AnySpan | undefined): string | undefined => {
   if (span?._tag !== "Span") return undefined

@@ -1,5 +1,6 @@
 /**
- * Which errors were reported, and which somebody has claimed, so that one error is one event however many see it on its way up.
+ * Which errors were reported, and which somebody has claimed, so that one error is one event however many see it on its
+ * way up.
  *
  * Only programs on a version of Effect without reporters of its own need this: nothing else looks into it.
  */
@@ -28,7 +29,8 @@ class Marks {
 
   /** Whether all that was thrown has been marked a short time ago, for the same user. */
   has(given: unknown, failure: Failure, now: Mark): boolean {
-    // A Cause that comes again brings the failures it had. In another Cause, a failure that is no object is another failure.
+    // A Cause that comes again brings the failures it had. In another Cause, a failure that is no object is another
+    // failure.
     const [outermost] = objectsIn(given, failure)
     return (outermost !== undefined && this.isMarked(outermost, now)) ||
       thrownIn(failure).every((value) => typeof value === "object" && value !== null && this.isMarked(value, now))

@@ -1,6 +1,6 @@
 /**
- * What else than the exception itself an exception event says: fields of errors, and metadata of log messages. None of it is worth the
- * event, so there is a limit for each value, and one for all.
+ * What else than the exception itself an exception event says: fields of errors, and metadata of log messages. None of
+ * it is worth the event, so there is a limit for each value, and one for all.
  */
 import * as Redacted from "effect/Redacted"
 import { freeze, thaw, Written } from "../../core/event/json.js"
@@ -44,7 +44,10 @@ export const limited = (properties: Properties): Properties => {
   return kept
 }
 
-/** A name that is free for a field of an error: its own, or that of the error with it. `undefined`: the same is told already. */
+/**
+ * A name that is free for a field of an error: its own, or that of the error with it. `undefined`: the same is told
+ * already.
+ */
 const nameFor = (told: Properties, type: string, name: string, value: unknown): string | undefined => {
   for (let count = 1;; count++) {
     const free = count === 1 ? name : count === 2 ? `${type}.${name}` : `${type}.${name}.${count - 1}`
@@ -54,8 +57,8 @@ const nameFor = (told: Properties, type: string, name: string, value: unknown): 
 }
 
 /**
- * What the errors of an exception say about themselves. The outermost that has a field gives it its name; a field of another error
- * with that name is told under the error's type as well: `Declined.order`.
+ * What the errors of an exception say about themselves. The outermost that has a field gives it its name; a field of
+ * another error with that name is told under the error's type as well: `Declined.order`.
  */
 export const fieldsOf = (entries: ReadonlyArray<EntryFields>): Properties => {
   const told: Record<string, unknown> = {}

@@ -1,5 +1,6 @@
 /**
- * The frames of exceptions as events have them: read from a stack, with lines of source, without secrets, and kept for the next time.
+ * The frames of exceptions as events have them: read from a stack, with lines of source, without secrets, and kept for
+ * the next time.
  */
 import { freeze, type Written } from "../../core/event/json.js"
 import { type Frame, type FrameSettings, toFrames } from "../../core/exceptions/frames.js"
@@ -15,7 +16,10 @@ import { SourceReader } from "./source.js"
 const maxStacks = 200
 const maxStackLength = 20_000
 
-/** When the frames of one exception are longer, the rest of them has no source lines, so that the event stays small enough. */
+/**
+ * When the frames of one exception are longer, the rest of them has no source lines, so that the event stays small
+ * enough.
+ */
 const maxSourceLength = 300_000
 
 /** A function of the program that may throw. */

@@ -72,8 +72,8 @@ const messageOf = (parts: ReadonlyArray<unknown>): string => {
 }
 
 /**
- * A message without an error. Its type and its frames group by where it was logged, not by what was filled in: PostHog looks at
- * the message where there is no frame.
+ * A message without an error. Its type and its frames group by where it was logged, not by what was filled in: PostHog
+ * looks at the message where there is no frame.
  */
 class LogMessage extends Error {
   constructor(level: string, message: string, span: string | undefined) {
@@ -103,8 +103,8 @@ type Loggers = Array<Logger.Logger<unknown, void>>
 const loggersOf = (instance: Instance): Loggers => extension(instance, "ErrorTracking/loggers", (): Loggers => [])
 
 /**
- * Whether a logger of the same instance that was added later gets the message too. That one captures it: a `layerLogger` over
- * `PostHogLive` has the options that the program means for this place.
+ * Whether a logger of the same instance that was added later gets the message too. That one captures it: a
+ * `layerLogger` over `PostHogLive` has the options that the program means for this place.
  */
 const isFollowed = (loggers: Loggers, logger: Loggers[number], context: FiberRefs.FiberRefs): boolean => {
   if (loggers.length < 2) return false

@@ -1,10 +1,10 @@
 /**
- * Throws an error again that nobody caught, so that Node's report of it begins as it would have done the first time: with the line of the
- * program that threw it.
+ * Throws an error again that nobody caught, so that Node's report of it begins as it would have done the first time:
+ * with the line of the program that threw it.
  *
- * Node shows the line of the last `throw`, and ours would be that. So the error is thrown from a script whose line Node does not
- * show, and the line of the program is written in front of the report. It is found by the stack of the error, because nothing else
- * tells where something was thrown.
+ * Node shows the line of the last `throw`, and ours would be that. So the error is thrown from a script whose line Node
+ * does not show, and the line of the program is written in front of the report. It is found by the stack of the error,
+ * because nothing else tells where something was thrown.
  */
 import { readStack, type StackLine } from "../../core/exceptions/stack.js"
 import { read } from "../../core/guard.js"

@@ -30,7 +30,10 @@ interface Observer {
   readonly observe: (error: unknown, isRejection: boolean, isEnd: boolean) => Promise<unknown>
 }
 
-/** All that observe, and how the one set of listeners is taken away that they share: Node asks how many listeners there are. */
+/**
+ * All that observe, and how the one set of listeners is taken away that they share: Node asks how many listeners there
+ * are.
+ */
 const shared = globalValue(
   Symbol.for("effect-posthog/ErrorTracking/process"),
   (): { readonly observers: Set<Observer>; detach: (() => void) | undefined } => ({
@@ -51,7 +54,8 @@ const attach = (process: Process): () => void => {
       void tell(error, isRejection, false)
       return
     }
-    // While it is being sent, more may go wrong; that is sent too, and must neither end the process early nor keep it for long.
+    // While it is being sent, more may go wrong; that is sent too, and must neither end the process early nor keep it
+    // for long.
     const told = tell(error, isRejection, true)
     more = Promise.all([more, told])
     if (isEnding) return
@@ -63,8 +67,9 @@ const attach = (process: Process): () => void => {
     })
   }
 
-  // A rejection that nobody handles comes as an uncaught exception, unless somebody listens for rejections: that is Node's word
-  // for "handled". So we listen only where somebody else does, or where Node has been told to let them pass.
+  // A rejection that nobody handles comes as an uncaught exception, unless somebody listens for rejections: that is
+  // Node's word for "handled". So we listen only where somebody else does, or where Node has been told to let them
+  // pass.
   let isListening = false
   const onRejection = (reason: unknown): void => {
     void tell(reason, true, false)
@@ -97,7 +102,10 @@ const attach = (process: Process): () => void => {
   }
 }
 
-/** Observes the process for an instance until the scope closes. `flush` sends what the instance has, for so long at most. */
+/**
+ * Observes the process for an instance until the scope closes. `flush` sends what the instance has, for so long at
+ * most.
+ */
 export const observeProcess = Effect.fnUntraced(function*(
   instance: Instance,
   flush: Effect.Effect<unknown, unknown>,

@@ -8,7 +8,10 @@ export interface Reporter extends Boundary {
   readonly source: string | undefined
   /** Whether too many exceptions of a kind are held back. */
   readonly limited: boolean
-  /** Whether it also reports what another reporter has claimed: because the program asks for it, or because the claim is its own. */
+  /**
+   * Whether it also reports what another reporter has claimed: because the program asks for it, or because the claim is
+   * its own.
+   */
   readonly ignoresClaims: boolean
 }
 

@@ -46,8 +46,8 @@ interface File {
 /** Larger files are generated ones: there is nothing to show of them. */
 const maxSourceLength = 2 * 1024 * 1024
 /**
- * A program that is bundled with Effect has a map of about 7 MB. Reading that takes 80 ms, once, and keeps 30 MB, so that there is a limit for
- * all of them too.
+ * A program that is bundled with Effect has a map of about 7 MB. Reading that takes 80 ms, once, and keeps 30 MB, so
+ * that there is a limit for all of them too.
  */
 const maxMapLength = 8 * 1024 * 1024
 const maxMapsLength = 2 * maxMapLength

@@ -1,5 +1,6 @@
 /**
- * Source maps: where a file says that its map is, what is in one, and where that leads. All of it is text that may say anything.
+ * Source maps: where a file says that its map is, what is in one, and where that leads. All of it is text that may say
+ * anything.
  */
 import { decoded, folderOf, isAbsolute, isWindows, joined, pathOfFileUrl } from "../../core/exceptions/paths.js"
 
@@ -93,16 +94,19 @@ export const sourcesOf = (payload: Payload): ReadonlyMap<string, MappedSource> =
 /** Schemes under which bundlers name sources by their paths in the project. */
 const ofBundler = /^(?:webpack|webpack-internal|rspack|turbopack|rollup|vite|parcel|ng|meteor):\/\//i
 
-/** The path in the project of an address of a bundler: without its namespace, layer, and what tells its copies apart. */
+/**
+ * The path in the project of an address of a bundler: without its namespace, layer, and what tells its copies apart.
+ */
 const projectPathOf = (url: string): string => {
   const path = url.replace(ofBundler, "").replace(/[?#].*$/, "")
-  // `webpack://name/./src/a.ts`, `webpack:///./src/a.ts`, `webpack-internal:///(rsc)/./src/a.ts`, `turbopack:///[project]/src/a.ts`
+  // `webpack://name/./src/a.ts`, `webpack:///./src/a.ts`, `webpack-internal:///(rsc)/./src/a.ts`,
+  // `turbopack:///[project]/src/a.ts`
   return path.replace(/^[^/]*\//, "").replace(/^\([\w-]+\)\//, "").replace(/^\[(?:project|root-of-the-server)\]\//, "")
 }
 
 /**
- * The path of a source by its name in a map of a file. Addresses that are of no file stay what they are; those of bundlers are of the
- * project, which is where the program was started.
+ * The path of a source by its name in a map of a file. Addresses that are of no file stay what they are; those of
+ * bundlers are of the project, which is where the program was started.
  */
 export const sourcePath = (name: string, root: string, mapFile: string, project: string | undefined): string => {
   const isWhole = isAbsolute(name) || /^[A-Za-z][\w+.-]+:/.test(name)

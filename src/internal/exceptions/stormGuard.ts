@@ -27,8 +27,8 @@ const maxLines = 20
 const maxTypes = 10
 
 /**
- * The kind of an exception, found before anything costly is done: its types, and where in the program the first error was made. Node and
- * drivers of databases make all of theirs in one place, so their own lines tell nothing.
+ * The kind of an exception, found before anything costly is done: its types, and where in the program the first error
+ * was made. Node and drivers of databases make all of theirs in one place, so their own lines tell nothing.
  */
 const kindOf = (failure: Failure): readonly [kind: string, first: string] => {
   const thrown = thrownIn(failure)
@@ -46,8 +46,8 @@ export class StormGuard {
   private readonly buckets = new TokenBuckets(burst, refillMillis, maxKinds)
 
   /**
-   * How many of the kind were held back since the last that was let through; `undefined`: this one is held back too. The same error of
-   * another user is another one, because how many users are affected is worth knowing.
+   * How many of the kind were held back since the last that was let through; `undefined`: this one is held back too.
+   * The same error of another user is another one, because how many users are affected is worth knowing.
    */
   take(failure: Failure, fingerprint: string | undefined, { at, who }: Mark): number | undefined {
     const [kind, first] = kindOf(failure)

@@ -36,8 +36,8 @@ interface Tracker {
   /** Never fails. */
   readonly report: (origin: Origin, report: Report) => Effect.Effect<void>
   /**
-   * Reserves a failure for the caller: from now on no integration reports it; `ErrorTracking.capture` still does. `false`: it is
-   * reserved or reported already.
+   * Reserves a failure for the caller: from now on no integration reports it; `ErrorTracking.capture` still does.
+   * `false`: it is reserved or reported already.
    */
   readonly claim: (origin: Origin, given: unknown) => boolean
 }
@@ -104,7 +104,8 @@ const make = ({ diagnostics, door, options, owner }: Active, isOpen: () => boole
     const now = markOf(origin, report.options)
     if (claims.isReported(given, failure, now)) return Effect.void
     if (!reporter.ignoresClaims && claims.isClaimed(given, failure, now)) return Effect.void
-    // While the instance is opted out nothing is marked as reported: the same error is an event when it comes after that.
+    // While the instance is opted out nothing is marked as reported: the same error is an event when it comes after
+    // that.
     if (!isOpen() || door.isSilent(origin, "$exception")) {
       return door.capture(origin, { event: "$exception", properties: {}, subject: undefined, options: undefined, kind })
     }

@@ -1,6 +1,6 @@
 /**
- * The typed errors of feature flags, which `PostHogError` exports: in a file of their own, so that programs without flags do not
- * bundle them.
+ * The typed errors of feature flags, which `PostHogError` exports: in a file of their own, so that programs without
+ * flags do not bundle them.
  */
 import * as Schema from "effect/Schema"
 
@@ -23,8 +23,10 @@ const unresolvedTexts = {
  * - `errors_while_computing`: PostHog could compute some flags and this one not
  * - `not_evaluated`: this flag was not asked for, or left out of a part of a snapshot
  * - `invalid_request`: the properties given for the evaluation are too large or cannot be read
- * - `unresolved_locally`: the flag cannot be evaluated in this process, for the reason in `unresolved`, and PostHog was not asked
- * - `no_definitions`: flags were to be evaluated in this process only, and there are no definitions, or nothing loads any
+ * - `unresolved_locally`: the flag cannot be evaluated in this process, for the reason in `unresolved`, and PostHog was
+ *   not asked
+ * - `no_definitions`: flags were to be evaluated in this process only, and there are no definitions, or nothing loads
+ *   any
  * - `no_secret_key`: this needs the option `secretKey`
  * - `disabled`, `opted_out`, `closed`: the instance asks nothing
  *
@@ -82,8 +84,8 @@ export class FlagsUnavailable extends Schema.TaggedError<FlagsUnavailable>()("Fl
 }
 
 /**
- * Flags were to be evaluated, and neither the call nor the context has a distinct id. No id is made up, because the answer would
- * be one for nobody.
+ * Flags were to be evaluated, and neither the call nor the context has a distinct id. No id is made up, because the
+ * answer would be one for nobody.
  *
  * @since 0.1.0
  * @category errors
@@ -96,8 +98,8 @@ export class MissingDistinctId extends Schema.TaggedError<MissingDistinctId>()("
 }
 
 /**
- * PostHog evaluated the flags, and there is none of this key: it does not exist, is switched off for everybody, or is meant for
- * another runtime or evaluation context.
+ * PostHog evaluated the flags, and there is none of this key: it does not exist, is switched off for everybody, or is
+ * meant for another runtime or evaluation context.
  *
  * @since 0.1.0
  * @category errors

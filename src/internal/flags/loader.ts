@@ -1,5 +1,6 @@
 /**
  * Loading flag definitions once: from PostHog, from a store that others fill, or both.
+ * Long because one state is seen by all that loads definitions.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"

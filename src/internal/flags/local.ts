@@ -18,8 +18,8 @@ interface Rest {
   /** Keys that are not defined here, and of which PostHog may have a flag. */
   readonly unknown: ReadonlyArray<string>
   /**
-   * Which flags to request; `undefined`: all. With `flagKeys` of the caller it is all of those as soon as one of them has to be asked
-   * for, as PostHog's specification has it, and otherwise only those that are missing.
+   * Which flags to request; `undefined`: all. With `flagKeys` of the caller it is all of those as soon as one of them
+   * has to be asked for, as PostHog's specification has it, and otherwise only those that are missing.
    */
   readonly flagKeys: FlagsRequest["flagKeys"]
 }

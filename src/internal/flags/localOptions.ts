@@ -17,15 +17,15 @@ import { defaultInterval, type Settings } from "./loader.js"
  */
 export interface Options {
   /**
-   * Time from the end of one load to the begin of the next; `"manual"`: they are loaded when the layer is built, and after that by
-   * {@link reload} only. Default 30 seconds; 100 milliseconds is the least.
+   * Time from the end of one load to the begin of the next; `"manual"`: they are loaded when the layer is built, and
+   * after that by {@link reload} only. Default 30 seconds; 100 milliseconds is the least.
    */
   readonly pollingInterval?: Duration.DurationInput | "manual" | undefined
   /** Time limit of each call of the `FlagDefinitionStore`, if there is one. Default 3 seconds. */
   readonly storeTimeout?: Duration.DurationInput | undefined
   /**
-   * Definitions to work with until the first load, as JSON text or parsed: what `GET /flags/definitions` answers. For instance a file
-   * that is deployed along, or the definitions of a test. Default none.
+   * Definitions to work with until the first load, as JSON text or parsed: what `GET /flags/definitions` answers. For
+   * instance a file that is deployed along, or the definitions of a test. Default none.
    */
   readonly definitions?: unknown
 }

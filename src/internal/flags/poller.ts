@@ -20,7 +20,10 @@ export interface Poller {
   readonly loader: Loader.Loader
   /** When the next load begins, by the wall clock; `undefined` while one is under way, or when there will be none. */
   readonly nextLoadAt: () => number | undefined
-  /** Waits, if nothing is loaded yet, for the load that is under way or due; within the time limit of a request for flags. */
+  /**
+   * Waits, if nothing is loaded yet, for the load that is under way or due; within the time limit of a request for
+   * flags.
+   */
   readonly awaitFirst: Effect.Effect<void>
   /** Loads now; a load that began earlier does not count. */
   readonly reload: Effect.Effect<void, FlagsUnavailable>

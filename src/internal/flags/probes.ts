@@ -7,7 +7,9 @@ import * as FiberId from "effect/FiberId"
 import { FlagsUnavailable } from "./errors.js"
 import type { Evaluation } from "./evaluation.js"
 
-/** What came of asking for a key that is not defined here: whether PostHog has it, why that is not known, or nothing. */
+/**
+ * What came of asking for a key that is not defined here: whether PostHog has it, why that is not known, or nothing.
+ */
 export type Verdict = "absent" | "present" | "interrupted" | FlagsUnavailable
 
 /** A request that is under way and will tell whether PostHog has a flag. */
@@ -75,8 +77,8 @@ export class Probes {
   }
 
   /**
-   * What others are about to find out of all these keys; `undefined` where nobody else is. The same question for the same user is one
-   * request anyway.
+   * What others are about to find out of all these keys; `undefined` where nobody else is. The same question for the
+   * same user is one request anyway.
    */
   awaiting(distinctId: string, keys: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<Verdict>> | undefined {
     if (keys.length === 0) return undefined

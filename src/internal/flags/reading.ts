@@ -7,7 +7,7 @@ import type { GroupPropertiesInput, Groups, Properties, PropertiesInput } from "
 import type { UnresolvedReason } from "../../core/flags/outcome.js"
 import type { FlagSource, FlagValue } from "../../core/flags/response.js"
 import type { Any, FeatureFlag } from "../../FeatureFlag.js"
-import type { FlagsOnEvents } from "../context.js"
+import type { FlagsOnEvents } from "../contextValues.js"
 import type { Unrun } from "../unrun.js"
 import type { FlagNotFound, FlagsUnavailable, MissingDistinctId, PayloadInvalid, UnknownVariant } from "./errors.js"
 
@@ -22,7 +22,9 @@ export interface EvaluateOptions {
   readonly distinctId?: string | undefined
   /** Groups for flags that are rolled out by group, merged over those of the context. */
   readonly groups?: Groups | undefined
-  /** Properties of the person that conditions look at, in addition to those that PostHog has; merged over the context's. */
+  /**
+   * Properties of the person that conditions look at, in addition to those that PostHog has; merged over the context's.
+   */
   readonly personProperties?: PropertiesInput | undefined
   /** The same for groups, by group type. */
   readonly groupProperties?: GroupPropertiesInput | undefined
@@ -31,8 +33,8 @@ export interface EvaluateOptions {
   /** Evaluates only these flags. An empty list evaluates none and makes no request. Default: all. */
   readonly flagKeys?: ReadonlyArray<string | Any> | undefined
   /**
-   * Whether flags are evaluated in this process or not at all, without a request in any case; see `LocalEvaluation`. Default: the
-   * instance's `strictLocalEvaluation`.
+   * Whether flags are evaluated in this process or not at all, without a request in any case; see `LocalEvaluation`.
+   * Default: the instance's `strictLocalEvaluation`.
    */
   readonly onlyLocally?: boolean | undefined
   /** Whether PostHog shall not locate the user by IP address. Default: the instance's `disableGeoip`. */
@@ -107,7 +109,8 @@ export interface FlagDetails {
 }
 
 /**
- * What the flags were at one moment for one user. Never changes, makes no request, and can be read as often as one likes.
+ * What the flags were at one moment for one user. Never changes, makes no request, and can be read as often as one
+ * likes.
  *
  * The first read of a flag with `isEnabled`, `get`, `getOrFail` or `read` sends `$feature_flag_called`, once for each
  * combination of user, flag, value and groups. Payloads, details and lists can be looked at without that.
@@ -118,7 +121,10 @@ export interface FlagDetails {
 export interface Snapshot extends FlagsOnEvents {
   /** For whom it is; `undefined` when there was no id. */
   readonly distinctId: string | undefined
-  /** Why PostHog's answer is missing, when it was needed. Flags that were evaluated in this process are here all the same. */
+  /**
+   * Why PostHog's answer is missing, when it was needed. Flags that were evaluated in this process are here all the
+   * same.
+   */
   readonly failure: FlagsUnavailable | MissingDistinctId | undefined
   /** Whether PostHog could not compute all flags. Those that are here are right. */
   readonly errorsWhileComputing: boolean
@@ -126,13 +132,13 @@ export interface Snapshot extends FlagsOnEvents {
   /** Milliseconds since the epoch. */
   readonly evaluatedAt: number | undefined
   /**
-   * When the definitions came from PostHog by which flags were evaluated in this process, in milliseconds since the epoch;
-   * `undefined` when none was.
+   * When the definitions came from PostHog by which flags were evaluated in this process, in milliseconds since the
+   * epoch; `undefined` when none was.
    */
   readonly definitionsLoadedAt: number | undefined
   /**
-   * Flags that could not be evaluated in this process, by key, and why; those that PostHog answered are not among them. Empty without
-   * `LocalEvaluation`.
+   * Flags that could not be evaluated in this process, by key, and why; those that PostHog answered are not among them.
+   * Empty without `LocalEvaluation`.
    */
   readonly unresolved: { readonly [key: string]: UnresolvedReason }
   /** Keys of the flags that are here, sorted. */
@@ -140,16 +146,22 @@ export interface Snapshot extends FlagsOnEvents {
   /** The values by key, as a plain object. Sends nothing. */
   readonly values: { readonly [key: string]: FlagValue }
   /**
-   * The payloads by key, as a plain object: decoded from JSON, and frozen. Flags without one are not in it. Sends nothing.
+   * The payloads by key, as a plain object: decoded from JSON, and frozen. Flags without one are not in it. Sends
+   * nothing.
    */
   readonly payloads: { readonly [key: string]: unknown }
   /** Keys that were read so far, sorted, those included that are not here. */
   readonly accessed: ReadonlyArray<string>
-  /** What {@link PostHog.capture} adds to an event that is given this snapshot: `$feature/<key>`, `$active_feature_flags`. */
+  /**
+   * What {@link PostHog.capture} adds to an event that is given this snapshot: `$feature/<key>`,
+   * `$active_feature_flags`.
+   */
   readonly eventProperties: Properties
   /** Whether a flag is on, with whatever variant. Not known: the default, or `false`. */
   readonly isEnabled: (flag: string | Any, options?: ReadOptions<boolean>) => Unrun<boolean>
-  /** The value of a flag: `false`, `true` or the variant. Not known: the default; for a key without one, `undefined`. */
+  /**
+   * The value of a flag: `false`, `true` or the variant. Not known: the default; for a key without one, `undefined`.
+   */
   readonly get: {
     <A extends FlagValue>(flag: FeatureFlag<A>, options?: ReadOptions<NoInfer<A>>): Unrun<A>
     (flag: string, options: ReadOptions<FlagValue> & { readonly default: FlagValue }): Unrun<FlagValue>
@@ -172,14 +184,19 @@ export interface Snapshot extends FlagsOnEvents {
     ): Effect.Effect<Reading<FlagValue>>
     (flag: string, options?: ReadOptions<FlagValue>): Effect.Effect<Reading<FlagValue | undefined>>
   }
-  /** The payload of the value, decoded by the flag's schema. None when there is no flag, or no payload. Sends nothing. */
+  /**
+   * The payload of the value, decoded by the flag's schema. None when there is no flag, or no payload. Sends nothing.
+   */
   readonly payload: {
     <P>(flag: FeatureFlag<FlagValue, P>): Effect.Effect<Option.Option<P>, PayloadInvalid>
     (flag: string): Effect.Effect<Option.Option<unknown>>
   }
   /** All that is known of a flag; `undefined` when it is not here. Sends nothing. */
   readonly details: (flag: string | Any) => FlagDetails | undefined
-  /** A snapshot of these flags only. Those that are not here are left out and reported. Reading what was left out sends nothing. */
+  /**
+   * A snapshot of these flags only. Those that are not here are left out and reported. Reading what was left out sends
+   * nothing.
+   */
   readonly only: (flags: ReadonlyArray<string | Any>) => Snapshot
   /** A snapshot of the flags that were read so far; of none when none was. */
   readonly onlyAccessed: () => Snapshot

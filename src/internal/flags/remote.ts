@@ -1,5 +1,6 @@
 /**
- * The last stage: asks PostHog. Equal questions share one request, and answers are kept for a while where the program wants that.
+ * The last stage: asks PostHog. Equal questions share one request, and answers are kept for a while where the program
+ * wants that.
  */
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"

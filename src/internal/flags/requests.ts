@@ -1,6 +1,6 @@
 /**
- * The three requests about flags, and what their answers are: flags of somebody, the payload of a remote config flag, and the
- * definitions of all flags. Nothing here decides when to ask.
+ * The three requests about flags, and what their answers are: flags of somebody, the payload of a remote config flag,
+ * and the definitions of all flags. Nothing here decides when to ask.
  */
 import * as HttpBody from "@effect/platform/HttpBody"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
@@ -20,16 +20,24 @@ export interface Reply {
   readonly requests: number
 }
 
-/** Delay before the first repetition, in milliseconds; it doubles with each (specification of PostHog's SDKs, flags request). */
+/**
+ * Delay before the first repetition, in milliseconds; it doubles with each (specification of PostHog's SDKs, flags
+ * request).
+ */
 const firstDelay = 300
 
-/** Most bytes of an answer about flags of somebody, or of the payload of one: far more than a thousand flags with payloads have. */
+/**
+ * Most bytes of an answer about flags of somebody, or of the payload of one: far more than a thousand flags with
+ * payloads have.
+ */
 const maxFlagsBytes = 8 * 1024 * 1024
 
 export const unavailable = (reason: FlagsUnavailable["reason"], status?: number, detail?: string): FlagsUnavailable =>
   new FlagsUnavailable({ reason, status, detail })
 
-/** Whether the request may be repeated: nobody answered, a good answer broke off, or a proxy had no PostHog behind it. */
+/**
+ * Whether the request may be repeated: nobody answered, a good answer broke off, or a proxy had no PostHog behind it.
+ */
 const isTransient = (answer: Answer | NoAnswer): boolean =>
   answer._tag === "NoAnswer" || answer.status === 502 || answer.status === 504 ||
   ((answer.unread === "connection" || answer.unread === "timeout") && answer.status >= 200 && answer.status < 300)

@@ -1,5 +1,6 @@
 /**
- * A store as a poller uses it: it may fail, die, hang and refuse to be interrupted, and none of that is the poller's trouble.
+ * A store as a poller uses it: it may fail, die, hang and refuse to be interrupted, and none of that is the poller's
+ * trouble.
  */
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"

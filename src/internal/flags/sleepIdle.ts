@@ -19,7 +19,10 @@ const timer = (millis: number): Effect.Effect<void> =>
     return Effect.sync(() => clearTimeout(handle))
   })
 
-/** Sleeps by the clock of the surroundings, about as long as that or shorter. The live clock's own timers keep a process alive. */
+/**
+ * Sleeps by the clock of the surroundings, about as long as that or shorter. The live clock's own timers keep a process
+ * alive.
+ */
 export const sleepIdle = (duration: Duration.Duration): Effect.Effect<void> =>
   Effect.clockWith((clock) =>
     clock === Context.get(DefaultServices.liveServices, Clock.Clock)

@@ -1,6 +1,6 @@
 /**
- * A snapshot: what the flags were at one moment for one user. Reading it is a look-up; what the first read of a flag tells PostHog is
- * `exposure.ts`.
+ * A snapshot: what the flags were at one moment for one user. Reading it is a look-up; what the first read of a flag
+ * tells PostHog is `exposure.ts`.
  */
 import * as Effect from "effect/Effect"
 import { NodeInspectSymbol } from "effect/Inspectable"
@@ -47,9 +47,9 @@ interface Entry {
 }
 
 /**
- * What get, getOrFail and read give depends on the flag in a way that the interface says and an implementation cannot, hence the casts.
- * A class with getters, because an object literal with getters takes microseconds to make; with functions as fields, because
- * users may take them off the snapshot.
+ * What get, getOrFail and read give depends on the flag in a way that the interface says and an implementation cannot,
+ * hence the casts. A class with getters, because an object literal with getters takes microseconds to make; with
+ * functions as fields, because users may take them off the snapshot.
  */
 class Evaluated implements Snapshot {
   readonly distinctId: string | undefined

@@ -1,6 +1,6 @@
 /**
- * What an instance keeps for its flags, and its evaluator: what a test says, before what is evaluated in this process, before what PostHog is
- * asked for.
+ * What an instance keeps for its flags, and its evaluator: what a test says, before what is evaluated in this process,
+ * before what PostHog is asked for.
  */
 import * as Effect from "effect/Effect"
 import { Lru } from "../../core/lru.js"

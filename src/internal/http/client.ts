@@ -64,8 +64,8 @@ export interface Http {
 }
 
 /**
- * What fetch went to in the end, when it followed a redirect. It goes on with a GET, so the answer says nothing about what was
- * sent. Other clients do not follow redirects.
+ * What fetch went to in the end, when it followed a redirect. It goes on with a GET, so the answer says nothing about
+ * what was sent. Other clients do not follow redirects.
  */
 const redirectedTo = (response: HttpClientResponse.HttpClientResponse): string | undefined => {
   const source = sourceOf(response)
@@ -75,7 +75,10 @@ const redirectedTo = (response: HttpClientResponse.HttpClientResponse): string |
 /** The status that a redirect is told with when the client has followed it and the real one is not known. */
 const followedRedirect = 302
 
-/** The client with the program's changes. What they are is the program's; that they cannot be made is told as a fault of the options. */
+/**
+ * The client with the program's changes. What they are is the program's; that they cannot be made is told as a fault of
+ * the options.
+ */
 const transform = (
   { transformClient }: Resolved,
   client: HttpClient.HttpClient
@@ -149,8 +152,8 @@ const makeWith = (host: string, client: HttpClient.HttpClient): Http => {
             ? Effect.succeed(undefined)
             : read(response.value, limits, Duration.millis(Math.max(deadline - monotonicMillis(clock), 0)))
         ),
-        // Whatever a client can do, throwing and interrupting itself included, is a failed exchange. (A fiber that is interrupted
-        // from outside does not come here.)
+        // Whatever a client can do, throwing and interrupting itself included, is a failed exchange. (A fiber that is
+        // interrupted from outside does not come here.)
         Effect.catchAllCause((cause) =>
           Effect.succeed(
             noAnswer("connection", Cause.isInterruptedOnly(cause) ? "interrupted" : explain(Cause.squash(cause)))

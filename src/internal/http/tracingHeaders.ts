@@ -14,8 +14,8 @@ const distinctIdHeader = "x-posthog-distinct-id"
 const sessionIdHeader = "x-posthog-session-id"
 
 /**
- * What a header can hold everywhere. Anything else would fail the request, or mean somebody else: a comma and a space are what stands between
- * two values of a header that was sent twice.
+ * What a header can hold everywhere. Anything else would fail the request, or mean somebody else: a comma and a space
+ * are what stands between two values of a header that was sent twice.
  */
 const isHeaderText = (value: string | undefined): value is string =>
   value !== undefined && !value.includes(", ") && /^[!-~](?:[ -~]{0,998}[!-~])?$/.test(value)
@@ -67,7 +67,8 @@ export const withTracingHeaders = <E, R>(
           : set(set(request, distinctIdHeader, distinctId), sessionIdHeader, sessionId)
     )
   }
-  // What is put before the address further out, such as the `baseUrl` of an `HttpApiClient`, comes after a `mapRequest` in here.
+  // What is put before the address further out, such as the `baseUrl` of an `HttpApiClient`, comes after a `mapRequest`
+  // in here.
   const { postprocess, preprocess } = client as Partial<Parts<E, R>>
   return postprocess === undefined || preprocess === undefined
     ? HttpClient.mapRequestEffect(client, add)

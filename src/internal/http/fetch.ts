@@ -1,0 +1,28 @@
+/**
+ * When something is captured about a request of the Fetch API.
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import { withoutResponses } from "../exceptions/responses.js"
+import type { Server } from "./region.js"
+
+/** Status of a request whose client has gone, as servers log it. */
+const clientGone = 499
+
+/** Where a function of the Fetch API answers, and whoever calls it decides what becomes of a failure. */
+export const webServer: Server<Response> = {
+  begin: () => Effect.void,
+  succeeded: (response, { onEnd }) => onEnd!(response.status),
+  // Its body brings its own runtime.
+  sustain: (response) => response,
+  failed: (cause, { onEnd, onFailure }) => {
+    const failure = withoutResponses(cause)
+    const captured = onFailure === undefined || Cause.isInterruptedOnly(failure)
+      ? Effect.void
+      : onFailure(failure)(undefined)
+    return onEnd === undefined || Cause.isInterruptedOnly(cause)
+      ? captured
+      : Effect.zipRight(captured, onEnd(undefined))
+  },
+  interrupted: ({ onEnd }) => onEnd!(clientGone)
+}

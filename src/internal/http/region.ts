@@ -1,0 +1,203 @@
+/**
+ * A request as the context of what is captured while it is handled: what it says about itself, entering it, and leaving
+ * it.
+ */
+import type * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as FiberRef from "effect/FiberRef"
+import type * as Tracer from "effect/Tracer"
+import { isIdentifier, merge, type Properties } from "../../core/event/properties.js"
+import { readRequest, type RequestFacts } from "../../core/http/incoming.js"
+import { PostHog } from "../../PostHog.js"
+import type { Origin } from "../capture.js"
+import { currentState, type State } from "../context.js"
+import { type AllValues, type CurrentValues, type Region, showRequest } from "../contextValues.js"
+import { claim } from "../exceptions/tracker.js"
+import { instanceOf } from "../instance.js"
+import { captureEnd, captureError, elapsedOf } from "./report.js"
+import type { Settings } from "./requestOptions.js"
+
+/** What is to be done about a request besides handling it. */
+export interface Observer {
+  /**
+   * Called when the handler has failed. Gives what to do once it is known that this is an exception; until then nobody
+   * else reports it, such as a logger on the way out, which knows nothing of the request. `undefined`: nothing is to be
+   * done.
+   */
+  readonly onFailure:
+    | ((cause: Cause.Cause<unknown>) => (status: number | undefined) => Effect.Effect<void>)
+    | undefined
+  /** When the request is answered, or nobody waits for the answer any more. */
+  readonly onEnd: ((status: number | undefined) => Effect.Effect<void>) | undefined
+}
+
+/** When a kind of server calls an observer. */
+export interface Server<in out A> {
+  /** Before the request is handled. */
+  readonly begin: (observer: Observer) => Effect.Effect<void>
+  readonly succeeded: (response: A, observer: Observer) => Effect.Effect<void>
+  /** A response, with what of it is made after the handler in the context that the handler has left. */
+  readonly sustain: (response: A, state: State, observer: Observer) => A
+  readonly failed: (cause: Cause.Cause<unknown>, observer: Observer) => Effect.Effect<void>
+  /** When the handler's fiber was interrupted, where nothing else tells that the request has ended. */
+  readonly interrupted: ((observer: Observer) => Effect.Effect<void>) | undefined
+}
+
+/**
+ * The pattern of the route, which the router tells the span of the request. Where requests are not traced the span is
+ * somebody else's, and the routes of others are on it.
+ */
+const routeOf = (span: Tracer.AnySpan | undefined): string | undefined => {
+  try {
+    const route = span?._tag === "Span" && span.kind === "server" ? span.attributes.get("http.route") : undefined
+    return typeof route === "string" && route !== "" ? route : undefined
+  } catch {
+    // A span is what a tracer made it to be.
+    return undefined
+  }
+}
+
+/**
+ * The region of a request, in which the route is looked up for each event: something around the router may capture
+ * before it is found.
+ */
+const regionOf = (source: unknown, span: Tracer.AnySpan | undefined): Region => {
+  let found: { readonly "http.route": string } | undefined
+  const lookUp = () => {
+    const route = routeOf(span)
+    if (route !== found?.["http.route"]) found = route === undefined ? undefined : { "http.route": route }
+    return found
+  }
+  return { source, personless: { id: undefined }, lookUp }
+}
+
+/** What a request says about itself. */
+export const requestValues = <Request, R>(
+  request: Request,
+  facts: RequestFacts,
+  settings: Settings<Request, R>,
+  known: string | undefined,
+  region: Region
+): AllValues => {
+  let own: Properties | undefined
+  let read: ReturnType<typeof readRequest> | undefined
+  try {
+    read = readRequest(facts, settings)
+    if (settings.properties !== undefined) own = merge(settings.properties(request), undefined)
+  } catch {
+    // A request, or a function of the program, that throws says nothing.
+  }
+  if (read === undefined) return { distinctId: known }
+  const { $ip: address, ...properties } = read.properties
+  return {
+    distinctId: known ?? read.distinctId,
+    sessionId: read.sessionId,
+    properties: own,
+    request: { address: typeof address === "string" ? address : undefined, properties, region }
+  }
+}
+
+/** The same as plain values, for a program to give them back. */
+export const plainValues = <Request, R>(
+  request: Request,
+  facts: RequestFacts,
+  settings: Settings<Request, R>
+): CurrentValues => {
+  const region: Region = { source: request, personless: { id: undefined }, lookUp: undefined }
+  const { distinctId, properties, request: said, sessionId } = requestValues(
+    request,
+    facts,
+    settings,
+    undefined,
+    region
+  )
+  return said === undefined
+    ? {}
+    : { distinctId, sessionId, properties: showRequest(merge(said.properties, properties), said) }
+}
+
+/** Handles a request in its context. */
+export const within = <A, E, R, Request, R2>(
+  handler: Effect.Effect<A, E, R>,
+  request: Request,
+  source: unknown,
+  facts: RequestFacts,
+  settings: Settings<Request, R2>,
+  server: Server<A>
+): Effect.Effect<A, E, R | R2 | PostHog> =>
+  Effect.withFiberRuntime<A, E, R | R2 | PostHog>((fiber) => {
+    const service = Context.unsafeGet(fiber.currentContext as Context.Context<PostHog>, PostHog)
+    const region = regionOf(source, fiber.currentSpan)
+    const { captureErrors, distinctId, eventOf } = settings
+    const outside = fiber.getFiberRef(currentState)
+    /** The context as the handler has left it: what is captured afterwards is about the same request. */
+    let left: State | undefined
+    let entered: State | undefined
+    /** Also when the handler was interrupted, or did not come to its end in this fiber. */
+    const latest = (origin: Origin): State | undefined => {
+      const current = origin.getFiberRef(currentState)
+      return left ?? (current.isIn(region) ? current : entered)
+    }
+    const leave = FiberRef.set(currentState, outside)
+
+    const named = eventOf?.(request)
+    const event = typeof named === "string" && named.trim() !== "" ? named : undefined
+    const begin = event === undefined
+      ? 0
+      : elapsedOf(fiber)
+    const observer: Observer = {
+      onFailure: captureErrors ?? instanceOf(service).active?.options.errorTracking !== false
+        ? (cause) => {
+          const isOurs = claim(instanceOf(service), fiber, cause)
+          return (status) => isOurs ? captureError(service, latest, cause, status) : Effect.void
+        }
+        : undefined,
+      onEnd: event === undefined
+        ? undefined
+        : (status) => captureEnd(service, latest, event, status, begin)
+    }
+
+    // Cheaper than `Effect.locally`, and the fiber belongs to the request anyhow: where it is interrupted nothing comes
+    // after it.
+    const run = (known: string | undefined): Effect.Effect<A, E, R> => {
+      const inside = outside.enter(region, (under) => {
+        const values = requestValues(request, facts, settings, known, region)
+        return known === undefined && under.hasDistinctId ? { ...values, distinctId: undefined } : values
+      })
+      entered = inside
+      const handled = Effect.matchCauseEffect(
+        Effect.zipRight(FiberRef.set(currentState, inside), handler),
+        {
+          onSuccess: (response): Effect.Effect<A, E> => {
+            left = fiber.getFiberRef(currentState)
+            const sustained = server.sustain(response, left, observer)
+            return Effect.zipRight(
+              leave,
+              observer.onEnd === undefined
+                ? Effect.succeed(sustained)
+                : Effect.as(server.succeeded(sustained, observer), sustained)
+            )
+          },
+          onFailure: (cause): Effect.Effect<A, E> => {
+            left = fiber.getFiberRef(currentState)
+            return Effect.zipRight(Effect.zipRight(leave, server.failed(cause, observer)), Effect.failCause(cause))
+          }
+        }
+      )
+      if (observer.onEnd === undefined) return handled
+      const { interrupted } = server
+      return Effect.zipRight(
+        server.begin(observer),
+        interrupted === undefined ? handled : Effect.onInterrupt(handled, () => interrupted(observer))
+      )
+    }
+    // Who a request is from is not looked up for an instance that does nothing.
+    return distinctId === undefined || instanceOf(service).active === undefined ?
+      run(undefined) :
+      Effect.suspend(() => distinctId(request)).pipe(
+        // Also when it is interrupted, which may be no more than work that another request has started and given up.
+        Effect.catchAllCause(() => Effect.succeed(undefined)),
+        Effect.flatMap((id) => run(isIdentifier(id) ? String(id) : undefined))
+      )
+  })

@@ -1,0 +1,60 @@
+/**
+ * What is captured about a request: what its handler failed with, and that it was answered.
+ */
+import type * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import { aside, ordinary, type Origin, withState } from "../capture.js"
+import type { State } from "../context.js"
+import { middleware } from "../exceptions/reporters.js"
+import { fiberName, send } from "../exceptions/tracker.js"
+import { instanceOf, type Service } from "../instance.js"
+import { monotonicMillis } from "../monotonic.js"
+
+/** The response does not wait for what is captured, and where it comes from is the handler. */
+export const captureError = (
+  service: Service,
+  stateOf: (origin: Origin) => State | undefined,
+  cause: Cause.Cause<unknown>,
+  status: number | undefined
+): Effect.Effect<void> =>
+  Effect.withFiberRuntime((fiber) =>
+    aside(
+      send(instanceOf(service), withState(fiber, stateOf(fiber)), {
+        reporter: middleware,
+        given: cause,
+        level: "error",
+        properties: { $response_status_code: status },
+        fiberId: fiberName(fiber.id())
+      })
+    )
+  )
+
+/**
+ * Milliseconds of a clock that cannot be set back: how long something takes is no matter of the time of day. Whole, as
+ * before.
+ */
+export const elapsedOf = ({ currentDefaultServices }: Origin): number =>
+  Math.floor(monotonicMillis(Context.unsafeGet(currentDefaultServices, Clock.Clock)))
+
+export const captureEnd = (
+  service: Service,
+  stateOf: (origin: Origin) => State | undefined,
+  event: string,
+  status: number | undefined,
+  begin: number
+): Effect.Effect<void> =>
+  Effect.withFiberRuntime((fiber) => {
+    const properties = { $response_status_code: status, duration_ms: Math.max(elapsedOf(fiber) - begin, 0) }
+    const { active } = instanceOf(service)
+    return active === undefined ? service.capture(event, properties) : aside(
+      active.door.capture(withState(fiber, stateOf(fiber)), {
+        event,
+        properties,
+        subject: undefined,
+        options: undefined,
+        kind: ordinary
+      })
+    )
+  })
