@@ -7,6 +7,7 @@
  */
 import { readdir, readFile, writeFile } from "node:fs/promises"
 import { optionTable } from "./optionTable.js"
+import { publicApi } from "./publicApi.js"
 
 /** Names that are exported as such, by module. */
 const direct: Readonly<Record<string, ReadonlyArray<string>>> = {
@@ -76,6 +77,7 @@ const wanted: Readonly<Record<string, string>> = {
   [page]: withOptions,
   "src/index.ts": `${parts.join("\n\n")}\n`,
   "package.json": `${JSON.stringify(manifest, undefined, 2)}\n`,
+  "public-api.txt": publicApi(modules),
   [frameworks]: await withPrograms(await readFile(frameworks, "utf8"))
 }
 for (const [file, text] of Object.entries(wanted)) {

@@ -20,9 +20,9 @@ import type { EventQueue } from "./eventQueue.js"
 import { type Failure, type Retryable, toFailure } from "./failure.js"
 import type { Flushes } from "./flushes.js"
 import type { Gate } from "./gate.js"
-import type { RequestLimit } from "./requestLimit.js"
 import * as Schedules from "./schedules.js"
 import type { Job } from "./sender.js"
+import type { SizeLimit } from "./sizeLimit.js"
 
 /** Who sends queued events: the instance, or a flush for itself. */
 export interface Round {
@@ -56,7 +56,7 @@ export interface Parts {
   readonly options: Pick<Resolved, "maxConcurrentRequests" | "overflow" | "waitUpTo" | "retryPause" | "background">
   readonly queue: EventQueue
   readonly flushes: Flushes
-  readonly limit: RequestLimit
+  readonly limit: SizeLimit
   readonly gate: Gate
   readonly books: Books
   readonly budget: Budget

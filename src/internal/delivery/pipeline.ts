@@ -20,8 +20,8 @@ import { Foreground } from "./foreground.js"
 import type { Lane } from "./lane.js"
 import { Line } from "./line.js"
 import { Receipt } from "./receipt.js"
-import { RequestLimit } from "./requestLimit.js"
 import * as Sender from "./sender.js"
+import { SizeLimit } from "./sizeLimit.js"
 import type { Transport } from "./transport.js"
 
 /** What all lanes of an instance share. */
@@ -242,7 +242,7 @@ export const make = Effect.fnUntraced(function*(
   const { limits } = lane
   const queue = new EventQueue(limits, limits.maxBatchBytes)
   const flushes = new Flushes(lane.name)
-  const limit = new RequestLimit(limits.maxBatchBytes)
+  const limit = new SizeLimit(limits.maxBatchBytes)
   const dispatch = new Dispatch({ ...shared, queue, flushes, limit, send: Sender.make(transport, options) })
   const background = options.background
     ? yield* Background.make(options, limits.maxBatchSize, queue, dispatch, shared.elapsed)

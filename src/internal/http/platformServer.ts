@@ -15,7 +15,7 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { currentState } from "../context.js"
 import { withoutResponses } from "../exceptions/responses.js"
-import type { Server } from "./region.js"
+import type { Server } from "./requestContext.js"
 
 /** Without what says itself which response it is. */
 const failureIn = (cause: Cause.Cause<unknown>): Cause.Cause<unknown> =>

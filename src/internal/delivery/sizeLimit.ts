@@ -14,7 +14,7 @@ const mostPatience = 1024
  * another reason than the size, or the server's limit may be a higher one now. Each time that this was in vain, the
  * next try is put off twice as long.
  */
-export class RequestLimit {
+export class SizeLimit {
   private readonly most: number
   private patience = firstPatience
   private taken = 0

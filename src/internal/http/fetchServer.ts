@@ -4,7 +4,7 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import { withoutResponses } from "../exceptions/responses.js"
-import type { Server } from "./region.js"
+import type { Server } from "./requestContext.js"
 
 /** Status of a request whose client has gone, as servers log it. */
 const clientGone = 499
