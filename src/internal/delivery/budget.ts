@@ -5,6 +5,12 @@
 /** The part of the time for closing that one attempt gets at least. */
 const leastShare = 0.1
 
+/**
+ * So long a request may take while the instance closes, in milliseconds, whatever its share is: a first request needs
+ * several round trips for its connection, and a command line tool has half a second for everything.
+ */
+const leastRequest = 1_000
+
 /** Times are milliseconds, moments those of `Elapsed`. */
 export class Budget {
   /** When the instance will have closed. */
@@ -27,10 +33,10 @@ export class Budget {
 
   /**
    * When a request that has no answer yet is to be made anew. Never, because it times out; but while closing it gets no
-   * more than half of what is left: a server that hangs once must not use up all of it.
+   * more than half of what is left, or a second: a server that hangs once must not use up all of it.
    */
   resendAt(now: number): number {
-    const share = this.share(now)
+    const share = Math.max(this.share(now), leastRequest)
     return share < this.requestTimeout ? now + share : Number.POSITIVE_INFINITY
   }
 

@@ -91,9 +91,31 @@ describe("a server that hangs while an instance closes", () => {
       assert.deepInclude(stats, { delivered: 1, dropped: {} })
     }))
 
-  it.effect("in half a second as well", () =>
+  it.effect("in two seconds as well", () =>
     Effect.gen(function*() {
-      for (const script of [["hang"], ["hang", "hang"], [{ status: 503 }], ["refused", { status: 429 }]]) {
+      for (const script of [["hang"], [{ status: 503 }, "hang"], ["hang", { status: 503 }]]) {
+        const client = new FakeClient()
+        client.next(...script as ReadonlyArray<Answer>)
+        const instance = yield* open(client, { shutdownTimeout: "2 seconds" })
+        yield* instance.capture(10)
+        const { stats } = yield* closeWithin(instance, 2_000)
+        assert.deepInclude(stats, { delivered: 10, dropped: {} })
+      }
+    }))
+
+  it.effect("in half a second a slow answer is not given up for a second request", () =>
+    Effect.gen(function*() {
+      const client = new FakeClient(() => ({ delay: 450, status: 200 }))
+      const instance = yield* open(client, { shutdownTimeout: "500 millis" })
+      yield* instance.capture(10)
+      const { stats } = yield* closeWithin(instance, 500)
+      assert.deepInclude(stats, { delivered: 10, retried: 0, dropped: {} })
+      assert.strictEqual(client.requests.length, 1)
+    }))
+
+  it.effect("in half a second what failed at once is sent again", () =>
+    Effect.gen(function*() {
+      for (const script of [[{ status: 503 }], ["refused", { status: 429 }]]) {
         const client = new FakeClient()
         client.next(...script as ReadonlyArray<Answer>)
         const instance = yield* open(client, { shutdownTimeout: "500 millis" })
