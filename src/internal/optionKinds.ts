@@ -81,7 +81,7 @@ export const retries = (fallback: number, variable: string): Kind<number, number
       : 0
 })
 
-interface Timed extends Kind<Duration.DurationInput, Duration.Duration> {
+export interface Timed extends Kind<Duration.DurationInput, Duration.Duration> {
   readonly fallback: Duration.Duration
   readonly read: (text: string) => Duration.Duration | Problem
 }
