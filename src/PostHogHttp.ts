@@ -52,9 +52,7 @@ const factsOf = (request: HttpServerRequest.HttpServerRequest): RequestFacts => 
   url: request.originalUrl,
   header: (name) => request.headers[name],
   remoteAddress: Option.getOrUndefined(request.remoteAddress),
-  get isEncrypted() {
-    return isEncrypted(request)
-  }
+  isEncrypted: () => isEncrypted(request)
 })
 
 /**

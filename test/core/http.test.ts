@@ -219,24 +219,24 @@ describe("the connection", () => {
 
   it("says whether it is encrypted, before what a client says and below a proxy of one's own", () => {
     const host = { host: "a.b" }
-    assert.strictEqual(of(host, { isEncrypted: true }).$current_url, "https://a.b/")
-    assert.strictEqual(of(host, { isEncrypted: false }).$current_url, "http://a.b/")
-    assert.strictEqual(of({ ...host, ":scheme": "https" }, { isEncrypted: false }).$current_url, "http://a.b/")
+    assert.strictEqual(of(host, { isEncrypted: () => true }).$current_url, "https://a.b/")
+    assert.strictEqual(of(host, { isEncrypted: () => false }).$current_url, "http://a.b/")
+    assert.strictEqual(of({ ...host, ":scheme": "https" }, { isEncrypted: () => false }).$current_url, "http://a.b/")
     assert.strictEqual(of({ ...host, ":scheme": "https" }, {}).$current_url, "https://a.b/")
-    const proxied = of({ ...host, "x-forwarded-proto": "https" }, { isEncrypted: false }, { trustProxies: 1 })
+    const proxied = of({ ...host, "x-forwarded-proto": "https" }, { isEncrypted: () => false }, { trustProxies: 1 })
     assert.strictEqual(proxied.$current_url, "https://a.b/")
   })
 
   it("has its host in HTTP/2's own header, if it is one", () => {
-    assert.strictEqual(of({ ":authority": "a.b:8443" }, { isEncrypted: true }).$current_url, "https://a.b:8443/")
-    assert.strictEqual(of({ ":authority": "user:pw@a.b" }, { isEncrypted: true }).$host, "a.b")
-    assert.isUndefined(of({ ":authority": "a b\"" }, { isEncrypted: true }).$host)
+    assert.strictEqual(of({ ":authority": "a.b:8443" }, { isEncrypted: () => true }).$current_url, "https://a.b:8443/")
+    assert.strictEqual(of({ ":authority": "user:pw@a.b" }, { isEncrypted: () => true }).$host, "a.b")
+    assert.isUndefined(of({ ":authority": "a b\"" }, { isEncrypted: () => true }).$host)
   })
 
   it("that is closed is no proxy of one's own; where there is none it may be", () => {
     const headers = { "x-forwarded-for": "1.2.3.4", "x-forwarded-host": "evil.example", host: "a.b" }
     const trustProxies = () => true
-    const closed = of(headers, { remoteAddress: undefined, isEncrypted: false }, { trustProxies })
+    const closed = of(headers, { remoteAddress: undefined, isEncrypted: () => false }, { trustProxies })
     assert.isUndefined(closed.$ip)
     assert.strictEqual(closed.$host, "a.b")
     const fetched = of(headers, { remoteAddress: undefined }, { trustProxies })

@@ -17,7 +17,7 @@ export interface RequestFacts {
   /** Address of whoever is at the other end of the connection. */
   readonly remoteAddress: string | undefined
   /** Whether the connection is encrypted; `undefined` where there is none, as behind the Fetch API. */
-  readonly isEncrypted?: boolean | undefined
+  readonly isEncrypted?: (() => boolean | undefined) | undefined
 }
 
 /** What is taken from a request. */
@@ -106,7 +106,7 @@ const maxForwarded = 100
  * A server without a socket, such as one behind the Fetch API, does not know its proxy. A socket that was closed is
  * nobody's.
  */
-const isConnectionUnknown = ({ isEncrypted }: RequestFacts): boolean => isEncrypted === undefined
+const isConnectionUnknown = ({ isEncrypted }: RequestFacts): boolean => isEncrypted?.() === undefined
 
 /** The first address, from our end of the way, that is not one of our own proxies. */
 const clientAddress = (facts: RequestFacts, settings: RequestSettings): string | undefined => {
@@ -161,9 +161,10 @@ const originOf = (facts: RequestFacts, settings: RequestSettings, origin: string
   }
   // HTTP/2 has host and scheme in headers of its own. What the client says of the scheme counts less than the
   // connection.
-  const own = facts.isEncrypted === undefined
+  const isEncrypted = facts.isEncrypted?.()
+  const own = isEncrypted === undefined
     ? clean(facts.header(":scheme"), 10)
-    : facts.isEncrypted
+    : isEncrypted
     ? "https"
     : "http"
   const scheme = forwarded("x-forwarded-proto") ?? /^https?/i.exec(origin ?? "")?.[0] ?? own
