@@ -115,7 +115,7 @@ export const make = async <R, E>(layer: Layer.Layer<R, E>, options: Options = {}
   let closed: Promise<void> | undefined
   const close = (): Promise<void> => {
     stopListening()
-    return closed ??= Effect.runPromise(Effect.ignore(Scope.close(scope, Exit.void)))
+    return closed ??= Effect.runPromise(Effect.asVoid(Effect.exit(Scope.close(scope, Exit.void))))
   }
   const stopListening = closeOnSignals(options.signals ?? [], close)
   return {
