@@ -1,0 +1,106 @@
+import { assert, describe, it } from "@effect/vitest"
+import { build } from "esbuild"
+import { spawnSync } from "node:child_process"
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { libraryVersion } from "../../src/internal/version.js"
+
+const manifest = JSON.parse(readFileSync("package.json", "utf8")) as {
+  readonly version: string
+  readonly exports: Readonly<Record<string, unknown>>
+}
+
+/** The modules of this library that are left in a bundle of a program that imports from its front door. */
+const bundled = async (program: string): Promise<ReadonlyArray<string>> => {
+  const { metafile } = await build({
+    stdin: { contents: program, resolveDir: ".", loader: "ts" },
+    alias: { "effect-posthog": "./src/index.ts" },
+    bundle: true,
+    minify: true,
+    write: false,
+    metafile: true,
+    format: "esm",
+    platform: "neutral",
+    mainFields: ["module", "main"],
+    conditions: ["import"],
+    outfile: "bundle.js",
+    logLevel: "error"
+  })
+  const [output] = Object.values(metafile.outputs)
+  return Object.entries(output!.inputs).flatMap(([path, { bytesInOutput }]) =>
+    path.startsWith("src/") && bytesInOutput > 0 ? [path.slice("src/".length)] : []
+  )
+}
+
+const localEvaluation = ["core/flags/definitions.ts", "core/flags/local.ts", "internal/flags/poller.ts"]
+
+describe("package", () => {
+  it("has one version", () => {
+    assert.strictEqual(libraryVersion, manifest.version)
+  })
+
+  it("exports each public module under its name and nothing else", () => {
+    const modules = readdirSync("src").filter((name) => /^[A-Z].*\.ts$/.test(name)).map((name) =>
+      `./${name.slice(0, -3)}`
+    )
+    assert.deepStrictEqual(Object.keys(manifest.exports).sort(), [".", "./package.json", ...modules].sort())
+  })
+
+  it("every public export says since when it exists and what kind of thing it is", () => {
+    for (const name of readdirSync("src").filter((name) => /^[A-Z].*\.ts$/.test(name))) {
+      const source = readFileSync(`src/${name}`, "utf8")
+      assert.match(source, /^\/\*\*\n[\s\S]*?@since \d+\.\d+\.\d+\n \*\//, `${name} has no header`)
+      for (
+        const match of source.matchAll(/(\/\*\*(?:(?!\*\/)[\s\S])*\*\/)?\nexport (?:const|class|interface|type) (\w+)/g)
+      ) {
+        const [, comment = "", exported] = match
+        assert.match(comment, /@since \d/, `${name}: ${exported}`)
+        assert.match(comment, /@category [a-z ]+\n/, `${name}: ${exported}`)
+      }
+    }
+  })
+
+  it("a program bundles the parts that it uses: local evaluation only when it is switched on", async () => {
+    const captures = await bundled(
+      "import { PostHog } from \"effect-posthog\"; console.log(PostHog.layer({}), PostHog.capture(\"a\"))"
+    )
+    assert.include(captures, "internal/capture.ts")
+    assert.deepStrictEqual(captures.filter((path) => /flags|LocalEvaluation|FlagDefinitionStore/.test(path)), [])
+    const flags = await bundled(
+      "import { FeatureFlags, PostHog } from \"effect-posthog\"; console.log(PostHog.layer({}), FeatureFlags.evaluate())"
+    )
+    assert.include(flags, "internal/flags/remote.ts")
+    for (const path of [...localEvaluation, "LocalEvaluation.ts", "FlagDefinitionStore.ts"]) {
+      assert.notInclude(flags, path)
+    }
+    const local = await bundled(
+      "import { LocalEvaluation, PostHog } from \"effect-posthog\"; console.log(PostHog.layer({}), LocalEvaluation.layer())"
+    )
+    for (const path of localEvaluation) assert.include(local, path)
+    const live = await bundled("import { PostHogLive } from \"effect-posthog\"; console.log(PostHogLive)")
+    for (const path of localEvaluation) assert.include(live, path)
+  }, 60_000)
+
+  it("src/core is kept pure by the linter: it refuses Effect, timers and what is above", () => {
+    const folder = "src/core/lintprobe"
+    mkdirSync(folder, { recursive: true })
+    try {
+      writeFileSync(
+        `${folder}/probe.ts`,
+        [
+          "import * as Effect from \"effect/Effect\"",
+          "import * as PostHog from \"../../PostHog.js\"",
+          "import * as fs from \"node:fs\"",
+          "export const probe = [Effect, PostHog, fs, Date.now(), Math.random(), crypto, setTimeout]"
+        ].join("\n")
+      )
+      const { status, stdout } = spawnSync("npx", ["--no-install", "oxlint", folder], { encoding: "utf8" })
+      assert.notStrictEqual(status, 0)
+      for (const rule of ["effect/Effect", "PostHog.js", "node:fs", "Date", "Math", "crypto", "setTimeout"]) {
+        assert.include(stdout, rule)
+      }
+      assert.include(stdout, "7 errors")
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
+  })
+})

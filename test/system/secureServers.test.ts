@@ -1,0 +1,59 @@
+/**
+ * Servers with encryption of their own, over real sockets. The certificate is for `localhost`, good for nothing else.
+ */
+import { HttpRouter, HttpServer, HttpServerResponse } from "@effect/platform"
+import { NodeHttpServer } from "@effect/platform-node"
+import { assert, describe, it } from "@effect/vitest"
+import { Context, Effect, Layer } from "effect"
+import { PostHog, PostHogHttp, PostHogTest, TestLayer } from "effect-posthog"
+import { readFileSync } from "node:fs"
+import { connect, createSecureServer } from "node:http2"
+import { createServer, request } from "node:https"
+
+const tls = {
+  key: readFileSync(new URL("../support/tls/localhost.key", import.meta.url)),
+  cert: readFileSync(new URL("../support/tls/localhost.crt", import.meta.url))
+}
+
+const overHttps = (port: number): Promise<void> =>
+  new Promise((resolve, reject) => {
+    request({ host: "localhost", port, path: "/a", ca: tls.cert, agent: false }, (response) => {
+      response.resume().once("end", resolve)
+    }).once("error", reject).end()
+  })
+
+const overHttp2 = (port: number): Promise<void> =>
+  new Promise((resolve, reject) => {
+    const session = connect(`https://localhost:${port}`, { ca: tls.cert })
+    session.once("error", reject)
+    const stream = session.request({ ":path": "/a" })
+    stream.once("error", reject).once("end", () => session.close(resolve)).resume()
+    stream.end()
+  })
+
+const app = HttpRouter.empty.pipe(
+  HttpRouter.get("/a", Effect.as(PostHog.capture("seen", {}, { distinctId: "u" }), HttpServerResponse.text("hello"))),
+  PostHogHttp.middleware()
+)
+
+describe("a server with encryption of its own", () => {
+  for (
+    const [name, server, ask] of [
+      ["https", () => createServer(tls), overHttps],
+      ["HTTP/2", () => createSecureServer(tls) as never, overHttp2],
+      ["https, of a server of HTTP/2", () => createSecureServer({ ...tls, allowHTTP1: true }) as never, overHttps]
+    ] as const
+  ) {
+    it.scopedLive(`${name}: the address says so`, () =>
+      Effect.gen(function*() {
+        const context = yield* Layer.build(NodeHttpServer.layer(server, { port: 0 }))
+        yield* HttpServer.serveEffect(app).pipe(Effect.provide(context))
+        const { address } = Context.get(context, HttpServer.HttpServer)
+        const port = address._tag === "TcpAddress" ? address.port : 0
+        yield* Effect.promise(() => ask(port))
+        const [event] = yield* PostHogTest.captured
+        assert.strictEqual(event!.properties.$current_url, `https://localhost:${port}/a`)
+        assert.strictEqual(event!.properties.$host, `localhost:${port}`)
+      }).pipe(Effect.provide(TestLayer)))
+  }
+})
