@@ -1,6 +1,6 @@
 import { type HttpApp, HttpClient, HttpLayerRouter, HttpRouter, type HttpServerError } from "@effect/platform"
 import { Effect } from "effect"
-import { PostHog, type PostHogBridge, type PostHogContext, PostHogHttp } from "effect-posthog"
+import { PostHog, type PostHogBridge, PostHogHttp } from "effect-posthog"
 import { describe, expect, it } from "tstyche"
 
 interface Sessions {
@@ -53,7 +53,7 @@ describe("propagation", () => {
   })
 
   it("a carrier may be anything, and gives a context", () => {
-    expect(PostHog.toCarrier).type.toBe<Effect.Effect<PostHogContext.Carrier>>()
+    expect(PostHog.toCarrier).type.toBe<Effect.Effect<PostHog.Carrier>>()
     expect(PostHog.withCarrier).type.toBeCallableWith(undefined as unknown)
     expect(app.pipe(PostHog.withCarrier({}))).type.toBe<typeof app>()
   })
@@ -64,8 +64,8 @@ describe("propagation", () => {
       run<R>(store: T, callback: () => R): R
       run<R, TArgs extends Array<any>>(store: T, callback: (...args: TArgs) => R, ...args: TArgs): R
     }
-    expect<PostHogBridge.AsyncStorage<PostHogContext.Carrier>>().type.toBeAssignableFrom<
-      AsyncLocalStorage<PostHogContext.Carrier>
+    expect<PostHogBridge.AsyncStorage<PostHog.Carrier>>().type.toBeAssignableFrom<
+      AsyncLocalStorage<PostHog.Carrier>
     >()
   })
 })

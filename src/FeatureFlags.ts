@@ -34,6 +34,7 @@ import type { UnresolvedReason } from "./core/flags/local.js"
 import { type FlagSource, type FlagValue, parsePayload } from "./core/flags/response.js"
 import type { Any, FeatureFlag, Value } from "./FeatureFlag.js"
 import { currentState, type State } from "./internal/context.js"
+import type { ContextScope } from "./internal/contextValues.js"
 import { evaluateOn } from "./internal/flags/evaluate.js"
 import { keyOf } from "./internal/flags/given.js"
 import type {
@@ -50,7 +51,6 @@ import { compare, type Finding } from "./internal/flags/verify.js"
 import { type Active, type Instance, instanceOf, notOpen } from "./internal/instance.js"
 import { type Unrun, unrun } from "./internal/unrun.js"
 import { PostHog } from "./PostHog.js"
-import type { Scope } from "./PostHogContext.js"
 import { FlagDisabled, FlagsUnavailable, PayloadInvalid } from "./PostHogError.js"
 import type { FlagNotFound, MissingDistinctId } from "./PostHogError.js"
 
@@ -204,7 +204,7 @@ export const current: Effect.Effect<Option.Option<Snapshot>, never, PostHog> = /
 )
 
 /** The instance that a snapshot belongs to. */
-const scopeOf = (snapshot: Snapshot): Scope => {
+const scopeOf = (snapshot: Snapshot): ContextScope => {
   const key = internal.instanceKeyOf(snapshot)
   return key === undefined ? {} : { instance: { key } }
 }
@@ -255,8 +255,10 @@ export const setInContext = (snapshot: Snapshot): Effect.Effect<void> =>
  * @since 0.1.0
  * @category combinators
  */
-export const setPersonPropertiesForFlags = (personProperties: PropertiesInput, scope?: Scope): Effect.Effect<void> =>
-  FiberRef.update(currentState, (state) => state.set({ personProperties }, scope, undefined))
+export const setPersonPropertiesForFlags = (
+  personProperties: PropertiesInput,
+  scope?: ContextScope
+): Effect.Effect<void> => FiberRef.update(currentState, (state) => state.set({ personProperties }, scope, undefined))
 
 /**
  * Forgets the properties of the person that the context has for evaluations; with a scope, those of one instance.
@@ -264,7 +266,7 @@ export const setPersonPropertiesForFlags = (personProperties: PropertiesInput, s
  * @since 0.1.0
  * @category combinators
  */
-export const resetPersonPropertiesForFlags = (scope?: Scope): Effect.Effect<void> =>
+export const resetPersonPropertiesForFlags = (scope?: ContextScope): Effect.Effect<void> =>
   FiberRef.update(currentState, (state) => state.resetFlagProperties("person", scope))
 
 /**
@@ -274,8 +276,10 @@ export const resetPersonPropertiesForFlags = (scope?: Scope): Effect.Effect<void
  * @since 0.1.0
  * @category combinators
  */
-export const setGroupPropertiesForFlags = (groupProperties: GroupPropertiesInput, scope?: Scope): Effect.Effect<void> =>
-  FiberRef.update(currentState, (state) => state.set({ groupProperties }, scope, undefined))
+export const setGroupPropertiesForFlags = (
+  groupProperties: GroupPropertiesInput,
+  scope?: ContextScope
+): Effect.Effect<void> => FiberRef.update(currentState, (state) => state.set({ groupProperties }, scope, undefined))
 
 /**
  * Forgets the properties of groups that the context has for evaluations, of one group type or of all.
@@ -283,7 +287,7 @@ export const setGroupPropertiesForFlags = (groupProperties: GroupPropertiesInput
  * @since 0.1.0
  * @category combinators
  */
-export const resetGroupPropertiesForFlags = (groupType?: string, scope?: Scope): Effect.Effect<void> =>
+export const resetGroupPropertiesForFlags = (groupType?: string, scope?: ContextScope): Effect.Effect<void> =>
   FiberRef.update(
     currentState,
     (state) => state.resetFlagProperties(groupType === undefined ? "groups" : { groupType }, scope)

@@ -28,6 +28,8 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Groups, Properties, PropertiesInput } from "./core/event/properties.js"
 import type { CaptureOptions } from "./internal/capture.js"
+import type { Carrier } from "./internal/carrier.js"
+import type { ContextScope, ContextValues, CurrentContext } from "./internal/contextValues.js"
 import type { FlushReport } from "./internal/delivery/flushes.js"
 import { metrics } from "./internal/delivery/statistics.js"
 import type { Stats } from "./internal/delivery/statistics.js"
@@ -93,15 +95,7 @@ export {
    * @category combinators
    */
   withSessionId
-} from "./PostHogContext.js"
-
-export type {
-  /**
-   * @since 0.1.0
-   * @category carriers
-   */
-  Carrier
-} from "./PostHogContext.js"
+} from "./internal/contextRegions.js"
 
 export type {
   /**
@@ -109,6 +103,26 @@ export type {
    * @category models
    */
   CaptureOptions,
+  /**
+   * @since 0.1.0
+   * @category carriers
+   */
+  Carrier,
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  ContextScope,
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  ContextValues,
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  CurrentContext,
   /**
    * @since 0.1.0
    * @category models

@@ -24,12 +24,13 @@ import { dual } from "effect/Function"
 import * as Layer from "effect/Layer"
 import * as Runtime from "effect/Runtime"
 import * as Scope from "effect/Scope"
-import { toStored } from "./internal/carrier.js"
+import { type Carrier, toStored } from "./internal/carrier.js"
 import { currentState, type State } from "./internal/context.js"
+import { withCarrier } from "./internal/contextRegions.js"
+import type { ContextScope, ContextValues } from "./internal/contextValues.js"
 import { packageAnnotation } from "./internal/diagnostics.js"
 import { builtin } from "./internal/host.js"
 import { closeOnSignals } from "./internal/signals.js"
-import { type Carrier, type Scope as ContextScope, type Values, withCarrier } from "./PostHogContext.js"
 
 /**
  * PostHog for code that is written with promises, see {@link make}.
@@ -49,7 +50,7 @@ export interface Bridge<in R> {
    * a context with these values. Calls nest: inside of them values are added, and outside nothing changes. Needs an
    * `AsyncLocalStorage`; where there is none, the function runs without the values, and a warning is logged once.
    */
-  readonly withContext: <A>(values: Values, f: () => A, scope?: ContextScope) => A
+  readonly withContext: <A>(values: ContextValues, f: () => A, scope?: ContextScope) => A
   /**
    * Sends what is queued, within `shutdownTimeout`, and ends the services of the layer. Never rejected; a second call
    * waits for the first one. Stop taking requests before, because what is captured afterwards is not sent.

@@ -25,13 +25,13 @@ import * as Option from "effect/Option"
 import { isObject, read } from "./core/guard.js"
 import type { RequestFacts } from "./core/http/incoming.js"
 import { currentState } from "./internal/context.js"
+import type { ContextScope, CurrentContext } from "./internal/contextValues.js"
 import { webServer } from "./internal/http/fetchServer.js"
 import { platformServer } from "./internal/http/platformServer.js"
 import { plainValues, within } from "./internal/http/requestContext.js"
 import { type Options, resolve } from "./internal/http/requestOptions.js"
 import * as internal from "./internal/http/tracingHeaders.js"
 import type { PostHog } from "./PostHog.js"
-import type * as PostHogContext from "./PostHogContext.js"
 
 export type {
   /**
@@ -216,7 +216,7 @@ const nodeFactsOf = (request: NodeRequest): RequestFacts => ({
 export const contextOf = <R extends NodeRequest | Request>(
   request: R,
   options: Omit<Options<R>, "captureErrors" | "distinctId" | "requestEvent"> = {}
-): PostHogContext.CurrentValues => {
+): CurrentContext => {
   try {
     const facts = isWebRequest(request) ? webFactsOf(request) : nodeFactsOf(request)
     return plainValues(request, facts, resolve(options))
@@ -231,7 +231,7 @@ export const contextOf = <R extends NodeRequest | Request>(
  * @since 0.1.0
  * @category models
  */
-export interface TracingHeadersOptions extends PostHogContext.Scope {
+export interface TracingHeadersOptions extends ContextScope {
   /** Names of the hosts that get the headers: exact, without scheme, port, path and wildcard. */
   readonly hosts: ReadonlyArray<string>
 }

@@ -76,14 +76,6 @@ export * as PostHogClient from "./PostHogClient.js"
 export * as PostHogConfig from "./PostHogConfig.js"
 
 /**
- * Properties that follow the fiber: who the user is, which groups and session an event belongs to, and whatever else
- * every event of a region should carry.
- *
- * @since 0.1.0
- */
-export * as PostHogContext from "./PostHogContext.js"
-
-/**
  * Every way in which something can go wrong: typed errors, which a caller can catch, and diagnostics, which tell what
  * became of events after `capture` has returned.
  *

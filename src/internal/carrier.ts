@@ -12,15 +12,15 @@ import {
 import { type State } from "./context.js"
 import {
   type Accumulated,
-  type CurrentValues,
+  type ContextScope,
+  type ContextValues,
+  type CurrentContext,
   hiddenRequest,
   hideRequest,
   type Node,
   ofRequest,
   type Region,
-  type Scope,
-  showRequest,
-  type Values
+  showRequest
 } from "./contextValues.js"
 
 /**
@@ -30,15 +30,15 @@ import {
  * @since 0.1.0
  * @category models
  */
-export interface Carrier extends CurrentValues {
-  readonly events?: { readonly [event: string]: CurrentValues } | undefined
+export interface Carrier extends CurrentContext {
+  readonly events?: { readonly [event: string]: CurrentContext } | undefined
   readonly instances?: { readonly [key: string]: Carrier } | undefined
 }
 
 /** What has accumulated as values that a user could have given. */
 export const toValues = (
   { captures, distinctId, groupProperties, groups, personProperties, properties }: Accumulated
-): CurrentValues & { readonly properties: Properties } => {
+): CurrentContext & { readonly properties: Properties } => {
   const { $device_id: deviceId, $session_id: sessionId, ...rest } = properties
   return {
     ...(distinctId === undefined ? undefined : { distinctId }),
@@ -59,7 +59,7 @@ export const toValues = (
 }
 
 /** The same with what is a request's marked as such, see {@link showRequest}. */
-export const toShown = (accumulated: Accumulated, region: Region | undefined): CurrentValues => {
+export const toShown = (accumulated: Accumulated, region: Region | undefined): CurrentContext => {
   const values = toValues(accumulated)
   return region === undefined
     ? values
@@ -67,7 +67,7 @@ export const toShown = (accumulated: Accumulated, region: Region | undefined): C
 }
 
 /** Values without what a text of JSON would not have, and without what the request says: a job is no request. */
-const toCarried = (accumulated: Accumulated): CurrentValues => {
+const toCarried = (accumulated: Accumulated): CurrentContext => {
   const { properties: all, ...rest } = toValues(accumulated)
   const properties = Object.fromEntries(Object.entries(all).filter(([name]) => !accumulated.ofRequest.has(name)))
   return Object.keys(properties).length === 0 ? rest : { ...rest, properties }
@@ -115,7 +115,7 @@ const members = (value: unknown): ReadonlyArray<readonly [string, unknown]> => {
 }
 
 /** The values in a part of a carrier; {@link State.set} deals with what they hold. */
-const valuesOf = (node: unknown): Values => {
+const valuesOf = (node: unknown): ContextValues => {
   const text = (name: string) => {
     const value = member(node, name)
     return isIdentifier(value) ? String(value) : undefined
@@ -150,7 +150,7 @@ export const toCarrier = ({ nodes }: State): Carrier => {
 /** What is set, for code of the same process that goes on with the same request. */
 export const toStored = (state: State): Carrier => hideRequest(toCarrier(state), state.request)
 
-const setNode = (state: State, node: unknown, scope: Scope | undefined): State =>
+const setNode = (state: State, node: unknown, scope: ContextScope | undefined): State =>
   members(member(node, "events")).reduce(
     (state, [event, values]) => state.set(valuesOf(values), scope, event),
     state.set(valuesOf(node), scope, undefined)

@@ -1,5 +1,5 @@
 /**
- * The value behind `PostHogContext`: what has been set in a fiber, by scope, and what an event takes from it.
+ * The value behind `withContext` and its kin: what has been set in a fiber, by scope, and what an event takes from it.
  */
 import * as FiberRef from "effect/FiberRef"
 import { globalValue } from "effect/GlobalValue"
@@ -9,6 +9,7 @@ import {
   type Accumulated,
   addValues,
   type AllValues,
+  type ContextScope,
   emptyNode,
   type FlagProperties,
   instanceIn,
@@ -23,7 +24,6 @@ import {
   readCapture,
   type Region,
   resetOf,
-  type Scope,
   toSurroundings,
   withLookedUp,
   withProperties
@@ -85,7 +85,7 @@ export class State {
   }
 
   /** The state with values added in one scope; with a marker when they throw as they are read. */
-  set(values: AllValues, scope: Scope | undefined, event: string | undefined): State {
+  set(values: AllValues, scope: ContextScope | undefined, event: string | undefined): State {
     try {
       return this.unsafeSet(values, scope, event)
     } catch {
@@ -93,7 +93,7 @@ export class State {
     }
   }
 
-  private unsafeSet(values: AllValues, scope: Scope | undefined, event: string | undefined): State {
+  private unsafeSet(values: AllValues, scope: ContextScope | undefined, event: string | undefined): State {
     const parted = partRequest(values)
     const region = parted.request?.region
     return this.change(
@@ -107,7 +107,7 @@ export class State {
   }
 
   /** The state without the properties for flags that were set for one scope, or without a scope for any. */
-  resetFlagProperties(which: FlagProperties, scope: Scope | undefined): State {
+  resetFlagProperties(which: FlagProperties, scope: ContextScope | undefined): State {
     const reset = ({ all, events }: Node): Node => ({
       all: { ...all, ...resetOf(all, which) },
       events: new Map(Array.from(events, ([name, values]) => [name, { ...values, ...resetOf(values, which) }]))
@@ -130,7 +130,7 @@ export class State {
     return this.region === undefined ? undefined : ofRequest(this.shared.all, this.region)
   }
 
-  private change(scope: Scope | undefined, region: Region | undefined, f: (node: Node) => Node): State {
+  private change(scope: ContextScope | undefined, region: Region | undefined, f: (node: Node) => Node): State {
     const key = instanceIn(scope)
     return key === undefined
       ? new State({ shared: f(this.shared), instances: this.instances }, region)
@@ -199,7 +199,7 @@ export class State {
 
 /** The fiber's context. A join keeps the parent's value: a child's identity must never become its parent's. */
 export const currentState: FiberRef.FiberRef<State> = globalValue(
-  Symbol.for("effect-posthog/PostHogContext/currentState"),
+  Symbol.for("effect-posthog/context/currentState"),
   () =>
     FiberRef.unsafeMake(new State({ shared: emptyNode, instances: new Map() }, undefined), { join: (parent) => parent })
 )

@@ -24,7 +24,7 @@ import { hasOwn, isObject, read, readOwn } from "../core/guard.js"
  * @since 0.1.0
  * @category models
  */
-export interface Values {
+export interface ContextValues {
   /** The user, for events that are not given one. A blank id counts as absent. */
   readonly distinctId?: string | undefined
   /** PostHog session, sent as `$session_id`. */
@@ -53,7 +53,7 @@ export interface Values {
  * @since 0.1.0
  * @category models
  */
-export interface CurrentValues extends Values {
+export interface CurrentContext extends ContextValues {
   readonly properties?: Properties | undefined
   readonly personProperties?: Properties | undefined
   readonly groupProperties?: GroupProperties | undefined
@@ -65,7 +65,7 @@ export interface CurrentValues extends Values {
  * @since 0.1.0
  * @category models
  */
-export interface Scope {
+export interface ContextScope {
   /** The tag of the instance whose events get the values, such as `PostHog.PostHog` or a class of your own. */
   readonly instance?: { readonly key: string } | undefined
 }
@@ -91,7 +91,7 @@ export interface OfRequest {
 }
 
 /** What else a context holds than what a user gives as values. */
-export interface AllValues extends Values {
+export interface AllValues extends ContextValues {
   readonly request?: OfRequest | undefined
   /** The snapshot of feature flags that events shall carry. */
   readonly flags?: FlagsOnEvents | undefined
@@ -197,7 +197,7 @@ export const withLookedUp = (values: Accumulated, lookedUp: Properties | undefin
  * The key of the instance that a scope names; `undefined`: all instances. A scope that throws as it is read names none
  * that exists: values that were meant for one project must not get to the others.
  */
-export const instanceIn = (scope: Scope | undefined): string | undefined => {
+export const instanceIn = (scope: ContextScope | undefined): string | undefined => {
   try {
     const key: unknown = scope?.instance?.key
     return key === undefined ? undefined : String(key)
@@ -261,7 +261,7 @@ const mergeProperties = (under: Properties, { deviceId, properties, sessionId }:
  * and a text of JSON does not have. From the registry, because the values may have been made by another copy of this
  * library.
  */
-const requestKey = Symbol.for("effect-posthog/PostHogContext/request")
+const requestKey = Symbol.for("effect-posthog/context/request")
 
 /** Properties that are given to a program, among them what a request says. */
 export const showRequest = (properties: Properties, request: OfRequest): Properties => {

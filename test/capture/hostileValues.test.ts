@@ -84,11 +84,11 @@ const verbs: Readonly<Record<string, (value: never) => Effect.Effect<unknown, un
   "the scope of resetPersonPropertiesForFlags": (value) => FeatureFlags.resetPersonPropertiesForFlags(value),
   "a carrier": (value) => PostHog.capture("e").pipe(PostHog.withCarrier(value)),
   "what a carrier remembers of its request": (value) =>
-    PostHog.capture("e").pipe(PostHog.withCarrier({ [Symbol.for("effect-posthog/PostHogContext/request")]: value })),
+    PostHog.capture("e").pipe(PostHog.withCarrier({ [Symbol.for("effect-posthog/context/request")]: value })),
   "what properties remember of their request": (value) =>
     PostHog.capture("e").pipe(
       PostHog.withContext({
-        properties: any({ [Symbol.for("effect-posthog/PostHogContext/request")]: value, $ip: "1" })
+        properties: any({ [Symbol.for("effect-posthog/context/request")]: value, $ip: "1" })
       })
     ),
   "the keys of flags": (value) => FeatureFlags.evaluate({ distinctId: "u", flagKeys: value }),

@@ -7,7 +7,6 @@ import {
   FeatureFlags,
   PostHog,
   PostHogBridge,
-  type PostHogContext,
   PostHogHttp,
   PostHogTest,
   TestLayer
@@ -356,7 +355,7 @@ describe("bridges", () => {
 
   it.effect("a library that follows an AsyncLocalStorage carries the context, and effects run from it have it", () =>
     Effect.gen(function*() {
-      const storage = new AsyncLocalStorage<PostHogContext.Carrier>()
+      const storage = new AsyncLocalStorage<PostHog.Carrier>()
       const runtime = yield* Effect.runtime<PostHog.PostHog>()
       // Deep in code that knows nothing of Effect, and long after: another run of another fiber.
       const record = (event: string) =>
@@ -388,7 +387,7 @@ describe("bridges", () => {
 
   it.effect("what the library throws is a defect with the error itself", () =>
     Effect.gen(function*() {
-      const storage = new AsyncLocalStorage<PostHogContext.Carrier>()
+      const storage = new AsyncLocalStorage<PostHog.Carrier>()
       const error = new Error("from the library")
       const fiber = yield* Effect.fork(
         PostHogBridge.toAsyncStorage((): void => {

@@ -4,7 +4,7 @@
 import { HttpApp, HttpServerResponse } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer } from "effect"
-import { ErrorTracking, PostHog, PostHogBridge, type PostHogContext, PostHogHttp, PostHogTest } from "effect-posthog"
+import { ErrorTracking, PostHog, PostHogBridge, PostHogHttp, PostHogTest } from "effect-posthog"
 import { AsyncLocalStorage } from "node:async_hooks"
 
 const { TestLayer } = PostHogTest
@@ -147,7 +147,7 @@ describe("an anonymous request has one id", () => {
 
   it.effect("also for a library that follows an AsyncLocalStorage, and for whoever goes on with getContext", () =>
     Effect.gen(function*() {
-      const storage = new AsyncLocalStorage<PostHogContext.Carrier>()
+      const storage = new AsyncLocalStorage<PostHog.Carrier>()
       const runtime = yield* Effect.runtime<PostHog.PostHog>()
       yield* handled(Effect.gen(function*() {
         yield* PostHog.capture("a")
@@ -254,7 +254,7 @@ describe("the address of the client", () => {
       assert.strictEqual(values.properties?.$ip, "1.2.3.4")
       const { $ip, ...withoutAddress } = values.properties ?? {}
       assert.strictEqual($ip, "1.2.3.4")
-      const cases: Record<string, readonly [PostHogContext.Values, string | undefined, string | undefined]> = {
+      const cases: Record<string, readonly [PostHog.ContextValues, string | undefined, string | undefined]> = {
         plain: [values, undefined, "1.2.3.4"],
         copied: [{ ...values, properties: { ...values.properties, plan: "pro" } }, undefined, "1.2.3.4"],
         changed: [{ ...values, properties: { ...values.properties, $ip: "5.6.7.8" } }, "5.6.7.8", "5.6.7.8"],
@@ -310,7 +310,7 @@ describe("a job that a request starts", () => {
 
   it.effect("takes nothing of it either as what a storage holds, once it is a text; nor its anonymous id", () =>
     Effect.gen(function*() {
-      const storage = new AsyncLocalStorage<PostHogContext.Carrier>()
+      const storage = new AsyncLocalStorage<PostHog.Carrier>()
       const runtime = yield* Effect.runtime<PostHog.PostHog>()
       yield* handled(Effect.gen(function*() {
         yield* PostHog.capture("in the request")

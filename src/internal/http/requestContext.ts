@@ -12,7 +12,7 @@ import { readRequest, type RequestFacts } from "../../core/http/incoming.js"
 import { PostHog } from "../../PostHog.js"
 import type { Origin } from "../capture.js"
 import { currentState, type State } from "../context.js"
-import { type AllValues, type CurrentValues, type Region, showRequest } from "../contextValues.js"
+import { type AllValues, type CurrentContext, type Region, showRequest } from "../contextValues.js"
 import { claim } from "../exceptions/tracker.js"
 import { instanceOf } from "../instance.js"
 import { captureEnd, captureError, elapsedOf } from "./report.js"
@@ -103,7 +103,7 @@ export const plainValues = <Request, R>(
   request: Request,
   facts: RequestFacts,
   settings: Settings<Request, R>
-): CurrentValues => {
+): CurrentContext => {
   const region: Region = { source: request, personless: { id: undefined }, lookUp: undefined }
   const { distinctId, properties, request: said, sessionId } = requestValues(
     request,

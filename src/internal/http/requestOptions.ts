@@ -4,7 +4,7 @@
 import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import type * as Effect from "effect/Effect"
 import { isSecretByDefault, type RequestSettings } from "../../core/http/incoming.js"
-import type { Values } from "../contextValues.js"
+import type { ContextValues } from "../contextValues.js"
 
 /**
  * What is taken from requests, and what is captured about them.
@@ -50,7 +50,7 @@ export interface Options<in Request = HttpServerRequest.HttpServerRequest, out R
    */
   readonly isSecret?: ((name: string) => boolean) | undefined
   /** Further properties of all events of the request. Default none. */
-  readonly properties?: ((request: Request) => Values["properties"]) | undefined
+  readonly properties?: ((request: Request) => ContextValues["properties"]) | undefined
   /**
    * Whether failures of the handler are captured as exceptions, if what is made of them is a response of status 500 or
    * above: a route that is not found is none, nor is a typed error of an API with another status, nor a client that has

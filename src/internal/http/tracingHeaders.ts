@@ -7,7 +7,8 @@ import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as Effect from "effect/Effect"
 import { redactText } from "../../core/secrets.js"
-import * as PostHogContext from "../../PostHogContext.js"
+import { getContext } from "../contextRegions.js"
+import type { ContextScope } from "../contextValues.js"
 import { packageAnnotation } from "../diagnostics.js"
 
 const distinctIdHeader = "x-posthog-distinct-id"
@@ -43,7 +44,7 @@ const isHostName = (host: unknown): boolean =>
 /** Adds the headers to requests to some hosts. */
 export const withTracingHeaders = <E, R>(
   client: HttpClient.HttpClient.With<E, R>,
-  { hosts, instance }: PostHogContext.Scope & { readonly hosts: ReadonlyArray<string> }
+  { hosts, instance }: ContextScope & { readonly hosts: ReadonlyArray<string> }
 ): HttpClient.HttpClient.With<E, R> => {
   const wanted = new Set(hosts.filter(isHostName).map((host) => host.toLowerCase()))
   let unusable = hosts.filter((host) => !isHostName(host))
@@ -59,7 +60,7 @@ export const withTracingHeaders = <E, R>(
     const host = hostOf(request.url)
     if (host === undefined || !wanted.has(host)) return Effect.as(warn, request)
     return Effect.map(
-      Effect.zipRight(warn, PostHogContext.getContext({ instance })),
+      Effect.zipRight(warn, getContext({ instance })),
       // Whoever is not to be captured is not named either: the other side would do it.
       ({ capture, distinctId, sessionId }) =>
         capture === false

@@ -1,49 +1,18 @@
 /**
- * Properties that follow the fiber: who the user is, which groups and session an event belongs to, and whatever else
- * every event of a region should carry.
+ * The regions of a context: what runs an effect with values, sets them for the rest of a fiber, reads them and takes
+ * them along.
  *
- * The context is inherited by every fiber that is forked from the region, and it never comes back: what a fiber sets
- * for itself is seen by itself and its children only, also after a join.
- *
- * ```ts
- * import { Effect } from "effect"
- * import { PostHog } from "effect-posthog"
- *
- * const handler = Effect.gen(function*() {
- *   yield* PostHog.capture("order viewed")
- *   yield* PostHog.capture("order completed", { total: 42 })
- * }).pipe(PostHog.withContext({ distinctId: "user_123", properties: { plan: "pro" } }))
- * ```
- *
- * @since 0.1.0
+ * Long because of the documentation of overloads.
  */
 import * as Effect from "effect/Effect"
 import * as FiberRef from "effect/FiberRef"
 import { dual } from "effect/Function"
-import type { Groups } from "./core/event/properties.js"
-import { read } from "./core/guard.js"
-import * as internal from "./internal/carrier.js"
-import type { Carrier } from "./internal/carrier.js"
-import { currentState } from "./internal/context.js"
-import type { CurrentValues, Owner, Scope, Values } from "./internal/contextValues.js"
-
-export type {
-  /**
-   * @since 0.1.0
-   * @category models
-   */
-  CurrentValues,
-  /**
-   * @since 0.1.0
-   * @category models
-   */
-  Scope,
-  /**
-   * @since 0.1.0
-   * @category models
-   */
-  Values
-}
+import type { Groups } from "../core/event/properties.js"
+import { read } from "../core/guard.js"
+import * as internal from "./carrier.js"
+import type { Carrier } from "./carrier.js"
+import { currentState } from "./context.js"
+import type { ContextScope, ContextValues, CurrentContext, Owner } from "./contextValues.js"
 
 const isEffectFirst = (args: IArguments): boolean => {
   try {
@@ -57,6 +26,9 @@ const isEffectFirst = (args: IArguments): boolean => {
 /**
  * Runs an effect, and all fibers it forks, with values added to the context of all events.
  *
+ * Every fiber that is forked from the region inherits the context, and it never comes back: what a fiber sets for
+ * itself is seen by itself and its children only, also after a join.
+ *
  * @since 0.1.0
  * @category combinators
  */
@@ -64,20 +36,26 @@ export const withContext: {
   /**
    * Runs an effect, and all fibers it forks, with values added to the context of all events.
    *
-   * @since 0.1.0
-   * @category combinators
-   */
-  (values: Values, scope?: Scope): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
-  /**
-   * Runs an effect, and all fibers it forks, with values added to the context of all events.
+   * Every fiber that is forked from the region inherits the context, and it never comes back: what a fiber sets for
+   * itself is seen by itself and its children only, also after a join.
    *
    * @since 0.1.0
    * @category combinators
    */
-  <A, E, R>(self: Effect.Effect<A, E, R>, values: Values, scope?: Scope): Effect.Effect<A, E, R>
+  (values: ContextValues, scope?: ContextScope): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  /**
+   * Runs an effect, and all fibers it forks, with values added to the context of all events.
+   *
+   * Every fiber that is forked from the region inherits the context, and it never comes back: what a fiber sets for
+   * itself is seen by itself and its children only, also after a join.
+   *
+   * @since 0.1.0
+   * @category combinators
+   */
+  <A, E, R>(self: Effect.Effect<A, E, R>, values: ContextValues, scope?: ContextScope): Effect.Effect<A, E, R>
 } = /* #__PURE__ */ dual(
   isEffectFirst,
-  <A, E, R>(self: Effect.Effect<A, E, R>, values: Values, scope?: Scope): Effect.Effect<A, E, R> =>
+  <A, E, R>(self: Effect.Effect<A, E, R>, values: ContextValues, scope?: ContextScope): Effect.Effect<A, E, R> =>
     Effect.locallyWith(self, currentState, (state) => state.set(values, scope, undefined))
 )
 
@@ -96,7 +74,11 @@ export const withEventContext: {
    * @since 0.1.0
    * @category combinators
    */
-  (event: string, values: Values, scope?: Scope): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  (
+    event: string,
+    values: ContextValues,
+    scope?: ContextScope
+  ): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   /**
    * Runs an effect, and all fibers it forks, with values added to the context of the events of one name. They win over
    * values that are meant for all events.
@@ -104,11 +86,20 @@ export const withEventContext: {
    * @since 0.1.0
    * @category combinators
    */
-  <A, E, R>(self: Effect.Effect<A, E, R>, event: string, values: Values, scope?: Scope): Effect.Effect<A, E, R>
+  <A, E, R>(
+    self: Effect.Effect<A, E, R>,
+    event: string,
+    values: ContextValues,
+    scope?: ContextScope
+  ): Effect.Effect<A, E, R>
 } = /* #__PURE__ */ dual(
   isEffectFirst,
-  <A, E, R>(self: Effect.Effect<A, E, R>, event: string, values: Values, scope?: Scope): Effect.Effect<A, E, R> =>
-    Effect.locallyWith(self, currentState, (state) => state.set(values, scope, event))
+  <A, E, R>(
+    self: Effect.Effect<A, E, R>,
+    event: string,
+    values: ContextValues,
+    scope?: ContextScope
+  ): Effect.Effect<A, E, R> => Effect.locallyWith(self, currentState, (state) => state.set(values, scope, event))
 )
 
 /**
@@ -202,7 +193,7 @@ export const withSessionId: {
  * @since 0.1.0
  * @category combinators
  */
-export const withoutCapture = <A, E, R>(self: Effect.Effect<A, E, R>, scope?: Scope): Effect.Effect<A, E, R> =>
+export const withoutCapture = <A, E, R>(self: Effect.Effect<A, E, R>, scope?: ContextScope): Effect.Effect<A, E, R> =>
   withContext(self, { capture: false }, scope)
 
 /**
@@ -214,7 +205,7 @@ export const withoutCapture = <A, E, R>(self: Effect.Effect<A, E, R>, scope?: Sc
  * @since 0.1.0
  * @category combinators
  */
-export const setContext = (values: Values, scope?: Scope): Effect.Effect<void> =>
+export const setContext = (values: ContextValues, scope?: ContextScope): Effect.Effect<void> =>
   FiberRef.update(currentState, (state) => state.set(values, scope, undefined))
 
 /**
@@ -223,7 +214,7 @@ export const setContext = (values: Values, scope?: Scope): Effect.Effect<void> =
  * @since 0.1.0
  * @category combinators
  */
-export const setEventContext = (event: string, values: Values, scope?: Scope): Effect.Effect<void> =>
+export const setEventContext = (event: string, values: ContextValues, scope?: ContextScope): Effect.Effect<void> =>
   FiberRef.update(currentState, (state) => state.set(values, scope, event))
 
 /**
@@ -234,25 +225,17 @@ export const setEventContext = (event: string, values: Values, scope?: Scope): E
  * @category accessors
  */
 export const getContext = (
-  options?: Scope & {
+  options?: ContextScope & {
     /** Name of an event whose own values shall be included. */
     readonly event?: string | undefined
   }
-): Effect.Effect<CurrentValues> =>
+): Effect.Effect<CurrentContext> =>
   Effect.map(FiberRef.get(currentState), (state) => {
     const key = read(read(options, "instance"), "key")
     const event = read(options, "event")
     const owner: Owner = { key: typeof key === "string" ? key : "", globalProperties: {} }
     return internal.toShown(state.accumulated(owner, typeof event === "string" ? event : undefined), state.region)
   })
-
-export type {
-  /**
-   * @since 0.1.0
-   * @category models
-   */
-  Carrier
-}
 
 /**
  * The current context as a record, for whoever goes on with the work in another process: put it into the job, the
