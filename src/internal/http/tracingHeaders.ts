@@ -2,14 +2,14 @@
  * Who a request is made for, told to one's own servers by PostHog's tracing headers.
  */
 import * as Headers from "@effect/platform/Headers"
-import * as HttpClient from "@effect/platform/HttpClient"
+import type * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
-import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as Effect from "effect/Effect"
 import { redactText } from "../../core/secrets.js"
 import { getContext } from "../contextRegions.js"
 import type { ContextScope } from "../contextValues.js"
 import { packageAnnotation } from "../diagnostics.js"
+import { decorate } from "./decorate.js"
 
 const distinctIdHeader = "x-posthog-distinct-id"
 const sessionIdHeader = "x-posthog-session-id"
@@ -68,18 +68,5 @@ export const withTracingHeaders = <E, R>(
           : set(set(request, distinctIdHeader, distinctId), sessionIdHeader, sessionId)
     )
   }
-  // What is put before the address further out, such as the `baseUrl` of an `HttpApiClient`, comes after a `mapRequest`
-  // in here.
-  const { postprocess, preprocess } = client as Partial<Parts<E, R>>
-  return postprocess === undefined || preprocess === undefined
-    ? HttpClient.mapRequestEffect(client, add)
-    : HttpClient.makeWith((request) => postprocess(Effect.flatMap(request, add)), preprocess)
-}
-
-/** What every client of `@effect/platform` is made of, which its type does not say. */
-interface Parts<E, R> {
-  readonly postprocess: (
-    request: Effect.Effect<HttpClientRequest.HttpClientRequest, E, R>
-  ) => Effect.Effect<HttpClientResponse.HttpClientResponse, E, R>
-  readonly preprocess: HttpClient.HttpClient.Preprocess<E, R>
+  return decorate(client, (request, execute) => Effect.flatMap(add(request), execute))
 }
