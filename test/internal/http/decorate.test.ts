@@ -256,7 +256,7 @@ describe("what it leaves alone", () => {
           )
       )
       assert.strictEqual(error, mine)
-      const bug = new Error("a bug")
+      const bug = "a bug"
       const exit = yield* Effect.exit(
         watch(
           fake(() =>
