@@ -29,7 +29,7 @@ import { currentState, type State } from "./internal/context.js"
 import { withCarrier } from "./internal/contextRegions.js"
 import type { ContextScope, ContextValues } from "./internal/contextValues.js"
 import { packageAnnotation } from "./internal/diagnostics.js"
-import { builtin } from "./internal/host.js"
+import { builtin } from "./internal/node.js"
 import { closeOnSignals } from "./internal/signals.js"
 
 /**

@@ -15,7 +15,7 @@ import * as HttpClient from "@effect/platform/HttpClient"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as NodeHttp from "./internal/nodeHttp.js"
+import * as NodeClient from "./internal/http/nodeClient.js"
 
 const hasSettingsOfFetch = Effect.contextWith((context: Context.Context<never>) =>
   Context.getOption(context, FetchHttpClient.Fetch)._tag === "Some" ||
@@ -51,7 +51,7 @@ const fetchClient = Layer.provide(
 export const layer: Layer.Layer<HttpClient.HttpClient> = /* #__PURE__ */ Layer.unwrapScoped(
   /* #__PURE__ */ Effect.gen(function*() {
     const overFetch = yield* Effect.map(Layer.build(fetchClient), Context.get(HttpClient.HttpClient))
-    const client = (yield* hasSettingsOfFetch) ? undefined : yield* NodeHttp.make(overFetch)
+    const client = (yield* hasSettingsOfFetch) ? undefined : yield* NodeClient.make(overFetch)
     return Layer.succeed(HttpClient.HttpClient, client ?? overFetch)
   })
 )

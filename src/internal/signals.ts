@@ -2,7 +2,7 @@
  * Closing on a signal, where there is Node's `process`.
  */
 import { globalValue } from "effect/GlobalValue"
-import { hostProcessWith } from "./host.js"
+import { hostProcessWith } from "./node.js"
 
 type Close = () => Promise<void>
 

@@ -3,7 +3,7 @@
  */
 import { redactText } from "../core/secrets.js"
 import type { Diagnostic } from "../PostHogError.js"
-import { maxDetail } from "./explain.js"
+import { maxDetail } from "./http/explain.js"
 
 /**
  * What requests are about. Trouble with one of them says nothing of the others: flags have a time limit of their own.

@@ -2,7 +2,7 @@
  * Compression with what the runtime has: zlib where there is one, else `CompressionStream`, else none.
  */
 import * as Effect from "effect/Effect"
-import { builtin } from "../host.js"
+import { builtin } from "../node.js"
 
 /** The part of `node:zlib` that is used. */
 interface Zlib {

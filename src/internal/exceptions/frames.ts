@@ -7,7 +7,7 @@ import { type Frame, type FrameSettings, toFrames } from "../../core/exceptions/
 import { redactFrame } from "../../core/exceptions/redactFrame.js"
 import { readStack } from "../../core/exceptions/stack.js"
 import { Lru } from "../../core/lru.js"
-import { isWorker, workingDirectory } from "../host.js"
+import { isWorker, workingDirectory } from "../node.js"
 import type { Resolved } from "../options.js"
 import { ProgramFiles } from "./readable.js"
 import { SourceReader } from "./source.js"

@@ -8,7 +8,7 @@
  */
 import { readStack, type StackLine } from "../../core/exceptions/stack.js"
 import { read } from "../../core/guard.js"
-import { builtin, hostProcess, isNode } from "../host.js"
+import { builtin, hostProcess, isNode } from "../node.js"
 import { ProgramFiles } from "./readable.js"
 
 type Throw = (error: unknown) => never

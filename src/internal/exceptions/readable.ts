@@ -2,7 +2,7 @@
  * Reads files of the program, and no others.
  */
 import { isEverything, mayRead } from "../../core/exceptions/readable.js"
-import { builtin, hostProcess, workingDirectory } from "../host.js"
+import { builtin, hostProcess, workingDirectory } from "../node.js"
 
 interface Stats {
   readonly size: number

@@ -3,7 +3,7 @@
  */
 import type { Source } from "../../core/exceptions/frames.js"
 import { Lru } from "../../core/lru.js"
-import { builtin, hostProcess, workingDirectory } from "../host.js"
+import { builtin, hostProcess, workingDirectory } from "../node.js"
 import type { ProgramFiles } from "./readable.js"
 import {
   dataIn,

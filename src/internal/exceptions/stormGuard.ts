@@ -6,7 +6,7 @@ import { coerce, template } from "../../core/exceptions/coerce.js"
 import { isLibrary, isOwn } from "../../core/exceptions/frames.js"
 import type { Failure } from "../../core/exceptions/list.js"
 import { readStack } from "../../core/exceptions/stack.js"
-import { isWorker } from "../host.js"
+import { isWorker } from "../node.js"
 import { thrownIn } from "./cause.js"
 import type { Mark } from "./claims.js"
 

@@ -6,7 +6,7 @@ import * as Context from "effect/Context"
 import * as DefaultServices from "effect/DefaultServices"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import { unref } from "../host.js"
+import { unref } from "../node.js"
 
 /** More is not possible with a timer of the platform, which would go off at once. */
 const maxMillis = 2 ** 31 - 1

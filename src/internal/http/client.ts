@@ -10,12 +10,12 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { redactText } from "../../core/secrets.js"
 import type { ConfigurationError } from "../../PostHogError.js"
-import { readBody, sourceOf, type Unread } from "../answer.js"
-import { describeThrown, explain, maxDetail } from "../explain.js"
 import { monotonicMillis } from "../monotonic.js"
 import { invalidOption } from "../optionKinds.js"
 import type { Resolved } from "../options.js"
 import { userAgent } from "../version.js"
+import { readBody, sourceOf, type Unread } from "./answer.js"
+import { describeThrown, explain, maxDetail } from "./explain.js"
 
 /** The server answered. */
 export interface Answer {

@@ -9,7 +9,7 @@ import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { builtin, type HostProcess, hostProcess, isNode } from "./host.js"
+import { builtin, type HostProcess, hostProcess, isNode } from "../node.js"
 
 // The parts of Node that are used
 

@@ -1,8 +1,8 @@
 /**
  * What went wrong, in words that are safe to show: errors of clients carry the request, whose body holds the events.
  */
-import { redactText } from "../core/secrets.js"
-import { messageOf } from "../core/thrown.js"
+import { redactText } from "../../core/secrets.js"
+import { messageOf } from "../../core/thrown.js"
 
 /** As much of an error or an error page as is worth showing to people, in characters. */
 export const maxDetail = 200
