@@ -1,0 +1,65 @@
+/**
+ * Reading what a program and a provider sent each other: JSON whose shape nobody promises. A member of another type
+ * than the expected one is as good as absent. None of it throws, and none of it follows a value deeper than one member.
+ *
+ * @since 0.1.0
+ */
+import { isList, isRecord, readOwn } from "../guard.js"
+
+export interface JsonObject {
+  readonly [name: string]: unknown
+}
+
+/** How much of a name, an id or a reason is kept. */
+const wordLength = 1_000
+
+/** A member of an object's own, or of a member of it: `member(body, "error", "type")`. */
+export const member = (value: unknown, name: string, ...further: ReadonlyArray<string>): unknown => {
+  let found = readOwn(value, name)
+  for (const next of further) found = readOwn(found, next)
+  return found
+}
+
+export const text = (value: unknown): string | undefined => typeof value === "string" ? value : undefined
+
+/** A name, an id, a reason: a text that is not empty, and not long. */
+export const word = (value: unknown): string | undefined =>
+  typeof value === "string" && value !== "" ? value.slice(0, wordLength) : undefined
+
+/** As {@link word}; providers also number their codes. */
+export const code = (value: unknown): string | undefined =>
+  typeof value === "number" && Number.isFinite(value) ? String(value) : word(value)
+
+/** How many: a whole number, not below zero. A fraction or a negative number would give wrong costs. */
+export const count = (value: unknown): number | undefined =>
+  typeof value === "number" && Number.isSafeInteger(value) && value >= 0 ? value : undefined
+
+export const list = (value: unknown): ReadonlyArray<unknown> => isList(value) ? value : []
+
+export const record = (value: unknown): JsonObject | undefined => isRecord(value) ? value : undefined
+
+/** Arguments of a tool: the object that the text says, or the text where it says none. */
+export const toolArguments = (value: unknown): unknown => {
+  if (typeof value !== "string") return value
+  // Not every text is tried: a long one that is no object would be read for nothing.
+  if (!/^\s*\{/.test(value)) return value
+  try {
+    return record(JSON.parse(value)) ?? value
+  } catch {
+    return value
+  }
+}
+
+/** The given members of an object, without those that are absent or `null`, under their own names or others. */
+export const given = (
+  value: unknown,
+  names: ReadonlyArray<string | readonly [sent: string, known: string]>
+): JsonObject => {
+  const found: Record<string, unknown> = {}
+  for (const name of names) {
+    const [sent, known] = typeof name === "string" ? [name, name] : name
+    const given = readOwn(value, sent)
+    if (given !== undefined && given !== null) found[known] = given
+  }
+  return found
+}
