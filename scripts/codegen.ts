@@ -1,11 +1,13 @@
 /**
  * Writes what follows from the list of public modules: src/index.ts, with a namespace for each and the few names that are worth
- * having without one, and the sub-paths and files in package.json. And copies the programs of examples/frameworks into their page.
+ * having without one, and the sub-paths and files in package.json. And copies the programs of examples/frameworks into their page,
+ * and lists the decisions.
  *
  *   npm run codegen              writes the files
  *   npm run codegen -- --check   fails when they are not what would be written
  */
 import { readdir, readFile, writeFile } from "node:fs/promises"
+import { decisionsIndex } from "./decisions.js"
 import { optionTable } from "./optionTable.js"
 import { publicApi } from "./publicApi.js"
 
@@ -78,6 +80,7 @@ const wanted: Readonly<Record<string, string>> = {
   "src/index.ts": `${parts.join("\n\n")}\n`,
   "package.json": `${JSON.stringify(manifest, undefined, 2)}\n`,
   "public-api.txt": publicApi(modules),
+  "docs/decisions.md": await decisionsIndex(),
   [frameworks]: await withPrograms(await readFile(frameworks, "utf8"))
 }
 for (const [file, text] of Object.entries(wanted)) {
