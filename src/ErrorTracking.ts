@@ -16,6 +16,8 @@
  * )
  * ```
  *
+ * PostHog on the concept: https://posthog.com/docs/error-tracking
+ *
  * @since 0.1.0
  */
 import * as Config from "effect/Config"

@@ -18,6 +18,8 @@
  *
  * Long because of the documentation of overloads.
  *
+ * PostHog on the concept: https://posthog.com/docs/feature-flags
+ *
  * @since 0.1.0
  */
 import * as Context from "effect/Context"

@@ -19,6 +19,8 @@
  *
  * Long because of documentation.
  *
+ * PostHog on the concept: https://posthog.com/docs/feature-flags/local-evaluation
+ *
  * @since 0.1.0
  */
 import * as Config from "effect/Config"

@@ -14,6 +14,8 @@
  *
  * Long because of the documentation of overloads.
  *
+ * PostHog on the concepts: https://posthog.com/docs/product-analytics/capture-events
+ *
  * @since 0.1.0
  */
 import * as HttpClient from "@effect/platform/HttpClient"
@@ -347,7 +349,8 @@ export const captureNow = (
   ask((service) => service.captureNow(event, properties, options))
 
 /**
- * Sets properties of a person, and makes the id a known one (`$identify`). A blank id drops the event.
+ * Sets properties of a person, and makes the id a known one (`$identify`). A blank id drops the event. See
+ * https://posthog.com/docs/product-analytics/identify
  *
  * @since 0.1.0
  * @category accessors
@@ -393,7 +396,8 @@ export const alias = (
 ): Effect.Effect<void, never, PostHog> => ask((service) => service.alias(ids, options))
 
 /**
- * Sets properties of a group (`$groupidentify`), such as `groupIdentify("company", "acme", { plan: "pro" })`.
+ * Sets properties of a group (`$groupidentify`), such as `groupIdentify("company", "acme", { plan: "pro" })`. See
+ * https://posthog.com/docs/product-analytics/group-analytics
  *
  * @since 0.1.0
  * @category accessors
