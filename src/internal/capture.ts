@@ -115,6 +115,16 @@ export interface Input {
   readonly given?: unknown
   /** Whether the event shall not have a property, wherever it comes from. */
   readonly omits?: ((name: string) => boolean) | undefined
+  /** The distinct id when nobody says one; the event is personless then. */
+  readonly personlessId?: string | undefined
+}
+
+/** What became of a call so far. */
+export interface Taken {
+  /** That of the event, as it will be sent; `undefined`: there is nothing to send, which is counted. */
+  readonly uuid: string | undefined
+  /** Waits for room in the queue, where the overflow policy says so. */
+  readonly captured: Effect.Effect<void>
 }
 
 /** Where an event comes from: a fiber, or what a logger is told of one. */
@@ -145,6 +155,8 @@ const nowOf = ({ currentDefaultServices }: Origin): number =>
 
 export interface Capture {
   readonly capture: (origin: Origin, input: Input) => Effect.Effect<void>
+  /** The same, for those who want to know the event's uuid at once. */
+  readonly take: (origin: Origin, input: Input) => Taken
   /** Gives the uuid of the acknowledged event, `undefined` when nothing was to be sent. */
   readonly captureNow: (origin: Origin, input: Input) => Effect.Effect<string | undefined, DeliveryError>
   /** Counts and reports an event whose arguments are unusable. */
@@ -237,7 +249,8 @@ export const make = (
           trace: options.traceIds && kind.withContext
             ? traceMembers(origin.currentSpan, origin.currentTracer, kind.withAnySpan === true)
             : "",
-          omits: input.omits
+          omits: input.omits,
+          personlessId: input.personlessId
         } satisfies Call,
         kind.withContext ? origin.getFiberRef(currentState).surroundings(owner, event) : globals(),
         nowOf(origin)
@@ -293,6 +306,12 @@ export const make = (
     capture: (origin, input) => {
       const text = prepare(origin, input)
       return text === undefined ? Effect.void : outbox.offer(text)
+    },
+    take: (origin, input) => {
+      const text = prepare(origin, input)
+      if (text === undefined) return { uuid: undefined, captured: Effect.void }
+      const uuid = gate.phase === "open" ? readUuid(text) : undefined
+      return { uuid, captured: outbox.offer(text) }
     },
     captureNow: (origin, input) => {
       const text = prepare(origin, input)

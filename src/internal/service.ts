@@ -205,6 +205,7 @@ export const makeIgnoring = (name: string): Service => {
   return makeService(
     {
       capture: () => ignore,
+      take: () => ({ uuid: undefined, captured: ignore }),
       captureNow: () => Effect.as(ignore, undefined),
       refuse: () => ignore,
       holdBack: () => books.ignored(),

@@ -32,6 +32,8 @@ export interface Call {
   readonly trace: string
   /** Whether the event shall not have a property, wherever it comes from. */
   readonly omits: ((name: string) => boolean) | undefined
+  /** The distinct id of an event without a user, where the kind of event has one: the trace of a call of a model. */
+  readonly personlessId: string | undefined
 }
 
 /** The distinct id that events of one region share when they have no user. The first one makes it. */
@@ -66,7 +68,13 @@ export interface Identity {
 
 /** The text of an event, or in words why there can be none. */
 export type Composed =
-  | { readonly _tag: "Event"; readonly text: string; readonly uuid: string; readonly personless: boolean }
+  | {
+    readonly _tag: "Event"
+    readonly text: string
+    readonly uuid: string
+    /** Whether there was no user, and an id had to be made up. */
+    readonly personless: boolean
+  }
   | { readonly _tag: "Invalid"; readonly why: string }
 
 const invalid = (why: string): Composed => ({ _tag: "Invalid", why })
@@ -164,13 +172,14 @@ export const makeComposer = (
     else if (surroundings.address !== undefined && !says("$ip") && !isFixed("$ip") && !isGeoipDisabled()) {
       members += writeName(writer, "$ip") + writeString(writer, surroundings.address)
     }
-    const distinctId = given === undefined ? personlessId(surroundings, now) : String(given)
+    const substitute = isIdentifier(call.personlessId) ? call.personlessId : undefined
+    const distinctId = given === undefined ? substitute ?? personlessId(surroundings, now) : String(given)
     const timestamp = writeTimestamp(writer, call.timestamp, now)
     return {
       _tag: "Event",
       text: eventText(writer, uuid, call.event, distinctId, timestamp, members),
       uuid,
-      personless: given === undefined
+      personless: given === undefined && substitute === undefined
     }
   }
 }

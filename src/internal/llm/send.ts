@@ -1,0 +1,34 @@
+/**
+ * The door of LLM analytics: how its events get to PostHog, whoever makes them.
+ */
+import * as Effect from "effect/Effect"
+import type { Properties } from "../../core/event/properties.js"
+import type { CaptureOptions, Kind, Origin, Taken } from "../capture.js"
+import type { Instance } from "../instance.js"
+
+/** An event about a call of a model, or of what is around it. */
+export interface AiInput {
+  /** One of those that PostHog knows, such as `$ai_generation`. */
+  readonly event: string
+  /** May have members that are computed as they are read; they are read once, when the event is written. */
+  readonly properties: Properties | undefined
+  /** What can be said about every event; with a uuid, the event has that one. */
+  readonly options?: CaptureOptions | undefined
+  /** The distinct id when neither the options nor the context have one: the id of the trace. */
+  readonly personlessId?: string | undefined
+}
+
+const kind: Kind = { withContext: true, withFlags: true, needsId: false }
+
+const nothing: Taken = { uuid: undefined, captured: Effect.void }
+
+/**
+ * Captures an event of LLM analytics, at once and where it is called. Never fails or throws; `captured` is done already
+ * unless the overflow policy waits for room.
+ */
+export const sendAi = (instance: Instance, origin: Origin, input: AiInput): Taken => {
+  const { active } = instance
+  if (active === undefined) return nothing
+  const { event, options, personlessId, properties } = input
+  return active.door.take(origin, { event, properties, subject: undefined, options, kind, personlessId })
+}
