@@ -1,0 +1,19 @@
+/**
+ * From a request to the format in which it is to be read.
+ *
+ * @since 0.1.0
+ */
+import { addressOf, type Sent, type Shape } from "./address.js"
+import type { Endpoint, Format } from "./model.js"
+import type { Providers } from "./providers.js"
+
+const formats: { readonly [shape in Shape]?: Format } = {}
+
+/** The call of a model that a request is. `undefined`: it is none, or PostHog's gateway sends the event. */
+export const endpointOf = (sent: Sent, providers?: Providers): Endpoint | undefined => {
+  const address = addressOf(sent, providers)
+  const format = address === undefined ? undefined : formats[address.shape]
+  if (address === undefined || format === undefined) return undefined
+  const { shape: _, ...told } = address
+  return { ...told, format }
+}
