@@ -63,3 +63,11 @@ export const given = (
   }
   return found
 }
+
+/** An object without the members that are `undefined`. */
+export const known = <A extends object>(members: A): A => {
+  for (const name of Object.keys(members) as Array<keyof A>) {
+    if (members[name] === undefined) delete members[name]
+  }
+  return members
+}
