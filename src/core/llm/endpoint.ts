@@ -5,9 +5,10 @@
  */
 import { addressOf, type Sent, type Shape } from "./address.js"
 import type { Endpoint, Format } from "./model.js"
+import { openaiChat } from "./openaiChat.js"
 import type { Providers } from "./providers.js"
 
-const formats: { readonly [shape in Shape]?: Format } = {}
+const formats: { readonly [shape in Shape]?: Format } = { chat: openaiChat }
 
 /** The call of a model that a request is. `undefined`: it is none, or PostHog's gateway sends the event. */
 export const endpointOf = (sent: Sent, providers?: Providers): Endpoint | undefined => {
