@@ -18,9 +18,7 @@ export class Problem {
 export interface Kind<In, Out> {
   /** The value when none is given. */
   readonly fallback: In
-  /** Its variable in the environment; a kind without `read` has none. */
-  readonly variable: string | undefined
-  /** The value of a text from the environment that is not blank. */
+  /** The value of a text from the environment that is not blank; without it the option has no variable. */
   readonly read: ((text: string) => In | Problem) | "list" | undefined
   readonly check: (given: unknown) => Out | Problem
 }
@@ -47,18 +45,15 @@ const limitOf = (given: unknown): Duration.Duration | Problem => {
 }
 
 export const flag = <const Fallback extends boolean>(
-  fallback: Fallback,
-  variable: string
+  fallback: Fallback
 ): Kind<boolean, boolean> & { readonly fallback: Fallback } => ({
   fallback,
-  variable,
   read: (text) => readBoolean(text) ?? new Problem("is neither true nor false"),
   check: (given) => typeof given === "boolean" ? given : new Problem("is neither true nor false")
 })
 
-export const count = (fallback: number, least: number, variable: string): Kind<number, number> => ({
+export const count = (fallback: number, least: number): Kind<number, number> => ({
   fallback,
-  variable,
   read: (text) =>
     readInteger(text) ??
       new Problem(`is no whole number; write one such as ${Number.isFinite(fallback) ? fallback : 10_000}`),
@@ -71,8 +66,8 @@ export const count = (fallback: number, least: number, variable: string): Kind<n
 })
 
 /** PostHog's SDKs read a negative or non-finite number of retries as "never". */
-export const retries = (fallback: number, variable: string): Kind<number, number> => ({
-  ...count(fallback, 0, variable),
+export const retries = (fallback: number): Kind<number, number> => ({
+  ...count(fallback, 0),
   check: (given) =>
     typeof given !== "number"
       ? new Problem("is no number")
@@ -86,9 +81,8 @@ export interface Timed extends Kind<Duration.DurationInput, Duration.Duration> {
   readonly read: (text: string) => Duration.Duration | Problem
 }
 
-const timed = (check: typeof durationOf) => (fallback: Duration.Duration, variable?: string): Timed => ({
+const timed = (check: typeof durationOf) => (fallback: Duration.Duration): Timed => ({
   fallback,
-  variable,
   read: durationOf,
   check
 })
@@ -99,9 +93,8 @@ export const time = timed(durationOf)
 /** A time within which something ends in any case. */
 export const timeLimit = timed(limitOf)
 
-export const host = (fallback: string, variable: string): Kind<string, string> => ({
+export const host = (fallback: string): Kind<string, string> => ({
   fallback,
-  variable,
   read: (text) => text,
   check: (given) => {
     const read = typeof given === "string" ? readHost(given) : { problem: "is no text" }
@@ -123,11 +116,9 @@ const advice = {
 
 export const key = (
   problemOf: (key: string) => keyof typeof advice | undefined,
-  wanted: string,
-  variable: string
+  wanted: string
 ): Kind<Redacted.Redacted<string> | string | undefined, Redacted.Redacted<string> | undefined> => ({
   fallback: undefined,
-  variable,
   read: (text) => Redacted.make(text),
   check: (given) => {
     if (given !== undefined && typeof given !== "string" && !Redacted.isRedacted(given)) {
@@ -143,9 +134,8 @@ export const key = (
 })
 
 /** A list of texts. */
-export const list = (variable: string): Kind<ReadonlyArray<string>, ReadonlyArray<string>> => ({
+export const list = (): Kind<ReadonlyArray<string>, ReadonlyArray<string>> => ({
   fallback: [],
-  variable,
   read: "list",
   check: (given) =>
     Array.isArray(given) && given.every((item) => typeof item === "string")
@@ -154,9 +144,8 @@ export const list = (variable: string): Kind<ReadonlyArray<string>, ReadonlyArra
 })
 
 /** A text, or nothing. */
-export const text = (variable: string): Kind<string | undefined, string | undefined> => ({
+export const text = (): Kind<string | undefined, string | undefined> => ({
   fallback: undefined,
-  variable,
   read: (text) => text,
   check: (given) => given === undefined || typeof given === "string" ? given : new Problem("is no text")
 })
@@ -164,7 +153,6 @@ export const text = (variable: string): Kind<string | undefined, string | undefi
 /** What only a program can give, such as a function. */
 export const given = <In, Out>(fallback: In, check: (given: unknown) => Out | Problem): Kind<In, Out> => ({
   fallback,
-  variable: undefined,
   read: undefined,
   check
 })
@@ -194,8 +182,9 @@ export const invalidOption = (
 /** A value of a kind that stands alone, outside of the options of an instance. */
 export const checked = <Out>(
   option: string,
-  { check, variable }: Pick<Kind<unknown, Out>, "check" | "variable">,
-  given: unknown
+  { check }: Pick<Kind<unknown, Out>, "check">,
+  given: unknown,
+  variable?: string
 ): Effect.Effect<Out, ConfigurationError> => {
   const value = check(given)
   return value instanceof Problem ? invalidOption(option, value, variable) : Effect.succeed(value)

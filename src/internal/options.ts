@@ -240,39 +240,39 @@ const checkCache = (given: unknown): Cache | undefined | Problem => {
 }
 
 /**
- * Every option once: its kind, its default, its variable. A new one is written here and in {@link Options}, which says
+ * Every option once: its kind and its default. A new one is written here and in {@link Options}, which says
  * what it means; what it does is for whoever reads it from {@link Resolved}.
  */
 const table = /* #__PURE__ */ (() =>
   ({
-    apiKey: Kind.key(checkApiKey, "the project API key (phc_…) from the project settings", "POSTHOG_API_KEY"),
-    host: Kind.host(defaultHost, "POSTHOG_HOST"),
-    secretKey: Kind.key(checkSecretKey, "a personal (phx_…) or project secret key (phs_…)", "POSTHOG_SECRET_KEY"),
-    enabled: Kind.flag(true, "POSTHOG_ENABLED"),
-    optedOut: Kind.flag(false, "POSTHOG_OPTED_OUT"),
+    apiKey: Kind.key(checkApiKey, "the project API key (phc_…) from the project settings"),
+    host: Kind.host(defaultHost),
+    secretKey: Kind.key(checkSecretKey, "a personal (phx_…) or project secret key (phs_…)"),
+    enabled: Kind.flag(true),
+    optedOut: Kind.flag(false),
     globalProperties: Kind.given<PropertiesInput, Properties>(
       {},
       (given) => mergeFrozen(undefined, given as Properties)
     ),
     beforeSend: Kind.given<Options["beforeSend"], ReadonlyArray<BeforeSend>>(undefined, checkHooks),
-    isServer: Kind.flag(true, "POSTHOG_IS_SERVER"),
-    disableGeoip: Kind.flag(true, "POSTHOG_DISABLE_GEOIP"),
-    historicalMigration: Kind.flag(false, "POSTHOG_HISTORICAL_MIGRATION"),
-    traceIds: Kind.flag(true, "POSTHOG_TRACE_IDS"),
-    background: Kind.flag(true, "POSTHOG_BACKGROUND"),
-    flushAt: Kind.count(100, 1, "POSTHOG_FLUSH_AT"),
-    flushInterval: Kind.time(Duration.seconds(5), "POSTHOG_FLUSH_INTERVAL"),
-    maxBatchSize: Kind.count(1_000, 1, "POSTHOG_MAX_BATCH_SIZE"),
-    maxBatchBytes: Kind.count(5 * 1024 * 1024, 1, "POSTHOG_MAX_BATCH_BYTES"),
-    maxEventBytes: Kind.count(1_000_000, 1, "POSTHOG_MAX_EVENT_BYTES"),
-    maxQueueBytes: Kind.count(64 * 1024 * 1024, 1, "POSTHOG_MAX_QUEUE_BYTES"),
-    maxQueueSize: Kind.count(Number.POSITIVE_INFINITY, 1, "POSTHOG_MAX_QUEUE_SIZE"),
+    isServer: Kind.flag(true),
+    disableGeoip: Kind.flag(true),
+    historicalMigration: Kind.flag(false),
+    traceIds: Kind.flag(true),
+    background: Kind.flag(true),
+    flushAt: Kind.count(100, 1),
+    flushInterval: Kind.time(Duration.seconds(5)),
+    maxBatchSize: Kind.count(1_000, 1),
+    maxBatchBytes: Kind.count(5 * 1024 * 1024, 1),
+    maxEventBytes: Kind.count(1_000_000, 1),
+    maxQueueBytes: Kind.count(64 * 1024 * 1024, 1),
+    maxQueueSize: Kind.count(Number.POSITIVE_INFINITY, 1),
     overflow: Kind.given<Overflow, CheckedOverflow>("dropOldest", checkOverflow),
-    maxConcurrentRequests: Kind.count(4, 1, "POSTHOG_MAX_CONCURRENT_REQUESTS"),
-    compression: Kind.flag(true, "POSTHOG_COMPRESSION"),
-    compressionThreshold: Kind.count(1024, 0, "POSTHOG_COMPRESSION_THRESHOLD"),
-    requestTimeout: Kind.timeLimit(Duration.seconds(10), "POSTHOG_REQUEST_TIMEOUT"),
-    maxRetries: Kind.retries(8, "POSTHOG_MAX_RETRIES"),
+    maxConcurrentRequests: Kind.count(4, 1),
+    compression: Kind.flag(true),
+    compressionThreshold: Kind.count(1024, 0),
+    requestTimeout: Kind.timeLimit(Duration.seconds(10)),
+    maxRetries: Kind.retries(8),
     retrySchedule: Kind.given<Schedule.Schedule<unknown> | undefined, Schedule.Schedule<unknown>>(
       undefined,
       (given) =>
@@ -282,34 +282,43 @@ const table = /* #__PURE__ */ (() =>
           ? given as Schedule.Schedule<unknown>
           : new Problem("is no Schedule")
     ),
-    retryPause: Kind.time(Duration.seconds(30), "POSTHOG_RETRY_PAUSE"),
-    shutdownTimeout: Kind.timeLimit(Duration.seconds(10), "POSTHOG_SHUTDOWN_TIMEOUT"),
-    featureFlagsRequestTimeout: Kind.timeLimit(Duration.seconds(3), "POSTHOG_FEATURE_FLAGS_REQUEST_TIMEOUT"),
-    featureFlagsRequestMaxRetries: Kind.retries(1, "POSTHOG_FEATURE_FLAGS_REQUEST_MAX_RETRIES"),
+    retryPause: Kind.time(Duration.seconds(30)),
+    shutdownTimeout: Kind.timeLimit(Duration.seconds(10)),
+    featureFlagsRequestTimeout: Kind.timeLimit(Duration.seconds(3)),
+    featureFlagsRequestMaxRetries: Kind.retries(1),
     featureFlagsCache: Kind.given<Options["featureFlagsCache"], Cache | undefined>(undefined, checkCache),
-    sendFeatureFlagEvents: Kind.flag(true, "POSTHOG_SEND_FEATURE_FLAG_EVENTS"),
-    featureFlagCalledCacheSize: Kind.count(50_000, 0, "POSTHOG_FEATURE_FLAG_CALLED_CACHE_SIZE"),
-    strictLocalEvaluation: Kind.flag(false, "POSTHOG_STRICT_LOCAL_EVALUATION"),
-    evaluationContexts: Kind.list("POSTHOG_EVALUATION_CONTEXTS"),
-    errorTracking: Kind.flag(true, "POSTHOG_ERROR_TRACKING"),
-    exceptionRateLimit: Kind.flag(true, "POSTHOG_EXCEPTION_RATE_LIMIT"),
-    releaseId: Kind.text("POSTHOG_RELEASE_ID"),
-    sourceContext: Kind.flag(true, "POSTHOG_SOURCE_CONTEXT"),
-    contextLines: Kind.count(5, 0, "POSTHOG_CONTEXT_LINES"),
-    sourceRoots: Kind.list("POSTHOG_SOURCE_ROOTS"),
+    sendFeatureFlagEvents: Kind.flag(true),
+    featureFlagCalledCacheSize: Kind.count(50_000, 0),
+    strictLocalEvaluation: Kind.flag(false),
+    evaluationContexts: Kind.list(),
+    errorTracking: Kind.flag(true),
+    exceptionRateLimit: Kind.flag(true),
+    releaseId: Kind.text(),
+    sourceContext: Kind.flag(true),
+    contextLines: Kind.count(5, 0),
+    sourceRoots: Kind.list(),
     isInApp: Kind.callback<NonNullable<Options["isInApp"]>>(),
-    debug: Kind.flag(false, "POSTHOG_DEBUG"),
+    debug: Kind.flag(false),
     transformClient: Kind.callback<NonNullable<Options["transformClient"]>>()
   }) satisfies { readonly [Name in keyof Options]-?: Kind.Kind<Options[Name], unknown> })()
 
 type Table = typeof table
+
+/** The variable of an option is its name in capitals; what no text can say has none. */
+const variableOf = (option: string, { read }: Kind.Kind<unknown, unknown>): string | undefined =>
+  read === undefined ? undefined : `POSTHOG_${option.replace(/[A-Z]/g, "_$&").toUpperCase()}`
 
 /** What is known of each option, for the documentation: its variable and its default. */
 export const descriptions: () => ReadonlyArray<{
   readonly option: string
   readonly variable: string | undefined
   readonly fallback: unknown
-}> = () => Object.entries(table).map(([option, { fallback, variable }]) => ({ option, variable, fallback }))
+}> = () =>
+  Object.entries<Kind.Kind<unknown, unknown>>(table).map(([option, kind]) => ({
+    option,
+    variable: variableOf(option, kind),
+    fallback: kind.fallback
+  }))
 
 /** The defaults of those options that have one. */
 export type Defaults = {
@@ -325,8 +334,10 @@ export const defaults: Defaults = /* #__PURE__ */ (() =>
 export const config: Config.Config<Options> = /* #__PURE__ */ (() =>
   Config.map(
     Config.all(
-      Object.entries<Kind.Kind<unknown, unknown>>(table).flatMap(([option, { read, variable: name }]) =>
-        name === undefined || read === undefined
+      Object.entries<Kind.Kind<unknown, unknown>>(table).flatMap(([option, kind]) => {
+        const { read } = kind
+        const name = variableOf(option, kind)
+        return name === undefined || read === undefined
           ? []
           : [
             Config.map(
@@ -334,7 +345,7 @@ export const config: Config.Config<Options> = /* #__PURE__ */ (() =>
               (value) => [option, value] as const
             )
           ]
-      )
+      })
     ),
     (entries) => Object.fromEntries(entries.filter(([, value]) => value !== undefined)) as Options
   ))()
@@ -379,9 +390,9 @@ export const check = (given: Options): Effect.Effect<Resolved, ConfigurationErro
   Effect.suspend(() => {
     const resolved: Record<string, unknown> = {}
     for (const option of Object.keys(table) as Array<keyof Table>) {
-      const { check, fallback, variable } = table[option]
-      const value = check(given[option] === undefined ? fallback : given[option])
-      if (value instanceof Problem) return Kind.invalidOption(option, value, variable)
+      const kind: Kind.Kind<unknown, unknown> = table[option]
+      const value = kind.check(given[option] === undefined ? kind.fallback : given[option])
+      if (value instanceof Problem) return Kind.invalidOption(option, value, variableOf(option, kind))
       resolved[option] = value
     }
     const { overflow, ...rest } = resolved as Checked & { readonly overflow: CheckedOverflow }

@@ -4,7 +4,7 @@
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Mailbox from "effect/Mailbox"
+import * as Queue from "effect/Queue"
 import * as Schedule from "effect/Schedule"
 import type { Resolved } from "../options.js"
 import type { Dispatch } from "./dispatch.js"
@@ -45,8 +45,8 @@ export const make = Effect.fnUntraced(function*(
   elapsed: Elapsed
 ): Effect.fn.Return<Background> {
   // A newer signal takes the place of an older one: each says at least as much as those before it.
-  const signals = yield* Mailbox.make<Signal>({ capacity: 1, strategy: "sliding" })
-  const next = Effect.orDie(signals.take)
+  const signals = yield* Queue.sliding<Signal>(1)
+  const next = Queue.take(signals)
   const wait = yield* Schedule.driver(cadence(flushInterval))
   const spacing = isFlushAtGiven ? 0 : Math.min(millisBetweenStarts, Duration.toMillis(flushInterval))
   /** When events were made due the last time. */
@@ -57,7 +57,7 @@ export const make = Effect.fnUntraced(function*(
   const tell = (signal: Signal): void => {
     if (told !== undefined && urgency[told] >= urgency[signal]) return
     told = signal
-    signals.unsafeOffer(signal)
+    Queue.unsafeOffer(signals, signal)
   }
 
   const makeDue = (): void => {
@@ -104,7 +104,7 @@ export const make = Effect.fnUntraced(function*(
     hurry: () => tell("enough"),
     flush: () => {
       makeDue()
-      signals.unsafeOffer("now")
+      Queue.unsafeOffer(signals, "now")
     }
   }
 })

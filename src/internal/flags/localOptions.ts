@@ -31,7 +31,7 @@ export interface Options {
 }
 
 const intervalVariable = "POSTHOG_FEATURE_FLAGS_POLLING_INTERVAL"
-const interval = /* #__PURE__ */ Kind.time(defaultInterval, intervalVariable)
+const interval = /* #__PURE__ */ Kind.time(defaultInterval)
 const storeLimit = Kind.timeLimit(Duration.seconds(3))
 
 export const defaults = {
@@ -56,7 +56,7 @@ export const resolve = Effect.fnUntraced(function*(
 ): Effect.fn.Return<Settings, ConfigurationError> {
   const every = pollingInterval === "manual"
     ? Duration.infinity
-    : yield* Kind.checked("pollingInterval", interval, pollingInterval)
+    : yield* Kind.checked("pollingInterval", interval, pollingInterval, intervalVariable)
   return {
     interval: Duration.isFinite(every) ? Duration.max(every, leastInterval) : undefined,
     storeTimeout: yield* Kind.checked("storeTimeout", storeLimit, storeTimeout),
