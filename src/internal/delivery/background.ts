@@ -44,8 +44,8 @@ export const make = Effect.fnUntraced(function*(
   dispatch: Dispatch,
   elapsed: Elapsed
 ): Effect.fn.Return<Background> {
-  // A newer signal takes the place of an older one: each says at least as much as those before it.
-  const signals = yield* Queue.sliding<Signal>(1)
+  // It stays short, because only what says more than the last signal is told.
+  const signals = yield* Queue.unbounded<Signal>()
   const next = Queue.take(signals)
   const wait = yield* Schedule.driver(cadence(flushInterval))
   const spacing = isFlushAtGiven ? 0 : Math.min(millisBetweenStarts, Duration.toMillis(flushInterval))
@@ -103,8 +103,9 @@ export const make = Effect.fnUntraced(function*(
     added: () => tell(news()),
     hurry: () => tell("enough"),
     flush: () => {
+      const isWaiting = told !== undefined
       makeDue()
-      Queue.unsafeOffer(signals, "now")
+      if (isWaiting) Queue.unsafeOffer(signals, "now")
     }
   }
 })
