@@ -42,9 +42,10 @@ import * as Local from "./internal/flags/local.js"
 import * as LocalOptions from "./internal/flags/localOptions.js"
 import type { Options } from "./internal/flags/localOptions.js"
 import * as Poller from "./internal/flags/poller.js"
-import { localKey } from "./internal/flags/stages.js"
-import { type Instance, instanceOf, notOpen } from "./internal/instance.js"
+import { localSlot } from "./internal/flags/stages.js"
+import { instanceOf, notOpen } from "./internal/instance.js"
 import * as Kind from "./internal/optionKinds.js"
+import { slot } from "./internal/slot.js"
 import { PostHog, type Service } from "./PostHog.js"
 import { type ConfigurationError, FlagsUnavailable } from "./PostHogError.js"
 
@@ -219,16 +220,13 @@ export interface Change {
   readonly source: "server" | "store" | "options" | undefined
 }
 
-/** Key of the extension under which the poller of an instance is kept. */
-const pollerKey = "LocalEvaluation"
-
 /** The poller of an instance, and how many scopes use it. */
 interface Shared {
   readonly poller: Poller.Poller
   users: number
 }
 
-const sharedOf = (instance: Instance): Shared | undefined => instance.extensions.get(pollerKey) as Shared | undefined
+const sharedSlot = /* #__PURE__ */ slot<Shared>("LocalEvaluation")
 
 /**
  * Switches local evaluation on for a service until the scope closes. A second scope on the same service shares what the
@@ -257,21 +255,21 @@ export const make = Effect.fnUntraced(function*(
   const fresh = yield* Poller.make(instance, active, settings, store)
   yield* Effect.acquireRelease(
     Effect.suspend(() => {
-      const shared = sharedOf(instance)
+      const shared = sharedSlot.get(instance)
       if (shared !== undefined) {
         shared.users++
         return Effect.void
       }
-      instance.extensions.set(pollerKey, { poller: fresh, users: 1 } satisfies Shared)
-      instance.extensions.set(localKey, Local.make(fresh))
+      sharedSlot.set(instance, { poller: fresh, users: 1 })
+      localSlot.set(instance, Local.make(fresh))
       return fresh.start
     }),
     () =>
       Effect.suspend(() => {
-        const shared = sharedOf(instance)
+        const shared = sharedSlot.get(instance)
         if (shared === undefined || --shared.users > 0) return Effect.void
-        instance.extensions.delete(pollerKey)
-        instance.extensions.delete(localKey)
+        sharedSlot.remove(instance)
+        localSlot.remove(instance)
         return shared.poller.stop
       })
   )
@@ -319,7 +317,7 @@ const ask = <A, E>(
 ): Effect.Effect<A, E, PostHog> =>
   Effect.flatMap(PostHog, (service) => {
     const instance = instanceOf(service)
-    const shared = sharedOf(instance)
+    const shared = sharedSlot.get(instance)
     return shared !== undefined
       ? onPoller(shared.poller)
       : otherwise(

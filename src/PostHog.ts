@@ -29,15 +29,24 @@ import type * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Groups, Properties, PropertiesInput } from "./core/event/properties.js"
-import type { CaptureOptions } from "./internal/capture.js"
+import * as Special from "./core/event/special.js"
+import { type CaptureOptions, ordinary, type Origin } from "./internal/capture.js"
 import type { Carrier } from "./internal/carrier.js"
 import type { ContextScope, ContextValues, CurrentContext } from "./internal/contextValues.js"
 import type { FlushReport } from "./internal/delivery/flushes.js"
 import { metrics } from "./internal/delivery/statistics.js"
 import type { Stats } from "./internal/delivery/statistics.js"
-import type { IdentifyOptions, PersonOptions, Service } from "./internal/instance.js"
+import { instanceOf, type Service } from "./internal/instance.js"
 import * as internal from "./internal/service.js"
 import { type Unrun, unrun } from "./internal/unrun.js"
+import {
+  aboutPerson,
+  captureVerb,
+  identifying,
+  type IdentifyOptions,
+  type PersonOptions,
+  type Verb
+} from "./internal/verbs.js"
 import type * as PostHogConfig from "./PostHogConfig.js"
 import type { ConfigurationError, DeliveryError, Diagnostic } from "./PostHogError.js"
 
@@ -318,8 +327,14 @@ export const using: {
 )
 
 /** Asks the service of the running fiber; one step instead of the three of `flatMap` over the tag. */
-const ask = <A, E>(f: (service: Service) => Effect.Effect<A, E>): Effect.Effect<A, E, PostHog> =>
-  Effect.withFiberRuntime((fiber) => f(Context.unsafeGet(fiber.currentContext as Context.Context<PostHog>, PostHog)))
+const ask = <A, E>(f: (service: Service, origin: Origin) => Effect.Effect<A, E>): Effect.Effect<A, E, PostHog> =>
+  Effect.withFiberRuntime((fiber) =>
+    f(Context.unsafeGet(fiber.currentContext as Context.Context<PostHog>, PostHog), fiber)
+  )
+
+/** Captures an event with a meaning of its own. */
+const tell = (verb: Verb): Effect.Effect<void, never, PostHog> =>
+  ask((service, origin) => captureVerb(instanceOf(service).door, origin, verb))
 
 /**
  * Captures an event. Never fails, dies or waits (unless the instance's `overflow` says so): events that cannot be sent
@@ -335,8 +350,9 @@ export const capture = (
 ): Effect.Effect<void, never, PostHog> => ask((service) => service.capture(event, properties, options))
 
 /**
- * Sends one event past the queue and waits until PostHog acknowledged it. Gives the event's uuid; none when there was
- * nothing to send.
+ * Sends one event past the queue and waits until PostHog acknowledged it, for instance before a serverless function
+ * freezes. Gives the event's uuid; none when there was nothing to send, because the instance is disabled or opted out
+ * or the event was dropped before sending.
  *
  * @since 0.1.0
  * @category accessors
@@ -359,7 +375,14 @@ export const identify = (
   distinctId: string,
   set?: PropertiesInput,
   options?: IdentifyOptions
-): Effect.Effect<void, never, PostHog> => ask((service) => service.identify(distinctId, set, options))
+): Effect.Effect<void, never, PostHog> =>
+  tell({
+    event: "$identify",
+    kind: identifying,
+    options,
+    given: set,
+    make: () => Special.identify(distinctId, set, options?.setOnce, options?.anonDistinctId)
+  })
 
 /**
  * Sets properties of the person of the context, or of `options.distinctId` (`$set`). Without an id the event is
@@ -371,7 +394,14 @@ export const identify = (
 export const setPersonProperties = (
   set: PropertiesInput,
   options?: PersonOptions
-): Effect.Effect<void, never, PostHog> => ask((service) => service.setPersonProperties(set, options))
+): Effect.Effect<void, never, PostHog> =>
+  tell({
+    event: "$set",
+    kind: aboutPerson,
+    options,
+    given: set,
+    make: () => Special.setPersonProperties(set, options?.setOnce)
+  })
 
 /**
  * Removes properties of the person of the context, or of `options.distinctId` (`$set` with `$unset`).
@@ -382,7 +412,14 @@ export const setPersonProperties = (
 export const unsetPersonProperties = (
   names: ReadonlyArray<string>,
   options?: CaptureOptions
-): Effect.Effect<void, never, PostHog> => ask((service) => service.unsetPersonProperties(names, options))
+): Effect.Effect<void, never, PostHog> =>
+  tell({
+    event: "$set",
+    kind: aboutPerson,
+    options,
+    given: undefined,
+    make: () => Special.unsetPersonProperties(names)
+  })
 
 /**
  * Makes two ids one person: `distinctId`, which PostHog knows already, and `alias` (`$create_alias`).
@@ -393,10 +430,18 @@ export const unsetPersonProperties = (
 export const alias = (
   ids: { readonly distinctId: string; readonly alias: string },
   options?: Omit<CaptureOptions, "distinctId">
-): Effect.Effect<void, never, PostHog> => ask((service) => service.alias(ids, options))
+): Effect.Effect<void, never, PostHog> =>
+  tell({
+    event: "$create_alias",
+    kind: identifying,
+    options,
+    given: undefined,
+    make: () => Special.alias(ids.distinctId, ids.alias)
+  })
 
 /**
- * Sets properties of a group (`$groupidentify`), such as `groupIdentify("company", "acme", { plan: "pro" })`. See
+ * Sets properties of a group (`$groupidentify`), such as `groupIdentify("company", "acme", { plan: "pro" })`. Without
+ * `options.distinctId` the event is about `$<type>_<key>`. See
  * https://posthog.com/docs/product-analytics/group-analytics
  *
  * @since 0.1.0
@@ -408,7 +453,13 @@ export const groupIdentify = (
   properties?: PropertiesInput,
   options?: CaptureOptions
 ): Effect.Effect<void, never, PostHog> =>
-  ask((service) => service.groupIdentify(groupType, groupKey, properties, options))
+  tell({
+    event: "$groupidentify",
+    kind: identifying,
+    options,
+    given: properties,
+    make: () => Special.groupIdentify(groupType, groupKey, properties, options?.distinctId)
+  })
 
 /**
  * Captures `$pageview`. Host and path are taken from the address.
@@ -420,7 +471,14 @@ export const pageView = (
   url?: string | URL,
   properties?: PropertiesInput,
   options?: CaptureOptions
-): Effect.Effect<void, never, PostHog> => ask((service) => service.pageView(url, properties, options))
+): Effect.Effect<void, never, PostHog> =>
+  tell({
+    event: "$pageview",
+    kind: ordinary,
+    options,
+    given: properties,
+    make: () => Special.pageView(url, properties)
+  })
 
 /**
  * Captures `$screen`.
@@ -432,7 +490,14 @@ export const screen = (
   name: string,
   properties?: PropertiesInput,
   options?: CaptureOptions
-): Effect.Effect<void, never, PostHog> => ask((service) => service.screen(name, properties, options))
+): Effect.Effect<void, never, PostHog> =>
+  tell({
+    event: "$screen",
+    kind: ordinary,
+    options,
+    given: properties,
+    make: () => Special.screen(name, properties)
+  })
 
 /**
  * Sends what is queued and waits until each event is settled, retries included. Fails when events were dropped or,
@@ -453,6 +518,7 @@ export const stats: Effect.Effect<Stats, never, PostHog> = /* #__PURE__ */ ask((
 
 /**
  * What happens from now on: events dropped, repaired and delivered, requests, retries. Ends when the instance closes.
+ * A subscriber that falls more than 4,096 diagnostics behind misses the oldest.
  *
  * @since 0.1.0
  * @category accessors

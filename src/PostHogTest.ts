@@ -32,10 +32,11 @@ import type * as FeatureFlag from "./FeatureFlag.js"
 import { compose, present } from "./internal/composition.js"
 import * as Memory from "./internal/delivery/memory.js"
 import type { Stage } from "./internal/flags/evaluation.js"
-import { overridesKey } from "./internal/flags/stages.js"
+import { overridesSlot } from "./internal/flags/stages.js"
 import { instanceOf } from "./internal/instance.js"
 import { check } from "./internal/options.js"
 import * as internal from "./internal/service.js"
+import { slot } from "./internal/slot.js"
 import { PostHog, type Service } from "./PostHog.js"
 import type * as PostHogConfig from "./PostHogConfig.js"
 import type { FlagsUnavailable } from "./PostHogError.js"
@@ -67,8 +68,7 @@ interface Kept {
   flags: ReadonlyArray<FeatureFlag.Override> | FlagsUnavailable
 }
 
-/** Key of the extension under which it keeps that. */
-const keptKey = "PostHogTest"
+const keptSlot = /* #__PURE__ */ slot<Kept>("PostHogTest")
 
 /** What the test says wins over whatever else is known. */
 const overrides = (kept: Kept): Stage => (next) => (question, onlyLocally) =>
@@ -122,9 +122,9 @@ export const make = Effect.fnUntraced(function*(
       makeUuidV7((bytes) => bytes.fill(0)),
       (gate, books) => Memory.make(kept.store, resolved.maxEventBytes, gate, books)
     )
-  const { extensions } = instanceOf(service)
-  extensions.set(keptKey, kept)
-  extensions.set(overridesKey, overrides(kept))
+  const instance = instanceOf(service)
+  keptSlot.set(instance, kept)
+  overridesSlot.set(instance, overrides(kept))
   return service
 })
 
@@ -165,7 +165,7 @@ export const TestLayer: Layer.Layer<PostHog> = Layer.suspend(() => layer())
 
 const withKept = <A, E>(f: (kept: Kept) => Effect.Effect<A, E>): Effect.Effect<A, E, PostHog> =>
   Effect.flatMap(PostHog, (service) => {
-    const kept = instanceOf(service).extensions.get(keptKey) as Kept | undefined
+    const kept = keptSlot.get(instanceOf(service))
     return kept === undefined
       ? Effect.dieMessage("PostHogTest: this PostHog was not made by TestLayer or PostHogTest.layer")
       : f(kept)

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { DateTime, Effect, Logger, TestClock } from "effect"
+import { DateTime, Effect, Logger, Option, TestClock } from "effect"
 import { PostHog, type PostHogConfig, PostHogTest } from "effect-posthog"
 import { names, stats } from "./support/posthog.js"
 
@@ -317,6 +317,34 @@ describe("special events", () => {
       assert.strictEqual(accepted, 9)
       assert.strictEqual(delivered, 0)
     }).pipe(Effect.provide(layer)))
+})
+
+describe("a service in hand", () => {
+  it.effect("is what functions without a member of it run on when it is provided", () =>
+    Effect.gen(function*() {
+      const service = yield* PostHogTest.make()
+      const on = Effect.provideService(PostHog.PostHog, service)
+      yield* PostHog.identify("u", { plan: "pro" }).pipe(on)
+      yield* PostHog.alias({ distinctId: "u", alias: " " }).pipe(on)
+      assert.deepStrictEqual(names(yield* on(PostHogTest.captured)), ["$identify"])
+      assert.deepStrictEqual((yield* service.stats).dropped, { invalid_event: 1 })
+    }).pipe(Effect.scoped))
+
+  it.effect("of an instance that does nothing counts what it ignores, once it runs", () =>
+    Effect.gen(function*() {
+      const service = yield* PostHogTest.make({ enabled: false })
+      const on = Effect.provideService(PostHog.PostHog, service)
+      const effects = [
+        service.capture("e"),
+        on(PostHog.identify("u")),
+        on(PostHog.screen("s")),
+        on(PostHog.identify(""))
+      ]
+      assert.strictEqual((yield* service.stats).ignored, 0)
+      yield* Effect.all(effects)
+      assert.isTrue(Option.isNone(yield* service.captureNow("e")))
+      assert.strictEqual((yield* service.stats).ignored, 5)
+    }).pipe(Effect.scoped))
 })
 
 describe("beforeSend", () => {

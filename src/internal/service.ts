@@ -7,8 +7,7 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { readable } from "../core/event/properties.js"
-import * as Special from "../core/event/special.js"
+import { type PropertiesInput, readable } from "../core/event/properties.js"
 import { makeUuidV7 } from "../core/event/uuid.js"
 import type * as PostHogConfig from "../PostHogConfig.js"
 import type { ConfigurationError } from "../PostHogError.js"
@@ -75,11 +74,12 @@ export const makeWith = Effect.fnUntraced(function*(
   const owner = { key, globalProperties: options.globalProperties }
   const door = Capture.make(options, owner, outbox, newUuid, gate, books, diagnostics)
   const instance: Instance = {
-    active: { options, owner, door, diagnostics, http },
+    door,
+    active: { options, owner, diagnostics, http },
     state: () => gate.phase,
-    extensions: new Map()
+    slots: new Map()
   }
-  return makeService(door, {
+  return makeService({
     [TypeId]: instance,
     flush: outbox.flush,
     stats: Effect.sync(() => books.snapshot()),
@@ -91,95 +91,31 @@ export const makeWith = Effect.fnUntraced(function*(
   })
 })
 
-type Verbs =
-  | "capture"
-  | "captureNow"
-  | "identify"
-  | "setPersonProperties"
-  | "unsetPersonProperties"
-  | "alias"
-  | "groupIdentify"
-  | "pageView"
-  | "screen"
-
-/** The verbs of a service: each says which event it is, and all go through the one door. */
-const makeService = (door: Capture.Capture, rest: Omit<Service, Verbs>): Service => {
-  const aboutPerson = { withContext: true, withFlags: true, needsId: true }
-  const identifying = { withContext: false, withFlags: false, needsId: true }
-
-  /** Captures what `make` gives. Its arguments may throw as they are read, so nothing may escape from it. */
-  const special = (
-    event: string,
-    kind: Capture.Kind,
-    options: Capture.CaptureOptions | undefined,
-    given: unknown,
-    make: () => Special.Made
-  ): Effect.Effect<void> =>
-    Effect.withFiberRuntime((fiber) => {
-      let made: Special.Made
-      try {
-        made = make()
-      } catch {
-        made = { invalid: "an argument throws as it is read" }
-      }
-      if (made === undefined) return Effect.void
-      if ("invalid" in made) return door.refuse(fiber, event, made.invalid)
-      return door.capture(fiber, { event, properties: made.properties, subject: made.distinctId, options, kind, given })
-    })
-
+/** The service in front of a door. */
+const makeService = (rest: Omit<Service, "capture" | "captureNow">): Service => {
+  const { door } = rest[TypeId]
   return {
     ...rest,
     capture: (event, properties, options) =>
-      Effect.withFiberRuntime((fiber) =>
-        door.capture(fiber, {
-          event,
-          properties: readable(properties),
-          subject: undefined,
-          options,
-          kind: Capture.ordinary
-        })
-      ),
+      Effect.withFiberRuntime((fiber) => door.capture(fiber, ordinaryInput(event, properties, options))),
     captureNow: (event, properties, options) =>
       Effect.withFiberRuntime((fiber) =>
-        Effect.map(
-          door.captureNow(fiber, {
-            event,
-            properties: readable(properties),
-            subject: undefined,
-            options,
-            kind: Capture.ordinary
-          }),
-          Option.fromNullable
-        )
-      ),
-    identify: (distinctId, set, options) =>
-      special(
-        "$identify",
-        identifying,
-        options,
-        set,
-        () => Special.identify(distinctId, set, options?.setOnce, options?.anonDistinctId)
-      ),
-    setPersonProperties: (set, options) =>
-      special("$set", aboutPerson, options, set, () => Special.setPersonProperties(set, options?.setOnce)),
-    unsetPersonProperties: (names, options) =>
-      special("$set", aboutPerson, options, undefined, () => Special.unsetPersonProperties(names)),
-    alias: (ids, options) =>
-      special("$create_alias", identifying, options, undefined, () => Special.alias(ids.distinctId, ids.alias)),
-    groupIdentify: (groupType, groupKey, properties, options) =>
-      special(
-        "$groupidentify",
-        identifying,
-        options,
-        properties,
-        () => Special.groupIdentify(groupType, groupKey, properties, options?.distinctId)
-      ),
-    pageView: (url, properties, options) =>
-      special("$pageview", Capture.ordinary, options, properties, () => Special.pageView(url, properties)),
-    screen: (name, properties, options) =>
-      special("$screen", Capture.ordinary, options, properties, () => Special.screen(name, properties))
+        Effect.map(door.captureNow(fiber, ordinaryInput(event, properties, options)), Option.fromNullable)
+      )
   }
 }
+
+const ordinaryInput = (
+  event: string,
+  properties: PropertiesInput | undefined,
+  options: Capture.CaptureOptions | undefined
+): Capture.Input => ({
+  event,
+  properties: readable(properties),
+  subject: undefined,
+  options,
+  kind: Capture.ordinary
+})
 
 const advice = {
   no_api_key: "no project API key was given (option apiKey, in the environment POSTHOG_API_KEY)",
@@ -201,25 +137,26 @@ const makeDisabled = Effect.fnUntraced(function*(
 /** An instance that only counts the calls it ignores. */
 export const makeIgnoring = (name: string): Service => {
   const books = new Books(name, [])
-  const ignore = Effect.sync(() => books.ignored())
-  return makeService(
-    {
-      capture: () => ignore,
-      take: () => ({ uuid: undefined, captured: ignore }),
-      captureNow: () => Effect.as(ignore, undefined),
-      refuse: () => ignore,
-      holdBack: () => books.ignored(),
-      isSilent: () => true
-    },
-    {
-      flush: Effect.succeed({ delivered: 0, dropped: 0 }),
-      stats: Effect.sync(() => books.snapshot()),
-      diagnostics: Stream.empty,
-      optOut: Effect.void,
-      optIn: Effect.void,
-      isOptedOut: unrun(Effect.succeed(true)),
-      [TypeId]: { active: undefined, state: () => "disabled", extensions: new Map() } satisfies Instance,
-      debug: () => Effect.void
-    }
-  )
+  const ignore = (): Effect.Effect<void> => {
+    books.ignored()
+    return Effect.void
+  }
+  const door: Capture.Capture = {
+    capture: ignore,
+    take: () => ({ uuid: undefined, captured: ignore() }),
+    captureNow: () => Effect.as(ignore(), undefined),
+    refuse: ignore,
+    holdBack: () => books.ignored(),
+    isSilent: () => true
+  }
+  return makeService({
+    [TypeId]: { door, active: undefined, state: () => "disabled", slots: new Map() },
+    flush: Effect.succeed({ delivered: 0, dropped: 0 }),
+    stats: Effect.sync(() => books.snapshot()),
+    diagnostics: Stream.empty,
+    optOut: Effect.void,
+    optIn: Effect.void,
+    isOptedOut: unrun(Effect.succeed(true)),
+    debug: () => Effect.void
+  })
 }

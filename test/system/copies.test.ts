@@ -5,6 +5,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { readdirSync, readFileSync } from "node:fs"
 import { shared } from "../../src/core/shared.js"
+import { slot } from "../../src/internal/slot.js"
 
 /** Module-level collections that may be there twice, and why. */
 const caches: Readonly<Record<string, string>> = {
@@ -29,6 +30,20 @@ describe("two copies", () => {
     const made = [shared("test", () => ({})), shared("test", () => ({}))]
     assert.strictEqual(made[0], made[1])
     assert.notStrictEqual(made[0], shared("another test", () => ({})))
+  })
+
+  it("what is in a slot of an instance is found by its name, which is for one slot only", () => {
+    const instance = { slots: new Map() }
+    const [ours, theirs] = [slot<object>("test"), slot<object>("test")]
+    const made = ours.getOrMake(instance, () => ({}))
+    assert.strictEqual(theirs.getOrMake(instance, () => ({})), made)
+    assert.strictEqual(theirs.get({ slots: new Map() }), undefined)
+    theirs.remove(instance)
+    assert.strictEqual(ours.get(instance), undefined)
+
+    const names = sources.flatMap(({ text }) => Array.from(text.matchAll(/slot<.+>\("(.+)"\)/g), ([, name]) => name!))
+    assert.isAbove(names.length, 4)
+    assert.deepStrictEqual(names, Array.from(new Set(names)))
   })
 
   it("no module has state of its own, but for caches", () => {

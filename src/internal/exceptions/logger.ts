@@ -20,7 +20,8 @@ import { toLevel } from "../../core/exceptions/level.js"
 import { maxText, redactText } from "../../core/secrets.js"
 import type { Origin } from "../capture.js"
 import { packageAnnotation } from "../diagnostics.js"
-import { extension, type Instance } from "../instance.js"
+import type { Instance } from "../instance.js"
+import { slot } from "../slot.js"
 import { thrownBy } from "./cause.js"
 import { gathered, limited } from "./fields.js"
 import type { LoggerOptions } from "./loggerOptions.js"
@@ -99,8 +100,10 @@ const metadataOf = (
 
 type Loggers = Array<Logger.Logger<unknown, void>>
 
+const loggersSlot = /* #__PURE__ */ slot<Loggers>("ErrorTracking/loggers")
+
 /** The loggers of an instance, in the order in which they were added. */
-const loggersOf = (instance: Instance): Loggers => extension(instance, "ErrorTracking/loggers", (): Loggers => [])
+const loggersOf = (instance: Instance): Loggers => loggersSlot.getOrMake(instance, () => [])
 
 /**
  * Whether a logger of the same instance that was added later gets the message too. That one captures it: a

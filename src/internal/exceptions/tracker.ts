@@ -9,7 +9,8 @@ import { withSpans } from "../../core/exceptions/frames.js"
 import { toList } from "../../core/exceptions/list.js"
 import { type CaptureOptions, elapsedOf, type Kind, type Origin } from "../capture.js"
 import { currentState } from "../context.js"
-import { type Active, extension, type Instance } from "../instance.js"
+import type { Active, Instance } from "../instance.js"
+import { slot } from "../slot.js"
 import { stackOfSpans, toFailure } from "./cause.js"
 import { Claims, type Mark } from "./claims.js"
 import { fieldsOf } from "./fields.js"
@@ -83,10 +84,12 @@ const unreserved = (properties: PropertiesInput | undefined): Properties => {
 
 const isText = (value: unknown): value is string => typeof value === "string" && value !== ""
 
-const trackerOf = (instance: Instance, active: Active): Tracker =>
-  extension(instance, "ErrorTracking", () => make(active, () => instance.state() === "open"))
+const trackerSlot = /* #__PURE__ */ slot<Tracker>("ErrorTracking")
 
-const make = ({ diagnostics, door, options, owner }: Active, isOpen: () => boolean): Tracker => {
+const trackerOf = (instance: Instance, active: Active): Tracker =>
+  trackerSlot.getOrMake(instance, () => make(instance, active))
+
+const make = ({ door, state }: Instance, { diagnostics, options, owner }: Active): Tracker => {
   const claims = new Claims()
   const guard = new StormGuard()
   const framesFor = makeFrameReader(options)
@@ -106,7 +109,7 @@ const make = ({ diagnostics, door, options, owner }: Active, isOpen: () => boole
     if (!reporter.ignoresClaims && claims.isClaimed(given, failure, now)) return Effect.void
     // While the instance is opted out nothing is marked as reported: the same error is an event when it comes after
     // that.
-    if (!isOpen() || door.isSilent(origin, "$exception")) {
+    if (state() !== "open" || door.isSilent(origin, "$exception")) {
       return door.capture(origin, { event: "$exception", properties: {}, subject: undefined, options: undefined, kind })
     }
     const own = unreserved(report.properties)

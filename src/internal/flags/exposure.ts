@@ -33,8 +33,8 @@ const calledKind: Kind = { withContext: true, withFlags: false, needsId: true }
 
 /** The exposure of one evaluation. */
 export const make = (
-  instance: Instance,
-  { diagnostics, door, options }: Active,
+  { door, state }: Instance,
+  { diagnostics, options }: Active,
   flags: Flags,
   { distinctId, groups }: FlagsRequest,
   { disableGeoip, sendFeatureFlagEvents = options.sendFeatureFlagEvents }: EvaluateOptions,
@@ -43,7 +43,7 @@ export const make = (
   byDefault: sendFeatureFlagEvents,
   tell: (key, read) =>
     Effect.withFiberRuntime((fiber) => {
-      if (instance.state() !== "open" || door.isSilent(fiber, calledEvent)) return Effect.void
+      if (state() !== "open" || door.isSilent(fiber, calledEvent)) return Effect.void
       read.exposed = true
       const { flag } = read
       const name = calledKey(distinctId, key, flag?.value, groups)

@@ -4,7 +4,8 @@
  */
 import * as Effect from "effect/Effect"
 import { Lru } from "../../core/lru.js"
-import { type Active, extension, type Instance } from "../instance.js"
+import type { Active, Instance } from "../instance.js"
+import { slot } from "../slot.js"
 import { type Evaluator, nothing, type Stage } from "./evaluation.js"
 import { makeRemote } from "./remote.js"
 
@@ -20,19 +21,18 @@ export interface Flags {
   composed: { readonly stages: ReadonlyArray<Stage | undefined>; readonly evaluator: Evaluator } | undefined
 }
 
-/** Key of the extension under which the flags of an instance are kept. */
-const extensionKey = "FeatureFlags"
+const flagsSlot = /* #__PURE__ */ slot<Flags>("FeatureFlags")
 
-/** Keys of the extensions under which stages are kept: what a test says, and what `LocalEvaluation` evaluates. */
-export const overridesKey = "FeatureFlags/overrides"
-export const localKey = "FeatureFlags/local"
+/** The stage of what a test says, and that of what `LocalEvaluation` evaluates. */
+export const overridesSlot = /* #__PURE__ */ slot<Stage>("FeatureFlags/overrides")
+export const localSlot = /* #__PURE__ */ slot<Stage>("FeatureFlags/local")
 
 const nobody: Evaluator = () => Effect.succeed(nothing)
 
 export const flagsOf = (instance: Instance, active: Active): Flags =>
-  extension(instance, extensionKey, () => {
+  flagsSlot.getOrMake(instance, () => {
     const flags: Flags = {
-      ask: instance.extensions.has(overridesKey) ? nobody : makeRemote(active, instance.state, (minimal) => {
+      ask: overridesSlot.get(instance) !== undefined ? nobody : makeRemote(active, instance.state, (minimal) => {
         flags.minimalEvents = minimal
       }),
       called: new Lru(active.options.featureFlagCalledCacheSize),
@@ -43,9 +43,9 @@ export const flagsOf = (instance: Instance, active: Active): Flags =>
   })
 
 /** Evaluates as the instance does it: `overrides ∘ local ∘ remote`, as far as there are such. */
-export const evaluatorOf = ({ extensions }: Instance, flags: Flags): Evaluator => {
-  const local = extensions.get(localKey) as Stage | undefined
-  const overrides = extensions.get(overridesKey) as Stage | undefined
+export const evaluatorOf = (instance: Instance, flags: Flags): Evaluator => {
+  const local = localSlot.get(instance)
+  const overrides = overridesSlot.get(instance)
   const before = flags.composed
   if (before !== undefined && before.stages[0] === local && before.stages[1] === overrides) return before.evaluator
   const stages = [local, overrides]

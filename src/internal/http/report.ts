@@ -47,9 +47,9 @@ export const captureEnd = (
 ): Effect.Effect<void> =>
   Effect.withFiberRuntime((fiber) => {
     const properties = { $response_status_code: status, duration_ms: Math.max(elapsedOf(fiber) - begin, 0) }
-    const { active } = instanceOf(service)
-    return active === undefined ? service.capture(event, properties) : aside(
-      active.door.capture(withState(fiber, stateOf(fiber)), {
+    const { door } = instanceOf(service)
+    return aside(
+      door.capture(withState(fiber, stateOf(fiber)), {
         event,
         properties,
         subject: undefined,

@@ -1,7 +1,6 @@
 /**
  * The door of LLM analytics: how its events get to PostHog, whoever makes them.
  */
-import * as Effect from "effect/Effect"
 import type { Properties } from "../../core/event/properties.js"
 import type { CaptureOptions, Kind, Origin, Taken } from "../capture.js"
 import type { Instance } from "../instance.js"
@@ -20,15 +19,11 @@ export interface AiInput {
 
 const kind: Kind = { withContext: true, withFlags: true, needsId: false }
 
-const nothing: Taken = { uuid: undefined, captured: Effect.void }
-
 /**
  * Captures an event of LLM analytics, at once and where it is called. Never fails or throws; `captured` is done already
  * unless the overflow policy waits for room.
  */
-export const sendAi = (instance: Instance, origin: Origin, input: AiInput): Taken => {
-  const { active } = instance
-  if (active === undefined) return nothing
+export const sendAi = ({ door }: Instance, origin: Origin, input: AiInput): Taken => {
   const { event, options, personlessId, properties } = input
-  return active.door.take(origin, { event, properties, subject: undefined, options, kind, personlessId })
+  return door.take(origin, { event, properties, subject: undefined, options, kind, personlessId })
 }
