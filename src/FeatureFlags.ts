@@ -298,7 +298,7 @@ export const resetGroupPropertiesForFlags = (groupType?: string, scope?: Context
 /** Options of the short forms: whom to evaluate for, and how to read. */
 type ShortOptions<A> = Omit<EvaluateOptions, "flagKeys"> & ReadOptions<A>
 
-/** Whether a read by key of what was given as a flag is told, as far as call and flag say. */
+/** Whether a read is reported, as far as the call and the flag say. */
 const tells = (flag: string | Any, options: ReadOptions<unknown> | undefined): boolean | undefined =>
   options?.sendFeatureFlagEvents ?? (typeof flag === "string" ? undefined : flag.sendFeatureFlagEvents)
 

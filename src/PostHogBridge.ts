@@ -217,7 +217,8 @@ export const toAsyncStorage: {
 
 /**
  * Runs an effect with the context that an `AsyncLocalStorage` has when the effect begins, for effects that are run from
- * code which follows it. Put it outermost: later on, the store may be that of whoever scheduled the fiber. Without a
+ * code which follows it. Put it outermost: later on, another request may have scheduled the fiber, and the
+ * store is the one of that request. Without a
  * store the effect runs as it is.
  *
  * @since 0.1.0

@@ -28,7 +28,7 @@ const fetchClient = Layer.provide(
     FetchHttpClient.RequestInit,
     Effect.contextWith((context: Context.Context<never>): RequestInit => {
       const given = Context.getOption(context, FetchHttpClient.RequestInit)
-      // A redirect leads away from PostHog, see the decisions.
+      // A redirect leads away from PostHog, see docs/decisions/delivery.md, "A redirect is a rejection".
       return { redirect: "manual", ...(given._tag === "Some" ? given.value : undefined) }
     })
   )

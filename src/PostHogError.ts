@@ -296,7 +296,7 @@ export interface QuotaLimited {
 }
 
 /**
- * PostHog evaluated feature flags. A request that several evaluations share is told once.
+ * PostHog evaluated feature flags. A request that several evaluations share is reported once.
  *
  * @since 0.1.0
  * @category diagnostics

@@ -73,7 +73,7 @@ const readText = (text: string) => text
  * starting.
  */
 const switches = Config.all({
-  // What is no truth value is told by the other options.
+  // A value that is neither true nor false fails with the other options' errors.
   enabled: Config.orElse(variable("POSTHOG_ENABLED", "enabled", readSwitch), () => Config.succeed(true)),
   apiKey: variable("POSTHOG_API_KEY", "apiKey", readText)
 })

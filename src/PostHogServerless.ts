@@ -70,27 +70,27 @@ const flushWith = (options: Options): Effect.Effect<void, never, PostHog.PostHog
   })
 
 /**
- * Flushes after a handler, whatever becomes of it: behind the response where the platform has a `waitUntil`, else
- * before the result is given. The result is the handler's, also when PostHog cannot be reached: what could not be sent
- * in time is still queued.
+ * Flushes after a handler, also after one that failed or was interrupted: behind the response where the platform has a
+ * `waitUntil`, else before the result is given. The result is the handler's, also when PostHog cannot be reached: what
+ * could not be sent in time is still queued.
  *
  * @since 0.1.0
  * @category combinators
  */
 export const withFlush: {
   /**
-   * Flushes after a handler, whatever becomes of it: behind the response where the platform has a `waitUntil`, else
-   * before the result is given. The result is the handler's, also when PostHog cannot be reached: what could not be
-   * sent in time is still queued.
+   * Flushes after a handler, also after one that failed or was interrupted: behind the response where the platform has
+   * a `waitUntil`, else before the result is given. The result is the handler's, also when PostHog cannot be reached:
+   * what could not be sent in time is still queued.
    *
    * @since 0.1.0
    * @category combinators
    */
   (options?: Options): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R | PostHog.PostHog>
   /**
-   * Flushes after a handler, whatever becomes of it: behind the response where the platform has a `waitUntil`, else
-   * before the result is given. The result is the handler's, also when PostHog cannot be reached: what could not be
-   * sent in time is still queued.
+   * Flushes after a handler, also after one that failed or was interrupted: behind the response where the platform has
+   * a `waitUntil`, else before the result is given. The result is the handler's, also when PostHog cannot be reached:
+   * what could not be sent in time is still queued.
    *
    * @since 0.1.0
    * @category combinators

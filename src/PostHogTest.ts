@@ -75,7 +75,7 @@ const overrides = (kept: Kept): Stage => (next) => (question, onlyLocally) =>
   Effect.map(next(question, onlyLocally), (evaluation) => {
     const given = kept.flags
     if ("_tag" in given) {
-      // What was evaluated in this process needs nobody's answer.
+      // Local evaluation needs no answer from PostHog.
       return { ...evaluation, failure: onlyLocally && evaluation.local !== undefined ? undefined : given }
     }
     const flags = new Map(evaluation.flags)

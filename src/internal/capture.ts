@@ -127,7 +127,7 @@ export interface Taken {
   readonly captured: Effect.Effect<void>
 }
 
-/** Where an event comes from: a fiber, or what a logger is told of one. */
+/** Where an event comes from: a fiber, or what a logger knows of one. */
 export interface Origin {
   readonly getFiberRef: <A>(ref: FiberRef.FiberRef<A>) => A
   readonly currentDefaultServices: Context.Context<DefaultServices.DefaultServices>
@@ -333,7 +333,8 @@ export const make = (
 }
 
 /**
- * What a snapshot adds. What throws as it is read adds nothing, which is told: the event is worth more than its flags.
+ * What a snapshot adds. One that throws as it is read adds nothing, and a repair is reported: the event is worth more
+ * than its flags.
  */
 const layerOf = (writer: Writer, flags: FlagsOnEvents): Layer | null => {
   try {

@@ -32,6 +32,6 @@ export const compose = <Self, E, R>(
     Layer.provideMerge(instance)
   )
 
-/** Members that are there; `undefined` is as good as absent. */
+/** The members whose value is not `undefined`. */
 export const present = <A extends object>(options: A): A =>
   Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as A

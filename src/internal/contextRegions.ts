@@ -238,7 +238,7 @@ export const getContext = (
   })
 
 /**
- * The current context as a record, for whoever goes on with the work in another process: put it into the job, the
+ * The current context as a record, for another process that goes on with the work: put it into the job, the
  * message or the call. The snapshot of feature flags, if there is one, stays here, and so does what a request says
  * about itself.
  *

@@ -240,8 +240,8 @@ const checkCache = (given: unknown): Cache | undefined | Problem => {
 }
 
 /**
- * Every option once: its kind and its default. A new one is written here and in {@link Options}, which says
- * what it means; what it does is for whoever reads it from {@link Resolved}.
+ * Every option once: its kind and its default. A new one is written here and in {@link Options}, which explains it.
+ * The code that uses it reads it from {@link Resolved}.
  */
 const table = /* #__PURE__ */ (() =>
   ({

@@ -23,7 +23,7 @@ import { type Instance, type Service, TypeId } from "./instance.js"
 import { releaseId, resolve, type Resolved } from "./options.js"
 import { unrun } from "./unrun.js"
 
-/** The release is said by whoever deploys, also to a program that takes its other options from elsewhere. */
+/** The deployment sets the release by a variable, also where the program gives its other options itself. */
 const releaseIdOf = /* #__PURE__ */ Effect.orElseSucceed(releaseId, () => undefined)
 
 /** An instance that sends over the network, or one that does nothing when the options say so. */

@@ -39,8 +39,8 @@ const listen = (process: SignalSource, signal: string) => {
 
 /**
  * Calls `close` on the first of these signals. When it is done, the process gets the signal once more, which ends it as
- * it would have ended without us; but whoever else listens for the signal decides about the process. Gives a function
- * that stops listening.
+ * it would have ended without us. Where the program listens for the signal itself, the program decides when to end.
+ * Gives a function that stops listening.
  */
 export const closeOnSignals = (signals: ReadonlyArray<string>, close: Close): () => void => {
   const process = signals.length === 0 ? undefined : signalSource()

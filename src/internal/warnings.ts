@@ -17,11 +17,11 @@ export interface Trouble {
   readonly reason: string
   readonly status?: number | undefined
   readonly detail?: string | undefined
-  /** What becomes of the events. */
+  /** Where the events go. */
   readonly fate?: keyof typeof fates | undefined
 }
 
-/** What becomes of events whose request was no success. */
+/** Where the events of a failed request go. */
 const fates = {
   again: "they are kept and sent again",
   closing: "they are sent again until shutdownTimeout is over",

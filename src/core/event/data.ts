@@ -181,7 +181,7 @@ const durationOf: Reader = (value) => {
 
 /** So many digits a number keeps. */
 const exactDigits = 15
-/** More are nobody's amount, and cost time. */
+/** A longer text is no amount, and parsing it costs time. */
 const maxDigits = 1_000
 
 /** A number where it says the same, else a text. */

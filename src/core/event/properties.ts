@@ -13,7 +13,7 @@ export interface Properties {
   readonly [name: string]: unknown
 }
 
-/** What stands in the place of a type that a property cannot have; the compiler shows it to whoever tries. */
+/** Stands in the place of a type that a property cannot have: the compiler shows this text in its error. */
 type NoProperty = "is an option, not a property: capture(event, properties, { distinctId })"
 
 /**

@@ -44,7 +44,7 @@ export const parseTimestamp = (text: string): string | undefined => {
   if (match === null) return undefined
   const [, year, month, day, hour = "00", minute = "00", second = "00", fraction = "", zone = "Z"] = match
   const local = Date.UTC(+year!, +month! - 1, +day!, +hour, +minute, +second)
-  // Date.UTC reads years below 100 as 19xx; nobody's events are that old.
+  // Date.UTC reads years below 100 as 19xx; no event is that old.
   if (new Date(local).toISOString().slice(0, 19) !== `${year}-${month}-${day}T${hour}:${minute}:${second}`) {
     return undefined
   }

@@ -52,7 +52,7 @@ const maxLines = 10_000
 /** PostHog looks at so many frames; those nearest to the crash are kept. */
 const maxFrames = 50
 
-/** Code of runtimes and bundlers, which are nobody's files. */
+/** Code of runtimes and bundlers, for which there is no file. */
 const isRuntime = (path: string): boolean =>
   /^(?:node|ext|bun|deno|native|internal|node-internal|cloudflare|cloudflare-internal|workerd):/.test(path) ||
   /^native$|^[\w-]+:\/+(?:[^/]*\/)?(?:webpack\/(?:bootstrap|runtime)|\[(?:turbopack|next)\])/.test(path)

@@ -133,7 +133,7 @@ const nameOf = (
   return `${JSON.stringify(distinctId)},${JSON.stringify(key)},${JSON.stringify(value)},${sorted}`
 }
 
-/** Properties that are left in the short form of the event (PROTOCOL of PostHog's SDKs, section 6.6). */
+/** Properties that are left in the short form of the event (as in PostHog's other SDKs). */
 export const minimalProperties: ReadonlySet<string> = new Set([
   "$feature_flag",
   "$feature_flag_response",

@@ -34,8 +34,8 @@ export const rememberProbed = ({ probed }: Loaded, key: string, isThere: boolean
 }
 
 /**
- * All that is known between two loads. What is due is told by a clock that nobody sets, what happened by the one of
- * people.
+ * All that is known between two loads. Due times are on the monotonic clock, which cannot be set back; the time of the
+ * last load is on the wall clock.
  */
 export interface LoadState {
   readonly loaded: Loaded | undefined

@@ -128,7 +128,7 @@ interface Program {
   readonly sets: Array<Uint32Array | undefined>
 }
 
-/** Writes the program backwards: each node is told where to go on. */
+/** Writes the program backwards, so that the place where a node goes on is known when the node is written. */
 const assemble = (root: Node): { readonly program: Program; readonly entry: number } => {
   const program: Program = { ops: [], next: [], other: [], sets: [] }
   const add = (op: Op, next: number, other = 0, set?: Uint32Array): number => {

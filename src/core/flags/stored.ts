@@ -32,7 +32,7 @@ export const writeStored = (document: object, etag: string | undefined, fetchedA
   return JSON.stringify(both)
 }
 
-/** Reads a stored text, whoever wrote it; `undefined` when it is no JSON object. */
+/** Reads a stored text, which another version may have written; `undefined` when it is no JSON object. */
 export const readStored = (text: string): Stored | undefined => {
   let value: unknown
   try {

@@ -14,7 +14,7 @@ export interface RequestFacts {
   readonly url: string
   /** By lower-case name. */
   readonly header: (name: string) => unknown
-  /** Address of whoever is at the other end of the connection. */
+  /** Address of the other end of the connection: the client, or the nearest proxy. */
   readonly remoteAddress: string | undefined
   /** Whether the connection is encrypted; `undefined` where there is none, as behind the Fetch API. */
   readonly isEncrypted?: (() => boolean | undefined) | undefined
@@ -103,8 +103,8 @@ const toAddress = (text: string | undefined): string | undefined => {
 const maxForwarded = 100
 
 /**
- * A server without a socket, such as one behind the Fetch API, does not know its proxy. A socket that was closed is
- * nobody's.
+ * A server without a socket, such as one behind the Fetch API, does not know its proxy; neither does a socket that
+ * was closed.
  */
 const isConnectionUnknown = ({ isEncrypted }: RequestFacts): boolean => isEncrypted?.() === undefined
 

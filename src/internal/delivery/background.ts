@@ -1,6 +1,6 @@
 /**
- * Sending in the background: a fiber that makes queued events due. It is told by signals, which never make the teller
- * wait, and asleep without a timer while nothing is queued, so that a process can end.
+ * Sending in the background: a fiber that makes queued events due. It waits for signals; to give one never
+ * suspends the caller. While nothing is queued it sleeps without a timer, so that a process can end.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"

@@ -1,5 +1,5 @@
 /**
- * What becomes of events. Each step that an event takes is one method of the books, and nothing is counted beside them:
+ * The accounts of an instance. Each step of an event is one method of the books, and nothing is counted beside them:
  *
  * ```
  *           ┌─ waits ──► queued ◄──────────┐
@@ -39,7 +39,7 @@ export interface End {
 }
 
 /**
- * Who is told of what becomes of events. Diagnostics are one; a journal that keeps events over the end of a process is
+ * A listener of the books. Diagnostics are one; a journal that keeps events over the end of a process is
  * another: it appends what is `queued`, forgets what is `settled`, and after a restart what is left is offered again.
  */
 export interface Listener {
@@ -116,7 +116,7 @@ export class Books {
     this.statistics.move(batch.count, "queued", "inFlight")
   }
 
-  /** Events that were sent in vain are queued again. */
+  /** Events whose request failed are queued again. */
   returned(batch: Batch): void {
     this.statistics.move(batch.count, "inFlight", "queued")
   }

@@ -207,7 +207,7 @@ export class Dispatch {
       },
       onDropped: (piece, reason, failure) => {
         if (!isKnown()) return
-        // An event that is too large is told as a drop.
+        // For an event that is too large the report of the drop is enough.
         if (failure._tag !== "TooLarge") this.tell(toFailure(failure), self().owner, "lost")
         books.lost(piece, self().owner, reason, toFailure(failure))
         this.advance(self().round)
@@ -232,7 +232,7 @@ export class Dispatch {
     this.advance(sending.round)
   }
 
-  /** A request was no success; `then`: what becomes of its events. */
+  /** Reports a request that failed. `then` says where its events go. */
   private tell({ detail, reason, status }: Failure, { lane }: Owner, then: "again" | "closing" | "lost"): void {
     const fate = lane !== undefined ? then : then === "lost" ? "awaitedLost" : "awaited"
     this.parts.diagnostics.failed({ reason, status, detail, fate })

@@ -1,5 +1,5 @@
 /**
- * Who waits for which events, and why they may wait in vain.
+ * Who waits for which events to be settled, and the failure that they get when events are dropped.
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"

@@ -6,7 +6,7 @@
  * `flushInterval` has passed (background.ts); without it each flush sends what it finds by itself (foreground.ts). Due
  * batches are sent by at most `maxConcurrentRequests` fibers (dispatch.ts), each of which keeps its batch until the
  * events are acknowledged, dropped, or back in the queue (sender.ts). A gate knows whether events are taken, and the
- * books know what becomes of each.
+ * books count each transition of an event.
  */
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"

@@ -12,7 +12,7 @@ export const cadence = (flushInterval: Duration.Duration): Schedule.Schedule<unk
 /** When sending goes on after all retries failed. */
 export const resumption = (retryPause: Duration.Duration): Schedule.Schedule<unknown> => Schedule.fromDelay(retryPause)
 
-/** First delay, doubled for each further one. PROTOCOL of PostHog's SDKs: 1 second. */
+/** First delay, doubled for each further one; 1 second as in PostHog's other SDKs. */
 const baseDelay = Duration.seconds(1)
 
 /** Largest delay, also when the server asks for more. */
@@ -29,9 +29,8 @@ export const defaultRetries: Schedule.Schedule<unknown> = /* #__PURE__ */ (() =>
   ))()
 
 /**
- * Repeats retryable failures for as long as `delays` goes on, at most `maxRetries` times. What the server asks for with
- * `Retry-After` is the least delay. `cut` may shorten what it did not ask for; `onDelay` is told of each delay before
- * it begins.
+ * Repeats retryable failures for as long as `delays` goes on, at most `maxRetries` times. A delay is never shorter than
+ * the server's `Retry-After`; without one `cut` may shorten it. `onDelay` is called before each delay begins.
  */
 export const retries = (
   delays: Schedule.Schedule<unknown>,

@@ -10,9 +10,9 @@ const firstPatience = 16
 const mostPatience = 1024
 
 /**
- * Every refusal halves the limit. It is doubled again after some requests that were taken: the refusal may have had
- * another reason than the size, or the server's limit may be a higher one now. Each time that this was in vain, the
- * next try is put off twice as long.
+ * Every refusal halves the limit. It is doubled again after some requests that the server took: the refusal may
+ * have had another reason than the size, or the server's limit may be higher now. Each time that the larger request is
+ * refused again, the next try waits for twice as many requests.
  */
 export class SizeLimit {
   private readonly most: number

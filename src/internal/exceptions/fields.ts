@@ -45,8 +45,8 @@ export const limited = (properties: Properties): Properties => {
 }
 
 /**
- * A name that is free for a field of an error: its own, or that of the error with it. `undefined`: the same is told
- * already.
+ * A name that is free for a field of an error: its own, or the error's type and its own. `undefined`: another error
+ * has the same field with the same value.
  */
 const nameFor = (told: Properties, type: string, name: string, value: unknown): string | undefined => {
   for (let count = 1;; count++) {
@@ -57,8 +57,8 @@ const nameFor = (told: Properties, type: string, name: string, value: unknown): 
 }
 
 /**
- * What the errors of an exception say about themselves. The outermost that has a field gives it its name; a field of
- * another error with that name is told under the error's type as well: `Declined.order`.
+ * What the errors of an exception say about themselves. A field keeps its name for the outermost error that has
+ * it. For the other errors the name begins with the error's type: `Declined.order`.
  */
 export const fieldsOf = (entries: ReadonlyArray<EntryFields>): Properties => {
   const told: Record<string, unknown> = {}

@@ -1,5 +1,5 @@
 /**
- * The logger that captures: what becomes of a log message that is an error, or that has one.
+ * The logger that captures log messages of level error, and those with a cause, as exceptions.
  */
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"

@@ -84,7 +84,7 @@ const attach = (process: Process): () => void => {
     listen(shared.observers.size > 0 && (others > 0 || toleratesRejections(process)))
   }
   const onNewListener = (event: string): void => {
-    // It is told before the listener is there.
+    // Reported before the listener is there.
     if (event === "unhandledRejection") process.nextTick(follow)
   }
   const onRemoveListener = (event: string): void => {

@@ -1,5 +1,5 @@
 /**
- * What PostHog is told of a read: `$feature_flag_called`, once for each user, flag, value and groups.
+ * Reports reads of flags to PostHog: `$feature_flag_called`, once for each user, flag, value and groups.
  */
 import * as Effect from "effect/Effect"
 import { calledKey, calledProperties, type EvaluationFacts, minimalProperties } from "../../core/flags/called.js"

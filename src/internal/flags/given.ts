@@ -26,7 +26,7 @@ export const isFlag = (flag: string | Any): flag is Any => {
   }
 }
 
-/** What was thrown, if it can be looked at: a Proxy that was revoked throws whoever asks what it is. */
+/** What was thrown, if it can be looked at: a revoked Proxy throws at each look. */
 const presentable = (thrown: unknown): unknown => {
   try {
     if (typeof thrown === "object" && thrown !== null) Reflect.getPrototypeOf(thrown)

@@ -18,7 +18,10 @@ export interface SafeStore {
   readonly lease: (duration: Duration.Duration) => Effect.Effect<boolean | undefined>
   /** Whether it is ended, as far as the store says. */
   readonly release: Effect.Effect<boolean>
-  /** The same for a finalizer, which cannot be timed out itself, see the decisions. */
+  /**
+   * The same for a finalizer, which cannot be timed out itself (docs/decisions/delivery.md, "Closing waits
+   * uninterruptibly").
+   */
   readonly releaseAtEnd: Effect.Effect<void>
 }
 

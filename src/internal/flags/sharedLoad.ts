@@ -99,7 +99,10 @@ export const make = (parts: Parts): (store: SafeStore) => Effect.Effect<FlagsUna
     return error
   })
 
-  /** What is loaded stays, and who asked for a load is told why. The store's part has been told already. */
+  /**
+   * The definitions that are loaded stay, and the caller of `reload` gets the reason. Faults of the store have been
+   * reported already.
+   */
   const stay = (reason: FlagsUnavailable["reason"], detail: string): FlagsUnavailable => {
     set({ nextLoadAt: parts.elapsed() + base })
     return new FlagsUnavailable({ reason, detail })

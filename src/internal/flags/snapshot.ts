@@ -26,7 +26,7 @@ interface Parts {
   readonly distinctId: string | undefined
   /** Keys that were asked for; `undefined`: all. */
   readonly asked: ReadonlyArray<string> | undefined
-  /** Tells PostHog what was read. Without one nothing is told. */
+  /** Reports reads to PostHog. Without one nothing is reported. */
   readonly exposure: Exposure | undefined
   /** Key of the instance, for the context. */
   readonly instance: string
@@ -337,7 +337,7 @@ export const make = (
   instance: string
 ): Snapshot => new Shared({ evaluation, failure: evaluation.failure, distinctId, asked: flagKeys, exposure, instance })
 
-/** A snapshot without flags, of which PostHog is told nothing. */
+/** A snapshot without flags, whose reads are not reported to PostHog. */
 export const empty = (
   distinctId: string | undefined,
   failure: FlagsUnavailable | MissingDistinctId | undefined,

@@ -1,5 +1,5 @@
 /**
- * Reads what a server answers, up to a bound, whoever the client is. A proxy or the page of a hotel's network may
+ * Reads what a server answers, up to a bound, over any client. A proxy or the page of a hotel's network may
  * answer without an end, or with a few kilobytes that are gigabytes when they are unpacked.
  */
 import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"

@@ -72,12 +72,11 @@ const redirectedTo = (response: HttpClientResponse.HttpClientResponse): string |
   return source?.redirected === true && typeof source.url === "string" ? source.url : undefined
 }
 
-/** The status that a redirect is told with when the client has followed it and the real one is not known. */
+/** The status that stands for a redirect which the client has followed: the real one is not known. */
 const followedRedirect = 302
 
 /**
- * The client with the program's changes. What they are is the program's; that they cannot be made is told as a fault of
- * the options.
+ * The client with the program's changes. A function that throws, or that gives no client, is a fault of the options.
  */
 const transform = (
   { transformClient }: Resolved,

@@ -9,7 +9,7 @@ import type { Server } from "./requestContext.js"
 /** Status of a request whose client has gone, as servers log it. */
 const clientGone = 499
 
-/** Where a function of the Fetch API answers, and whoever calls it decides what becomes of a failure. */
+/** A server whose handler is a function of the Fetch API. Its caller turns failures into responses. */
 export const webServer: Server<Response> = {
   begin: () => Effect.void,
   succeeded: (response, { onEnd }) => onEnd!(response.status),

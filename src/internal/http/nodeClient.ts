@@ -120,7 +120,7 @@ const toAnswer = (incoming: Incoming, { stream, zlib }: Node): Answer => {
   for (const [name, value] of Object.entries(incoming.headers)) {
     for (const one of typeof value === "string" ? [value] : value ?? []) headers.append(name, one)
   }
-  // An answer that breaks off is told to who reads it; without a listener it would end the process.
+  // The reader of the body gets this error. Without a listener here it would also end the process.
   incoming.on("error", nothing)
   let source: Source = incoming
   if (headers.get("content-encoding") === "gzip") {
@@ -186,7 +186,8 @@ const send = (
     const end = () => {
       outgoing.destroy()
     }
-    // Stays until the end: an error that comes after the answer, or after the interruption, is nobody's any more.
+    // Stays until the end: an error may also come after the answer or the interruption, and without a listener it would
+    // end the process.
     outgoing.on("error", fail)
     outgoing.on("socket", (socket) => {
       limitConnecting(outgoing, socket as Socket, isSecure ? "secureConnect" : "connect")

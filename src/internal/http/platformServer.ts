@@ -40,7 +40,8 @@ const atEnd = (f: (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<void>): E
  */
 export const platformServer: Server<HttpServerResponse.HttpServerResponse> = {
   begin: ({ onEnd }) => {
-    // Once: a body that fails is answered once more, in vain. And what is kept here lives longer than the request.
+    // Runs at most once: when a streamed body fails, the platform calls this again although the status is out. Cleared
+    // after use, because this closure outlives the request.
     let pending = onEnd
     const end = (status: number | undefined): Effect.Effect<void> => {
       if (pending === undefined) return Effect.void

@@ -14,20 +14,20 @@ import type { ContextValues } from "../contextValues.js"
  */
 export interface Options<in Request = HttpServerRequest.HttpServerRequest, out R = never> {
   /**
-   * The user, where the application knows it from the request. Wins over the id in PostHog's header; a failure is no
-   * id. Whoever learns the user later, in a security middleware for instance, calls `PostHog.setContext`. Default: the
-   * context's, or else the header's.
+   * The user, where the application knows it from the request. Wins over the id in PostHog's header; a failure counts
+   * as no id. Code that learns the user later, a security middleware for instance, calls `PostHog.setContext`. Default:
+   * the context's, or else the header's.
    */
   readonly distinctId?: ((request: Request) => Effect.Effect<string | undefined, unknown, R>) | undefined
   /**
-   * Whether the ids in `X-POSTHOG-DISTINCT-ID`, `X-POSTHOG-SESSION-ID` and `X-POSTHOG-WINDOW-ID` count. Whoever makes
-   * the request says what is in them: good for analytics, never for authentication. Default `true`.
+   * Whether the ids in `X-POSTHOG-DISTINCT-ID`, `X-POSTHOG-SESSION-ID` and `X-POSTHOG-WINDOW-ID` count. The client
+   * writes them and can write anything: good for analytics, never for authentication. Default `true`.
    */
   readonly tracingHeaders?: boolean | undefined
   /**
-   * How many proxies of your own a request passes, or which addresses are such proxies. `X-Forwarded-For` is read from
-   * its end past that many, and `X-Forwarded-Host` and `-Proto` count; anybody can send them, so that nothing in them
-   * does otherwise. Default 0.
+   * How many reverse proxies of yours stand in front of this server, or a predicate that recognises their addresses.
+   * `X-Forwarded-For` is read from the right, skipping that many entries; `X-Forwarded-Host` and `-Proto` are believed
+   * only then. Clients can forge the rest. Default 0: forwarded headers are ignored.
    */
   readonly trustProxies?: number | ((address: string) => boolean) | undefined
   /** A header in which your proxy always puts the client's address, such as `cf-connecting-ip`. Default none. */
@@ -40,7 +40,7 @@ export interface Options<in Request = HttpServerRequest.HttpServerRequest, out R
   /** Whether `$user_agent` is sent. Default `true`. */
   readonly userAgent?: boolean | undefined
   /**
-   * What becomes of the query in `$current_url`: `redact` replaces the values of parameters that look like secrets
+   * What `$current_url` shows of the query: `redact` replaces the values of parameters that look like secrets
    * (`isSecret`). Default `redact`.
    */
   readonly query?: "redact" | "keep" | "omit" | undefined
@@ -81,7 +81,7 @@ const guarded = <A, B>(f: (value: A) => B, otherwise: B) => (value: A): B => {
   }
 }
 
-/** Options of the wrong type are as good as none, and so are those that throw as they are read. */
+/** Options of the wrong type, and those that throw as they are read, count as absent. */
 export const resolve = <Request, R>(options: Options<Request, R>): Settings<Request, R> => {
   const option = <Name extends keyof Options<Request, R>>(name: Name): Options<Request, R>[Name] => {
     try {

@@ -21,7 +21,7 @@ const sessionIdHeader = "x-posthog-session-id"
 const isHeaderText = (value: string | undefined): value is string =>
   value !== undefined && !value.includes(", ") && /^[!-~](?:[ -~]{0,998}[!-~])?$/.test(value)
 
-/** Who the request was for before is nobody's business any more; a header that is empty is none to PostHog. */
+/** Removes a stale id: the platform cannot delete a header, so it is emptied, which PostHog reads as absent. */
 const set = (request: HttpClientRequest.HttpClientRequest, name: string, value: string | undefined) =>
   isHeaderText(value)
     ? HttpClientRequest.setHeader(request, name, value)
