@@ -5,7 +5,8 @@
  */
 import { setMember } from "../guard.js"
 import { BoundedText, type Room, truncated } from "./boundedText.js"
-import { list, record } from "./read.js"
+import type { Part } from "./model.js"
+import { known, list, member, record, word } from "./read.js"
 
 const deepest = 24
 
@@ -49,6 +50,20 @@ export const kept = (value: unknown, room: Room, depth = 0): unknown => {
     setMember(members, name, kept(object[name], room, depth + 1))
   }
   return members
+}
+
+/** A part of a message as {@link kept}. The name of a tool is kept in any case. */
+export const keptPart = (part: Part, room: Room): Part => {
+  if (part.type !== "function") return { ...record(kept(part, room)), type: part.type }
+  const { function: called, ...rest } = part
+  return {
+    ...record(kept(rest, room)),
+    ...known({ type: part.type, id: word(part.id) }),
+    function: {
+      name: word(member(called, "name")) ?? "",
+      arguments: room.left > 0 ? kept(member(called, "arguments"), room) : truncated
+    }
+  }
 }
 
 /** An image or a recording that arrives in pieces: kept whole, or not more of it than shows what it was. */

@@ -79,6 +79,8 @@ export interface AnswerFacts {
   readonly output: () => ReadonlyArray<Message>
   /** The provider works on and will tell the rest to whoever asks for this id. */
   readonly pendingId?: string | undefined
+  /** How long the provider says that it worked, for an answer that is asked for later. */
+  readonly workedSeconds?: number | undefined
 }
 
 /** Puts a streamed answer together. Holds no more text than it was allowed to. */

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import { BoundedText, type Room } from "./boundedText.js"
-import { BoundedMedia, kept } from "./kept.js"
+import { BoundedMedia, kept, keptPart } from "./kept.js"
 import type { AnswerFacts, Failure, Message, Part, StreamReader } from "./model.js"
 import { chatUsageNames, failureOf, functionPart, most, roleOf, usageOf } from "./openai.js"
 import {
@@ -189,7 +189,7 @@ class Choice {
   }
 
   private keep(part: Part): void {
-    if (this.parts.length < most.items) this.parts.push({ ...record(kept(part, this.shared.room)), type: part.type })
+    if (this.parts.length < most.items) this.parts.push(keptPart(part, this.shared.room))
   }
 
   message(): ReadonlyArray<Message> {
