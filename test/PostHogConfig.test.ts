@@ -293,6 +293,8 @@ describe("options", () => {
         sourceRoots: [],
         strictLocalEvaluation: false,
         contextLines: 5,
+        privacyMode: false,
+        fullAiCapture: false,
         debug: false
       })
     }))

@@ -5,9 +5,12 @@ import * as FiberRef from "effect/FiberRef"
 import { globalValue } from "effect/GlobalValue"
 import type { Surroundings } from "../core/event/compose.js"
 import { type Properties, unreadable } from "../core/event/properties.js"
+import { readOwn } from "../core/guard.js"
 import {
   type Accumulated,
+  addTexts,
   addValues,
+  type AiPolicy,
   type AllValues,
   type ContextScope,
   emptyNode,
@@ -49,7 +52,12 @@ export class State {
   private ofOthers: WeakMap<Owner, Memo> | undefined
 
   /** `parts` may be a function: a request is read when its first event is captured. */
-  constructor(private parts: Parts | (() => Parts), readonly region: Region | undefined) {}
+  constructor(
+    private parts: Parts | (() => Parts),
+    readonly region: Region | undefined,
+    /** What the events of calls of models keep to; `undefined`: to what the instance says. */
+    readonly ai: AiPolicy | undefined
+  ) {}
 
   private resolved(): Parts {
     return typeof this.parts === "function" ? this.parts = this.parts() : this.parts
@@ -75,7 +83,8 @@ export class State {
   enter(region: Region, make: (under: State) => AllValues): State {
     return new State(
       () => this.set(make(this), undefined, undefined).resolved(),
-      this.region !== undefined && this.isIn(region) ? { ...region, personless: this.region.personless } : region
+      this.region !== undefined && this.isIn(region) ? { ...region, personless: this.region.personless } : region,
+      this.ai
     )
   }
 
@@ -113,10 +122,14 @@ export class State {
       events: new Map(Array.from(events, ([name, values]) => [name, { ...values, ...resetOf(values, which) }]))
     })
     return instanceIn(scope) === undefined
-      ? new State({
-        shared: reset(this.shared),
-        instances: new Map(Array.from(this.instances, ([key, node]) => [key, reset(node)]))
-      }, this.region)
+      ? new State(
+        {
+          shared: reset(this.shared),
+          instances: new Map(Array.from(this.instances, ([key, node]) => [key, reset(node)]))
+        },
+        this.region,
+        this.ai
+      )
       : this.change(scope, this.region, reset)
   }
 
@@ -133,11 +146,53 @@ export class State {
   private change(scope: ContextScope | undefined, region: Region | undefined, f: (node: Node) => Node): State {
     const key = instanceIn(scope)
     return key === undefined
-      ? new State({ shared: f(this.shared), instances: this.instances }, region)
-      : new State({
-        shared: this.shared,
-        instances: new Map(this.instances).set(key, f(this.instances.get(key) ?? emptyNode))
-      }, region)
+      ? new State({ shared: f(this.shared), instances: this.instances }, region, this.ai)
+      : new State(
+        {
+          shared: this.shared,
+          instances: new Map(this.instances).set(key, f(this.instances.get(key) ?? emptyNode))
+        },
+        region,
+        this.ai
+      )
+  }
+
+  /** The state with another policy for calls of models. */
+  withAi(ai: AiPolicy): State {
+    return new State(this.parts, this.region, ai)
+  }
+
+  /**
+   * The state with properties for the events of some names, for all instances: as {@link set} with each of the names,
+   * but made for regions that are entered often. The properties must be texts, and must not change.
+   */
+  setTexts(events: ReadonlyArray<string>, properties: Properties): State {
+    const { all, events: before } = this.shared
+    const after = new Map(before)
+    let under: Accumulated | undefined
+    let over = nothing
+    for (const event of events) {
+      const own = before.get(event) ?? nothing
+      // Those that were the same stay the same.
+      if (own !== under) {
+        under = own
+        over = addTexts(own, properties)
+      }
+      after.set(event, over)
+    }
+    return new State({ shared: { all, events: after }, instances: this.instances }, this.region, this.ai)
+  }
+
+  /**
+   * One property of an event as it would be sent, without all that is behind the others. Not what is looked up for a
+   * request.
+   */
+  property({ globalProperties, key }: Owner, event: string, name: string): unknown {
+    const own = this.instances.get(key)
+    for (const values of [own?.events.get(event), this.shared.events.get(event), own?.all, this.shared.all]) {
+      if (values !== undefined && Object.hasOwn(values.properties, name)) return values.properties[name]
+    }
+    return readOwn(globalProperties, name)
   }
 
   /** What an event of an instance takes from this context. */
@@ -201,5 +256,7 @@ export class State {
 export const currentState: FiberRef.FiberRef<State> = globalValue(
   Symbol.for("effect-posthog/context/currentState"),
   () =>
-    FiberRef.unsafeMake(new State({ shared: emptyNode, instances: new Map() }, undefined), { join: (parent) => parent })
+    FiberRef.unsafeMake(new State({ shared: emptyNode, instances: new Map() }, undefined, undefined), {
+      join: (parent) => parent
+    })
 )

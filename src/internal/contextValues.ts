@@ -17,6 +17,7 @@ import {
   setMember
 } from "../core/event/properties.js"
 import { hasOwn, isObject, read, readOwn } from "../core/guard.js"
+import type { Redact } from "../core/llm/content.js"
 
 /**
  * What a context can hold. Members that are absent leave the surrounding context's value in place.
@@ -89,6 +90,26 @@ export interface OfRequest {
   readonly address: string | undefined
   readonly region: Region
 }
+
+/** What the events of calls of models keep to, see `LlmAnalytics.withContent`. */
+export interface AiPolicy {
+  /** Whether what models are told and say is left out. */
+  readonly privacyMode: boolean
+  /** Whether it is sent whole; `undefined`: nothing is said about it. */
+  readonly fullCapture: boolean | undefined
+  /** What the program does to it, the outermost first. */
+  readonly redact: ReadonlyArray<Redact>
+  /** Whether somebody who knows more captures the calls that are made here. */
+  readonly isCaptured: boolean
+}
+
+/** What is set for the events of one name only: properties that are texts. */
+export const addTexts = (under: Accumulated, properties: Properties): Accumulated =>
+  under === nothing ? { ...nothing, properties } : {
+    ...under,
+    ofRequest: namesOfRequest(under, nothing.ofRequest, properties),
+    properties: merge(under.properties, properties)
+  }
 
 /** What else a context holds than what a user gives as values. */
 export interface AllValues extends ContextValues {

@@ -25,6 +25,8 @@ export interface Active {
   readonly options: Resolved
   readonly owner: Owner
   readonly diagnostics: Diagnostics
+  /** Makes a UUID v7 for a time in milliseconds. */
+  readonly newUuid: (millis: number) => string
   /** `undefined`: nothing is sent anywhere, as in tests. */
   readonly http: Http | undefined
 }

@@ -12,6 +12,7 @@ import { defaultHost } from "../core/config/host.js"
 import { checkApiKey, checkSecretKey } from "../core/config/keys.js"
 import { mergeFrozen, type Properties, type PropertiesInput } from "../core/event/properties.js"
 import type { WireEvent } from "../core/event/wireEvent.js"
+import type { Redact } from "../core/llm/content.js"
 import type { ConfigurationError } from "../PostHogError.js"
 import { defaultRetries } from "./delivery/schedules.js"
 import { listVariable, variable } from "./environment.js"
@@ -194,6 +195,22 @@ export interface Options {
    * outside of `node_modules` is.
    */
   readonly isInApp?: ((path: string) => boolean | undefined) | undefined
+  /**
+   * Whether events about calls of models are without what the models are told and say: messages, and the input and
+   * output of spans. Counts of tokens, costs, latencies, names of models and definitions of tools are sent. Nobody in
+   * the program can undo it. Default `false`.
+   */
+  readonly privacyMode?: boolean | undefined
+  /**
+   * Whether events about calls of models have what the models are told and say whole: images and other media stay, and
+   * nothing is cut or replaced. Such an event may have 8 MiB. Default `false`.
+   */
+  readonly fullAiCapture?: boolean | undefined
+  /**
+   * Sees each text and each part of what models are told and say, and gives what shall be sent in its place. What
+   * throws is replaced by a word. Default: none.
+   */
+  readonly redactAi?: Redact | undefined
   /** Whether every diagnostic is logged, at debug level, see also `PostHog.debug`. Default `false`. */
   readonly debug?: boolean | undefined
   /** Changes the `HttpClient` that sends events: more headers, a proxy, logging. Default: unchanged. */
@@ -298,6 +315,9 @@ const table = /* #__PURE__ */ (() =>
     contextLines: Kind.count(5, 0),
     sourceRoots: Kind.list(),
     isInApp: Kind.callback<NonNullable<Options["isInApp"]>>(),
+    privacyMode: Kind.flag(false),
+    fullAiCapture: Kind.flag(false),
+    redactAi: Kind.callback<Redact>(),
     debug: Kind.flag(false),
     transformClient: Kind.callback<NonNullable<Options["transformClient"]>>()
   }) satisfies { readonly [Name in keyof Options]-?: Kind.Kind<Options[Name], unknown> })()

@@ -75,7 +75,7 @@ export const makeWith = Effect.fnUntraced(function*(
   const door = Capture.make(options, owner, outbox, newUuid, gate, books, diagnostics)
   const instance: Instance = {
     door,
-    active: { options, owner, diagnostics, http },
+    active: { options, owner, diagnostics, newUuid, http },
     state: () => gate.phase,
     slots: new Map()
   }

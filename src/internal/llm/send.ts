@@ -15,6 +15,8 @@ export interface AiInput {
   readonly options?: CaptureOptions | undefined
   /** The distinct id when neither the options nor the context have one: the id of the trace. */
   readonly personlessId?: string | undefined
+  /** Whether the event shall not have a property, wherever it comes from. */
+  readonly omits?: ((name: string) => boolean) | undefined
 }
 
 const kind: Kind = { withContext: true, withFlags: true, needsId: false }
@@ -24,6 +26,6 @@ const kind: Kind = { withContext: true, withFlags: true, needsId: false }
  * unless the overflow policy waits for room.
  */
 export const sendAi = ({ door }: Instance, origin: Origin, input: AiInput): Taken => {
-  const { event, options, personlessId, properties } = input
-  return door.take(origin, { event, properties, subject: undefined, options, kind, personlessId })
+  const { event, omits, options, personlessId, properties } = input
+  return door.take(origin, { event, properties, subject: undefined, options, kind, personlessId, omits })
 }

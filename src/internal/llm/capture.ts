@@ -1,0 +1,247 @@
+/**
+ * From a call of a model, or another step, to the event about it.
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import * as FiberRefs from "effect/FiberRefs"
+import { Written } from "../../core/event/json.js"
+import { merge, type Properties, type PropertiesInput } from "../../core/event/properties.js"
+import { look, type Looked, type Redact, type Treatment } from "../../core/llm/content.js"
+import type { Call, Failure } from "../../core/llm/model.js"
+import { failureOf, propertiesOf, withOwn } from "../../core/llm/properties.js"
+import { utf8Length } from "../../core/llm/utf8.js"
+import { redactSource } from "../../core/secrets.js"
+import { type CaptureOptions, type Origin } from "../capture.js"
+import { currentState, type State } from "../context.js"
+import type { Active, Instance } from "../instance.js"
+import { idsIn, nodes, policyIn } from "./region.js"
+import { sendAi } from "./send.js"
+
+/** What can be said about one event besides the call. */
+export interface EventOptions extends CaptureOptions {
+  /** `$ai_span_name`. */
+  readonly name?: string | undefined
+  /** Default: the event's uuid. */
+  readonly spanId?: string | undefined
+  /** Default: the span, or the trace, around it. `null`: none. */
+  readonly parentId?: string | null | undefined
+  /** Default: that of the context, else that of the tracer's span, else the event's uuid. */
+  readonly traceId?: string | undefined
+  readonly sessionId?: string | undefined
+  /** Properties of the program; they win over those that are known of the call. */
+  readonly properties?: PropertiesInput | undefined
+  readonly privacyMode?: boolean | undefined
+  readonly fullCapture?: boolean | undefined
+  readonly redact?: Redact | undefined
+}
+
+/** What is captured besides calls: a span, or a trace. */
+export interface Step {
+  readonly event: "$ai_span" | "$ai_trace"
+  /** `$ai_span_type`. */
+  readonly type?: string | undefined
+  readonly latencySeconds?: number | undefined
+  readonly failure?: Failure | undefined
+  readonly httpStatus?: number | undefined
+  readonly stopReason?: string | undefined
+  /** Absent: there is none. */
+  readonly input?: (() => unknown) | undefined
+  readonly output?: (() => unknown) | undefined
+}
+
+/** Most bytes of an event that has everything, the limit of PostHog's route for events of AI. */
+const maxFullBytes = 8 * 1024 * 1024
+
+/** Most bytes of the definitions of tools. */
+const toolsRoom = 200_000
+
+/** Bytes for all that is small: ids, names, counts, the signature of the library. */
+const reserve = 8_192
+
+/** A fiber as it is now, for an event that is captured when it may be somewhere else. */
+export const originOf = (fiber: Fiber.RuntimeFiber<unknown, unknown>): Origin => {
+  const refs = fiber.getFiberRefs()
+  return {
+    getFiberRef: (ref) => FiberRefs.getOrDefault(refs, ref),
+    currentDefaultServices: fiber.currentDefaultServices,
+    currentTracer: fiber.currentTracer,
+    currentSpan: fiber.currentSpan
+  }
+}
+
+const millisOf = ({ currentDefaultServices }: Origin): number =>
+  Context.unsafeGet(currentDefaultServices, Clock.Clock).unsafeCurrentTimeMillis()
+
+/** A UUID v7 for now. */
+export const newId = ({ newUuid }: Active, origin: Origin): string => newUuid(millisOf(origin))
+
+/** How the content of one event is treated; `undefined`: it has none. */
+export const treatmentOf = (active: Active, state: State, options: EventOptions): Treatment | undefined => {
+  const policy = policyIn(state)
+  if (active.options.privacyMode || policy.privacyMode || options.privacyMode === true) return undefined
+  const { fullAiCapture, redactAi } = active.options
+  return {
+    full: options.fullCapture ?? policy.fullCapture ?? fullAiCapture,
+    redact: [redactAi, ...policy.redact, options.redact].filter((f) => f !== undefined)
+  }
+}
+
+/** Bytes that the content of one event may have. */
+export const roomOf = (active: Active, treatment: Treatment): number =>
+  (treatment.full ? maxFullBytes : active.options.maxEventBytes) - reserve
+
+/** What is looked at when an event is made, in the order of what matters. */
+interface Contents {
+  readonly [property: string]: (() => unknown) | undefined
+}
+
+const lookAt = (
+  contents: Contents,
+  treatment: Treatment | undefined,
+  room: number
+): Record<string, unknown> => {
+  const shown: Record<string, unknown> = {}
+  const looked: Array<readonly [string, Looked]> = []
+  for (const [property, get] of Object.entries(contents)) {
+    if (get === undefined) continue
+    if (treatment === undefined) {
+      shown[property] = null
+      continue
+    }
+    let value: unknown
+    try {
+      value = get()
+    } catch {
+      value = "[Throws]"
+    }
+    if (value === undefined) continue
+    looked.push([property, look(value, property, treatment, room)])
+  }
+  let left = room
+  for (const [index, [property, content]] of looked.entries()) {
+    // Each of those that follow gets at least its part.
+    const rest = looked.slice(index + 1).reduce((sum, [, { bytes }]) => sum + bytes, 0)
+    const share = Math.max(left - rest, Math.floor(left / (looked.length - index)))
+    const written = content.within(share)
+    left -= written.text.length
+    shown[property] = written
+  }
+  return shown
+}
+
+const bytesOf = (content: unknown): number => content instanceof Written ? utf8Length(content.text) : 0
+
+/** Sends an event whose properties are known, with its place in the tree. Gives its uuid, if it was taken. */
+const send = (
+  instance: Instance,
+  active: Active,
+  origin: Origin,
+  event: string,
+  properties: Properties,
+  options: EventOptions
+): Effect.Effect<string | undefined> => {
+  const state = origin.getFiberRef(currentState)
+  const ids = idsIn(state, active.owner)
+  const id = options.uuid ?? newId(active, origin)
+  const traceId = options.traceId ?? ids.traceId ?? origin.currentSpan?.traceId ?? id
+  const isNode = (nodes as ReadonlyArray<string>).includes(event)
+  const parentId = options.parentId === undefined ? ids.parentId : options.parentId ?? undefined
+  const own: Record<string, unknown> = { $ai_trace_id: traceId }
+  const sessionId = options.sessionId ?? ids.sessionId
+  if (sessionId !== undefined) own.$ai_session_id = sessionId
+  if (isNode) {
+    own.$ai_span_id = options.spanId ?? id
+    if (parentId !== undefined) own.$ai_parent_id = parentId
+  }
+  if (options.name !== undefined) own.$ai_span_name = options.name
+  const given = properties.$ai_trace_id
+  const { uuid, captured } = sendAi(instance, origin, {
+    event,
+    properties: { ...own, ...properties },
+    options: { ...options, uuid: id },
+    personlessId: typeof given === "string" ? given : traceId,
+    // Without a parent of its own it has not the one of its children.
+    omits: isNode && parentId === undefined ? (name) => name === "$ai_parent_id" : undefined
+  })
+  return Effect.as(captured, uuid)
+}
+
+/** Captures a call of a model. Never fails. Gives the event's uuid; `undefined`: nobody takes events. */
+export const captureCall = (
+  instance: Instance,
+  origin: Origin,
+  call: Call,
+  options: EventOptions = {}
+): Effect.Effect<string | undefined> => {
+  const { active, door } = instance
+  const event = call.kind === "embedding" ? "$ai_embedding" : "$ai_generation"
+  if (active === undefined || door.isSilent(origin, event)) return Effect.succeed(undefined)
+  const state = origin.getFiberRef(currentState)
+  const treatment = treatmentOf(active, state, options)
+  const failure = call.failure ?? call.answer.failure
+  const output = call.answer.output ?? (failure === undefined ? undefined : () => [])
+  // They are the program's own words, and sent in privacy mode too.
+  const tools = lookAt({ $ai_tools: call.request.tools }, { full: treatment?.full === true, redact: [] }, toolsRoom)
+  const contents = lookAt(
+    {
+      $ai_output_choices: call.kind === "embedding" ? undefined : output,
+      $ai_input: call.request.input
+    },
+    treatment,
+    treatment === undefined ? 0 : roomOf(active, treatment) - bytesOf(tools.$ai_tools)
+  )
+  return send(
+    instance,
+    active,
+    origin,
+    event,
+    withOwn(
+      {
+        ...propertiesOf(call),
+        ...contents,
+        ...tools,
+        ...(call.kind === "embedding" ? { $ai_output_choices: null } : undefined),
+        ...(failure === undefined ? undefined : failureProperties(failure, call.httpStatus, treatment))
+      },
+      merge(undefined, options.properties)
+    ),
+    options
+  )
+}
+
+const failureProperties = (
+  failure: Failure,
+  status: number | undefined,
+  treatment: Treatment | undefined
+): Properties =>
+  failureOf(
+    failure,
+    status,
+    treatment === undefined || failure.message === undefined ? undefined : redactSource(failure.message)
+  )
+
+/** Captures a span or a trace. As {@link captureCall}. */
+export const captureStep = (
+  instance: Instance,
+  origin: Origin,
+  step: Step,
+  options: EventOptions = {}
+): Effect.Effect<string | undefined> => {
+  const { active, door } = instance
+  if (active === undefined || door.isSilent(origin, step.event)) return Effect.succeed(undefined)
+  const treatment = treatmentOf(active, origin.getFiberRef(currentState), options)
+  const properties = {
+    ...lookAt(
+      { $ai_output_state: step.output, $ai_input_state: step.input },
+      treatment,
+      treatment === undefined ? 0 : roomOf(active, treatment)
+    ),
+    ...(step.type === undefined ? undefined : { $ai_span_type: step.type }),
+    ...(step.latencySeconds === undefined ? undefined : { $ai_latency: step.latencySeconds }),
+    ...(step.stopReason === undefined ? undefined : { $ai_stop_reason: step.stopReason }),
+    ...(step.failure === undefined ? undefined : failureProperties(step.failure, step.httpStatus, treatment))
+  }
+  return send(instance, active, origin, step.event, { ...properties, ...merge(undefined, options.properties) }, options)
+}
