@@ -7,19 +7,23 @@
 /** Follows a text that was cut off. */
 export const truncated = "... [truncated]"
 
+/** Tokens arrive one by one, and many short texts take many times the memory of a long one. */
+const blockLength = 1_024
+
 /** How much text the parts of one answer may still hold together. */
 export interface Room {
   left: number
 }
 
 export class BoundedText {
-  private readonly pieces: Array<string> = []
+  private readonly blocks: Array<string> = []
+  private pieces: Array<string> = []
   private cut = false
 
   constructor(private readonly room: Room) {}
 
   get isEmpty(): boolean {
-    return this.pieces.length === 0
+    return this.blocks.length === 0 && this.pieces.length === 0
   }
 
   add(piece: string): void {
@@ -27,6 +31,10 @@ export class BoundedText {
     if (piece.length <= this.room.left) {
       this.room.left -= piece.length
       this.pieces.push(piece)
+      if (this.pieces.length === blockLength) {
+        this.blocks.push(this.pieces.join(""))
+        this.pieces = []
+      }
       return
     }
     this.cut = true
@@ -39,7 +47,7 @@ export class BoundedText {
   }
 
   toString(): string {
-    return this.pieces.join("")
+    return this.blocks.join("") + this.pieces.join("")
   }
 }
 

@@ -36,7 +36,7 @@ const prompts = (prompt: unknown): ReadonlyArray<Message> => {
   if (texts.length === 0) return []
   return texts.every((each) => typeof each === "string")
     ? texts.map((content) => ({ role: "user", content }))
-    : [{ role: "user", content: JSON.stringify(texts) }]
+    : [{ role: "user", content: [{ type: "tokens", tokens: texts }] }]
 }
 
 const input = (body: unknown): ReadonlyArray<unknown> => {

@@ -80,8 +80,12 @@ export const outputMessages = (output: unknown): ReadonlyArray<Message> => {
   return parts.length === 0 ? [] : [{ role: "assistant", content: parts }]
 }
 
-const outputOf = (value: unknown): Message["content"] =>
-  typeof value === "string" ? value : record(value) === undefined ? content(value) : JSON.stringify(value)
+/** What a tool gave: a text, parts, or for some of OpenAI's own tools an object. */
+const outputOf = (value: unknown): Message["content"] => {
+  if (typeof value === "string") return value
+  const object = record(value)
+  return object === undefined ? content(value) : [{ ...object, type: word(object.type) ?? "output" }]
+}
 
 /** An item of a request. */
 const inputMessage = (item: unknown): ReadonlyArray<Message> => {

@@ -82,7 +82,9 @@ describe("requests of Chat Completions", () => {
       { role: "user", content: "a" },
       { role: "user", content: "b" }
     ])
-    assert.deepStrictEqual(requestFacts(openaiChat, { prompt: [1, 2] }).input, [{ role: "user", content: "[1,2]" }])
+    assert.deepStrictEqual(requestFacts(openaiChat, { prompt: [1, 2] }).input, [
+      { role: "user", content: [{ type: "tokens", tokens: [1, 2] }] }
+    ])
   })
 
   it("do not look at messages that nobody asks for", () => {
