@@ -174,7 +174,9 @@ const google = ({ isPost, path }: Where): Route | undefined => {
   if (action.shape === "vertexEmbedding" && !model.includes("embedding")) return undefined
   const publisher = segments[segments.indexOf("publishers") + 1]
   const isAnthropic = action.shape === "chat" && segments.includes("publishers") && publisher === "anthropic"
-  const start = segments.findIndex((segment) => /^(?:v\d\w*|projects|publishers|models|tunedModels)$/.test(segment))
+  const first = segments.findIndex((segment) => /^(?:projects|publishers|models|tunedModels|endpoints)$/.test(segment))
+  // A proxy may have a version of its own before Google's.
+  const start = /^v\d\w*$/.test(segments[first - 1] ?? "") ? first - 1 : first
   return {
     shape: isAnthropic ? "anthropic" : action.shape,
     prefix: segments.slice(0, Math.max(0, start)).join("/"),
@@ -220,8 +222,7 @@ const route = (where: Where): Route | undefined => {
 }
 
 /** What every path that is recognised has in it. The other requests of a program need no more than this. */
-const mayCall =
-  /completions|responses|embed|messages|:(?:generate|streamGenerate|predict|raw|streamRaw)|model\/|\/api\//
+const mayCall = /completions|responses|[eE]mbed|messages|:(?:generate|stream|predict|raw)|model\/|\/api\//
 
 /** What a request's address tells. `undefined`: it calls no model, or PostHog's gateway sends the event. */
 export const addressOf = (sent: Sent, providers?: Providers): Address | undefined => {

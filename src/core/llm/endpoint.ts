@@ -3,24 +3,42 @@
  *
  * @since 0.1.0
  */
-import { addressOf, type Sent, type Shape } from "./address.js"
+import { type Address, addressOf, type Sent, type Shape } from "./address.js"
+import { anthropic } from "./anthropic.js"
+import { converse, invoke, invokeEmbedding } from "./bedrock.js"
+import { cohereEmbedding, geminiEmbedding, vertexEmbedding } from "./embeddingFormats.js"
 import { openaiEmbeddings } from "./embeddings.js"
+import { gemini } from "./gemini.js"
 import type { Endpoint, Format } from "./model.js"
+import { ollamaChat, ollamaEmbedding, ollamaGenerate } from "./ollama.js"
 import { openaiChat } from "./openaiChat.js"
 import { openaiResponses } from "./openaiResponses.js"
 import type { Providers } from "./providers.js"
 
-const formats: { readonly [shape in Shape]?: Format } = {
+const formats: { readonly [shape in Shape]: Format } = {
   chat: openaiChat,
   responses: openaiResponses,
-  embeddings: openaiEmbeddings
+  embeddings: openaiEmbeddings,
+  anthropic,
+  gemini,
+  geminiEmbedding,
+  vertexEmbedding,
+  converse,
+  invoke,
+  ollamaChat,
+  ollamaGenerate,
+  ollamaEmbedding,
+  cohereEmbedding
 }
+
+/** The path of Bedrock's `invoke` does not say what kind of model it is, but the names of those for embeddings do. */
+const formatOf = ({ model, shape }: Address): Format =>
+  shape === "invoke" && model?.includes("embed") === true ? invokeEmbedding : formats[shape]
 
 /** The call of a model that a request is. `undefined`: it is none, or PostHog's gateway sends the event. */
 export const endpointOf = (sent: Sent, providers?: Providers): Endpoint | undefined => {
   const address = addressOf(sent, providers)
-  const format = address === undefined ? undefined : formats[address.shape]
-  if (address === undefined || format === undefined) return undefined
+  if (address === undefined) return undefined
   const { shape: _, ...told } = address
-  return { ...told, format }
+  return { ...told, format: formatOf(address) }
 }

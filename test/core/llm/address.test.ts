@@ -153,6 +153,14 @@ const known: ReadonlyArray<Row> = [
   ["http://localhost:8000/v1/chat/completions", "localhost", "chat", "http://localhost:8000/v1"],
   ["http://10.0.0.7/v1/chat/completions", "10.0.0.7", "chat", "http://10.0.0.7/v1"],
   ["https://proxy.acme.dev/v1beta/models/g:generateContent", "acme", "gemini", "https://proxy.acme.dev", "g", false],
+  [
+    "https://gateway.ai.cloudflare.com/v1/acme/gw/google-ai-studio/v1beta/models/g:generateContent",
+    "cloudflare",
+    "gemini",
+    "https://gateway.ai.cloudflare.com/v1/acme/gw/google-ai-studio",
+    "g",
+    false
+  ],
   ["https://user:pass@api.acme.io/v1/chat/completions?token=t", "acme", "chat", "https://api.acme.io/v1"],
   ["https://evil.example/api.openai.com/v1/chat/completions", "evil", "chat", "https://evil.example/api.openai.com/v1"],
   ["https://api.openai.com.evil.com/v1/chat/completions", "evil", "chat", "https://api.openai.com.evil.com/v1"],
