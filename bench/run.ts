@@ -92,6 +92,7 @@ const ours = { file: "effect-posthog.mjs" }
 const node = { file: "posthog-node.mjs" }
 const floor = { file: "floor.mjs" }
 const effect = { file: "effect.mjs" }
+const bridge = { file: "bridge.mjs" }
 const limit500 = { file: "limit500.mjs" }
 const limit1000 = { file: "limit1000.mjs" }
 
@@ -99,6 +100,16 @@ const measures: ReadonlyArray<Measure> = [
   {
     name: "call",
     implementations: { ours, "posthog-node": { ...node, raised: true }, floor },
+    scenario: { kind: "call", events: 100_000, quiet: true },
+    rounds
+  },
+  {
+    name: "call from plain code",
+    implementations: {
+      "bridge.capture": bridge,
+      "bridge.run(capture)": { ...bridge, pure: true },
+      "posthog-node": { ...node, raised: true }
+    },
     scenario: { kind: "call", events: 100_000, quiet: true },
     rounds
   },
@@ -213,7 +224,7 @@ const throwers = (): ReadonlyArray<string> => {
 const main = async () => {
   await rm(out, { recursive: true, force: true })
   await mkdir(out, { recursive: true })
-  for (const file of [ours, node, floor, effect, limit500, limit1000]) {
+  for (const file of [ours, node, floor, effect, bridge, limit500, limit1000]) {
     await bundle(`bench/adapters/${file.file.replace(".mjs", ".ts")}`, file.file)
   }
   await bundle("bench/sink.ts", "sink.mjs")

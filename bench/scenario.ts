@@ -15,7 +15,7 @@ export interface Scenario {
   readonly warmUpEvents?: number
   /** Whether the queue is made large enough where the default is too small. */
   readonly raised?: boolean
-  /** Whether flags are evaluated by the pure functions alone, where there are such. */
+  /** Whether the other way is taken where there are two: flags by the pure functions alone, captures in fibers. */
   readonly pure?: boolean
   /** Whether sending is put off, so that only the calls are measured. */
   readonly quiet?: boolean

@@ -15,6 +15,7 @@
  * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FiberRef from "effect/FiberRef"
@@ -22,15 +23,21 @@ import * as FiberRefs from "effect/FiberRefs"
 import * as FiberSet from "effect/FiberSet"
 import { dual } from "effect/Function"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
 import * as Scope from "effect/Scope"
+import type { PropertiesInput } from "./core/event/properties.js"
+import { type CaptureOptions, ordinaryInput, withState } from "./internal/capture.js"
 import { type Carrier, toStored } from "./internal/carrier.js"
 import { currentState, type State } from "./internal/context.js"
 import { withCarrier } from "./internal/contextRegions.js"
 import type { ContextScope, ContextValues } from "./internal/contextValues.js"
 import { packageAnnotation } from "./internal/diagnostics.js"
+import { originOf } from "./internal/effect/fiber.js"
+import { instanceOf } from "./internal/instance.js"
 import { builtin } from "./internal/node.js"
 import { closeOnSignals } from "./internal/signals.js"
+import { PostHog } from "./PostHog.js"
 
 /**
  * PostHog for code that is written with promises, see {@link make}.
@@ -45,6 +52,13 @@ export interface Bridge<in R> {
    * rejected and need not be awaited; other effects reject it with what they fail with, as `Effect.runPromise` does.
    */
   readonly run: <A, E>(effect: Effect.Effect<A, E, R>) => Promise<A>
+  /**
+   * Captures an event in the context of the `withContext` around the call, and returns: the short form of
+   * `run(PostHog.capture(…))` for code that captures often, without a fiber and a promise for each event. Never throws,
+   * like `PostHog.capture`. The layer has to provide `PostHog`, as `PostHogLive` does; without it nothing is captured,
+   * and a warning is logged once.
+   */
+  readonly capture: (event: string, properties?: PropertiesInput, options?: CaptureOptions) => void
   /**
    * Calls a function, and gives what it gives. Everything that runs because of this call, behind an `await` too, is in
    * a context with these values. Calls nest: inside of them values are added, and outside nothing changes. Needs an
@@ -92,6 +106,9 @@ const noStorage =
   "PostHog: withContext of PostHogBridge has no AsyncLocalStorage here, so events do not get its values. " +
   "Give one as the option storage: new AsyncLocalStorage() of node:async_hooks"
 
+const noPostHog = "PostHog: capture of PostHogBridge has no PostHog here, so nothing is captured. " +
+  "Give PostHogBridge.make a layer that provides it, such as PostHogLive"
+
 /**
  * Builds a layer, such as `PostHogLive` or one with your services and it, for code that is written with promises.
  * Rejected with the error of the layer when it cannot be built, so that a wrong option shows at the start of the
@@ -110,7 +127,14 @@ export const make = async <R, E>(layer: Layer.Layer<R, E>, options: Options = {}
   const runtime = built.value
   const runPromise = Runtime.runPromise(runtime)
   const storage = options.storage ?? makeStorage()
-  let hasWarned = false
+  const warned = new Set<string>()
+  const warn = (text: string): void => {
+    if (warned.has(text)) return
+    warned.add(text)
+    Runtime.runFork(runtime)(Effect.logWarning(text).pipe(Effect.annotateLogs("package", packageAnnotation)))
+  }
+  const service = Option.getOrUndefined(Context.getOption(runtime.context as Context.Context<R | PostHog>, PostHog))
+  const origin = originOf(runtime.fiberRefs, runtime.context as Context.Context<never>)
   const here = (): State | undefined => storage?.getStore() as State | undefined
   const outside = runtime.fiberRefs.pipe((refs) => FiberRefs.getOrDefault(refs, currentState))
   let closed: Promise<void> | undefined
@@ -124,12 +148,18 @@ export const make = async <R, E>(layer: Layer.Layer<R, E>, options: Options = {}
       const state = here()
       return runPromise(state === undefined ? effect : Effect.locally(effect, currentState, state))
     },
+    capture: (event, properties, options) => {
+      if (service === undefined) return warn(noPostHog)
+      const captured = instanceOf(service).door.capture(
+        withState(origin, here()),
+        ordinaryInput(event, properties, options)
+      )
+      // Something is left to do where the overflow policy waits for room, and where the instance is disabled.
+      if (captured !== Effect.void) Runtime.runFork(runtime)(captured)
+    },
     withContext: (values, f, contextScope) => {
       if (storage !== undefined) return storage.run((here() ?? outside).set(values, contextScope, undefined), f)
-      if (!hasWarned) {
-        hasWarned = true
-        Runtime.runFork(runtime)(Effect.logWarning(noStorage).pipe(Effect.annotateLogs("package", packageAnnotation)))
-      }
+      warn(noStorage)
       return f()
     },
     close

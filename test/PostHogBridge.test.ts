@@ -1,3 +1,4 @@
+import { FetchHttpClient } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Layer, Logger } from "effect"
 import {
@@ -81,6 +82,85 @@ describe("PostHogBridge.make", () => {
       ])
       const failure = yield* Effect.promise(() => bridge.run(Effect.fail("no")).catch(String))
       assert.include(failure, "no")
+    }))
+
+  it.scopedLive("capture does what run(PostHog.capture(…)) does, at once and in the same context", () =>
+    Effect.gen(function*() {
+      const bridge = yield* made(PostHogTest.TestLayer)
+      const { capture } = bridge
+      const request = (user: number) =>
+        bridge.withContext({ distinctId: `user_${user}`, groups: { company: "acme" } }, async () => {
+          await new Promise(setImmediate)
+          const properties = { user }
+          capture("plain", properties, { groups: { project: "p" } })
+          properties.user = -1
+          await bridge.run(PostHog.capture("effect", { user }, { groups: { project: "p" } }))
+        })
+      yield* Effect.promise(() => Promise.all(Array.from({ length: 50 }, (_, user) => request(user))))
+      bridge.capture("outside")
+      const events = yield* Effect.promise(() => bridge.run(PostHogTest.captured))
+      assert.strictEqual(events.length, 101)
+      const of = (name: string) =>
+        events.filter(({ event }) => event === name).map(({ distinct_id, properties }) => ({ distinct_id, properties }))
+      assert.deepStrictEqual(of("plain"), of("effect"))
+      assert.deepStrictEqual(
+        of("plain").map(({ properties }) => properties.user),
+        Array.from({ length: 50 }, (_, i) => i)
+      )
+      assert.isFalse(events.at(-1)!.properties.$process_person_profile)
+    }))
+
+  it.live("capture never throws, whatever it is given and when; what is dropped is counted", () =>
+    Effect.gen(function*() {
+      const bridge = yield* Effect.promise(() => PostHogBridge.make(PostHogTest.layer({ maxEventBytes: 1_000 })))
+      const thrower = new Proxy({}, {
+        ownKeys: () => {
+          throw new Error("no")
+        }
+      })
+      for (const value of [null, 1, "text", thrower, () => 1, { big: "x".repeat(2_000) }]) {
+        bridge.capture("a", value as never)
+        bridge.capture(value as never)
+        bridge.capture("a", {}, value as never)
+      }
+      const stats = yield* Effect.promise(() => bridge.run(PostHog.stats))
+      assert.strictEqual(stats.accepted, 18)
+      assert.isAbove(stats.dropped.invalid_event ?? 0, 0)
+      assert.isAbove(stats.dropped.too_large ?? 0, 0)
+      yield* Effect.promise(() => bridge.close())
+      bridge.capture("late")
+    }))
+
+  it.scopedLive("capture of a disabled instance is counted as ignored; without PostHog a warning says so, once", () =>
+    Effect.gen(function*() {
+      const disabled = yield* made(Layer.provide(PostHog.layer({ enabled: false }), FetchHttpClient.layer))
+      disabled.capture("a")
+      const stats = yield* Effect.promise(() => disabled.run(PostHog.stats))
+      assert.deepStrictEqual([stats.ignored, stats.accepted], [1, 0])
+
+      const said: Array<string> = []
+      const logger = Logger.replace(Logger.defaultLogger, Logger.make(({ message }) => said.push(String(message))))
+      const without = yield* made(logger)
+      without.capture("a")
+      without.capture("b")
+      assert.strictEqual(said.filter((text) => text.includes("no PostHog here")).length, 1)
+    }))
+
+  it.scopedLive("capture returns at once also where the overflow policy waits for room, and the event is sent later", () =>
+    Effect.gen(function*() {
+      const sink = yield* Sink.make()
+      const layer = PostHog.layer({
+        apiKey: "phc_1234567890",
+        host: sink.url,
+        maxQueueSize: 1,
+        flushAt: 1_000,
+        overflow: { waitUpTo: "30 seconds" }
+      })
+      const bridge = yield* made(Layer.provide(layer, FetchHttpClient.layer))
+      for (const event of ["a", "b", "c"]) bridge.capture(event, {}, { distinctId: "ada" })
+      yield* Effect.promise(() => bridge.run(PostHog.flush))
+      yield* Effect.promise(() => bridge.close())
+      assert.sameMembers(sink.requests.flatMap(({ events }) => events.map(({ event }) => event)), ["a", "b", "c"])
     }))
 
   it.live("a layer that cannot be built rejects with its error, and leaves nothing open", () =>

@@ -1,17 +1,19 @@
 /**
  * The one door: every event of every kind is built, shown to the hooks, serialised and handed to the outbox here.
  */
-import * as Clock from "effect/Clock"
-import * as Context from "effect/Context"
 import type * as DateTime from "effect/DateTime"
-import type * as DefaultServices from "effect/DefaultServices"
 import * as Effect from "effect/Effect"
-import type * as FiberRef from "effect/FiberRef"
-import type * as Tracer from "effect/Tracer"
 import { type Call, makeComposer, type Surroundings } from "../core/event/compose.js"
 import { isTooLarge, Writer } from "../core/event/json.js"
 import { misplacedOptions } from "../core/event/misplaced.js"
-import { type Groups, type Layer, makeLayer, type Properties } from "../core/event/properties.js"
+import {
+  type Groups,
+  type Layer,
+  makeLayer,
+  type Properties,
+  type PropertiesInput,
+  readable
+} from "../core/event/properties.js"
 import { checkEvent, readUuid, type WireEvent, writeEvent } from "../core/event/wireEvent.js"
 import { isInstance, isObject, isRecord } from "../core/guard.js"
 import { describe } from "../core/thrown.js"
@@ -22,6 +24,7 @@ import type { Books } from "./delivery/books.js"
 import type { Gate } from "./delivery/gate.js"
 import type { Outbox } from "./delivery/outbox.js"
 import type { Diagnostics } from "./diagnostics.js"
+import { clockOf, type Origin, withReference } from "./effect/fiber.js"
 import { monotonicMillis } from "./monotonic.js"
 import type { Resolved } from "./options.js"
 import { traceMembers } from "./trace.js"
@@ -127,31 +130,24 @@ export interface Taken {
   readonly captured: Effect.Effect<void>
 }
 
-/** Where an event comes from: a fiber, or what a logger knows of one. */
-export interface Origin {
-  readonly getFiberRef: <A>(ref: FiberRef.FiberRef<A>) => A
-  readonly currentDefaultServices: Context.Context<DefaultServices.DefaultServices>
-  readonly currentTracer: Tracer.Tracer
-  readonly currentSpan: Tracer.AnySpan | undefined
-}
+export type { Origin }
 
-/** The same with another context, if there is one: what `Effect.locally` does, without its cost. */
+/** What `capture` and its kin are given, whose properties may be anything. */
+export const ordinaryInput = (
+  event: string,
+  properties: PropertiesInput | undefined,
+  options: CaptureOptions | undefined
+): Input => ({ event, properties: readable(properties), subject: undefined, options, kind: ordinary })
+
+/** The same with another context, if there is one. */
 export const withState = (origin: Origin, state: State | undefined): Origin =>
-  state === undefined ? origin : {
-    getFiberRef: <A>(ref: FiberRef.FiberRef<A>): A =>
-      ref as unknown === currentState ? state as A : origin.getFiberRef(ref),
-    currentDefaultServices: origin.currentDefaultServices,
-    currentTracer: origin.currentTracer,
-    currentSpan: origin.currentSpan
-  }
+  state === undefined ? origin : withReference(origin, currentState, state)
 
 /** Milliseconds for distances, see `monotonicMillis`. */
-export const elapsedOf = ({ currentDefaultServices }: Origin): number =>
-  monotonicMillis(Context.unsafeGet(currentDefaultServices, Clock.Clock))
+export const elapsedOf = (origin: Origin): number => monotonicMillis(clockOf(origin))
 
 /** Milliseconds since the epoch. */
-const nowOf = ({ currentDefaultServices }: Origin): number =>
-  Context.unsafeGet(currentDefaultServices, Clock.Clock).unsafeCurrentTimeMillis()
+const nowOf = (origin: Origin): number => clockOf(origin).unsafeCurrentTimeMillis()
 
 export interface Capture {
   readonly capture: (origin: Origin, input: Input) => Effect.Effect<void>

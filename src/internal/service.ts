@@ -7,7 +7,6 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { type PropertiesInput, readable } from "../core/event/properties.js"
 import { makeUuidV7 } from "../core/event/uuid.js"
 import type * as PostHogConfig from "../PostHogConfig.js"
 import type { ConfigurationError } from "../PostHogError.js"
@@ -97,25 +96,13 @@ const makeService = (rest: Omit<Service, "capture" | "captureNow">): Service => 
   return {
     ...rest,
     capture: (event, properties, options) =>
-      Effect.withFiberRuntime((fiber) => door.capture(fiber, ordinaryInput(event, properties, options))),
+      Effect.withFiberRuntime((fiber) => door.capture(fiber, Capture.ordinaryInput(event, properties, options))),
     captureNow: (event, properties, options) =>
       Effect.withFiberRuntime((fiber) =>
-        Effect.map(door.captureNow(fiber, ordinaryInput(event, properties, options)), Option.fromNullable)
+        Effect.map(door.captureNow(fiber, Capture.ordinaryInput(event, properties, options)), Option.fromNullable)
       )
   }
 }
-
-const ordinaryInput = (
-  event: string,
-  properties: PropertiesInput | undefined,
-  options: Capture.CaptureOptions | undefined
-): Capture.Input => ({
-  event,
-  properties: readable(properties),
-  subject: undefined,
-  options,
-  kind: Capture.ordinary
-})
 
 const advice = {
   no_api_key: "no project API key was given (option apiKey, in the environment POSTHOG_API_KEY)",

@@ -2,8 +2,6 @@
  * The logger that captures log messages of level error, and those with a cause, as exceptions.
  */
 import * as Cause from "effect/Cause"
-import * as Context from "effect/Context"
-import * as DefaultServices from "effect/DefaultServices"
 import * as Effect from "effect/Effect"
 import * as FiberRef from "effect/FiberRef"
 import * as FiberRefs from "effect/FiberRefs"
@@ -13,13 +11,12 @@ import * as List from "effect/List"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
-import * as Tracer from "effect/Tracer"
 import type { Properties } from "../../core/event/properties.js"
 import { behind, coerce, isError, template } from "../../core/exceptions/coerce.js"
 import { toLevel } from "../../core/exceptions/level.js"
 import { maxText, redactText } from "../../core/secrets.js"
-import type { Origin } from "../capture.js"
 import { packageAnnotation } from "../diagnostics.js"
+import { originOf } from "../effect/fiber.js"
 import type { Instance } from "../instance.js"
 import { slot } from "../slot.js"
 import { thrownBy } from "./cause.js"
@@ -140,21 +137,13 @@ export const makeLogger = (instance: Instance, options: LoggerOptions): Logger.L
     if (annotation("package") === packageAnnotation || annotation(skipAnnotation) === false) return
     const isFiberFailure = parts[0] === unhandledMessage
     if (isFiberFailure && options.unhandledFiberFailures !== true) return
-    const services = FiberRefs.getOrDefault(context, DefaultServices.currentServices)
-    const span = Option.getOrUndefined(
-      Context.getOption(FiberRefs.getOrDefault(context, FiberRef.currentContext), Tracer.ParentSpan)
-    )
+    const origin = originOf(context, FiberRefs.getOrDefault(context, FiberRef.currentContext))
+    const span = origin.currentSpan
     const error = hasCause ? undefined : parts.find(isError)
     const said = messageOf(parts.filter((part) => part !== error))
     const given = hasCause
       ? cause
       : error ?? new LogMessage(logLevel.label.toLowerCase(), said, span?._tag === "Span" ? span.name : undefined)
-    const origin: Origin = {
-      getFiberRef: (ref) => FiberRefs.getOrDefault(context, ref),
-      currentDefaultServices: services,
-      currentTracer: Context.get(services, Tracer.Tracer),
-      currentSpan: span
-    }
     const own = given instanceof LogMessage || isFiberFailure || said === "" ? undefined : { log_message: said }
     const captured = send(instance, origin, {
       given,

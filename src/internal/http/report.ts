@@ -2,11 +2,10 @@
  * What is captured about a request: what its handler failed with, and that it was answered.
  */
 import type * as Cause from "effect/Cause"
-import * as Clock from "effect/Clock"
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import { aside, ordinary, type Origin, withState } from "../capture.js"
+import { aside, ordinary, withState } from "../capture.js"
 import type { State } from "../context.js"
+import { clockOf, type Origin } from "../effect/fiber.js"
 import { middleware } from "../exceptions/reporters.js"
 import { fiberName, send } from "../exceptions/tracker.js"
 import { instanceOf, type Service } from "../instance.js"
@@ -35,8 +34,7 @@ export const captureError = (
  * Milliseconds of a clock that cannot be set back: how long something takes is no matter of the time of day. Whole, as
  * before.
  */
-export const elapsedOf = ({ currentDefaultServices }: Origin): number =>
-  Math.floor(monotonicMillis(Context.unsafeGet(currentDefaultServices, Clock.Clock)))
+export const elapsedOf = (origin: Origin): number => Math.floor(monotonicMillis(clockOf(origin)))
 
 export const captureEnd = (
   service: Service,

@@ -2,7 +2,8 @@
  * The door of LLM analytics: how its events get to PostHog, whoever makes them.
  */
 import type { Properties } from "../../core/event/properties.js"
-import type { CaptureOptions, Kind, Origin, Taken } from "../capture.js"
+import type { CaptureOptions, Kind, Taken } from "../capture.js"
+import type { Origin } from "../effect/fiber.js"
 import type { Instance } from "../instance.js"
 
 /** An event about a call of a model, or of what is around it. */
