@@ -19,7 +19,7 @@ const direct: Readonly<Record<string, ReadonlyArray<string>>> = {
 }
 
 /** Modules whose only use is such a name. */
-const withoutNamespace = new Set(["PostHogLive"])
+const withoutNamespace = new Set(["EffectAi", "PostHogLive"])
 
 const purpose = (source: string): string => {
   const header = /^\/\*\*\n([\s\S]*?)\n \*\//.exec(source)?.[1]

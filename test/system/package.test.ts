@@ -2,11 +2,13 @@ import { assert, describe, it } from "@effect/vitest"
 import { build } from "esbuild"
 import { spawnSync } from "node:child_process"
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { dirname, join } from "node:path"
 import { libraryVersion } from "../../src/internal/version.js"
 
 const manifest = JSON.parse(readFileSync("package.json", "utf8")) as {
   readonly version: string
   readonly exports: Readonly<Record<string, unknown>>
+  readonly peerDependenciesMeta: unknown
 }
 
 /** The modules of this library that are left in a bundle of a program that imports from its front door. */
@@ -43,6 +45,22 @@ describe("package", () => {
       `./${name.slice(0, -3)}`
     )
     assert.deepStrictEqual(Object.keys(manifest.exports).sort(), [".", "./package.json", ...modules].sort())
+  })
+
+  it("needs @effect/ai only in the entry point for it, which the front door does not open", () => {
+    const seen = new Set<string>()
+    const follow = (file: string): void => {
+      if (seen.has(file)) return
+      seen.add(file)
+      for (const [, from = ""] of readFileSync(file, "utf8").matchAll(/\bfrom "([^"]+)"/g)) {
+        assert.notMatch(from, /^@effect\/ai/, file)
+        if (from.startsWith(".")) follow(join(dirname(file), from.replace(/\.js$/, ".ts")))
+      }
+    }
+    follow(join("src", "index.ts"))
+    assert.isAbove(seen.size, 50)
+    assert.match(readFileSync(join("src", "EffectAi.ts"), "utf8"), /from "@effect\/ai\//)
+    assert.deepStrictEqual(manifest.peerDependenciesMeta, { "@effect/ai": { optional: true } })
   })
 
   it("every public export says since when it exists and what kind of thing it is", () => {

@@ -22,7 +22,7 @@ class Facts {
   private searches = 0
   private failure: Failure | undefined
 
-  constructor(private readonly provider: string | undefined, private readonly streamed: boolean) {}
+  constructor(private readonly provider: () => string | undefined, private readonly streamed: boolean) {}
 
   read(part: unknown): void {
     switch (member(part, "type")) {
@@ -31,7 +31,7 @@ class Facts {
         this.id = word(optional(member(part, "id"))) ?? this.id
         break
       case "tool-call":
-        if (member(part, "providerExecuted") === true && /web_search/.test(String(member(part, "providerName")))) {
+        if (member(part, "providerExecuted") === true && /web_search/.test(text(member(part, "providerName")) ?? "")) {
           this.searches++
         }
         break
@@ -47,7 +47,7 @@ class Facts {
   answer(output: () => ReadonlyArray<Message>): AnswerFacts {
     const usage = this.finish === undefined
       ? undefined
-      : usageOf(this.finish, this.provider, this.streamed, this.searches)
+      : usageOf(this.finish, this.provider(), this.streamed, this.searches)
     const anthropic = this.streamed ? undefined : member(this.finish, "metadata", "anthropic", "usage")
     return {
       model: this.model,
@@ -64,7 +64,7 @@ class Facts {
 
 /** What an answer says that came at once. */
 export const answerOf = (parts: ReadonlyArray<unknown>, provider: string | undefined): AnswerFacts => {
-  const facts = new Facts(provider, false)
+  const facts = new Facts(() => provider, false)
   for (const part of parts) facts.read(part)
   return facts.answer(() => answerMessages(parts))
 }
@@ -104,7 +104,10 @@ const lengthOf = (value: unknown, most: number, depth = 0): number => {
 
 const isFirstToken = /^(?:text-delta|reasoning-delta|tool-params-start|tool-call)$/
 
-/** Reads the parts of a stream. Keeps at most `limit` characters of what they say. */
+/**
+ * Reads the parts of a stream. Keeps at most `limit` characters of what they say. `provider` is asked at the end: only
+ * then does anybody know.
+ */
 export class PartsReader implements StreamReader {
   private readonly facts: Facts
   private readonly pieces: Array<Piece> = []
@@ -112,7 +115,7 @@ export class PartsReader implements StreamReader {
   private readonly open = new Map<string, number>()
   private readonly room: Room
 
-  constructor(provider: string | undefined, limit: number) {
+  constructor(provider: () => string | undefined, limit: number) {
     this.facts = new Facts(provider, true)
     this.room = { left: limit }
   }

@@ -191,7 +191,7 @@ describe("usage", () => {
   })
 
   it("in a stream Anthropic's metadata is of its beginning: only the cache is taken from it", () => {
-    const reader = new PartsReader("anthropic", 1_000)
+    const reader = new PartsReader(() => "anthropic", 1_000)
     reader.read(finish({ inputTokens: 10, outputTokens: 50, totalTokens: 60 }, {
       anthropic: { usage: { output_tokens: 1, cache_creation_input_tokens: 30, service_tier: "standard" } }
     }))
@@ -201,7 +201,7 @@ describe("usage", () => {
   })
 
   it("searches in a stream are counted as they pass", () => {
-    const reader = new PartsReader("anthropic", 1_000)
+    const reader = new PartsReader(() => "anthropic", 1_000)
     const search = { type: "tool-call", id: "s", name: "AnthropicWebSearch", params: {}, providerName: "web_search" }
     reader.read({ ...search, providerExecuted: true })
     reader.read({ ...search, providerExecuted: true })
@@ -254,7 +254,7 @@ describe("answers", () => {
   })
 
   const stream = (parts: ReadonlyArray<unknown>, limit = 10_000) => {
-    const reader = new PartsReader("openai", limit)
+    const reader = new PartsReader(() => "openai", limit)
     const first = parts.map(reader.read)
     return { first, ...reader.answer() }
   }

@@ -1,0 +1,167 @@
+/**
+ * Calls of models through `@effect/ai` as LLM analytics: generations, embeddings, and a span for each tool that ran.
+ *
+ * ```ts
+ * import { LanguageModel } from "@effect/ai"
+ * import { OpenAiClient, OpenAiLanguageModel } from "@effect/ai-openai"
+ * import { FetchHttpClient } from "@effect/platform"
+ * import { Config, Effect, Layer } from "effect"
+ * import { PostHogLive } from "effect-posthog"
+ * import * as EffectAi from "effect-posthog/EffectAi"
+ *
+ * const Model = OpenAiLanguageModel.layer({ model: "gpt-5-mini" }).pipe(
+ *   EffectAi.withCapture(),
+ *   Layer.provide(OpenAiClient.layerConfig({ apiKey: Config.redacted("OPENAI_API_KEY") })),
+ *   Layer.provide(FetchHttpClient.layer)
+ * )
+ *
+ * const haiku = LanguageModel.generateText({ prompt: "A haiku about fibers" })
+ *
+ * Effect.runPromise(haiku.pipe(Effect.provide(Model), Effect.provide(PostHogLive)))
+ * ```
+ *
+ * Needs `@effect/ai`, which is why it is an entry point of its own.
+ *
+ * @since 0.1.0
+ */
+import * as EmbeddingModel from "@effect/ai/EmbeddingModel"
+import * as LanguageModel from "@effect/ai/LanguageModel"
+import * as Model from "@effect/ai/Model"
+import * as Tool from "@effect/ai/Tool"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import { dual } from "effect/Function"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import { instanceOf } from "./internal/instance.js"
+import { embedding } from "./internal/llm/effectAiEmbedding.js"
+import { plain, streamed } from "./internal/llm/effectAiLanguageModel.js"
+import type { Given, Source } from "./internal/llm/effectAiSource.js"
+import { PostHog, type Service } from "./PostHog.js"
+
+/**
+ * What can be said about the calls of a model that is captured. What is absent is taken from where the call is made.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options extends Given {}
+
+const ask: Source["ask"] = {
+  schema: (tool) => Tool.getJsonSchema(tool as Tool.Tool<string, never>),
+  description: (tool) => Tool.getDescription(tool as Tool.Tool<string, never>)
+}
+
+/** Events go to the instance of the fiber that calls, which is another one within `PostHog.using`. */
+const sourceOf = (service: Service, options: Options, providerName: string | undefined): Source => {
+  const instance = instanceOf(service)
+  return {
+    options,
+    providerName,
+    ask,
+    instance: (fiber) =>
+      Option.match(Context.getOption(fiber.currentContext as Context.Context<PostHog>, PostHog), {
+        onNone: () => instance,
+        onSome: instanceOf
+      })
+  }
+}
+
+const captureLanguageModel = (model: LanguageModel.Service, source: Source): LanguageModel.Service => ({
+  ...model,
+  generateText: plain(source, "generateText", model.generateText),
+  generateObject: plain(source, "generateObject", model.generateObject),
+  streamText: streamed(source, model.streamText)
+})
+
+const captureEmbeddingModel = (model: EmbeddingModel.Service, source: Source): EmbeddingModel.Service => ({
+  ...model,
+  embed: (input) => embedding(source, input, Effect.suspend(() => model.embed(input))),
+  embedMany: (inputs, options) => embedding(source, inputs, Effect.suspend(() => model.embedMany(inputs, options)))
+})
+
+/** What a context of services becomes: those of its models that there are, captured. */
+const captureAll = <A>(context: Context.Context<A>, service: Service, options: Options): Context.Context<A> => {
+  const all = context as Context.Context<LanguageModel.LanguageModel | EmbeddingModel.EmbeddingModel | A>
+  const source = sourceOf(service, options, Option.getOrUndefined(Context.getOption(context, Model.ProviderName)))
+  let captured = all
+  for (const model of Option.toArray(Context.getOption(context, LanguageModel.LanguageModel))) {
+    captured = Context.add(captured, LanguageModel.LanguageModel, captureLanguageModel(model, source))
+  }
+  for (const model of Option.toArray(Context.getOption(context, EmbeddingModel.EmbeddingModel))) {
+    captured = Context.add(captured, EmbeddingModel.EmbeddingModel, captureEmbeddingModel(model, source))
+  }
+  return captured as Context.Context<A>
+}
+
+const isLayerFirst = (args: IArguments): boolean => Layer.isLayer(args[0])
+
+/**
+ * A layer whose language models and embedding models are captured: whatever reads them from the context, such as
+ * `LanguageModel.generateText` or a `Chat`, is captured with them.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const withCapture: {
+  /**
+   * A layer whose language models and embedding models are captured: whatever reads them from the context, such as
+   * `LanguageModel.generateText` or a `Chat`, is captured with them.
+   *
+   * @since 0.1.0
+   * @category layers
+   */
+  (options?: Options): <A, E, R>(self: Layer.Layer<A, E, R>) => Layer.Layer<A, E, R | PostHog>
+  /**
+   * A layer whose language models and embedding models are captured: whatever reads them from the context, such as
+   * `LanguageModel.generateText` or a `Chat`, is captured with them.
+   *
+   * @since 0.1.0
+   * @category layers
+   */
+  <A, E, R>(self: Layer.Layer<A, E, R>, options?: Options): Layer.Layer<A, E, R | PostHog>
+} = /* #__PURE__ */ dual(
+  isLayerFirst,
+  <A, E, R>(self: Layer.Layer<A, E, R>, options: Options = {}): Layer.Layer<A, E, R | PostHog> =>
+    Layer.flatMap(
+      self,
+      (context) => Layer.effectContext(Effect.map(PostHog, (service) => captureAll(context, service, options)))
+    )
+)
+
+/**
+ * A `Model` of a provider's package, such as `OpenAiLanguageModel.model("gpt-5")`, that is captured and a `Model`
+ * still.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const model = <const Provider extends string, Provides, Requires>(
+  self: Model.Model<Provider, Provides, Requires>,
+  options?: Options
+): Model.Model<Provider, Provides | Model.ProviderName, Requires | PostHog> =>
+  Model.make(self.provider, withCapture(self, options))
+
+/**
+ * A language model that is captured, for programs that make one without a layer.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const languageModel = (
+  self: LanguageModel.Service,
+  options: Options = {}
+): Effect.Effect<LanguageModel.Service, never, PostHog> =>
+  Effect.map(PostHog, (service) => captureLanguageModel(self, sourceOf(service, options, undefined)))
+
+/**
+ * An embedding model that is captured, for programs that make one without a layer.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const embeddingModel = (
+  self: EmbeddingModel.Service,
+  options: Options = {}
+): Effect.Effect<EmbeddingModel.Service, never, PostHog> =>
+  Effect.map(PostHog, (service) => captureEmbeddingModel(self, sourceOf(service, options, undefined)))

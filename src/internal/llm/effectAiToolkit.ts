@@ -1,0 +1,106 @@
+/**
+ * The tools of a call: a span for each that runs.
+ */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { read } from "../../core/guard.js"
+import type { Failure } from "../../core/llm/model.js"
+import { aside, elapsedOf } from "../capture.js"
+import { currentState } from "../context.js"
+import { captureStep, newId, originOf } from "./capture.js"
+import { type AiCall, eventOptions, interrupted, thrownOf } from "./effectAiCall.js"
+import type { Given } from "./effectAiSource.js"
+import { toolFailure } from "./effectAiToolFailure.js"
+import { changePolicy, inSpan } from "./region.js"
+
+type Handle = (name: string, params: unknown) => Effect.Effect<unknown, unknown, unknown>
+
+interface WithHandler {
+  readonly tools: unknown
+  readonly handle: Handle
+}
+
+/** What a run of a tool belongs to. */
+type Parent = Pick<AiCall, "instance" | "active" | "origin" | "spanId" | "traceId">
+
+interface Listener {
+  readonly toolStarts: () => void
+  readonly toolEnds: (failed: boolean) => void
+}
+
+/** One run of a tool. What runs in it is below its span, and its calls of models are calls of their own. */
+const run = (
+  parent: Parent,
+  options: Given,
+  listener: Listener,
+  name: string,
+  params: unknown,
+  handled: Effect.Effect<unknown, unknown, unknown>
+): Effect.Effect<unknown, unknown, unknown> =>
+  Effect.withFiberRuntime((fiber) => {
+    const { active, instance, spanId: parentId, traceId } = parent
+    const origin = originOf(fiber)
+    const spanId = newId(active, origin)
+    const start = elapsedOf(origin)
+    listener.toolStarts()
+    return handled.pipe(
+      Effect.withTracer(parent.origin.currentTracer),
+      Effect.locallyWith(
+        currentState,
+        (state) => changePolicy(inSpan(state, spanId, traceId), { isCaptured: false })
+      ),
+      Effect.onExit((exit) => {
+        const failure = failureIn(exit)
+        listener.toolEnds(Exit.isFailure(exit) && failure !== undefined)
+        const captured = captureStep(
+          instance,
+          origin,
+          {
+            event: "$ai_span",
+            type: "tool",
+            latencySeconds: (elapsedOf(origin) - start) / 1000,
+            input: () => params,
+            output: Exit.isSuccess(exit) ? () => read(exit.value, "encodedResult") ?? null : undefined,
+            failure,
+            stopReason: Exit.isFailure(exit) && failure === undefined ? interrupted : undefined
+          },
+          { ...eventOptions(options), name, uuid: spanId, spanId, parentId, traceId }
+        )
+        return aside(Effect.asVoid(captured))
+      })
+    )
+  })
+
+const failureIn = (exit: Exit.Exit<unknown, unknown>): Failure | undefined => {
+  if (Exit.isSuccess(exit)) {
+    return read(exit.value, "isFailure") === true
+      ? toolFailure(read(exit.value, "result"))
+      : undefined
+  }
+  const thrown = thrownOf(exit.cause)
+  return thrown === undefined ? undefined : toolFailure(thrown.value)
+}
+
+const withHandle = (toolkit: WithHandler, handle: Handle): WithHandler =>
+  Object.assign(Object.create(Object.getPrototypeOf(toolkit) as object | null) as object, toolkit, { handle })
+
+/** The toolkit of a call with each of its runs seen; whatever is no toolkit stays what it is. */
+export const watchToolkit = (call: AiCall, options: Given, toolkit: unknown): unknown => {
+  const listener: Listener = {
+    toolStarts: () => call.toolStarts(),
+    toolEnds: (failed) => {
+      call.toolEnds()
+      call.toolFailed ||= failed
+    }
+  }
+  const watch = (resolved: unknown): unknown => {
+    if (typeof read(resolved, "handle") !== "function") return resolved
+    const given = resolved as WithHandler
+    call.tools = given.tools
+    return withHandle(
+      given,
+      (name, params) => run(call, options, listener, name, params, Effect.suspend(() => given.handle(name, params)))
+    )
+  }
+  return Effect.isEffect(toolkit) ? Effect.map(toolkit, watch) : watch(toolkit)
+}

@@ -1,0 +1,273 @@
+/**
+ * The packages of the providers as they are, against a server that answers as the providers do.
+ */
+import { EmbeddingModel, LanguageModel, Tool, Toolkit } from "@effect/ai"
+import { AnthropicClient, AnthropicLanguageModel } from "@effect/ai-anthropic"
+import { GoogleClient, GoogleLanguageModel } from "@effect/ai-google"
+import { OpenAiClient, OpenAiEmbeddingModel, OpenAiLanguageModel } from "@effect/ai-openai"
+import { FetchHttpClient } from "@effect/platform"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer, Redacted, Schema, Stream } from "effect"
+import { PostHogTest } from "effect-posthog"
+import * as EffectAi from "../src/EffectAi.js"
+import * as Providers from "./support/llm/providers.js"
+import * as replies from "./support/llm/replies.js"
+
+const key = "sk-very-secret-0123456789abcdef"
+const apiKey = Redacted.make(key)
+
+const models = {
+  openai: OpenAiLanguageModel.model("gpt-4.1-mini", { temperature: 0.5 }),
+  anthropic: AnthropicLanguageModel.model("claude-sonnet-4-5", { max_tokens: 1024 }),
+  gemini: GoogleLanguageModel.model("gemini-2.5-flash", { generationConfig: { temperature: 0 }, toolConfig: {} })
+}
+
+const clients = Layer.mergeAll(
+  OpenAiClient.layer({ apiKey }),
+  AnthropicClient.layer({ apiKey }),
+  GoogleClient.layer({ apiKey })
+)
+
+const withProviders = <A, E, R>(
+  use: (providers: Providers.Providers) => Effect.Effect<A, E, R>
+) =>
+  Effect.scoped(Effect.gen(function*() {
+    const providers = yield* Providers.make
+    const http = FetchHttpClient.layer.pipe(Layer.provide(Layer.succeed(FetchHttpClient.Fetch, providers.fetch)))
+    return yield* use(providers).pipe(
+      Effect.provide(clients.pipe(Layer.provide(http))),
+      Effect.provide(PostHogTest.TestLayer)
+    )
+  }))
+
+const only = (name = "$ai_generation") =>
+  Effect.map(PostHogTest.captured, (all) => {
+    const found = all.filter(({ event }) => event === name)
+    assert.strictEqual(found.length, 1)
+    return found[0]!.properties
+  })
+
+const ask = LanguageModel.generateText({ prompt: "How is the weather in Paris?" })
+const askStreamed = Stream.runDrain(LanguageModel.streamText({ prompt: "How is the weather in Paris?" }))
+
+const Weather = Tool.make("get_weather", {
+  parameters: { city: Schema.String },
+  success: Schema.Struct({ degrees: Schema.Number })
+})
+const toolkit = Toolkit.make(Weather)
+const handlers = toolkit.toLayer({ get_weather: () => Effect.succeed({ degrees: 21 }) })
+
+const askWithTools = Stream.runDrain(
+  LanguageModel.streamText({ prompt: "How is the weather in Paris?", toolkit, disableToolCallResolution: true })
+)
+
+const weatherCall = { name: "get_weather", arguments: { city: "Paris" } }
+
+const common = {
+  $ai_framework: "effect-ai",
+  $ai_http_status: 200,
+  $ai_input: [{ role: "user", content: "How is the weather in Paris?" }],
+  $ai_output_choices: [{ role: "assistant", content: [{ type: "text", text: "It is sunny in Paris." }] }]
+}
+
+describe("OpenAI", () => {
+  const usage = {
+    $ai_input_tokens: 90,
+    $ai_output_tokens: 25,
+    $ai_cache_read_input_tokens: 30,
+    $ai_reasoning_tokens: 8,
+    $ai_cache_reporting_exclusive: false,
+    $ai_total_tokens: 115
+  }
+
+  it.live("plain", () =>
+    withProviders(() =>
+      Effect.gen(function*() {
+        yield* ask
+        assert.deepInclude(yield* only(), {
+          ...common,
+          ...usage,
+          $ai_provider: "openai",
+          $ai_model: "gpt-4.1-mini",
+          $ai_completion_id: "resp_1",
+          $ai_service_tier: "default",
+          $ai_stop_reason: "stop"
+        })
+      }).pipe(Effect.provide(EffectAi.model(models.openai)))
+    ))
+
+  it.live("streamed", () =>
+    withProviders(() =>
+      Effect.gen(function*() {
+        yield* askStreamed
+        const generation = yield* only()
+        assert.deepInclude(generation, { ...common, ...usage, $ai_stream: true, $ai_completion_id: "resp_1" })
+        assert.isNumber(generation.$ai_time_to_first_token)
+      }).pipe(Effect.provide(EffectAi.model(models.openai)))
+    ))
+
+  it.live("refused", () =>
+    withProviders((providers) =>
+      Effect.gen(function*() {
+        providers.next(replies.openAiError(401, "invalid_api_key", `Incorrect API key provided: ${key}`))
+        yield* Effect.flip(ask)
+        const generation = yield* only()
+        assert.deepInclude(generation, { $ai_is_error: true, $ai_http_status: 401, $ai_model: "gpt-4.1-mini" })
+        assert.strictEqual(generation.$ai_error_type, "invalid_api_key")
+        assert.notInclude(JSON.stringify(generation), "very-secret")
+      }).pipe(Effect.provide(EffectAi.model(models.openai)))
+    ))
+
+  it.live("embeddings", () =>
+    withProviders((providers) =>
+      Effect.gen(function*() {
+        const model = yield* EmbeddingModel.EmbeddingModel
+        yield* model.embed("a text")
+        assert.deepInclude(yield* only("$ai_embedding"), {
+          $ai_provider: "openai",
+          $ai_model: "text-embedding-3-small",
+          $ai_input: "a text"
+        })
+        assert.strictEqual(providers.requests.length, 1)
+      }).pipe(Effect.provide(
+        EffectAi.model(OpenAiEmbeddingModel.model("text-embedding-3-small", { mode: "batched" }), {
+          model: "text-embedding-3-small"
+        })
+      ))
+    ))
+})
+
+describe("Anthropic", () => {
+  it.live("plain: what was written to the cache comes from the metadata", () =>
+    withProviders(() =>
+      Effect.gen(function*() {
+        yield* ask
+        const generation = yield* only()
+        assert.deepInclude(generation, {
+          ...common,
+          $ai_provider: "anthropic",
+          $ai_cache_reporting_exclusive: true,
+          $ai_max_tokens: 1024,
+          $ai_stop_reason: "end_turn"
+        })
+        assert.isAbove(generation.$ai_cache_creation_input_tokens as number, 0)
+      }).pipe(Effect.provide(EffectAi.model(models.anthropic)))
+    ))
+
+  it.live("streamed: thoughts, a call, and the last count of output", () =>
+    withProviders(() =>
+      Effect.gen(function*() {
+        yield* askWithTools
+        const generation = yield* only()
+        assert.deepInclude(generation, {
+          $ai_provider: "anthropic",
+          $ai_cache_reporting_exclusive: true,
+          $ai_output_tokens: 45,
+          $ai_stop_reason: "tool-calls",
+          $ai_output_choices: [{
+            role: "assistant",
+            content: [
+              { type: "reasoning", text: "The user asks" },
+              { type: "text", text: "Let me look ☂." },
+              { type: "function", id: "toolu_1", function: weatherCall }
+            ]
+          }]
+        })
+        assert.isAbove(generation.$ai_cache_creation_input_tokens as number, 0)
+      }).pipe(Effect.provide(EffectAi.model(models.anthropic)), Effect.provide(handlers))
+    ))
+
+  it.live("overloaded in mid-stream is an error, though the program sees none", () =>
+    withProviders((providers) =>
+      Effect.gen(function*() {
+        providers.next(replies.anthropicStreamOverloaded)
+        yield* askStreamed
+        assert.deepInclude(yield* only(), {
+          $ai_is_error: true,
+          $ai_error_type: "overloaded_error",
+          $ai_http_status: 200
+        })
+      }).pipe(Effect.provide(EffectAi.model(models.anthropic)))
+    ))
+
+  it.live("a stream that breaks shows neither key nor prompt", () =>
+    withProviders((providers) =>
+      Effect.gen(function*() {
+        providers.next(replies.cutAfter(replies.anthropicStream, 3))
+        const error = yield* Effect.flip(askStreamed)
+        assert.include(error.message, "weather in Paris")
+        const generation = yield* only()
+        assert.deepInclude(generation, { $ai_is_error: true, $ai_model: "claude-sonnet-4-5" })
+        assert.notInclude(JSON.stringify(generation), "very-secret")
+        assert.notInclude(JSON.stringify(generation.$ai_error), "weather in Paris")
+      }).pipe(Effect.provide(EffectAi.model(models.anthropic)))
+    ))
+})
+
+describe("Gemini", () => {
+  it.live("plain", () =>
+    withProviders(() =>
+      Effect.gen(function*() {
+        yield* ask
+        assert.deepInclude(yield* only(), {
+          ...common,
+          $ai_provider: "gemini",
+          $ai_model: "gemini-2.5-flash",
+          $ai_temperature: 0,
+          $ai_stop_reason: "STOP"
+        })
+      }).pipe(Effect.provide(EffectAi.model(models.gemini)))
+    ))
+
+  it.live("streamed", () =>
+    withProviders(() =>
+      Effect.gen(function*() {
+        yield* askWithTools
+        const generation = yield* only()
+        assert.deepInclude(generation, {
+          $ai_provider: "gemini",
+          $ai_model: "gemini-2.5-flash",
+          $ai_stream: true,
+          $ai_input_tokens: 40,
+          $ai_output_tokens: 12,
+          $ai_reasoning_tokens: 20,
+          $ai_cache_read_input_tokens: 16,
+          $ai_cache_reporting_exclusive: false
+        })
+        const [{ content }] = generation.$ai_output_choices as [{ content: ReadonlyArray<any> }]
+        assert.deepStrictEqual(content.map(({ type }) => type), ["reasoning", "text", "function"])
+        assert.deepStrictEqual(content[2].function, weatherCall)
+      }).pipe(Effect.provide(EffectAi.model(models.gemini)), Effect.provide(handlers))
+    ))
+
+  it.live("a blocked prompt is an error", () =>
+    withProviders((providers) =>
+      Effect.gen(function*() {
+        providers.next(replies.geminiBlocked)
+        yield* Effect.flip(ask)
+        assert.deepInclude(yield* only(), { $ai_is_error: true, $ai_error_type: "MalformedOutput" })
+      }).pipe(Effect.provide(EffectAi.model(models.gemini)))
+    ))
+})
+
+describe("tools", () => {
+  it.live("of a provider's call are below it", () =>
+    withProviders((providers) =>
+      Effect.gen(function*() {
+        providers.next(replies.responsesTools)
+        yield* LanguageModel.generateText({ prompt: "Weather?", toolkit })
+        const generation = yield* only()
+        const span = yield* only("$ai_span")
+        assert.strictEqual(span.$ai_parent_id, generation.$ai_span_id)
+        assert.deepInclude(span, {
+          $ai_span_name: "get_weather",
+          $ai_input_state: { city: "Paris" },
+          $ai_output_state: { degrees: 21 }
+        })
+        assert.deepStrictEqual(generation.$ai_output_choices, [{
+          role: "assistant",
+          content: [{ type: "function", id: "call_1", function: { name: "get_weather", arguments: { city: "Paris" } } }]
+        }])
+      }).pipe(Effect.provide(EffectAi.model(models.openai)), Effect.provide(handlers))
+    ))
+})
