@@ -124,6 +124,7 @@ export const usageOf = (value: unknown, names: UsageNames, searches: number | un
     outputTokens: outputTokens(count(usage[names.output]), reasoningTokens, inputTokens, totalTokens),
     totalTokens,
     reasoningTokens,
+    reasoningInOutput: reasoningTokens === undefined ? undefined : true,
     // The second name is DeepSeek's.
     cacheReadInputTokens: count(member(cached, "cached_tokens")) ?? count(usage["prompt_cache_hit_tokens"]),
     cacheCreationInputTokens: count(member(cached, "cache_write_tokens")),

@@ -20,7 +20,8 @@ export const reasoningOf = (message: unknown): string => {
   const found = text(member(message, "reasoning")) || text(member(message, "reasoning_content"))
   if (found !== undefined && found !== "") return found
   // OpenRouter's.
-  return list(member(message, "reasoning_details"))
+  const details = list(member(message, "reasoning_details"))
+  return details.length === 0 ? "" : details
     .map((detail) => text(member(detail, "text")) ?? text(member(detail, "summary")) ?? "")
     .join("")
 }

@@ -229,7 +229,7 @@ class ChatStream implements StreamReader {
     this.model ??= word(member(piece, "model"))
     this.completionId ??= word(member(piece, "id"))
     this.serviceTier = word(member(piece, "service_tier")) ?? this.serviceTier
-    this.metadata = metadata(piece) ?? this.metadata
+    this.metadata ??= metadata(piece)
     const usage = usageMember(piece)
     if (usage !== undefined) this.usage = kept(usage, { left: usageLength })
     this.searches = Math.max(this.searches, searches(piece))

@@ -42,9 +42,19 @@ const splitOf = (
   }
 }
 
-const usageOf = (usage: Usage): Members => ({
+/** PostHog adds the reasoning to the output of these models: of an answer that counts it there it would be paid twice. */
+const addsReasoning = /gemini-(?:2\.5|3[\d.]*)-/i
+
+const outputOf = (usage: Usage, model: string | undefined): number | undefined => {
+  const output = countOf(usage.outputTokens)
+  const reasoning = countOf(usage.reasoningTokens) ?? 0
+  const isTwice = usage.reasoningInOutput === true && model !== undefined && addsReasoning.test(model)
+  return output !== undefined && isTwice && output >= reasoning ? output - reasoning : output
+}
+
+const usageOf = (usage: Usage, model: string | undefined): Members => ({
   $ai_input_tokens: countOf(usage.inputTokens),
-  $ai_output_tokens: countOf(usage.outputTokens),
+  $ai_output_tokens: outputOf(usage, model),
   $ai_total_tokens: countOf(usage.totalTokens),
   $ai_reasoning_tokens: someOf(usage.reasoningTokens),
   $ai_cache_read_input_tokens: someOf(usage.cacheReadInputTokens),
@@ -106,11 +116,12 @@ const maxTokensOf = ({ maxTokens, parameters = {} }: Call["request"]): number | 
 /** All that is known of a call besides messages, tools and failure. */
 export const propertiesOf = (call: Call): Members => {
   const { answer, request } = call
+  const model = modelOf(request.model) ?? modelOf(answer.model)
   const streamed = typeof request.streamed === "boolean" ? request.streamed : undefined
   return present({
     $ai_lib: aiLibrary,
     $ai_framework: textOf(call.framework),
-    $ai_model: modelOf(request.model) ?? modelOf(answer.model),
+    $ai_model: model,
     $ai_provider: textOf(call.provider),
     $ai_base_url: textOf(call.baseUrl),
     $ai_request_url: textOf(call.requestUrl),
@@ -122,7 +133,7 @@ export const propertiesOf = (call: Call): Members => {
     $ai_max_tokens: maxTokensOf(request),
     $ai_model_parameters: parametersOf(call),
     $ai_tokens_source: "sdk",
-    ...usageOf(answer.usage ?? {}),
+    ...usageOf(answer.usage ?? {}, model),
     $ai_service_tier: textOf(answer.serviceTier),
     $ai_stop_reason: textOf(answer.stopReason),
     $ai_completion_id: textOf(answer.completionId),

@@ -4,7 +4,7 @@
  *
  * @since 0.1.0
  */
-import { isList, isRecord, readOwn } from "../guard.js"
+import { isList, isObject, isRecord, read } from "../guard.js"
 
 export interface JsonObject {
   readonly [name: string]: unknown
@@ -13,11 +13,17 @@ export interface JsonObject {
 /** How much of a name, an id or a reason is kept. */
 const wordLength = 1_000
 
-/** A member of an object's own, or of a member of it: `member(body, "error", "type")`. */
-export const member = (value: unknown, name: string, ...further: ReadonlyArray<string>): unknown => {
-  let found = readOwn(value, name)
-  for (const next of further) found = readOwn(found, next)
-  return found
+const inObject = (value: unknown, name: string): unknown => isObject(value) ? read(value, name) : undefined
+
+/** A member of an object, or of a member of it: `member(body, "error", "type")`. */
+export const member = (value: unknown, name: string, second?: string, third?: string, fourth?: string): unknown => {
+  // Not a list of names: this is asked dozens of times for each token.
+  const found = inObject(value, name)
+  if (second === undefined) return found
+  const inner = inObject(found, second)
+  if (third === undefined) return inner
+  const innermost = inObject(inner, third)
+  return fourth === undefined ? innermost : inObject(innermost, fourth)
 }
 
 export const text = (value: unknown): string | undefined => typeof value === "string" ? value : undefined
@@ -58,7 +64,7 @@ export const given = (
   const found: Record<string, unknown> = {}
   for (const name of names) {
     const [sent, known] = typeof name === "string" ? [name, name] : name
-    const given = readOwn(value, sent)
+    const given = inObject(value, sent)
     if (given !== undefined && given !== null) found[known] = given
   }
   return found

@@ -20,7 +20,7 @@ const runs = 1_000
 
 /** What a builder of events relies on. */
 const assertSound = ({ usage, ...facts }: ReturnType<typeof streamFacts> | (AnswerFacts & { output: unknown })) => {
-  const { raw: _, cacheReportingExclusive: __, ...counts } = usage ?? {}
+  const { raw: _, cacheReportingExclusive: __, reasoningInOutput: ___, ...counts } = usage ?? {}
   for (const count of Object.values(counts)) {
     if (!Number.isSafeInteger(count) || Number(count) < 0) assert.fail(`no count: ${String(count)}`)
   }

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { Message, Part } from "../../../src/core/llm/model.js"
 import { openaiChat } from "../../../src/core/llm/openaiChat.js"
+import { propertiesOf } from "../../../src/core/llm/properties.js"
 import { answerFacts, requestFacts, streamFacts } from "../../support/llm/facts.js"
 import * as bodies from "../../support/llm/openaiChat.js"
 
@@ -17,6 +18,7 @@ const usage = {
   outputTokens: 40,
   totalTokens: 140,
   reasoningTokens: 16,
+  reasoningInOutput: true,
   cacheReadInputTokens: 64,
   cacheReportingExclusive: false,
   raw: bodies.usage
@@ -155,6 +157,7 @@ describe("answers of Chat Completions", () => {
       outputTokens: 30,
       totalTokens: 2_030,
       reasoningTokens: 20,
+      reasoningInOutput: true,
       cacheReadInputTokens: 1_500,
       cacheCreationInputTokens: 400,
       cacheReportingExclusive: false,
@@ -183,6 +186,22 @@ describe("answers of Chat Completions", () => {
     const counts = { prompt_tokens: 32, completion_tokens: 9, completion_tokens_details: { reasoning_tokens: 94 } }
     assert.strictEqual(answerFacts(openaiChat, { usage: { ...counts, total_tokens: 135 } }).usage?.outputTokens, 103)
     assert.strictEqual(answerFacts(openaiChat, { usage: counts }).usage?.outputTokens, 9)
+  })
+
+  it("do not make PostHog add the reasoning of Gemini's models to an output that has it", () => {
+    const sent = (model: string) => {
+      const counts = { prompt_tokens: 8, completion_tokens: 30, completion_tokens_details: { reasoning_tokens: 20 } }
+      const answer = openaiChat.answer({ model, choices: [], usage: counts })
+      const { $ai_output_tokens: output, $ai_reasoning_tokens: reasoning } = propertiesOf({
+        kind: "generation",
+        provider: "openrouter",
+        request: {},
+        answer
+      })
+      return { output, reasoning }
+    }
+    assert.deepStrictEqual(sent("google/gemini-2.5-pro"), { output: 10, reasoning: 20 })
+    assert.deepStrictEqual(sent("openai/gpt-5"), { output: 30, reasoning: 20 })
   })
 
   it("tell no count that is none", () => {

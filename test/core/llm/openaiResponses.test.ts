@@ -18,6 +18,7 @@ const usage = {
   outputTokens: 60,
   totalTokens: 260,
   reasoningTokens: 32,
+  reasoningInOutput: true,
   cacheReadInputTokens: 128,
   cacheCreationInputTokens: 16,
   cacheReportingExclusive: false,
