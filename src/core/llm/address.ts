@@ -222,7 +222,8 @@ const route = (where: Where): Route | undefined => {
 }
 
 /** What every path that is recognised has in it. The other requests of a program need no more than this. */
-const mayCall = /completions|responses|[eE]mbed|messages|:(?:generate|stream|predict|raw)|model\/|\/api\//
+const mayCall =
+  /completions|responses|[eE]mbed|messages|:(?:generate|stream|predict|raw)|\/model\/|\/api\/(?:chat|generate)/
 
 /** What a request's address tells. `undefined`: it calls no model, or PostHog's gateway sends the event. */
 export const addressOf = (sent: Sent, providers?: Providers): Address | undefined => {
