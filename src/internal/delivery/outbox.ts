@@ -119,6 +119,13 @@ export const make = Effect.fnUntraced(function*(
     if (background !== undefined) yield* background.run.pipe(Effect.interruptible, Effect.forkScoped)
   }
 
+  // Before anything else can be offered, so that they stay in front. Only a policy that waits for room gives an effect.
+  for (const { lane, taken, text } of books.recovered()) {
+    const offered = of(lane).offer(text)
+    if (offered === Effect.void) taken()
+    else fork(Effect.ensuring(offered, Effect.sync(taken)))
+  }
+
   return {
     offer: (text, lane) => of(lane).offer(text),
     sendNow: (text, lane) => of(lane).sendNow(text),
