@@ -1,4 +1,4 @@
-import { Effect, type Layer, type Option, Schema } from "effect"
+import { Effect, type Option, Schema } from "effect"
 import { FeatureFlag, FeatureFlags, PostHog, type PostHogError, PostHogTest } from "effect-posthog"
 import { describe, expect, it } from "tstyche"
 
@@ -28,13 +28,13 @@ describe("flags as values", () => {
   })
 
   it("are overridden by values that they can have only", () => {
-    expect(FeatureFlag.override).type.toBeCallableWith(Checkout, "fast")
-    expect(FeatureFlag.override).type.toBeCallableWith(Checkout, false)
-    expect(FeatureFlag.override).type.toBeCallableWith("any", "thing", { a: 1 })
-    expect(FeatureFlag.override).type.not.toBeCallableWith(Checkout, "purple")
-    expect(FeatureFlag.override).type.not.toBeCallableWith(Checkout, true)
-    expect(FeatureFlag.override).type.not.toBeCallableWith(NewUi, "on")
-    expect(PostHogTest.layer).type.toBeCallableWith({ flags: [FeatureFlag.override(NewUi, true)] })
+    expect(PostHogTest.override).type.toBeCallableWith(Checkout, "fast")
+    expect(PostHogTest.override).type.toBeCallableWith(Checkout, false)
+    expect(PostHogTest.override).type.toBeCallableWith("any", "thing", { a: 1 })
+    expect(PostHogTest.override).type.not.toBeCallableWith(Checkout, "purple")
+    expect(PostHogTest.override).type.not.toBeCallableWith(Checkout, true)
+    expect(PostHogTest.override).type.not.toBeCallableWith(NewUi, "on")
+    expect(PostHogTest.layer).type.toBeCallableWith({ flags: [PostHogTest.override(NewUi, true)] })
   })
 })
 
@@ -106,10 +106,6 @@ describe("combinators", () => {
     expect(FeatureFlags.check("a", { default: true })).type.toBe<
       FeatureFlags.Unrun<string | boolean, never, PostHog.PostHog>
     >()
-    expect(FeatureFlags.layerWhen("a", {
-      onEnabled: {} as Layer.Layer<"out", "e1", "in1">,
-      onDisabled: {} as Layer.Layer<"out", "e2", "in2">
-    })).type.toBe<Layer.Layer<"out", "e1" | "e2", "in1" | "in2" | PostHog.PostHog>>()
   })
 
   it("match gives what its effects give", () => {

@@ -83,5 +83,5 @@ export const refused = (flags: FeatureFlags.Snapshot) => [
   // @ts-expect-error variants that the compiler does not know cannot be matched
   FeatureFlags.match(FeatureFlag.variants("w", ["x", "y"] as Array<string>), { x: Effect.void, false: Effect.void }),
   // @ts-expect-error there is no purple
-  FeatureFlag.override(Checkout, "purple")
+  PostHogTest.override(Checkout, "purple")
 ]

@@ -45,7 +45,7 @@ const telemetry = Command.make("telemetry", { answer }, ({ answer }) =>
       yield* PostHog.capture("telemetry switched on").pipe(PostHogCli.withAnonymousId())
     } else {
       yield* PostHog.optOut
-      yield* store.remove(PostHogCli.anonymousIdKey)
+      yield* store.remove("posthog-anonymous-id")
     }
     yield* Console.log(answer ? "Thank you." : "Nothing will be sent.")
   }))

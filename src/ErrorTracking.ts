@@ -33,7 +33,7 @@ import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type { PropertiesInput } from "./core/event/properties.js"
 import { type Level, toLevel } from "./core/exceptions/level.js"
-import type { CaptureOptions as EventOptions } from "./internal/capture.js"
+import type { CaptureOptions } from "./internal/capture.js"
 import type { Origin } from "./internal/effect/fiber.js"
 import { listVariable, variable } from "./internal/environment.js"
 import { hasNoStack } from "./internal/exceptions/cause.js"
@@ -60,7 +60,7 @@ export type {
  * @since 0.1.0
  * @category models
  */
-export interface CaptureOptions extends EventOptions {
+export interface ExceptionOptions extends CaptureOptions {
   /** Properties of the event. Those that only PostHog or this library may set are left out. */
   readonly properties?: PropertiesInput | undefined
   /** Default `error`. */
@@ -89,7 +89,7 @@ const ask = (f: (instance: Instance, origin: Origin, fiberId: FiberId.FiberId) =
 const nonEmpty = (text: unknown): string | undefined => typeof text === "string" && text !== "" ? text : undefined
 
 /** Options with invalid values, or that throw as they are read, count as not given. */
-const toReport = (reporter: Reporter, given: unknown, options: CaptureOptions): Report => {
+const toReport = (reporter: Reporter, given: unknown, options: ExceptionOptions): Report => {
   try {
     return readReport(reporter, given, options)
   } catch {
@@ -97,7 +97,7 @@ const toReport = (reporter: Reporter, given: unknown, options: CaptureOptions): 
   }
 }
 
-const readReport = (reporter: Reporter, given: unknown, options: CaptureOptions): Report => ({
+const readReport = (reporter: Reporter, given: unknown, options: ExceptionOptions): Report => ({
   reporter: {
     ...reporter,
     type: nonEmpty(options.mechanism) ?? reporter.type,
@@ -132,7 +132,7 @@ const stackOf = (above: (...args: ReadonlyArray<never>) => unknown): string | un
  */
 export const capture = (
   causeOrError: unknown,
-  options: CaptureOptions = {}
+  options: ExceptionOptions = {}
 ): Effect.Effect<void, never, PostHog> => {
   const fallback = hasNoStack(causeOrError) ? stackOf(capture) : undefined
   return ask((instance, origin, fiberId) =>
@@ -158,17 +158,17 @@ export const captureErrors: {
    * @since 0.1.0
    * @category combinators
    */
-  (options?: CaptureOptions): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R | PostHog>
+  (options?: ExceptionOptions): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R | PostHog>
   /**
    * Captures whatever an effect fails or dies with, and lets it fail or die with that.
    *
    * @since 0.1.0
    * @category combinators
    */
-  <A, E, R>(self: Effect.Effect<A, E, R>, options?: CaptureOptions): Effect.Effect<A, E, R | PostHog>
+  <A, E, R>(self: Effect.Effect<A, E, R>, options?: ExceptionOptions): Effect.Effect<A, E, R | PostHog>
 } = function captureErrors<A, E, R>(
-  self: Effect.Effect<A, E, R> | CaptureOptions | undefined,
-  options?: CaptureOptions
+  self: Effect.Effect<A, E, R> | ExceptionOptions | undefined,
+  options?: ExceptionOptions
 ): never {
   // Not `dual`: what has no stack of its own is located here, where the caller is.
   const fallback = stackOf(captureErrors as never)
@@ -285,3 +285,14 @@ export const layerProcess = (options: ProcessOptions = {}): Layer.Layer<never, n
     Effect.flatMap(PostHog, (service) =>
       observeProcess(instanceOf(service), service.flush, options.timeout ?? "2 seconds"))
   )
+
+/**
+ * As {@link layerProcess}, with options from Effect's Config.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerProcessConfig = (
+  config: Config.Config.Wrap<ProcessOptions>
+): Layer.Layer<never, ConfigError.ConfigError, PostHog> =>
+  Layer.unwrapEffect(Effect.map(Config.unwrap(config), layerProcess))

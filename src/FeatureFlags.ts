@@ -14,7 +14,7 @@
  *
  * There are two tiers. The total one cannot fail: {@link evaluate} always gives a snapshot, and reads give the default
  * where nothing is known; `snapshot.failure` and `snapshot.read` say why. The typed one fails with what went wrong:
- * {@link evaluateOrFail}, `snapshot.getOrFail`, {@link result}.
+ * {@link evaluateOrFail}, `snapshot.getOrFail`, {@link detailsOrFail}.
  *
  * Long because of the documentation of overloads.
  *
@@ -26,13 +26,11 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as FiberRef from "effect/FiberRef"
 import { dual } from "effect/Function"
-import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
-import type { GroupProperties, GroupPropertiesInput, Properties, PropertiesInput } from "./core/event/properties.js"
-import type { UnresolvedReason } from "./core/flags/local.js"
+import type { Properties } from "./core/event/properties.js"
 import { type FlagSource, type FlagValue, parsePayload } from "./core/flags/response.js"
 import type { Any, FeatureFlag, Value } from "./FeatureFlag.js"
 import { currentState, type State } from "./internal/context.js"
@@ -91,11 +89,6 @@ export type {
    * @since 0.1.0
    * @category models
    */
-  GroupProperties,
-  /**
-   * @since 0.1.0
-   * @category models
-   */
   Reading,
   /**
    * @since 0.1.0
@@ -107,11 +100,6 @@ export type {
    * @category models
    */
   Snapshot,
-  /**
-   * @since 0.1.0
-   * @category models
-   */
-  UnresolvedReason,
   /**
    * @since 0.1.0
    * @category models
@@ -193,12 +181,12 @@ export const plain = (snapshot: Snapshot): Effect.Effect<PlainFlags> =>
   })
 
 /**
- * The snapshot that {@link withSnapshot} or {@link setInContext} put into the context.
+ * The snapshot that {@link withSnapshot} or {@link setSnapshot} put into the context.
  *
  * @since 0.1.0
  * @category accessors
  */
-export const current: Effect.Effect<Option.Option<Snapshot>, never, PostHog> = /* #__PURE__ */ ask(
+export const currentSnapshot: Effect.Effect<Option.Option<Snapshot>, never, PostHog> = /* #__PURE__ */ ask(
   (instance, state) => {
     const flags = instance.active === undefined ? undefined : state.accumulated(instance.active.owner, undefined).flags
     return Effect.succeed(internal.isSnapshot(flags) ? Option.some(flags) : Option.none())
@@ -247,53 +235,8 @@ export const withSnapshot: {
  * @since 0.1.0
  * @category combinators
  */
-export const setInContext = (snapshot: Snapshot): Effect.Effect<void> =>
+export const setSnapshot = (snapshot: Snapshot): Effect.Effect<void> =>
   FiberRef.update(currentState, (state) => state.set({ flags: snapshot }, scopeOf(snapshot), undefined))
-
-/**
- * Adds properties of the person for evaluations in the rest of this fiber and the fibers it forks from now on. Sends no
- * event. For a region there is `PostHog.withContext({ personProperties })`.
- *
- * @since 0.1.0
- * @category combinators
- */
-export const setPersonPropertiesForFlags = (
-  personProperties: PropertiesInput,
-  scope?: ContextScope
-): Effect.Effect<void> => FiberRef.update(currentState, (state) => state.set({ personProperties }, scope, undefined))
-
-/**
- * Forgets the properties of the person that the context has for evaluations; with a scope, those of one instance.
- *
- * @since 0.1.0
- * @category combinators
- */
-export const resetPersonPropertiesForFlags = (scope?: ContextScope): Effect.Effect<void> =>
-  FiberRef.update(currentState, (state) => state.resetFlagProperties("person", scope))
-
-/**
- * Adds properties of groups, by group type, for evaluations in the rest of this fiber and the fibers it forks from now
- * on.
- *
- * @since 0.1.0
- * @category combinators
- */
-export const setGroupPropertiesForFlags = (
-  groupProperties: GroupPropertiesInput,
-  scope?: ContextScope
-): Effect.Effect<void> => FiberRef.update(currentState, (state) => state.set({ groupProperties }, scope, undefined))
-
-/**
- * Forgets the properties of groups that the context has for evaluations, of one group type or of all.
- *
- * @since 0.1.0
- * @category combinators
- */
-export const resetGroupPropertiesForFlags = (groupType?: string, scope?: ContextScope): Effect.Effect<void> =>
-  FiberRef.update(
-    currentState,
-    (state) => state.resetFlagProperties(groupType === undefined ? "groups" : { groupType }, scope)
-  )
 
 /** Options of the short forms: whom to evaluate for, and how to read. */
 type ShortOptions<A> = Omit<EvaluateOptions, "flagKeys"> & ReadOptions<A>
@@ -377,7 +320,7 @@ export const isEnabled = (
  * @since 0.1.0
  * @category accessors
  */
-export const result = (
+export const detailsOrFail = (
   flag: string | Any,
   options?: Omit<ShortOptions<never>, "default">
 ): Effect.Effect<FlagDetails, FlagError, PostHog> =>
@@ -510,22 +453,6 @@ export {
    */
   requireFlag as require
 }
-
-/**
- * One layer or another, by a flag that is read when the layer is built.
- *
- * @since 0.1.0
- * @category layers
- */
-export const layerWhen = <A, E, R, E2, R2>(
-  flag: string | Any,
-  layers: { readonly onEnabled: Layer.Layer<A, E, R>; readonly onDisabled: Layer.Layer<A, E2, R2> },
-  options?: ShortOptions<boolean>
-): Layer.Layer<A, E | E2, R | R2 | PostHog> =>
-  Layer.unwrapEffect(Effect.map(
-    isEnabled(flag, options),
-    (enabled): Layer.Layer<A, E | E2, R | R2> => enabled ? layers.onEnabled : layers.onDisabled
-  ))
 
 /** The active instance, or why there is none. */
 const askActive = <A, E>(

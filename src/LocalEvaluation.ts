@@ -307,8 +307,19 @@ export const layerInstance = <Self>(
  */
 export const layerConfig = (
   config: Config.Config.Wrap<Options>
-): Layer.Layer<never, ConfigurationError | ConfigError.ConfigError, PostHog> =>
-  Layer.unwrapEffect(Effect.map(Config.unwrap(config), layer))
+): Layer.Layer<never, ConfigurationError | ConfigError.ConfigError, PostHog> => layerInstanceConfig(PostHog, config)
+
+/**
+ * As {@link layerInstance}, with options from Effect's Config.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerInstanceConfig = <Self>(
+  tag: Context.Tag<Self, Service>,
+  config: Config.Config.Wrap<Options>
+): Layer.Layer<never, ConfigurationError | ConfigError.ConfigError, Self> =>
+  Layer.unwrapEffect(Effect.map(Config.unwrap(config), (options) => layerInstance(tag, options)))
 
 /** The poller of the instance, or why there is none. */
 const ask = <A, E>(

@@ -28,7 +28,7 @@ import * as Layer from "effect/Layer"
 import type * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type { Groups, Properties, PropertiesInput } from "./core/event/properties.js"
+import type { GroupProperties, Groups, Properties, PropertiesInput } from "./core/event/properties.js"
 import * as Special from "./core/event/special.js"
 import { type CaptureOptions, ordinary, type Origin } from "./internal/capture.js"
 import type { Carrier } from "./internal/carrier.js"
@@ -143,6 +143,11 @@ export type {
    * @since 0.1.0
    * @category models
    */
+  GroupProperties,
+  /**
+   * @since 0.1.0
+   * @category models
+   */
   Groups,
   /**
    * @since 0.1.0
@@ -233,12 +238,12 @@ export const Instance = <Self>() => <const Name extends string>(name: Name): Ins
  * @since 0.1.0
  * @category constructors
  */
-export const make: (
+export const make = <Self = PostHog>(
   options: PostHogConfig.Options,
-  /** Key of the tag under which the service will be provided; decides which context applies. */
-  key?: string
-) => Effect.Effect<Service, ConfigurationError, HttpClient.HttpClient | Scope.Scope> = (options, key = PostHog.key) =>
-  Effect.flatMap(HttpClient.HttpClient, (client) => internal.make(options, key, client))
+  /** The tag under which the service will be provided; decides which context applies. Default: {@link PostHog}. */
+  tag?: Context.Tag<Self, Service>
+): Effect.Effect<Service, ConfigurationError, HttpClient.HttpClient | Scope.Scope> =>
+  Effect.flatMap(HttpClient.HttpClient, (client) => internal.make(options, tag?.key ?? PostHog.key, client))
 
 /**
  * The default instance, sending through the `HttpClient` of the surroundings.
@@ -270,7 +275,7 @@ export const layerConfig = (
 export const layerInstance = <Self>(
   tag: Context.Tag<Self, Service>,
   options: PostHogConfig.Options
-): Layer.Layer<Self, ConfigurationError, HttpClient.HttpClient> => Layer.scoped(tag, make(options, tag.key))
+): Layer.Layer<Self, ConfigurationError, HttpClient.HttpClient> => Layer.scoped(tag, make(options, tag))
 
 /**
  * A named instance with options from Effect's Config.
@@ -282,7 +287,7 @@ export const layerInstanceConfig = <Self>(
   tag: Context.Tag<Self, Service>,
   config: Config.Config.Wrap<PostHogConfig.Options>
 ): Layer.Layer<Self, ConfigurationError | ConfigError.ConfigError, HttpClient.HttpClient> =>
-  Layer.scoped(tag, Effect.flatMap(Config.unwrap(config), (options) => make(options, tag.key)))
+  Layer.scoped(tag, Effect.flatMap(Config.unwrap(config), (options) => make(options, tag)))
 
 /**
  * An instance that does nothing and says so to nobody.

@@ -17,6 +17,7 @@
 import type * as HttpClient from "@effect/platform/HttpClient"
 import * as KeyValueStore from "@effect/platform/KeyValueStore"
 import * as Config from "effect/Config"
+import type * as ConfigError from "effect/ConfigError"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
@@ -82,12 +83,22 @@ export const layer = <R = never>(
   }))
 
 /**
- * Where {@link withAnonymousId} keeps the id, unless told otherwise. Removing it forgets the user.
+ * As {@link layer}, with options from Effect's Config, such as `PostHogConfig.config`.
  *
  * @since 0.1.0
- * @category defaults
+ * @category layers
  */
-export const anonymousIdKey = "posthog-anonymous-id"
+export const layerConfig = <R = never>(
+  config: Config.Config.Wrap<PostHogConfig.Options>,
+  /** What no Config can say, see {@link Options}. */
+  options?: Pick<Options<R>, "consent">
+): Layer.Layer<PostHog.PostHog, ConfigurationError | ConfigError.ConfigError, HttpClient.HttpClient | R> =>
+  Layer.unwrapEffect(
+    Effect.map(Config.unwrap(config), (given) => layer<R>({ ...given, consent: options?.consent }))
+  )
+
+/** Where {@link withAnonymousId} keeps the id, unless told otherwise. */
+const anonymousIdKey = "posthog-anonymous-id"
 
 /**
  * The id that the store has, or else a new one. A store that does not work costs the user nothing but being counted
@@ -108,7 +119,8 @@ const anonymousId = Effect.fnUntraced(function*(key: string): Effect.fn.Return<
 
 /**
  * Gives events in the region a random id that is kept in the program's `KeyValueStore`, so that a user is one person
- * over all runs and nobody in particular. While the instance is opted out, nothing is read or written.
+ * over all runs and nobody in particular. While the instance is opted out, nothing is read or written. `key` is where
+ * the store has it, `posthog-anonymous-id` by default; removing it forgets the user.
  *
  * @since 0.1.0
  * @category combinators
@@ -116,7 +128,8 @@ const anonymousId = Effect.fnUntraced(function*(key: string): Effect.fn.Return<
 export const withAnonymousId: {
   /**
    * Gives events in the region a random id that is kept in the program's `KeyValueStore`, so that a user is one person
-   * over all runs and nobody in particular. While the instance is opted out, nothing is read or written.
+   * over all runs and nobody in particular. While the instance is opted out, nothing is read or written. `key` is
+   * where the store has it, `posthog-anonymous-id` by default; removing it forgets the user.
    *
    * @since 0.1.0
    * @category combinators
@@ -126,7 +139,8 @@ export const withAnonymousId: {
   ): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R | PostHog.PostHog | KeyValueStore.KeyValueStore>
   /**
    * Gives events in the region a random id that is kept in the program's `KeyValueStore`, so that a user is one person
-   * over all runs and nobody in particular. While the instance is opted out, nothing is read or written.
+   * over all runs and nobody in particular. While the instance is opted out, nothing is read or written. `key` is
+   * where the store has it, `posthog-anonymous-id` by default; removing it forgets the user.
    *
    * @since 0.1.0
    * @category combinators

@@ -202,7 +202,7 @@ export interface EventRepaired extends EventHead {
  * @category diagnostics
  */
 export interface PersonlessEvent extends EventHead {
-  readonly _tag: "MissingDistinctId"
+  readonly _tag: "PersonlessEvent"
 }
 
 /**

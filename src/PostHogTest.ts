@@ -20,6 +20,8 @@
  *
  * @since 0.1.0
  */
+import * as Config from "effect/Config"
+import type * as ConfigError from "effect/ConfigError"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -27,7 +29,7 @@ import type * as Scope from "effect/Scope"
 import { makeUuidV7 } from "./core/event/uuid.js"
 import type { WireEvent } from "./core/event/wireEvent.js"
 import type { Entry } from "./core/exceptions/list.js"
-import { parsePayload, plainFlag } from "./core/flags/response.js"
+import { type FlagValue, parsePayload, plainFlag } from "./core/flags/response.js"
 import type * as FeatureFlag from "./FeatureFlag.js"
 import { compose, present } from "./internal/composition.js"
 import * as Memory from "./internal/delivery/memory.js"
@@ -52,6 +54,47 @@ export interface CapturedEvent extends Readonly<Omit<WireEvent, "properties">> {
 }
 
 /**
+ * What a flag shall be in a test, see {@link override}.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface FlagOverride {
+  readonly key: string
+  readonly value: FlagValue
+  /** As PostHog would send it; `undefined`: none. */
+  readonly payload: unknown
+}
+
+/**
+ * Says what a flag shall be in a test, for the option `flags` and {@link setFlags}. A value that the flag cannot have
+ * does not compile. The payload is given in its encoded form, as it stands in PostHog.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const override: {
+  /**
+   * Says what a flag shall be in a test.
+   *
+   * @since 0.1.0
+   * @category constructors
+   */
+  <A extends FlagValue>(flag: FeatureFlag.FeatureFlag<A>, value: NoInfer<A>, payload?: unknown): FlagOverride
+  /**
+   * Says what a flag shall be in a test.
+   *
+   * @since 0.1.0
+   * @category constructors
+   */
+  (key: string, value: FlagValue, payload?: unknown): FlagOverride
+} = (flag: FeatureFlag.Any | string, value: FlagValue, payload?: unknown): FlagOverride => ({
+  key: typeof flag === "string" ? flag : flag.key,
+  value,
+  payload
+})
+
+/**
  * The options of a live instance, and what only a test has.
  *
  * @since 0.1.0
@@ -59,13 +102,13 @@ export interface CapturedEvent extends Readonly<Omit<WireEvent, "properties">> {
  */
 export interface Options extends PostHogConfig.LiveOptions {
   /** What feature flags are, for everybody; see {@link setFlags}. Default: there are none. */
-  readonly flags?: ReadonlyArray<FeatureFlag.Override> | undefined
+  readonly flags?: ReadonlyArray<FlagOverride> | undefined
 }
 
 /** What an instance made here keeps. */
 interface Kept {
   readonly store: Memory.Store
-  flags: ReadonlyArray<FeatureFlag.Override> | FlagsUnavailable
+  flags: ReadonlyArray<FlagOverride> | FlagsUnavailable
 }
 
 const keptSlot = /* #__PURE__ */ slot<Kept>("PostHogTest")
@@ -106,10 +149,12 @@ const ownOptions = ({ errorTracking, flags: _, localEvaluation: __, ...rest }: O
  * @since 0.1.0
  * @category constructors
  */
-export const make = Effect.fnUntraced(function*(
+export const make = Effect.fnUntraced(function*<Self = PostHog>(
   options: Options = {},
-  key: string = PostHog.key
+  /** As in `PostHog.make`. */
+  tag?: Context.Tag<Self, Service>
 ): Effect.fn.Return<Service, never, Scope.Scope> {
+  const key = tag?.key ?? PostHog.key
   const resolved = yield* Effect.orDie(check(ownOptions(options)))
   const kept: Kept = { store: new Memory.Store(), flags: options.flags ?? [] }
   const service = options.enabled === false
@@ -149,11 +194,33 @@ export const layerInstance = <Self>(
   options: Options = {}
 ): Layer.Layer<Self> => {
   const { errorTracking, localEvaluation } = options
-  return Layer.orDie(compose(tag, Layer.scoped(tag, make(options, tag.key)), {
+  return Layer.orDie(compose(tag, Layer.scoped(tag, make(options, tag)), {
     logger: typeof errorTracking === "object" ? errorTracking : {},
     localEvaluation: localEvaluation === true ? {} : localEvaluation === false ? undefined : localEvaluation
   }))
 }
+
+/**
+ * As {@link layer}, with options from Effect's Config.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerConfig = (
+  config: Config.Config.Wrap<Options>
+): Layer.Layer<PostHog, ConfigError.ConfigError> => layerInstanceConfig(PostHog, config)
+
+/**
+ * As {@link layerInstance}, with options from Effect's Config.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerInstanceConfig = <Self>(
+  tag: Context.Tag<Self, Service>,
+  config: Config.Config.Wrap<Options>
+): Layer.Layer<Self, ConfigError.ConfigError> =>
+  Layer.unwrapEffect(Effect.map(Config.unwrap(config), (options) => layerInstance(tag, options)))
 
 /**
  * The default instance with default options, keeping its events.
@@ -246,7 +313,7 @@ export const clear: Effect.Effect<void, never, PostHog> = withKept(({ store }) =
  * @category accessors
  */
 export const setFlags = (
-  flags: ReadonlyArray<FeatureFlag.Override> | FlagsUnavailable
+  flags: ReadonlyArray<FlagOverride> | FlagsUnavailable
 ): Effect.Effect<void, never, PostHog> =>
   withKept((kept) =>
     Effect.sync(() => {

@@ -134,7 +134,7 @@ describe("evaluate", () => {
     )
   })
 
-  it.effect("properties for flags can be set and reset, in this fiber only, and are on no event", () => {
+  it.effect("properties for flags can be set, in this fiber only, and are on no event", () => {
     const client = flagsClient(() => answer({}))
     const evaluated = Effect.as(FeatureFlags.evaluate({ distinctId: "u" }), undefined).pipe(
       Effect.map(() => {
@@ -143,23 +143,18 @@ describe("evaluate", () => {
       })
     )
     return Effect.gen(function*() {
-      yield* FeatureFlags.setPersonPropertiesForFlags({ a: 1, b: 1 })
-      yield* FeatureFlags.setPersonPropertiesForFlags({ b: 2 })
-      yield* FeatureFlags.setPersonPropertiesForFlags(null as never)
-      yield* FeatureFlags.setGroupPropertiesForFlags({ company: { x: 1 }, team: { y: 1 } })
-      yield* FeatureFlags.setGroupPropertiesForFlags({ company: { z: 1 } }, { instance: PostHog.PostHog })
+      yield* PostHog.setContext({ personProperties: { a: 1, b: 1 } })
+      yield* PostHog.setContext({ personProperties: { b: 2 } })
+      yield* PostHog.setContext({ personProperties: null as never })
+      yield* PostHog.setContext({ groupProperties: { company: { x: 1 }, team: { y: 1 } } })
+      yield* PostHog.setContext({ groupProperties: { company: { z: 1 } } }, { instance: PostHog.PostHog })
       const set = {
         person_properties: { a: 1, b: 2 },
         group_properties: { company: { x: 1, z: 1 }, team: { y: 1 } }
       }
       assert.deepStrictEqual(yield* evaluated, set)
-      yield* Effect.fork(FeatureFlags.setPersonPropertiesForFlags({ child: true })).pipe(Effect.flatMap(Fiber.join))
+      yield* Effect.fork(PostHog.setContext({ personProperties: { child: true } })).pipe(Effect.flatMap(Fiber.join))
       assert.deepStrictEqual(yield* evaluated, set)
-      yield* FeatureFlags.resetGroupPropertiesForFlags("company")
-      assert.deepStrictEqual((yield* evaluated).group_properties, { team: { y: 1 } })
-      yield* FeatureFlags.resetGroupPropertiesForFlags()
-      yield* FeatureFlags.resetPersonPropertiesForFlags()
-      assert.deepStrictEqual(yield* evaluated, { person_properties: {}, group_properties: {} })
       yield* PostHog.capture("event", {}, { distinctId: "u" })
       yield* PostHog.flush
       assert.deepStrictEqual(names(client.accepted), ["event"])
@@ -513,9 +508,9 @@ describe("snapshot", () => {
 
   const layer = PostHogTest.layer({
     flags: [
-      FeatureFlag.override("on", true, { cta: "Go" }),
-      FeatureFlag.override("off", false),
-      FeatureFlag.override("blue", "blue")
+      PostHogTest.override("on", true, { cta: "Go" }),
+      PostHogTest.override("off", false),
+      PostHogTest.override("blue", "blue")
     ]
   })
 
@@ -578,7 +573,7 @@ describe("snapshot", () => {
   it.effect("never changes", () =>
     Effect.gen(function*() {
       const before = yield* FeatureFlags.evaluate({ distinctId: "u" })
-      yield* PostHogTest.setFlags([FeatureFlag.override("on", false)])
+      yield* PostHogTest.setFlags([PostHogTest.override("on", false)])
       const after = yield* FeatureFlags.evaluate({ distinctId: "u" })
       assert.deepStrictEqual([yield* before.get("on"), yield* after.get("on")], [true, false])
       assert.isTrue(Object.isFrozen(before.eventProperties))
@@ -604,7 +599,7 @@ describe("what a snapshot cannot say", () => {
       const none = yield* FeatureFlags.evaluate({ distinctId: "u", flagKeys: [] })
       assert.strictEqual(yield* reason("on", none), "not_evaluated")
       // The short forms ask for it then.
-      yield* FeatureFlags.result("on").pipe(FeatureFlags.withSnapshot(none), PostHog.withDistinctId("u"))
+      yield* FeatureFlags.detailsOrFail("on").pipe(FeatureFlags.withSnapshot(none), PostHog.withDistinctId("u"))
       assert.strictEqual(asked(client).length, 2)
     }).pipe(Effect.provide(onFake(client)))
   })
@@ -643,7 +638,7 @@ describe("what a snapshot cannot say", () => {
       assert.notProperty(ofC!.properties, "$active_feature_flags")
       // One that was taken before the user was known says nothing about them.
       const before = yield* FeatureFlags.evaluate()
-      const details = yield* FeatureFlags.result("on").pipe(
+      const details = yield* FeatureFlags.detailsOrFail("on").pipe(
         FeatureFlags.withSnapshot(before),
         PostHog.withDistinctId("a")
       )
@@ -683,7 +678,7 @@ describe("robustness", () => {
       assert.strictEqual(yield* FeatureFlags.check("a", null as never), true)
     }).pipe(
       PostHog.withDistinctId("u"),
-      Effect.provide(PostHogTest.layer({ flags: [FeatureFlag.override("a", true)] }))
+      Effect.provide(PostHogTest.layer({ flags: [PostHogTest.override("a", true)] }))
     ))
 
   it.effect("a schema whose own function throws is an invalid payload", () =>
@@ -696,7 +691,7 @@ describe("robustness", () => {
       }))
       const flags = yield* FeatureFlags.evaluate({ distinctId: "u" })
       assert.deepInclude(yield* Effect.flip(flags.payload(Bad)), { _tag: "PayloadInvalid", key: "a" })
-    }).pipe(Effect.provide(PostHogTest.layer({ flags: [FeatureFlag.override("a", true, "{}")] }))))
+    }).pipe(Effect.provide(PostHogTest.layer({ flags: [PostHogTest.override("a", true, "{}")] }))))
 
   it.effect("a read does not wait for room in the queue", () => {
     const client = flagsClient(() => answer(all))
@@ -744,7 +739,7 @@ describe("robustness", () => {
       assert.deepStrictEqual(yield* flags.payload("text"), Option.some({ k: 1 }))
       assert.deepStrictEqual(yield* flags.payload("null"), Option.none())
     }).pipe(Effect.provide(PostHogTest.layer({
-      flags: [FeatureFlag.override("text", true, "{\"k\":1}"), FeatureFlag.override("null", true, null)]
+      flags: [PostHogTest.override("text", true, "{\"k\":1}"), PostHogTest.override("null", true, null)]
     }))))
 })
 
@@ -801,11 +796,11 @@ describe("$feature_flag_called", () => {
             flags.getOrFail("a")
           ]))
       const count = Effect.map(called, (events) => events.length)
-      yield* PostHogTest.setFlags([FeatureFlag.override("a", true)])
+      yield* PostHogTest.setFlags([PostHogTest.override("a", true)])
       yield* read({ distinctId: "u" })
       yield* read({ distinctId: "u" })
       assert.strictEqual(yield* count, 1)
-      yield* PostHogTest.setFlags([FeatureFlag.override("a", "blue")])
+      yield* PostHogTest.setFlags([PostHogTest.override("a", "blue")])
       yield* read({ distinctId: "u" })
       assert.strictEqual(yield* count, 2)
       yield* read({ distinctId: "v" })
@@ -926,9 +921,9 @@ describe("$feature_flag_called", () => {
 describe("flags on events", () => {
   const layer = PostHogTest.layer({
     flags: [
-      FeatureFlag.override("z", true),
-      FeatureFlag.override("b", "blue"),
-      FeatureFlag.override("off", false)
+      PostHogTest.override("z", true),
+      PostHogTest.override("b", "blue"),
+      PostHogTest.override("off", false)
     ],
     globalProperties: { "$feature/off": "global" }
   })
@@ -959,11 +954,11 @@ describe("flags on events", () => {
         yield* Effect.fork(PostHog.capture("forked")).pipe(Effect.flatMap(Fiber.join))
         yield* PostHog.capture("part", {}, { flags: flags.only(["z"]) })
         yield* PostHog.identify("u")
-        assert.strictEqual(Option.getOrThrow(yield* FeatureFlags.current), flags)
+        assert.strictEqual(Option.getOrThrow(yield* FeatureFlags.currentSnapshot), flags)
       })
       yield* region.pipe(FeatureFlags.withSnapshot(flags))
       yield* PostHog.capture("outside")
-      assert.isTrue(Option.isNone(yield* FeatureFlags.current))
+      assert.isTrue(Option.isNone(yield* FeatureFlags.currentSnapshot))
       const [inside, forked, part, identify, outside] = yield* PostHogTest.captured
       assert.deepInclude(inside!.properties, carried)
       assert.deepInclude(forked!.properties, carried)
@@ -975,9 +970,9 @@ describe("flags on events", () => {
   it.effect("of the rest of a fiber, as in the Elixir SDK, and never of its parent", () =>
     Effect.gen(function*() {
       const flags = yield* FeatureFlags.evaluate()
-      yield* Effect.fork(FeatureFlags.setInContext(flags)).pipe(Effect.flatMap(Fiber.join))
+      yield* Effect.fork(FeatureFlags.setSnapshot(flags)).pipe(Effect.flatMap(Fiber.join))
       yield* PostHog.capture("before")
-      yield* FeatureFlags.setInContext(flags)
+      yield* FeatureFlags.setSnapshot(flags)
       yield* PostHog.capture("after")
       const [before, after] = yield* PostHogTest.captured
       assert.notProperty(before!.properties, "$active_feature_flags")
@@ -1030,7 +1025,7 @@ describe("flags as values", () => {
       assert.isFalse(yield* flags.get(NewUi, { default: false }))
       assert.isTrue((yield* flags.read(NewUi)).isDefault)
     }).pipe(Effect.provide(PostHogTest.layer({
-      flags: [FeatureFlag.override(Checkout, "fast", { color: "red", size: "3" })]
+      flags: [PostHogTest.override(Checkout, "fast", { color: "red", size: "3" })]
     }))))
 
   it.effect("a variant that nobody declared is the default, and says so; the event has the true one", () =>
@@ -1046,13 +1041,13 @@ describe("flags as values", () => {
       assert.isFalse(yield* flags.isEnabled(Checkout))
       assert.isTrue(yield* flags.isEnabled("checkout"))
       assert.deepStrictEqual((yield* called).map(({ properties }) => properties.$feature_flag_response), ["purple"])
-    }).pipe(Effect.provide(PostHogTest.layer({ flags: [FeatureFlag.override("checkout", "purple")] }))))
+    }).pipe(Effect.provide(PostHogTest.layer({ flags: [PostHogTest.override("checkout", "purple")] }))))
 
   it.effect("a flag that is on or off is on with any variant", () =>
     Effect.gen(function*() {
       const flags = yield* FeatureFlags.evaluate({ distinctId: "u" })
       assert.strictEqual(yield* flags.get(NewUi), true)
-    }).pipe(Effect.provide(PostHogTest.layer({ flags: [FeatureFlag.override("new-ui", "blue")] }))))
+    }).pipe(Effect.provide(PostHogTest.layer({ flags: [PostHogTest.override("new-ui", "blue")] }))))
 
   it.effect("a payload that does not fit its schema is a typed error", () =>
     Effect.gen(function*() {
@@ -1060,7 +1055,7 @@ describe("flags as values", () => {
       const error = yield* Effect.flip(flags.payload(Checkout))
       assert.deepInclude(error, { _tag: "PayloadInvalid", key: "checkout" })
       assert.include(error.message, "color")
-    }).pipe(Effect.provide(PostHogTest.layer({ flags: [FeatureFlag.override(Checkout, "fast", { color: 3 })] }))))
+    }).pipe(Effect.provide(PostHogTest.layer({ flags: [PostHogTest.override(Checkout, "fast", { color: 3 })] }))))
 
   it("know what they are", () => {
     assert.isTrue(FeatureFlag.isFeatureFlag(Checkout))
@@ -1112,15 +1107,18 @@ describe("short forms and combinators", () => {
       assert.strictEqual(yield* FeatureFlags.check("blue", { distinctId: "u" }), "blue")
       assert.deepStrictEqual(asked(client)[0]!.body.flag_keys_to_evaluate, ["blue"])
       assert.strictEqual(yield* FeatureFlags.check(Fast, { distinctId: "u", default: "control" }), "control")
-      const details = yield* FeatureFlags.result("blue", { distinctId: "u" })
+      const details = yield* FeatureFlags.detailsOrFail("blue", { distinctId: "u" })
       assert.deepInclude(details, { key: "blue", enabled: true, variant: "blue" })
-      assert.strictEqual((yield* Effect.flip(FeatureFlags.result("x", { distinctId: "u" })))._tag, "FlagNotFound")
-      assert.strictEqual((yield* Effect.flip(FeatureFlags.result("x")))._tag, "MissingDistinctId")
+      assert.strictEqual(
+        (yield* Effect.flip(FeatureFlags.detailsOrFail("x", { distinctId: "u" })))._tag,
+        "FlagNotFound"
+      )
+      assert.strictEqual((yield* Effect.flip(FeatureFlags.detailsOrFail("x")))._tag, "MissingDistinctId")
       assert.isTrue(yield* FeatureFlags.isEnabled("blue", { distinctId: "u" }))
       client.otherwise = () => ({ status: 500 })
       assert.isTrue(yield* FeatureFlags.isEnabled("blue", { distinctId: "u", default: true }))
       assert.strictEqual(
-        (yield* Effect.flip(FeatureFlags.result("blue", { distinctId: "u" })))._tag,
+        (yield* Effect.flip(FeatureFlags.detailsOrFail("blue", { distinctId: "u" })))._tag,
         "FlagsUnavailable"
       )
       yield* FeatureFlags.check("quiet", { distinctId: "u", sendFeatureFlagEvents: false })
@@ -1146,18 +1144,17 @@ describe("short forms and combinators", () => {
     }).pipe(PostHog.withDistinctId("u"), Effect.provide(onFake(client)))
   })
 
-  const withFlag = (value: boolean) => PostHogTest.layer({ flags: [FeatureFlag.override("f", value)] })
+  const withFlag = (value: boolean) => PostHogTest.layer({ flags: [PostHogTest.override("f", value)] })
 
-  it.effect("when, match, require and layerWhen", () => {
+  it.effect("when, match and require, and a layer by a flag", () => {
     const Flag = FeatureFlag.boolean("f")
     const program = Effect.gen(function*() {
       const ran = yield* Effect.succeed(1).pipe(FeatureFlags.when("f"))
       const matched = yield* FeatureFlags.match(Flag, { true: Effect.succeed("on"), false: Effect.succeed("off") })
       const required = yield* Effect.exit(FeatureFlags.require(Effect.succeed("in"), Flag))
-      const layer = FeatureFlags.layerWhen(Flag, {
-        onEnabled: Layer.succeed(Name, "new"),
-        onDisabled: Layer.succeed(Name, "old")
-      })
+      const layer = Layer.unwrapEffect(
+        Effect.map(FeatureFlags.isEnabled(Flag), (on) => Layer.succeed(Name, on ? "new" : "old"))
+      )
       const name = yield* Effect.provide(Name, layer)
       return { ran, matched, required, name }
     }).pipe(PostHog.withDistinctId("u"))
@@ -1193,7 +1190,7 @@ describe("short forms and combinators", () => {
         false: Effect.succeed(3)
       }, { distinctId: "u" })
       assert.strictEqual(chosen, 2)
-    }).pipe(Effect.provide(PostHogTest.layer({ flags: [FeatureFlag.override(Fast, "fast")] }))))
+    }).pipe(Effect.provide(PostHogTest.layer({ flags: [PostHogTest.override(Fast, "fast")] }))))
 
   it.effect("request sends what it is given", () => {
     const client = flagsClient(() => ({ status: 200, body: "{\"anything\":1}" }))
@@ -1299,7 +1296,7 @@ describe("in tests", () => {
       const flags = yield* FeatureFlags.evaluateOrFail({ distinctId: "u" })
       assert.deepStrictEqual(flags.keys, [])
       assert.strictEqual((yield* Effect.flip(flags.getOrFail("a")))._tag, "FlagNotFound")
-      yield* PostHogTest.setFlags([FeatureFlag.override("a", true)])
+      yield* PostHogTest.setFlags([PostHogTest.override("a", true)])
       assert.isTrue(yield* FeatureFlags.isEnabled("a", { distinctId: "u" }))
       yield* PostHogTest.setFlags(new PostHogError.FlagsUnavailable({ reason: "timeout" }))
       const error = yield* Effect.flip(FeatureFlags.evaluateOrFail({ distinctId: "u" }))
@@ -1311,7 +1308,7 @@ describe("in tests", () => {
       const ready = yield* Deferred.make<void>()
       const check = FeatureFlags.check("a", { distinctId: "u" })
       const first = Effect.zipRight(
-        PostHogTest.setFlags([FeatureFlag.override("a", "one")]),
+        PostHogTest.setFlags([PostHogTest.override("a", "one")]),
         Effect.zipRight(Deferred.succeed(ready, undefined), check)
       )
       const second = Effect.zipRight(Deferred.await(ready), check)

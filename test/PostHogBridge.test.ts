@@ -1,15 +1,7 @@
 import { FetchHttpClient } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Layer, Logger } from "effect"
-import {
-  ErrorTracking,
-  FeatureFlag,
-  FeatureFlags,
-  PostHog,
-  PostHogBridge,
-  PostHogHttp,
-  PostHogTest
-} from "effect-posthog"
+import { ErrorTracking, FeatureFlags, PostHog, PostHogBridge, PostHogHttp, PostHogTest } from "effect-posthog"
 import { run } from "./support/child.js"
 import * as Sink from "./support/sink.js"
 
@@ -63,7 +55,7 @@ describe("PostHogBridge.make", () => {
     Effect.gen(function*() {
       class Price extends Context.Tag("Price")<Price, number>() {}
       const bridge = yield* made(
-        Layer.merge(PostHogTest.layer({ flags: [FeatureFlag.override("beta", true)] }), Layer.succeed(Price, 7))
+        Layer.merge(PostHogTest.layer({ flags: [PostHogTest.override("beta", true)] }), Layer.succeed(Price, 7))
       )
       const [isOn, price] = yield* Effect.promise(() =>
         bridge.withContext(

@@ -137,7 +137,7 @@ describe("PostHogCli.withAnonymousId", () => {
       assert.match(a!, /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/)
       assert.strictEqual(a, b)
       assert.notStrictEqual(a, c)
-      const kept = yield* Effect.flatMap(KeyValueStore.KeyValueStore, (store) => store.get(PostHogCli.anonymousIdKey))
+      const kept = yield* Effect.flatMap(KeyValueStore.KeyValueStore, (store) => store.get("posthog-anonymous-id"))
       assert.strictEqual(Option.getOrUndefined(kept), a)
     }).pipe(Effect.provide(store)))
 

@@ -1,15 +1,29 @@
 import { FetchHttpClient } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
-import { Config, ConfigProvider, Context, Duration, Effect, Layer, Logger, Redacted } from "effect"
+import {
+  Config,
+  ConfigError,
+  ConfigProvider,
+  Context,
+  Duration,
+  Effect,
+  Layer,
+  Logger,
+  LogLevel,
+  Redacted
+} from "effect"
 import {
   ErrorTracking,
   FeatureFlags,
   FlagDefinitionStore,
   LocalEvaluation,
   PostHog,
+  PostHogCli,
   PostHogConfig,
   type PostHogError,
-  PostHogLive
+  PostHogLive,
+  PostHogTest,
+  TestLayer
 } from "effect-posthog"
 import { definitions, flag } from "./support/definitions.js"
 import { FakeClient } from "./support/fakeClient.js"
@@ -611,6 +625,35 @@ describe("PostHogLive", () => {
       )
       assert.strictEqual(sink.accepted.length, 1)
     }))
+
+  it.effect("every layer with options takes a Config", () => {
+    class Other extends PostHog.Instance<Other>()("Other") {}
+    const wrong = ConfigProvider.fromMap(new Map([["SECONDS", "soon"]]))
+    const right = ConfigProvider.fromMap(new Map([["SECONDS", "60 seconds"]]))
+    const seconds = Config.duration("SECONDS")
+    const layers: Record<string, Layer.Layer<never, unknown>> = {
+      process: ErrorTracking.layerProcessConfig({ timeout: seconds }).pipe(Layer.provide(TestLayer)),
+      logger: ErrorTracking.layerLoggerConfig({ captureLevel: Config.map(seconds, () => LogLevel.Error) }).pipe(
+        Layer.provide(TestLayer)
+      ),
+      local: LocalEvaluation.layerConfig({ pollingInterval: seconds }).pipe(Layer.provide(TestLayer)),
+      localInstance: LocalEvaluation.layerInstanceConfig(Other, { pollingInterval: seconds }).pipe(
+        Layer.provide(PostHogTest.layerInstance(Other))
+      ),
+      test: Layer.discard(PostHogTest.layerConfig({ flushInterval: seconds })),
+      testInstance: Layer.discard(PostHogTest.layerInstanceConfig(Other, { flushInterval: seconds })),
+      cli: Layer.discard(PostHogCli.layerConfig({ flushInterval: seconds }, { consent: Effect.succeed(true) })).pipe(
+        Layer.provide(FetchHttpClient.layer)
+      )
+    }
+    return Effect.gen(function*() {
+      for (const [name, layer] of Object.entries(layers)) {
+        const failed = yield* Effect.flip(Effect.scoped(Layer.build(layer))).pipe(Effect.withConfigProvider(wrong))
+        assert.isTrue(ConfigError.isConfigError(failed), name)
+        yield* Effect.scoped(Layer.build(layer)).pipe(Effect.withConfigProvider(right))
+      }
+    })
+  })
 
   it.effect("layerConfig takes any Config, whole or part by part", () =>
     Effect.gen(function*() {

@@ -254,7 +254,7 @@ export const make = (
       if (composed._tag === "Invalid") return drop("invalid_event", event, "", composed.why)
       uuid = composed.uuid
       if (composed.personless) {
-        diagnostics.emit("MissingDistinctId", () => ({ _tag: "MissingDistinctId", uuid, event }))
+        diagnostics.emit("PersonlessEvent", () => ({ _tag: "PersonlessEvent", uuid, event }))
       }
       const text = beforeSend.length === 0 ? composed.text : applyHooks(composed.text, writer)
       if (writer.repairs > 0 && text !== undefined) {

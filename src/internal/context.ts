@@ -14,7 +14,6 @@ import {
   type AllValues,
   type ContextScope,
   emptyNode,
-  type FlagProperties,
   instanceIn,
   type Node,
   nothing,
@@ -26,7 +25,6 @@ import {
   type Parts,
   readCapture,
   type Region,
-  resetOf,
   toSurroundings,
   withLookedUp,
   withProperties
@@ -113,24 +111,6 @@ export class State {
           ? { all: addValues(all, parted), events }
           : { all, events: new Map(events).set(event, addValues(events.get(event) ?? nothing, parted)) }
     )
-  }
-
-  /** The state without the properties for flags that were set for one scope, or without a scope for any. */
-  resetFlagProperties(which: FlagProperties, scope: ContextScope | undefined): State {
-    const reset = ({ all, events }: Node): Node => ({
-      all: { ...all, ...resetOf(all, which) },
-      events: new Map(Array.from(events, ([name, values]) => [name, { ...values, ...resetOf(values, which) }]))
-    })
-    return instanceIn(scope) === undefined
-      ? new State(
-        {
-          shared: reset(this.shared),
-          instances: new Map(Array.from(this.instances, ([key, node]) => [key, reset(node)]))
-        },
-        this.region,
-        this.ai
-      )
-      : this.change(scope, this.region, reset)
   }
 
   /** What has been set, by scope. */

@@ -227,16 +227,6 @@ export const instanceIn = (scope: ContextScope | undefined): string | undefined 
   }
 }
 
-/** Properties for flags: of the person, of all groups, or of one group type. */
-export type FlagProperties = "person" | "groups" | { readonly groupType: string }
-
-export const resetOf = ({ groupProperties }: Accumulated, which: FlagProperties): Partial<Accumulated> => {
-  if (which === "person") return { personProperties: undefined }
-  if (which === "groups" || groupProperties === undefined) return { groupProperties: undefined }
-  const { [which.groupType]: _, ...rest } = groupProperties
-  return { groupProperties: rest }
-}
-
 /** What is said about capture counts, also where another member throws as it is read. */
 export const readCapture = (values: AllValues): boolean | undefined => {
   try {

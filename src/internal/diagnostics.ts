@@ -63,7 +63,7 @@ const intended: { readonly [reason: string]: true | undefined } = {
 const texts: { readonly [Tag in Diagnostic["_tag"]]: string } = {
   EventsDropped: "events dropped",
   EventRepaired: "values of an event were replaced",
-  MissingDistinctId: "an event has no distinct id and is sent without a person profile",
+  PersonlessEvent: "an event has no distinct id and is sent without a person profile",
   OptionsAmongProperties:
     "among the properties of an event stand options, which are sent as properties and do nothing else; they belong into the argument behind: capture(event, properties, { distinctId })",
   EventsDelivered: "events delivered",

@@ -81,7 +81,6 @@ const verbs: Readonly<Record<string, (value: never) => Effect.Effect<unknown, un
       PostHog.withEventContext(value, { distinctId: "u" }, { instance: { key: value } })
     ),
   "the options of getContext": (value) => PostHog.getContext(value),
-  "the scope of resetPersonPropertiesForFlags": (value) => FeatureFlags.resetPersonPropertiesForFlags(value),
   "a carrier": (value) => PostHog.capture("e").pipe(PostHog.withCarrier(value)),
   "what a carrier remembers of its request": (value) =>
     PostHog.capture("e").pipe(PostHog.withCarrier({ [Symbol.for("effect-posthog/context/request")]: value })),

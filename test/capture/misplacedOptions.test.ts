@@ -38,7 +38,7 @@ describe("options among properties", () => {
       Effect.gen(function*() {
         const messages = yield* messagesOf(Effect.provide(
           Effect.repeatN(effect, 2),
-          PostHogTest.layer({ flags: [FeatureFlag.override(FeatureFlag.boolean("beta"), true)] })
+          PostHogTest.layer({ flags: [PostHogTest.override(FeatureFlag.boolean("beta"), true)] })
         ))
         assert.deepStrictEqual(messages.map((message) => message.includes(`"names":["${name}"]`)), [true])
         assert.include(messages[0], "capture(event, properties, { distinctId })")

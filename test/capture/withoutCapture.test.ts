@@ -18,7 +18,7 @@ class Marketing extends PostHog.Instance<Marketing>()("WithoutCapture") {}
 
 const captured = Effect.map(PostHogTest.captured, names)
 
-const flags = [FeatureFlag.override(FeatureFlag.boolean("beta"), true)]
+const flags = [PostHogTest.override(FeatureFlag.boolean("beta"), true)]
 
 /** Everything that captures. */
 const everything = Effect.gen(function*() {

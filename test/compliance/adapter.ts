@@ -52,7 +52,7 @@ interface EvaluateFlags {
   readonly distinct_id: string
   readonly groups?: PostHog.Groups | null
   readonly person_properties?: PostHog.Properties | null
-  readonly group_properties?: FeatureFlags.GroupProperties | null
+  readonly group_properties?: PostHog.GroupProperties | null
   readonly device_id?: string | null
   readonly flag_keys?: ReadonlyArray<string> | null
   readonly evaluation_contexts?: ReadonlyArray<string> | null

@@ -40,9 +40,9 @@ const checks = {
 
   "snapshots of flags": (a, b) =>
     Effect.gen(function*() {
-      yield* a.PostHogTest.setFlags([b.FeatureFlag.override("beta", true)])
+      yield* a.PostHogTest.setFlags([b.PostHogTest.override("beta", true)])
       const snapshot = yield* a.FeatureFlags.evaluate({ distinctId: "user_1" })
-      const current = yield* b.FeatureFlags.current.pipe(b.FeatureFlags.withSnapshot(snapshot))
+      const current = yield* b.FeatureFlags.currentSnapshot.pipe(b.FeatureFlags.withSnapshot(snapshot))
       strictEqual(Option.getOrUndefined(current), snapshot)
       yield* b.PostHog.capture("with flags").pipe(
         a.FeatureFlags.withSnapshot(snapshot),

@@ -29,7 +29,7 @@ const inTest = Effect.gen(function*() {
   return (yield* PostHogTest.captured).map(({ event }) => event)
 }).pipe(Effect.provide(TestLayer))
 
-void [effect, layer, flag, direct, FeatureFlag.override("beta", true)]
+void [effect, layer, flag, direct, PostHogTest.override(FeatureFlag.boolean("beta"), true)]
 
 Effect.runPromise(inTest).then((events) => {
   if (!events.includes("consumer ran")) throw new Error(`TestLayer has ${events.join()}`)

@@ -3,15 +3,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
-import {
-  FeatureFlag,
-  FeatureFlags,
-  LocalEvaluation,
-  PostHog,
-  type PostHogConfig,
-  PostHogError,
-  PostHogTest
-} from "effect-posthog"
+import { FeatureFlags, LocalEvaluation, PostHog, type PostHogConfig, PostHogError, PostHogTest } from "effect-posthog"
 import { definitions, flag, forPro, remoteOnly } from "../support/definitions.js"
 import { onSink } from "../support/posthog.js"
 import * as Sink from "../support/sink.js"
@@ -263,7 +255,7 @@ describe("onlyLocally and strict mode", () => {
       yield* Effect.gen(function*() {
         assert.deepStrictEqual((yield* FeatureFlags.evaluate(pro)).keys, ["off", "on", "plan"])
         assert.isUndefined(yield* FeatureFlags.check("sticky", { distinctId: "u" }))
-        assert.deepInclude(yield* Effect.flip(FeatureFlags.result("sticky", { distinctId: "u" })), {
+        assert.deepInclude(yield* Effect.flip(FeatureFlags.detailsOrFail("sticky", { distinctId: "u" })), {
           reason: "unresolved_locally"
         })
         assert.strictEqual(sink.evaluations.length, 0)
@@ -424,7 +416,7 @@ describe("in tests", () => {
       yield* flags.get("plan")
       const [exposure] = yield* PostHogTest.captured
       assert.isTrue(exposure!.properties.locally_evaluated)
-    }).pipe(Effect.provide(onTest({ flags: [FeatureFlag.override("on", "blue")] }))))
+    }).pipe(Effect.provide(onTest({ flags: [PostHogTest.override("on", "blue")] }))))
 
   it.effect("an outage that a test makes is one of the flags that cannot be evaluated here", () =>
     Effect.gen(function*() {
@@ -445,7 +437,7 @@ describe("in tests", () => {
       Effect.provide(
         LocalEvaluation.layer().pipe(
           Layer.orDie,
-          Layer.provideMerge(PostHogTest.layer({ flags: [FeatureFlag.override("a", true)] }))
+          Layer.provideMerge(PostHogTest.layer({ flags: [PostHogTest.override("a", true)] }))
         )
       )
     ))

@@ -5,7 +5,7 @@ import { names } from "../support/posthog.js"
 
 const Checkout = FeatureFlag.variants("checkout", ["control", "fast"])
 const layer = PostHogTest.layer({
-  flags: [FeatureFlag.override(FeatureFlag.boolean("beta"), true), FeatureFlag.override(Checkout, "fast")]
+  flags: [PostHogTest.override(FeatureFlag.boolean("beta"), true), PostHogTest.override(Checkout, "fast")]
 })
 
 describe("plain flags", () => {

@@ -73,7 +73,7 @@ describe("a flag that PostHog could not compute", () => {
       assert.isTrue(yield* FeatureFlags.isEnabled("a", { default: true }))
       assert.isUndefined(yield* FeatureFlags.check("a"))
       assert.strictEqual(yield* FeatureFlags.check(V), "y")
-      assert.deepInclude(yield* Effect.flip(FeatureFlags.result("a")), reason)
+      assert.deepInclude(yield* Effect.flip(FeatureFlags.detailsOrFail("a")), reason)
       const handlers = { x: Effect.succeed("x"), y: Effect.succeed("y"), false: Effect.succeed("off") }
       assert.strictEqual(yield* FeatureFlags.match(V, handlers), "y")
       assert.strictEqual(yield* FeatureFlags.match(V, handlers, { default: "x" }), "x")

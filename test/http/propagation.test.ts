@@ -3,7 +3,6 @@ import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, identity, Layer, Logger, Schema } from "effect"
 import {
   ErrorTracking,
-  FeatureFlag,
   FeatureFlags,
   PostHog,
   PostHogBridge,
@@ -143,7 +142,7 @@ describe("carriers", () => {
       const flags = yield* FeatureFlags.evaluate({ distinctId: "ada" })
       const carrier = yield* PostHog.toCarrier.pipe(FeatureFlags.withSnapshot(flags), PostHog.withDistinctId("ada"))
       assert.deepStrictEqual(carrier, { distinctId: "ada" })
-    }).pipe(Effect.provide(PostHogTest.layer({ flags: [FeatureFlag.override("beta", true)] }))))
+    }).pipe(Effect.provide(PostHogTest.layer({ flags: [PostHogTest.override("beta", true)] }))))
 })
 
 describe("tracing headers of requests", () => {

@@ -44,7 +44,7 @@ describe("diagnostics", () => {
         const bodyBytes = (diagnostics[3] as { readonly bodyBytes: number }).bodyBytes
         assert.isAbove(bodyBytes, 100)
         assert.deepStrictEqual(diagnostics.slice(0, 4), [
-          { _tag: "MissingDistinctId", uuid, event: "a" },
+          { _tag: "PersonlessEvent", uuid, event: "a" },
           { _tag: "EventRepaired", uuid, event: "a", repairs: ["big: bigint"] },
           {
             _tag: "EventsDropped",
