@@ -26,18 +26,35 @@
  */
 import * as EmbeddingModel from "@effect/ai/EmbeddingModel"
 import * as LanguageModel from "@effect/ai/LanguageModel"
+import * as McpServer from "@effect/ai/McpServer"
 import * as Model from "@effect/ai/Model"
 import * as Tool from "@effect/ai/Tool"
+import type { PathInput } from "@effect/platform/HttpRouter"
+import * as RpcSerialization from "@effect/rpc/RpcSerialization"
+import * as RpcServer from "@effect/rpc/RpcServer"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
+import type { Sink } from "effect/Sink"
+import type { Stream } from "effect/Stream"
+import * as ErrorTracking from "./ErrorTracking.js"
 import { instanceOf } from "./internal/instance.js"
 import { embedding } from "./internal/llm/effectAiEmbedding.js"
 import { plain, streamed } from "./internal/llm/effectAiLanguageModel.js"
 import type { Given, Source } from "./internal/llm/effectAiSource.js"
+import { type McpGiven, type McpRequest, type McpSource, Watcher } from "./internal/mcp/watcher.js"
 import { PostHog, type Service } from "./PostHog.js"
+
+export type {
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  McpRequest
+}
 
 /**
  * What can be said about the calls of a model that is captured. What is absent is taken from where the call is made.
@@ -165,3 +182,126 @@ export const embeddingModel = (
   options: Options = {}
 ): Effect.Effect<EmbeddingModel.Service, never, PostHog> =>
   Effect.map(PostHog, (service) => captureEmbeddingModel(self, sourceOf(service, options, undefined)))
+
+/**
+ * What can be said about an MCP server whose requests are captured.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface McpOptions extends McpGiven {}
+
+/** As an error, which has no frames: what is known is what the client is told. */
+const toError = (name: string, message = ""): Error =>
+  Object.assign(new Error(message), { name, stack: `${name}: ${message}` })
+
+const mcpSource = (service: Service, options: McpOptions): McpSource => ({
+  options,
+  instance: instanceOf(service),
+  exception: ({ message, type }, properties, distinctId) =>
+    ErrorTracking.capture(toError(type, message), { properties, distinctId, source: "mcp.tool_call" }).pipe(
+      Effect.provideService(PostHog, service)
+    )
+})
+
+type Protocol = Context.Tag.Service<typeof RpcServer.Protocol>
+
+const watchProtocol = (protocol: Protocol, service: Service, options: McpOptions): Protocol => {
+  const source = mcpSource(service, options)
+  const { active } = source.instance
+  if (active === undefined) return protocol
+  const watcher = new Watcher(source, active, protocol.supportsAck)
+  return {
+    ...protocol,
+    run: (f) =>
+      Effect.flatMap(Effect.serviceOption(McpServer.McpServer), (server) => {
+        const tools = () => Option.isSome(server) ? server.value.tools : []
+        return protocol.run((clientId, message) =>
+          watcher.request(clientId, message, tools, (seen) => f(clientId, seen))
+        )
+      }),
+    send: (clientId, response, transferables) => {
+      const [answer, captured] = watcher.answer(clientId, response)
+      return Effect.ensuring(protocol.send(clientId, answer, transferables), captured)
+    }
+  }
+}
+
+/**
+ * A layer with the protocol of an MCP server, whose requests are captured: `$mcp_tool_call` and its kin. Goes around
+ * the layer of the protocol, and `McpServer.layer` takes that; {@link layerMcpStdio} and its kin do both.
+ *
+ * @since 0.1.0
+ * @category mcp
+ */
+export const withMcpCapture: {
+  /**
+   * A layer with the protocol of an MCP server, whose requests are captured: `$mcp_tool_call` and its kin.
+   *
+   * @since 0.1.0
+   * @category mcp
+   */
+  (
+    options: McpOptions
+  ): <E, R>(self: Layer.Layer<RpcServer.Protocol, E, R>) => Layer.Layer<RpcServer.Protocol, E, R | PostHog>
+  /**
+   * A layer with the protocol of an MCP server, whose requests are captured: `$mcp_tool_call` and its kin.
+   *
+   * @since 0.1.0
+   * @category mcp
+   */
+  <E, R>(
+    self: Layer.Layer<RpcServer.Protocol, E, R>,
+    options: McpOptions
+  ): Layer.Layer<RpcServer.Protocol, E, R | PostHog>
+} = /* #__PURE__ */ dual(
+  2,
+  <E, R>(
+    self: Layer.Layer<RpcServer.Protocol, E, R>,
+    options: McpOptions
+  ): Layer.Layer<RpcServer.Protocol, E, R | PostHog> =>
+    Layer.flatMap(self, (context) =>
+      Layer.effect(
+        RpcServer.Protocol,
+        Effect.map(PostHog, (service) => watchProtocol(Context.get(context, RpcServer.Protocol), service, options))
+      ))
+)
+
+/** The name and the version that clients are told. */
+const told = ({ name, version }: McpOptions) => ({ name, version: version ?? "0.0.0" })
+
+type McpServices = McpServer.McpServer | Layer.Layer.Success<ReturnType<typeof McpServer.layer>>
+
+/**
+ * As `McpServer.layerStdio`, with its requests captured. Adds no logger, and removes those that write to standard
+ * output, as that one does.
+ *
+ * @since 0.1.0
+ * @category mcp
+ */
+export const layerMcpStdio = <EIn, RIn, EOut, ROut>(
+  options: McpOptions & {
+    readonly stdin: Stream<Uint8Array, EIn, RIn>
+    readonly stdout: Sink<unknown, Uint8Array | string, unknown, EOut, ROut>
+  }
+): Layer.Layer<McpServices, never, RIn | ROut | PostHog> =>
+  McpServer.layer(told(options)).pipe(
+    Layer.provide(withMcpCapture(RpcServer.layerProtocolStdio(options), options)),
+    Layer.provide(RpcSerialization.layerNdJsonRpc()),
+    Layer.provideMerge(Logger.remove(Logger.defaultLogger)),
+    Layer.provideMerge(Logger.remove(Logger.prettyLoggerDefault))
+  )
+
+/**
+ * As `McpServer.layerHttp`, with its requests captured.
+ *
+ * @since 0.1.0
+ * @category mcp
+ */
+export const layerMcpHttp = (
+  options: McpOptions & { readonly path: PathInput }
+): Layer.Layer<McpServices, never, PostHog> =>
+  McpServer.layer(told(options)).pipe(
+    Layer.provide(withMcpCapture(RpcServer.layerProtocolHttp({ path: options.path }), options)),
+    Layer.provide(RpcSerialization.layerJsonRpc())
+  )

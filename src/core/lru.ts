@@ -32,6 +32,10 @@ export class Lru<K, V> {
     this.entries.set(key, value)
   }
 
+  delete(key: K): void {
+    this.entries.delete(key)
+  }
+
   private takeOldest(): K {
     let next = this.oldest.next()
     if (next.done === true) {

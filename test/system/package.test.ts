@@ -53,14 +53,17 @@ describe("package", () => {
       if (seen.has(file)) return
       seen.add(file)
       for (const [, from = ""] of readFileSync(file, "utf8").matchAll(/\bfrom "([^"]+)"/g)) {
-        assert.notMatch(from, /^@effect\/ai/, file)
+        assert.notMatch(from, /^@effect\/(?:ai|rpc)/, file)
         if (from.startsWith(".")) follow(join(dirname(file), from.replace(/\.js$/, ".ts")))
       }
     }
     follow(join("src", "index.ts"))
     assert.isAbove(seen.size, 50)
     assert.match(readFileSync(join("src", "EffectAi.ts"), "utf8"), /from "@effect\/ai\//)
-    assert.deepStrictEqual(manifest.peerDependenciesMeta, { "@effect/ai": { optional: true } })
+    assert.deepStrictEqual(manifest.peerDependenciesMeta, {
+      "@effect/ai": { optional: true },
+      "@effect/rpc": { optional: true }
+    })
   })
 
   it("every public export says since when it exists and what kind of thing it is", () => {
