@@ -1,6 +1,6 @@
 /**
- * What `@effect/ai` and its packages note on the span of a call: the provider, the model and the parameters. These stand
- * there also when the call fails.
+ * What `@effect/ai` and its packages note on the span of a call: the provider, the model and the parameters. These
+ * stand there also when the call fails.
  *
  * @since 0.1.0
  */

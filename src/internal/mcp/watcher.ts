@@ -1,6 +1,6 @@
 /**
- * The requests of an MCP server and their answers, followed at its protocol: what comes in and what goes out passes here, whatever the
- * server is made of.
+ * The requests of an MCP server and their answers, followed at its protocol: what comes in and what goes out passes
+ * there, whatever the server is made of.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
