@@ -128,9 +128,9 @@ export {
  * - `invalid_event`: the name or the distinct id is blank, or an argument is unusable
  * - `before_send`: a `beforeSend` hook returned nothing
  * - `before_send_failed`: a `beforeSend` hook threw, or returned something that is no event
- * - `too_large`: the event is larger than `maxEventBytes`, or the server finds it so
+ * - `too_large`: the event is larger than `maxEventBytes` (8 MiB for LLM analytics), or the server finds it so
  * - `queue_full`: the queue was full, see `overflow`
- * - `rejected`: the server refused the event for good (a 4xx status)
+ * - `rejected`: the server refused the event for good (a 4xx status, or its verdict on this event)
  * - `rate_limited`: there were too many of the same exception, see `ErrorTracking`
  * - `undelivered`: somebody waited for the event and was told that it could not be delivered
  * - `opted_out`: the instance was opted out while the event was queued
@@ -285,6 +285,36 @@ export interface DeliveryPaused {
 }
 
 /**
+ * The server has no route for events of LLM analytics. They go another way from now on, as long as the instance lives:
+ * over the route that PostHog had before, or over the one of all events, where those larger than `maxEventBytes` are
+ * dropped. A server or a proxy of one's own may lack these routes.
+ *
+ * @since 0.1.0
+ * @category diagnostics
+ */
+export interface AiRouteMissing {
+  readonly _tag: "AiRouteMissing"
+  /** What is not there, below the host. */
+  readonly path: string
+  /** What was answered: 404 or 405. */
+  readonly status: number
+  /** Where the events are sent instead. */
+  readonly instead: string
+}
+
+/**
+ * An event was captured for LLM analytics whose name is none that PostHog's route for them takes, such as
+ * `$ai_generation`. It is sent as any other event.
+ *
+ * @since 0.1.0
+ * @category diagnostics
+ */
+export interface UnknownAiEvent {
+  readonly _tag: "UnknownAiEvent"
+  readonly event: string
+}
+
+/**
  * PostHog acknowledged a request but discards what is named in `resources`, because the project is over its quota.
  *
  * @since 0.1.0
@@ -408,6 +438,8 @@ export type Diagnostic =
   | RetryScheduled
   | DeliveryPaused
   | QuotaLimited
+  | AiRouteMissing
+  | UnknownAiEvent
   | FlagsEvaluated
   | FlagsFailed
   | FlagsNotInSnapshot

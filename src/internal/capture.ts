@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import { type Call, makeComposer, type Surroundings } from "../core/event/compose.js"
 import { isTooLarge, Writer } from "../core/event/json.js"
 import { misplacedOptions } from "../core/event/misplaced.js"
+import type { EventOptions } from "../core/event/options.js"
 import {
   type Groups,
   type Layer,
@@ -22,6 +23,7 @@ import { currentState, type State } from "./context.js"
 import { flagsLayer, type FlagsOnEvents, type Owner } from "./contextValues.js"
 import type { Books } from "./delivery/books.js"
 import type { Gate } from "./delivery/gate.js"
+import type { Branch } from "./delivery/lane.js"
 import type { Outbox } from "./delivery/outbox.js"
 import type { Diagnostics } from "./diagnostics.js"
 import { clockOf, type Origin, withReference } from "./effect/fiber.js"
@@ -59,6 +61,12 @@ export interface CaptureOptions {
    */
   readonly processPersonProfile?: boolean | undefined
   /**
+   * How PostHog shall treat the event, by its own names: `process_person_profile`, `cookieless_mode`,
+   * `disable_skew_correction`, `product_tour_id`, and what is new there. Sent as given, and above everything else that
+   * says the same; `null` is none. Names that are new need capture v1, see `aiCaptureMode`. Default none.
+   */
+  readonly options?: EventOptions | undefined
+  /**
    * A snapshot from `FeatureFlags.evaluate`, whose flags the event carries as `$feature/<key>` and
    * `$active_feature_flags`, in the place of those of the context.
    */
@@ -94,6 +102,8 @@ export interface Kind {
   readonly needsId: boolean
   /** Whether the event names the span around it also where nobody records it. */
   readonly withAnySpan?: boolean
+  /** The lane that such events go over, if it is not the one of all events. */
+  readonly lane?: Branch | undefined
 }
 
 /** An event that means nothing special to PostHog. */
@@ -226,7 +236,8 @@ export const make = (
     }
     let uuid = ""
     try {
-      const writer = new Writer(limit)
+      const { lane } = input.kind
+      const writer = new Writer(lane === undefined ? limit : maxUnhookedLength)
       const { event, kind, options: call, properties, subject } = input
       look(event, input.given ?? properties, call)
       const composed = compose(
@@ -241,6 +252,9 @@ export const make = (
           uuid: call?.uuid,
           disableGeoip: call?.disableGeoip,
           processPersonProfile: call?.processPersonProfile,
+          options: call?.options ?? undefined,
+          form: lane?.form,
+          isDraft: beforeSend.length > 0,
           flags: isObject(call?.flags) ? layerOf(writer, call.flags) : kind.withFlags ? undefined : null,
           trace: options.traceIds && kind.withContext
             ? traceMembers(origin.currentSpan, origin.currentTracer, kind.withAnySpan === true)
@@ -256,14 +270,18 @@ export const make = (
       if (composed.personless) {
         diagnostics.emit("PersonlessEvent", () => ({ _tag: "PersonlessEvent", uuid, event }))
       }
-      const text = beforeSend.length === 0 ? composed.text : applyHooks(composed.text, writer)
+      const text = beforeSend.length === 0 ? composed.text : applyHooks(composed.text, writer, lane)
       if (writer.repairs > 0 && text !== undefined) {
         books.repaired()
         diagnostics.emit("EventRepaired", () => ({ _tag: "EventRepaired", uuid, event, repairs: writer.notes ?? [] }))
       }
-      return text
+      const why = text === undefined ? undefined : lane?.refuses(text)
+      return why === undefined ? text : drop("too_large", event, uuid, why)
     } catch (error) {
-      if (isTooLarge(error)) return drop("too_large", input.event, uuid, `larger than ${maxEventBytes} bytes`)
+      if (isTooLarge(error)) {
+        const most = input.kind.lane === undefined ? maxEventBytes : maxUnhookedLength
+        return drop("too_large", input.event, uuid, `larger than ${most} bytes`)
+      }
       const { options, properties } = input
       return [properties, options].every(isReadable)
         ? drop("internal_error", input.event, uuid, describe(error))
@@ -272,7 +290,7 @@ export const make = (
   }
 
   /** Hooks see what would be sent, as plain values of their own; what they return is written anew. */
-  const applyHooks = (text: string, writer: Writer): string | undefined => {
+  const applyHooks = (text: string, writer: Writer, lane: Branch | undefined): string | undefined => {
     let event = JSON.parse(text) as WireEvent
     const { event: name, uuid } = event
     for (const hook of beforeSend) {
@@ -287,9 +305,9 @@ export const make = (
       if (typeof checked === "string") return drop("before_send_failed", name, uuid, checked)
       event = checked
     }
-    const final = new Writer(maxEventBytes)
+    const final = new Writer(lane === undefined ? maxEventBytes : maxUnhookedLength)
     try {
-      const rewritten = writeEvent(final, event)
+      const rewritten = (lane?.form?.write ?? writeEvent)(final, event)
       writer.addRepairs(final.repairs, final.notes)
       return rewritten
     } catch (error) {
@@ -301,19 +319,19 @@ export const make = (
   return {
     capture: (origin, input) => {
       const text = prepare(origin, input)
-      return text === undefined ? Effect.void : outbox.offer(text)
+      return text === undefined ? Effect.void : outbox.offer(text, input.kind.lane)
     },
     take: (origin, input) => {
       const text = prepare(origin, input)
       if (text === undefined) return { uuid: undefined, captured: Effect.void }
       const uuid = gate.phase === "open" ? readUuid(text) : undefined
-      return { uuid, captured: outbox.offer(text) }
+      return { uuid, captured: outbox.offer(text, input.kind.lane) }
     },
     captureNow: (origin, input) => {
       const text = prepare(origin, input)
       return text === undefined
         ? Effect.succeed(undefined)
-        : Effect.map(outbox.sendNow(text), (sent) => sent ? readUuid(text) : undefined)
+        : Effect.map(outbox.sendNow(text, input.kind.lane), (sent) => sent ? readUuid(text) : undefined)
     },
     isSilent,
     holdBack: (origin, event) => {

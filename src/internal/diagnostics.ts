@@ -11,7 +11,7 @@ import * as Stream from "effect/Stream"
 import { redactText } from "../core/secrets.js"
 import type { Diagnostic, DropReason, FlagsFailed } from "../PostHogError.js"
 import { monotonicMillis } from "./monotonic.js"
-import { drops, onlyOnce, type Trouble, Warnings } from "./warnings.js"
+import { type About, drops, onlyOnce, type Trouble, Warnings } from "./warnings.js"
 
 /** Diagnostics that a slow subscriber may fall behind before it misses the oldest. */
 const subscriberCapacity = 4096
@@ -28,9 +28,9 @@ export interface Diagnostics {
    * To be called when a request with events was no success: the first of each kind is logged. Flags and definitions are
    * told by `emit`.
    */
-  readonly failed: (trouble: Omit<Trouble, "about">) => void
+  readonly failed: (trouble: Trouble) => void
   /** To be called when one was. */
-  readonly succeeded: () => void
+  readonly succeeded: (about: About) => void
   /** Logs every diagnostic from now on, or no longer. */
   readonly setDebug: (enabled: boolean) => void
   readonly stream: Stream.Stream<Diagnostic>
@@ -44,6 +44,8 @@ const warnings: Partial<Record<Diagnostic["_tag"], true>> = {
   OptionsAmongProperties: true,
   EventsDropped: true,
   QuotaLimited: true,
+  AiRouteMissing: true,
+  UnknownAiEvent: true,
   FlagsNotInSnapshot: true,
   DefinitionStoreFailed: true,
   ExceptionLost: true
@@ -71,6 +73,10 @@ const texts: { readonly [Tag in Diagnostic["_tag"]]: string } = {
   RetryScheduled: "events will be sent again",
   DeliveryPaused: "events could not be sent and stay queued",
   QuotaLimited: "over quota, PostHog discards events",
+  AiRouteMissing:
+    "there is no route for events of LLM analytics; they are sent another way, where large ones may not be taken",
+  UnknownAiEvent:
+    "an event of LLM analytics has a name that PostHog does not know there; it is sent as other events are",
   FlagsEvaluated: "feature flags evaluated",
   FlagsFailed: "feature flags could not be evaluated, reads give defaults",
   FlagsNotInSnapshot: "a snapshot does not have all flags it was asked for",
@@ -189,8 +195,8 @@ export const make = Effect.fnUntraced(function*(
 
   return {
     emit,
-    failed: (trouble) => requests.failed({ about: "events", ...trouble }),
-    succeeded: () => requests.recovered("events"),
+    failed: (trouble) => requests.failed(trouble),
+    succeeded: (about) => requests.recovered(about),
     setDebug: (enabled) => {
       verbose = enabled
     },

@@ -143,6 +143,16 @@ export const list = (): Kind<ReadonlyArray<string>, ReadonlyArray<string>> => ({
       : new Problem("is no list of texts")
 })
 
+/** One of a few words. */
+export const choice = <Word extends string>(
+  words: ReadonlyArray<Word>,
+  fallback: Word
+): Kind<Word, Word> => {
+  const check = (given: unknown): Word | Problem =>
+    words.find((word) => word === given) ?? new Problem(`is none of ${words.map((word) => `"${word}"`).join(", ")}`)
+  return { fallback, read: (text) => check(text.toLowerCase()), check }
+}
+
 /** A text, or nothing. */
 export const text = (): Kind<string | undefined, string | undefined> => ({
   fallback: undefined,

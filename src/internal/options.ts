@@ -119,7 +119,13 @@ export interface Options {
   readonly compression?: boolean | undefined
   /** Smallest body, in bytes, that is worth compressing. Default 1,024. */
   readonly compressionThreshold?: number | undefined
-  /** Time limit of each request. Default 10 seconds. */
+  /**
+   * How events of LLM analytics are sent: `v1` over PostHog's route for them, which tells what became of each event, or
+   * `v0` over the one before it. Where a server has neither, they go the way of all other events, as far as they are
+   * small enough; see `AiRouteMissing`. Default `"v1"`.
+   */
+  readonly aiCaptureMode?: "v0" | "v1" | undefined
+  /** Time limit of each request. Default 10 seconds, for events of LLM analytics 30 seconds. */
   readonly requestTimeout?: Duration.DurationInput | undefined
   /**
    * How often a request is repeated after a network error or a status 408, 429 or 5xx. The delays double from one
@@ -288,6 +294,7 @@ const table = /* #__PURE__ */ (() =>
     maxConcurrentRequests: Kind.count(4, 1),
     compression: Kind.flag(true),
     compressionThreshold: Kind.count(1024, 0),
+    aiCaptureMode: Kind.choice<"v0" | "v1">(["v1", "v0"], "v1"),
     requestTimeout: Kind.timeLimit(Duration.seconds(10)),
     maxRetries: Kind.retries(8),
     retrySchedule: Kind.given<Schedule.Schedule<unknown> | undefined, Schedule.Schedule<unknown>>(
@@ -385,6 +392,8 @@ type Checked = {
 export interface Resolved extends Checked, CheckedOverflow {
   /** Whether the program chose `flushAt`. */
   readonly isFlushAtGiven: boolean
+  /** Whether the program chose `requestTimeout`. */
+  readonly isRequestTimeoutGiven: boolean
   /** Why the instance does nothing, if it does. */
   readonly disabled: "no_api_key" | "not_enabled" | undefined
 }
@@ -420,6 +429,7 @@ export const check = (given: Options): Effect.Effect<Resolved, ConfigurationErro
       ...rest,
       ...overflow,
       isFlushAtGiven: given.flushAt !== undefined,
+      isRequestTimeoutGiven: given.requestTimeout !== undefined,
       disabled: rest.apiKey === undefined ? "no_api_key" : undefined
     })
   })

@@ -12,6 +12,7 @@ import type * as PostHogConfig from "../PostHogConfig.js"
 import type { ConfigurationError } from "../PostHogError.js"
 import * as Capture from "./capture.js"
 import { Books, reporter } from "./delivery/books.js"
+import { captureV0 } from "./delivery/captureV0.js"
 import { Gate } from "./delivery/gate.js"
 import * as Lane from "./delivery/lane.js"
 import * as Outbox from "./delivery/outbox.js"
@@ -41,9 +42,10 @@ export const make = Effect.fnUntraced(function*(
     http,
     makeUuidV7((bytes) => crypto.getRandomValues(bytes)),
     (gate, books, diagnostics) => {
-      const lane = Lane.events(options, Redacted.value(apiKey))
-      const transport = Transport.make(options, lane, http, diagnostics)
-      return Outbox.make(options, [{ lane, transport }], gate, books, diagnostics)
+      const lane = Lane.events(options)
+      const protocol = captureV0("/batch/", Redacted.value(apiKey), options.historicalMigration)
+      const transport = Transport.make(options, protocol, lane.requestTimeout, http, diagnostics)
+      return Outbox.make(options, { lane, transport }, gate, books, diagnostics)
     }
   )
 })

@@ -8,7 +8,7 @@ import { maxDetail } from "./http/explain.js"
 /**
  * What requests are about. Trouble with one of them says nothing of the others: flags have a time limit of their own.
  */
-export type About = "events" | "flags" | "definitions"
+export type About = "events" | "aiEvents" | "flags" | "definitions"
 
 /** Why something was no success. */
 export interface Trouble {
@@ -73,6 +73,7 @@ const adviceForReason: { readonly [reason: string]: string | undefined } = {
 
 /** What to check for some statuses. */
 const adviceForStatus: { readonly [status: number]: string | undefined } = {
+  200: "PostHog refuses single events; PostHog.diagnostics names them",
   400: "PostHog finds events malformed; PostHog.diagnostics names them",
   401: `the key is not known there; ${checkKey}, and whether host is of the same region`,
   403: `something refuses access; ${checkKey}, and proxies in between`,
@@ -130,26 +131,34 @@ const causeOf = ({ detail, reason, status }: Trouble): string =>
 
 const whatFailed = {
   events: "events cannot be sent to",
+  aiEvents: "events of LLM analytics cannot be sent to",
   flags: "feature flags cannot be asked for at",
   definitions: "feature flag definitions cannot be loaded from"
 } as const
 
+const rejected: { readonly [Key in About]?: string } = {
+  events: "events are rejected by",
+  aiEvents: "events of LLM analytics are rejected by"
+}
+
 /** The same where no request was made. */
 const notAsked = {
   events: whatFailed.events,
+  aiEvents: whatFailed.aiEvents,
   flags: "feature flags cannot be evaluated",
   definitions: "feature flag definitions cannot be loaded"
 } as const
 
 const consequences = {
   events: "they are dropped",
+  aiEvents: "they are dropped",
   flags: "reads give their defaults",
   definitions: "those that were loaded before stay, and they are asked for again"
 } as const
 
 const firstFailure = (address: string, trouble: Trouble): string => {
   const { about, fate, reason } = trouble
-  const what = reason === "rejected" ? "events are rejected by" : whatFailed[about]
+  const what = reason === "rejected" ? rejected[about] ?? whatFailed[about] : whatFailed[about]
   const where = ofRequests.has(reason) ? `${what} ${address}` : notAsked[about]
   const then = fate === undefined ? consequences[about] : fates[fate]
   return `PostHog: ${where}: ${causeOf(trouble)}; ${adviceFor(trouble)}; ${then}`
@@ -157,6 +166,7 @@ const firstFailure = (address: string, trouble: Trouble): string => {
 
 const recoveries = {
   events: "events reach",
+  aiEvents: "events of LLM analytics reach",
   flags: "feature flags are answered by",
   definitions: "feature flag definitions come from"
 } as const
@@ -205,6 +215,7 @@ interface Outage {
 export class Warnings {
   private readonly outages: { readonly [Key in About]: Outage } = {
     events: { told: new Map(), current: new Set(), last: undefined },
+    aiEvents: { told: new Map(), current: new Set(), last: undefined },
     flags: { told: new Map(), current: new Set(), last: undefined },
     definitions: { told: new Map(), current: new Set(), last: undefined }
   }
@@ -271,6 +282,7 @@ export class Warnings {
   /** What was lost in all, by reason. */
   lost(dropped: { readonly [reason: string]: number | undefined }): void {
     if (Object.keys(dropped).length === 0) return
-    this.log("Warning", lost(dropped, this.address, this.outages.events.last))
+    const { aiEvents, events } = this.outages
+    this.log("Warning", lost(dropped, this.address, events.last ?? aiEvents.last))
   }
 }

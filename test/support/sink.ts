@@ -8,6 +8,7 @@ import { createHash, randomUUID } from "node:crypto"
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import type { AddressInfo, Socket } from "node:net"
 import { brotliDecompressSync, gunzipSync, inflateSync } from "node:zlib"
+import * as Ai from "./sinkAi.js"
 
 /** What the sink does with one request. */
 export type Behaviour =
@@ -55,6 +56,10 @@ export interface SinkEvent {
   readonly distinct_id: string
   readonly timestamp: string
   readonly properties: Readonly<Record<string, any>>
+  /** Of capture v1. */
+  readonly options?: Readonly<Record<string, any>>
+  readonly session_id?: string
+  readonly window_id?: string
 }
 
 export interface SinkRequest {
@@ -108,6 +113,10 @@ export interface Rules {
   readonly maxBodyBytes?: number
   /** Events that PostHog would refuse: the whole batch is answered 400. */
   readonly isPoisoned?: (event: SinkEvent) => boolean
+  /** What PostHog says about an event that came with capture v1. Default: what it would. */
+  readonly verdict?: (event: SinkEvent, request: SinkRequest) => Ai.Verdict | undefined
+  /** The routes for events of LLM analytics that are there. Default: both. */
+  readonly aiRoutes?: ReadonlyArray<"v0" | "v1">
   /** What to do with requests for which no behaviour is scripted. Default: as PostHog does. */
   readonly otherwise?: (request: SinkRequest) => Behaviour
   /** The flags of somebody, by key. Default: none. */
@@ -247,7 +256,7 @@ export class Sink {
     for (const listener of this.listeners) listener()
   }
 
-  private accept({ events }: SinkRequest): void {
+  private accept(events: ReadonlyArray<SinkEvent>): void {
     this.acceptedCount += events.length
     if (this.rules.forgetful !== true) this.accepted.push(...events)
   }
@@ -311,7 +320,7 @@ export class Sink {
     }
     switch (behaviour.kind) {
       case "status":
-        if (behaviour.status >= 200 && behaviour.status < 300) this.accept(request)
+        if (behaviour.status >= 200 && behaviour.status < 300) this.accept(request.events)
         return answer(behaviour.status, behaviour.body ?? "", behaviour.headers)
       case "hang":
         return
@@ -355,14 +364,25 @@ export class Sink {
           const etag = `W/"${createHash("sha1").update(body).digest("hex")}"`
           return known === etag ? answer(304, "", { etag }) : answer(200, body, { etag })
         }
-        if (path !== "/batch" || request.method !== "POST") return answer(404, "{\"detail\":\"not found\"}")
-        if (this.rules.maxBodyBytes !== undefined && request.bytes > this.rules.maxBodyBytes) return answer(413, "")
-        const refused = problem(request) ??
+        const { aiRoutes = ["v0", "v1"] } = this.rules
+        if (this.rules.maxBodyBytes !== undefined && request.bytes > this.rules.maxBodyBytes) {
+          if ([Ai.v0Path, Ai.v1Path, "/batch"].includes(path)) return answer(413, "")
+        }
+        if (path === Ai.v1Path && request.method === "POST" && aiRoutes.includes("v1")) {
+          const answered = Ai.answerV1(request, this.rules.verdict)
+          this.accept(answered.accepted)
+          return answer(answered.status, answered.body, answered.headers)
+        }
+        const isAiV0 = path === Ai.v0Path && aiRoutes.includes("v0")
+        if (!isAiV0 && path !== "/batch" || request.method !== "POST") {
+          return answer(404, "{\"detail\":\"not found\"}")
+        }
+        const refused = problem(request) ?? (isAiV0 ? Ai.problemV0(request) : undefined) ??
           (request.events.some((event) => this.rules.isPoisoned?.(event) === true)
             ? { status: 400, reason: "invalid event" }
             : undefined)
         if (refused !== undefined) return answer(refused.status, JSON.stringify({ detail: refused.reason }))
-        this.accept(request)
+        this.accept(request.events)
         return answer(200, "{\"status\":1}")
       }
       default:

@@ -6,12 +6,41 @@
  *
  * @since 0.1.0
  */
-import { isRecord } from "../guard.js"
+import { isRecord, read } from "../guard.js"
 import { inOnePiece, writeMembers, writeName, type Writer, writeString } from "./json.js"
+import { type EventOptions, legacyProperties, setOptions } from "./options.js"
 import { type Groups, isIdentifier, isReserved, type Layer, type Properties } from "./properties.js"
 import { formatMillis, isTime, parseTimestamp } from "./timestamp.js"
-import { isUuid } from "./uuid.js"
-import { eventText } from "./wireEvent.js"
+import { canonicalUuid, isUuid } from "./uuid.js"
+import { eventText, type WireEvent } from "./wireEvent.js"
+
+/** A form of events in which some of what is known stands elsewhere than among the properties. */
+export interface Form {
+  /** Whether a property stands elsewhere. */
+  readonly isElsewhere: (property: string) => boolean
+  /** The uuid as this form has it; `undefined` for what is none. */
+  readonly uuid: (given: unknown) => string | undefined
+  /** The text of an event. */
+  readonly text: (
+    writer: Writer,
+    parts: {
+      readonly uuid: string
+      readonly event: string
+      readonly distinctId: string
+      readonly timestamp: string
+      /** Those that are set; the form may change the object. */
+      readonly options: Record<string, unknown>
+      /** The inside of the properties, without those that stand elsewhere. */
+      readonly members: string
+      /** The values of those; `undefined`: there are none. */
+      readonly legacy: ((property: string) => unknown) | undefined
+    }
+  ) => string
+  /** The text of an event that a hook returned. Throws `TooLarge`. */
+  readonly write: (writer: Writer, event: WireEvent) => string
+  /** The event in a text, with everything where capture v0 has it, and its options. */
+  readonly read: (text: string) => WireEvent
+}
 
 /** What a caller says about one event. */
 export interface Call {
@@ -26,6 +55,12 @@ export interface Call {
   readonly uuid: string | undefined
   readonly disableGeoip: boolean | undefined
   readonly processPersonProfile: boolean | undefined
+  /** How PostHog shall treat the event, by the names of capture v1. */
+  readonly options: EventOptions | undefined
+  /** `undefined`: that of capture v0. */
+  readonly form: Form | undefined
+  /** Whether a hook will see the event, with its properties among the others, before it is brought into its form. */
+  readonly isDraft: boolean
   /** What a snapshot of flags adds, in the place of what that of the surroundings adds. `null`: nothing. */
   readonly flags: Layer | null | undefined
   /** The ids of a trace and a span, each as a member with a comma before it, or nothing. */
@@ -97,10 +132,9 @@ export const makeComposer = (
   newUuid: (millis: number) => string
 ): (writer: Writer, call: Call, surroundings: Surroundings, now: number) => Composed => {
   // First, so that all other sources can begin with a comma.
+  const place = identity.isServer ? ",\"$is_server\":true" : ""
   const signature = inOnePiece(
-    `"$lib":${JSON.stringify(identity.library)},"$lib_version":${JSON.stringify(identity.libraryVersion)}${
-      identity.isServer ? ",\"$is_server\":true" : ""
-    }`
+    `"$lib":${JSON.stringify(identity.library)},"$lib_version":${JSON.stringify(identity.libraryVersion)}${place}`
   )
 
   const personlessId = ({ personless }: Surroundings, now: number): string =>
@@ -115,8 +149,10 @@ export const makeComposer = (
     if (given === undefined && call.needsId) {
       return invalid("there is no distinct id, neither in the call nor in the context")
     }
-    const uuid = isUuid(call.uuid) ? call.uuid : newUuid(now)
-    if (call.uuid !== undefined && call.uuid !== uuid) writer.repair("not a UUID", "uuid")
+    const { form, isDraft } = call
+    const usable = isUuid(call.uuid) && form === undefined ? call.uuid : canonicalUuid(call.uuid)
+    if (call.uuid !== undefined && usable === undefined) writer.repair("not a UUID", "uuid")
+    const uuid = usable ?? newUuid(now)
 
     const flags = call.flags === undefined ? flagsFor(surroundings, given) : call.flags
     const layers = flags === undefined || flags === null ? surroundings.layers : [flags, ...surroundings.layers]
@@ -129,8 +165,12 @@ export const makeComposer = (
       for (const layer of layers) if (Object.hasOwn(layer.properties, name)) return true
       return false
     }
-    const profile = call.processPersonProfile ??
-      (given === undefined && !says("$process_person_profile") ? false : undefined)
+    const options = optionsOf(call, given === undefined)
+    /** Options as the properties that mean the same. */
+    const legacy = form === undefined && options !== undefined ? legacyProperties(options) : undefined
+    const profile = options !== undefined
+      ? undefined
+      : call.processPersonProfile ?? (given === undefined && !says("$process_person_profile") ? false : undefined)
     const disableGeoip = call.disableGeoip ?? identity.disableGeoip
     const groups = call.groups === undefined && (surroundings.groups === undefined || says("$groups"))
       ? undefined
@@ -145,10 +185,14 @@ export const makeComposer = (
       return Boolean(value)
     }
 
+    const isFinal = form !== undefined && !isDraft
+    let hasMoved = false
     /** Whether the SDK writes this name itself, or it shall not be written at all. */
     const isFixed = (name: string): boolean => {
       if (call.omits !== undefined && call.omits(name)) return true
       if (name.charCodeAt(0) !== dollar) return false
+      if (legacy !== undefined && Object.hasOwn(legacy, name)) return true
+      if (isFinal && form.isElsewhere(name)) return hasMoved = true
       switch (name) {
         case "$is_server":
           return identity.isServer
@@ -162,7 +206,7 @@ export const makeComposer = (
           return isReserved(name)
       }
     }
-    let members = signature
+    let members = isFinal ? place : signature
     for (let i = 0; i < layers.length; i++) members += writeLayer(writer, layers, i, properties, isFixed)
     if (properties !== undefined) members += writeMembers(writer, properties, isFixed, true)
     if (call.trace !== "" && !says("$trace_id") && !says("$span_id")) members += call.trace
@@ -175,14 +219,50 @@ export const makeComposer = (
     const substitute = isIdentifier(call.personlessId) ? call.personlessId : undefined
     const distinctId = given === undefined ? substitute ?? personlessId(surroundings, now) : String(given)
     const timestamp = writeTimestamp(writer, call.timestamp, now)
+    if (legacy !== undefined) members += writeMembers(writer, legacy, undefined, true)
+
+    /** The value of a property that stands elsewhere. */
+    const moved = (name: string): unknown => {
+      if (properties !== undefined && Object.hasOwn(properties, name)) return read(properties, name)
+      for (let i = layers.length - 1; i >= 0; i--) {
+        if (Object.hasOwn(layers[i]!.properties, name)) return layers[i]!.properties[name]
+      }
+      return undefined
+    }
+    const { event } = call
     return {
       _tag: "Event",
-      text: eventText(writer, uuid, call.event, distinctId, timestamp, members),
+      text: form === undefined
+        ? eventText(writer, uuid, event, distinctId, timestamp, members)
+        : isDraft
+        ? eventText(writer, uuid, event, distinctId, timestamp, members, writeOptions(writer, options))
+        : form.text(writer, {
+          uuid,
+          event,
+          distinctId,
+          timestamp,
+          options: options ?? {},
+          members: members.slice(1),
+          legacy: hasMoved ? moved : undefined
+        }),
       uuid,
       personless: given === undefined && substitute === undefined
     }
   }
 }
+
+/** The options that are set; `undefined`: what there is to say is said in properties. */
+const optionsOf = (call: Call, isPersonless: boolean): Record<string, unknown> | undefined => {
+  if (call.form === undefined && call.options === undefined) return undefined
+  const options = setOptions(call.options)
+  const profile = call.processPersonProfile ?? (isPersonless ? false : undefined)
+  if (profile !== undefined) options.process_person_profile ??= profile
+  return options
+}
+
+/** The member that has the options, with a comma before it. */
+export const writeOptions = (writer: Writer, options: EventOptions | undefined): string =>
+  ",\"options\":{" + (options === undefined ? "" : writeMembers(writer, options, undefined, false, true)) + "}"
 
 /** The members of a layer but for those that a later source has too. */
 const writeLayer = (

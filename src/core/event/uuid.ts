@@ -12,6 +12,16 @@ const pattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 /** Whether PostHog accepts the text as an event's uuid: any version, hyphenated form. */
 export const isUuid = (text: unknown): text is string => typeof text === "string" && pattern.test(text)
 
+/** The other ways in which a uuid may be written: without hyphens, in braces, as a URN. */
+const loose = /^(?:urn:uuid:|\{)?([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})\}?$/i
+
+/** The uuid in lower case and with hyphens, as PostHog's answers name it; `undefined` for what is none. */
+export const canonicalUuid = (text: unknown): string | undefined => {
+  if (isUuid(text)) return text.toLowerCase()
+  const parts = typeof text === "string" ? loose.exec(text) : null
+  return parts === null ? undefined : parts.slice(1).join("-").toLowerCase()
+}
+
 /**
  * How many random bytes are drawn at once, which is enough for 1,600 ids or more. After an idle moment a draw takes up
  * to 80 µs, whatever its size. With 1 kB every hundredth call of `capture` had to wait for one.

@@ -3,10 +3,12 @@
  *
  * @since 0.1.0
  */
+import { isRecord } from "../guard.js"
 import { writeMembers, type Writer, writeString } from "./json.js"
+import { withLegacy } from "./options.js"
 import { isIdentifier } from "./properties.js"
 import { parseTimestamp } from "./timestamp.js"
-import { isUuid } from "./uuid.js"
+import { canonicalUuid, isUuid } from "./uuid.js"
 
 /** One event, complete. `beforeSend` may change every member. */
 export interface WireEvent {
@@ -18,6 +20,11 @@ export interface WireEvent {
   /** RFC 3339, UTC. */
   timestamp: string
   properties: Record<string, unknown>
+  /**
+   * How PostHog shall treat the event, by the names of capture v1 (`process_person_profile`, `cookieless_mode` …).
+   * Events that are sent with capture v0 have none: what is put here becomes the properties that mean the same there.
+   */
+  options?: Record<string, unknown>
 }
 
 const uuidStart = "{\"uuid\":\""
@@ -26,6 +33,9 @@ const nameStart = "\",\"event\":"
 /** Where the uuid stands in the text of an event. */
 const uuidOffset = uuidStart.length
 const uuidLength = 36
+
+/** How much of an event's text holds its uuid. ASCII, so that these are bytes as well. */
+export const uuidEnd = uuidOffset + uuidLength
 
 /**
  * The text of an event. `members` is the inside of its properties' JSON object. The uuid comes first and the name
@@ -37,11 +47,13 @@ export const eventText = (
   event: string,
   distinctId: string,
   timestamp: string,
-  members: string
+  members: string,
+  /** Members between the timestamp and the properties, each with a comma before it. */
+  between = ""
 ): string =>
   uuidStart + uuid + nameStart + writeString(writer, event) +
   ",\"distinct_id\":" + writeString(writer, distinctId) +
-  ",\"timestamp\":\"" + timestamp + "\",\"properties\":{" + members + "}}"
+  ",\"timestamp\":\"" + timestamp + "\"" + between + ",\"properties\":{" + members + "}}"
 
 /** The text of an event that a hook returned. Throws `TooLarge`. */
 export const writeEvent = (writer: Writer, event: WireEvent): string =>
@@ -51,7 +63,7 @@ export const writeEvent = (writer: Writer, event: WireEvent): string =>
     event.event,
     event.distinct_id,
     event.timestamp,
-    writeMembers(writer, event.properties, undefined, true).slice(1)
+    writeMembers(writer, withLegacy(event.properties, event.options), undefined, true).slice(1)
   )
 
 /**
@@ -60,14 +72,17 @@ export const writeEvent = (writer: Writer, event: WireEvent): string =>
  */
 export const checkEvent = (event: WireEvent): WireEvent | string => {
   if (typeof event !== "object") return "it returned no event"
-  const { distinct_id, event: name, properties, timestamp, uuid } = event
+  const { distinct_id, event: name, options, properties, timestamp, uuid } = event
   if (typeof name !== "string" || name.trim() === "") return "it returned an event with a blank name"
   if (!isIdentifier(distinct_id)) return "it returned an event with a blank distinct_id"
-  if (!isUuid(uuid)) return "it returned an event whose uuid is not a UUID"
+  const id = isUuid(uuid) ? uuid : canonicalUuid(uuid)
+  if (id === undefined) return "it returned an event whose uuid is not a UUID"
   const time = typeof timestamp === "string" ? parseTimestamp(timestamp) : undefined
   if (time === undefined) return "it returned an event whose timestamp is not a time"
   if (typeof properties !== "object" || properties === null) return "it returned an event without properties"
-  return { uuid, event: name, distinct_id: String(distinct_id), timestamp: time, properties }
+  const checked: WireEvent = { uuid: id, event: name, distinct_id: String(distinct_id), timestamp: time, properties }
+  if (isRecord(options)) checked.options = options as Record<string, unknown>
+  return checked
 }
 
 /** The uuid in the text of an event. */

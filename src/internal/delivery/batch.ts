@@ -1,7 +1,7 @@
 /**
  * Serialised events that are sent in one request.
  */
-import { readHead } from "../../core/event/wireEvent.js"
+import { readHead, readUuid, uuidEnd } from "../../core/event/wireEvent.js"
 import type { EventHead } from "../../PostHogError.js"
 
 const encoder = new TextEncoder()
@@ -9,6 +9,8 @@ const decoder = new TextDecoder()
 
 /** Part of an event's bytes that holds its uuid and all but absurdly long names. */
 const headBytes = 4096
+
+const comma = 0x2c
 
 /** Events that stand one after the other in a buffer, separated by commas: the inside of a JSON array. */
 export class Batch {
@@ -18,8 +20,10 @@ export class Batch {
     private readonly offsets: ReadonlyArray<number>,
     private readonly from: number,
     private readonly to: number,
-    /** Number of the first event in the order of acceptance; the others follow without gaps. */
-    readonly sequence: number
+    /** Number of the first event in the order of acceptance. */
+    readonly sequence: number,
+    /** The numbers of all events in the buffer; `undefined`: they follow the first without gaps. */
+    private readonly sequences: ReadonlyArray<number> | undefined = undefined
   ) {}
 
   static make(
@@ -38,6 +42,20 @@ export class Batch {
     return new Batch(buffer, [0, buffer.length + 1], 0, 1, 0)
   }
 
+  /** The same events in another form, one text for each. */
+  rewritten(texts: ReadonlyArray<string>): Batch {
+    const pieces = texts.map((text) => encoder.encode(text))
+    const buffer = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length + 1, 0))
+    const offsets = [0]
+    for (const piece of pieces) {
+      const at = offsets.at(-1)!
+      buffer.set(piece, at)
+      buffer[at + piece.length] = comma
+      offsets.push(at + piece.length + 1)
+    }
+    return new Batch(buffer, offsets, 0, pieces.length, this.sequence)
+  }
+
   get count(): number {
     return this.to - this.from
   }
@@ -54,12 +72,59 @@ export class Batch {
 
   /** The events from one position up to another as a batch of their own, without copying. */
   slice(from: number, to = this.count): Batch {
-    return new Batch(this.buffer, this.offsets, this.from + from, this.from + to, this.sequence + from)
+    const sequence = this.sequences?.[this.from + from] ?? this.sequence + from
+    return new Batch(this.buffer, this.offsets, this.from + from, this.from + to, sequence, this.sequences)
   }
 
-  /** From the first of these events to the last of another batch, which was cut from the same one and comes later. */
-  upTo(other: Batch): Batch {
-    return new Batch(this.buffer, this.offsets, this.from, other.to, this.sequence)
+  /** These events and those of another batch, without copying; `undefined`: they do not stand side by side. */
+  join(other: Batch): Batch | undefined {
+    if (other.buffer !== this.buffer || other.from !== this.to) return undefined
+    return new Batch(this.buffer, this.offsets, this.from, other.to, this.sequence, this.sequences)
+  }
+
+  /** The events at these positions, in this order, as a batch of their own. Copies, unless they are neighbours. */
+  pick(positions: ReadonlyArray<number>): Batch {
+    const first = positions[0]!
+    const last = positions.at(-1)!
+    if (last - first === positions.length - 1) return this.slice(first, last + 1)
+    const spans = positions.map((at) => [this.offsets[this.from + at]!, this.offsets[this.from + at + 1]!] as const)
+    const buffer = new Uint8Array(spans.reduce((sum, [start, end]) => sum + end - start, 0))
+    const offsets = [0]
+    for (const [start, end] of spans) {
+      const at = offsets.at(-1)!
+      // The last event of a buffer need not have its comma.
+      buffer.set(this.buffer.subarray(start, end - 1), at)
+      buffer[at + end - start - 1] = comma
+      offsets.push(at + end - start)
+    }
+    const sequences = positions.map((at) => this.sequenceAt(at))
+    return new Batch(buffer, offsets, 0, positions.length, sequences[0]!, sequences)
+  }
+
+  /** Number of the event at a position. */
+  private sequenceAt(position: number): number {
+    return this.sequences?.[this.from + position] ?? this.sequence + position
+  }
+
+  /** How many of the events have a number below this one. */
+  countBelow(sequence: number): number {
+    if (this.sequences === undefined) return Math.min(Math.max(sequence - this.sequence, 0), this.count)
+    let count = 0
+    while (count < this.count && this.sequenceAt(count) < sequence) count++
+    return count
+  }
+
+  /** The same events in batches whose numbers have no gaps. */
+  runs(): ReadonlyArray<Batch> {
+    if (this.sequences === undefined) return [this]
+    const runs: Array<Batch> = []
+    let from = 0
+    for (let to = 1; to <= this.count; to++) {
+      if (to < this.count && this.sequenceAt(to) === this.sequenceAt(to - 1) + 1) continue
+      runs.push(this.slice(from, to))
+      from = to
+    }
+    return runs
   }
 
   /** How many of the events, from the first on, fit into so many bytes: at least one. */
@@ -74,6 +139,22 @@ export class Batch {
       else tooMany = middle
     }
     return fits
+  }
+
+  /** The text of the event at a position. */
+  text(position: number): string {
+    const start = this.offsets[this.from + position]!
+    return decoder.decode(this.buffer.subarray(start, this.offsets[this.from + position + 1]! - 1))
+  }
+
+  /** The uuids of the events. */
+  uuids(): ReadonlyArray<string> {
+    const uuids: Array<string> = []
+    for (let i = this.from; i < this.to; i++) {
+      const start = this.offsets[i]!
+      uuids.push(readUuid(decoder.decode(this.buffer.subarray(start, start + uuidEnd))))
+    }
+    return uuids
   }
 
   /** What diagnostics tell about the events. Reads the bytes: only for when somebody looks. */

@@ -55,7 +55,10 @@ export interface Listener {
   /** An event got its place in the queue of a lane. */
   readonly queued?: (lane: string, sequence: number, text: string) => void
   readonly settled?: (end: End) => void
-  /** Asked once, when the outbox is built, for events that come before all others. They count as accepted here. */
+  /**
+   * Asked once, when the outbox is built, for events that come before all others. They count as accepted here; those of
+   * a lane that is opened later are taken then.
+   */
   readonly recover?: () => Iterable<Recovered>
 }
 
@@ -162,16 +165,17 @@ export class Books {
   }
 
   private settle(batch: Batch, owner: Owner, reason: DropReason | undefined, failure: Failure | undefined): void {
-    const { count, sequence } = batch
     const { lane } = owner
     owner.settle(batch, reason, failure)
-    this.tell({
-      reason,
-      count,
-      heads: () => batch.heads(),
-      detail: detailOf(failure),
-      from: lane === undefined ? undefined : { lane, sequence }
-    })
+    for (const run of batch.runs()) {
+      this.tell({
+        reason,
+        count: run.count,
+        heads: () => run.heads(),
+        detail: detailOf(failure),
+        from: lane === undefined ? undefined : { lane, sequence: run.sequence }
+      })
+    }
   }
 
   private tell(end: End): void {

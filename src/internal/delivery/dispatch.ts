@@ -12,6 +12,7 @@ import { describe } from "../../core/thrown.js"
 import type { DropReason } from "../../PostHogError.js"
 import type { Diagnostics } from "../diagnostics.js"
 import type { Resolved } from "../options.js"
+import type { About } from "../warnings.js"
 import type { Batch } from "./batch.js"
 import type { Books, Owner } from "./books.js"
 import type { Budget } from "./budget.js"
@@ -23,6 +24,7 @@ import type { Gate } from "./gate.js"
 import * as Schedules from "./schedules.js"
 import type { Job } from "./sender.js"
 import type { SizeLimit } from "./sizeLimit.js"
+import type { Label } from "./transport.js"
 
 /** Who sends queued events: the instance, or a flush for itself. */
 export interface Round {
@@ -53,6 +55,8 @@ export interface Sending {
 }
 
 export interface Parts {
+  /** What requests are about, for warnings. */
+  readonly about: About
   readonly options: Pick<Resolved, "maxConcurrentRequests" | "overflow" | "waitUpTo" | "retryPause" | "background">
   readonly queue: EventQueue
   readonly flushes: Flushes
@@ -131,9 +135,9 @@ export class Dispatch {
    * Hands events in flight to a fiber, which begins on the spot: on some platforms only the caller of a flush may do
    * I/O.
    */
-  start(pieces: ReadonlyArray<Batch>, owner: Owner, round: Round | undefined): Sending {
+  start(pieces: ReadonlyArray<Batch>, owner: Owner, round: Round | undefined, label?: Label): Sending {
     const sending: Sending = {
-      job: this.job(pieces, () => sending),
+      job: this.job(pieces, label, () => sending),
       owner,
       round,
       waiting: undefined,
@@ -157,11 +161,12 @@ export class Dispatch {
   }
 
   /** Follows a job and keeps its books, until it is taken away from its fiber. */
-  private job(pieces: ReadonlyArray<Batch>, self: () => Sending): Job {
-    const { books, budget, diagnostics, elapsed, limit, queue } = this.parts
+  private job(pieces: ReadonlyArray<Batch>, label: Label | undefined, self: () => Sending): Job {
+    const { about, books, budget, diagnostics, elapsed, limit, queue } = this.parts
     const isKnown = () => this.sendings.has(self())
     return {
       pieces,
+      label,
       mayGoOn: () => !self().stopped,
       fitting: (piece) => piece.fitting(limit.bytes),
       cut: (delayMillis) => budget.cut(delayMillis, elapsed.now()),
@@ -196,7 +201,7 @@ export class Dispatch {
       },
       onDelivered: (piece) => {
         limit.accepted()
-        diagnostics.succeeded()
+        diagnostics.succeeded(about)
         queue.maxBatchBytes = limit.bytes
         if (!isKnown()) return
         const { owner, pauses, round } = self()
@@ -208,7 +213,7 @@ export class Dispatch {
       onDropped: (piece, reason, failure) => {
         if (!isKnown()) return
         // For an event that is too large the report of the drop is enough.
-        if (failure._tag !== "TooLarge") this.tell(toFailure(failure), self().owner, "lost")
+        if (reason !== "too_large") this.tell(toFailure(failure), self().owner, "lost")
         books.lost(piece, self().owner, reason, toFailure(failure))
         this.advance(self().round)
       }
@@ -235,7 +240,8 @@ export class Dispatch {
   /** Reports a request that failed. `then` says where its events go. */
   private tell({ detail, reason, status }: Failure, { lane }: Owner, then: "again" | "closing" | "lost"): void {
     const fate = lane !== undefined ? then : then === "lost" ? "awaitedLost" : "awaited"
-    this.parts.diagnostics.failed({ reason, status, detail, fate })
+    const { about, diagnostics } = this.parts
+    diagnostics.failed({ about, reason, status, detail, fate })
   }
 
   /** The retries are used up. */
@@ -323,8 +329,9 @@ export class Dispatch {
     if (sending.stopped) {
       this.drop(sending, "opted_out")
     } else if (sending.job.pieces.length > 0) {
-      books.retried(sending.job.pieces[0]!)
-      this.start(sending.job.pieces, sending.owner, sending.round)
+      const { label, pieces } = sending.job
+      books.retried(pieces[0]!)
+      this.start(pieces, sending.owner, sending.round, label && { ...label, attempt: label.attempt + 1 })
     }
   }
 
@@ -344,7 +351,7 @@ export class Dispatch {
   private oldest(): number {
     let first = this.parts.queue.first
     for (const { job: { pieces }, owner } of this.sendings) {
-      if (owner.lane !== undefined && pieces.length > 0) first = Math.min(first, pieces[0]!.sequence)
+      if (owner.lane !== undefined) { for (const { sequence } of pieces) first = Math.min(first, sequence) }
     }
     return first
   }

@@ -68,7 +68,7 @@ export class Flushes implements Owner {
   /** Events have met their end. A drop that was asked for fails no flush. */
   settle(batch: Batch, reason: DropReason | undefined, failure: Failure | undefined): void {
     for (const flush of this.running) {
-      const count = Math.min(Math.max(flush.target - batch.sequence, 0), batch.count)
+      const count = batch.countBelow(flush.target)
       if (reason === undefined) flush.delivered += count
       else flush.dropped += count
       if (count > 0 && reason !== undefined && reason !== "opted_out") flush.failure ??= failure

@@ -1,37 +1,52 @@
 /**
- * A kind of events that goes its own way to PostHog: where to, in what envelope, and within which limits. Lanes of an
- * instance share its gate and its books; each has its own queue, requests and pauses.
+ * A kind of events that goes its own way to PostHog, within limits of its own. Lanes of an instance share its gate and
+ * its books; each has its own queue, requests and pauses.
  */
-import { formatMillis } from "../../core/event/timestamp.js"
+import type * as Duration from "effect/Duration"
+import type { Form } from "../../core/event/compose.js"
 import type { Resolved } from "../options.js"
+import type { About } from "../warnings.js"
 import type { Limits } from "./eventQueue.js"
+import type { Transport } from "./transport.js"
 
 export interface Lane {
   /** As diagnostics and journals know it. */
   readonly name: string
-  /** Below the host. */
-  readonly path: string
-  /** What stands before and after the events of a body. `now` is in milliseconds since the epoch. */
-  readonly envelope: (now: number) => { readonly head: string; readonly tail: string }
+  /** What its requests are about, for warnings. */
+  readonly about: About
   readonly limits: Limits & { readonly maxBatchBytes: number }
+  /** Time limit of each request. */
+  readonly requestTimeout: Duration.Duration
 }
 
-/** The way of all events. */
-export const events = (options: Resolved, apiKey: string): Lane => {
-  const head = `{"api_key":${JSON.stringify(apiKey)},"batch":[`
-  const historical = options.historicalMigration ? ",\"historical_migration\":true" : ""
-  return {
-    name: "events",
-    path: "/batch/",
-    // The time of sending lets the server correct a clock that is wrong, so each attempt gets its own.
-    envelope: (now) => ({ head, tail: `],"sent_at":"${formatMillis(now)}"${historical}}` }),
-    limits: {
-      maxBatchSize: options.maxBatchSize,
-      maxBatchBytes: options.maxBatchBytes,
-      // An event that fills the whole queue must not push all others out.
-      maxEventBytes: Math.min(options.maxEventBytes, options.maxQueueBytes),
-      maxQueueBytes: options.maxQueueBytes,
-      maxQueueSize: options.maxQueueSize
-    }
-  }
+/** A lane and what sends its requests. */
+export interface Route {
+  readonly lane: Lane
+  readonly transport: Transport
 }
+
+/** A lane of which nothing exists before its first event. */
+export interface Branch {
+  /** That of the lane. */
+  readonly name: string
+  /** How its events are written. */
+  readonly form: Form | undefined
+  /** In words why it cannot take the text of an event. */
+  readonly refuses: (text: string) => string | undefined
+  readonly open: () => Route
+}
+
+/** The way of all events that have no other. */
+export const events = (options: Resolved): Lane => ({
+  name: "events",
+  about: "events",
+  limits: {
+    maxBatchSize: options.maxBatchSize,
+    maxBatchBytes: options.maxBatchBytes,
+    // An event that fills the whole queue must not push all others out.
+    maxEventBytes: Math.min(options.maxEventBytes, options.maxQueueBytes),
+    maxQueueBytes: options.maxQueueBytes,
+    maxQueueSize: options.maxQueueSize
+  },
+  requestTimeout: options.requestTimeout
+})

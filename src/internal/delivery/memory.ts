@@ -9,6 +9,7 @@ import { readHead, type WireEvent } from "../../core/event/wireEvent.js"
 import { DeliveryError } from "../../PostHogError.js"
 import type { Books } from "./books.js"
 import type { Gate } from "./gate.js"
+import type { Branch } from "./lane.js"
 import type { Outbox } from "./outbox.js"
 
 interface Waiter {
@@ -62,16 +63,17 @@ export const make = Effect.fnUntraced(function*(
   const encoder = new TextEncoder()
 
   /** Why the event was not kept, if it was not; the same checks as in live delivery. */
-  const keep = (text: string): "opted_out" | "closed" | "too_large" | undefined => {
+  const keep = (text: string, lane: Branch | undefined): "opted_out" | "closed" | "too_large" | undefined => {
     const heads = () => [readHead(text)]
     const reason = gate.phase !== "open"
       ? gate.phase
-      : encoder.encode(text).length > maxEventBytes
+      // Lanes with limits of their own have looked already.
+      : lane === undefined && encoder.encode(text).length > maxEventBytes
       ? "too_large"
       : undefined
     if (reason === undefined) {
       books.kept(heads)
-      store.add(JSON.parse(text) as WireEvent)
+      store.add(lane?.form === undefined ? JSON.parse(text) as WireEvent : lane.form.read(text))
     } else {
       books.refused(reason, heads)
     }
@@ -82,13 +84,13 @@ export const make = Effect.fnUntraced(function*(
 
   yield* Effect.addFinalizer(() => Effect.sync(() => gate.close()))
   return {
-    offer: (text) => {
-      keep(text)
+    offer: (text, lane) => {
+      keep(text, lane)
       return Effect.void
     },
-    sendNow: (text) =>
+    sendNow: (text, lane) =>
       Effect.suspend(() => {
-        const reason = keep(text)
+        const reason = keep(text, lane)
         return reason === "closed" ? closed(1) : Effect.succeed(reason === undefined)
       }),
     flush: Effect.suspend(() => gate.isClosed ? closed(0) : Effect.succeed({ delivered: 0, dropped: 0 })),

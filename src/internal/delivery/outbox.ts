@@ -9,7 +9,6 @@
  * books count each transition of an event.
  */
 import * as Deferred from "effect/Deferred"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Either from "effect/Either"
 import * as FiberId from "effect/FiberId"
@@ -19,27 +18,24 @@ import { DeliveryError } from "../../PostHogError.js"
 import type { Diagnostics } from "../diagnostics.js"
 import type { Resolved } from "../options.js"
 import type { Books } from "./books.js"
-import { Budget } from "./budget.js"
 import { complete } from "./completion.js"
 import { Elapsed } from "./elapsed.js"
 import type { FlushReport } from "./flushes.js"
 import type { Gate } from "./gate.js"
-import type { Lane } from "./lane.js"
+import type { Branch, Route } from "./lane.js"
 import * as Pipeline from "./pipeline.js"
-import type { Transport } from "./transport.js"
 
 /** What the rest of the library knows of delivery: over the network, into memory, or nowhere. */
 export interface Outbox {
   /**
-   * Takes the text of an event, for the lane of that name or the first one. Suspends only when the overflow policy says
-   * so.
+   * Takes the text of an event, for that lane or the one of all events. Suspends only when the overflow policy says so.
    */
-  readonly offer: (text: string, lane?: string) => Effect.Effect<void>
+  readonly offer: (text: string, lane?: Branch) => Effect.Effect<void>
   /**
    * Sends one event at once, past the queue, and waits for the acknowledgement. Gives `false` when the event was
    * dropped without being sent, and fails when the outbox is closed.
    */
-  readonly sendNow: (text: string, lane?: string) => Effect.Effect<boolean, DeliveryError>
+  readonly sendNow: (text: string, lane?: Branch) => Effect.Effect<boolean, DeliveryError>
   /**
    * Sends what is queued now and waits until each of these events is settled. Fails when the outbox is closed and
    * empty.
@@ -50,30 +46,55 @@ export interface Outbox {
   readonly optIn: () => void
 }
 
-/** A lane and what sends its requests. */
-export interface Route {
-  readonly lane: Lane
-  readonly transport: Transport
-}
-
 export const make = Effect.fnUntraced(function*(
   options: Resolved,
-  /** The first lane is that of events for which none is given. */
-  routes: readonly [Route, ...ReadonlyArray<Route>],
+  /** Of events for which no other is given. */
+  route: Route,
   gate: Gate,
   books: Books,
   diagnostics: Diagnostics
 ): Effect.fn.Return<Outbox, never, Scope.Scope> {
   // Sending fibers belong to no scope, because a scope would end them before the finalizer that waits for them. That
   // finalizer ends those that are left.
-  const fork = Runtime.runFork(yield* Effect.runtime<never>())
+  const runtime = yield* Effect.runtime<Scope.Scope>()
+  const forkScoped = Runtime.runFork(runtime)
+  const fork: Pipeline.Shared["fork"] = forkScoped
   const elapsed = new Elapsed(yield* Effect.clock)
-  const budget = new Budget(Duration.toMillis(options.requestTimeout))
-  const shared: Pipeline.Shared = { options, gate, books, budget, elapsed, diagnostics, fork }
-  const pipelines = yield* Effect.forEach(routes, ({ lane, transport }) => Pipeline.make(lane, transport, shared))
-  const main = pipelines[0]!
-  const of = (lane: string | undefined): Pipeline.Pipeline =>
-    lane === undefined ? main : pipelines.find((pipeline) => pipeline.lane.name === lane) ?? main
+  const shared: Pipeline.Shared = { options, gate, books, elapsed, diagnostics, fork }
+  const main = yield* Pipeline.make(route, shared)
+  const pipelines = [main]
+
+  /** The fiber of a pipeline ends with the scope, before the finalizer that sends what is left. */
+  const begin = ({ background }: Pipeline.Pipeline): Effect.Effect<unknown, never, Scope.Scope> =>
+    background === undefined ? Effect.void : Effect.forkScoped(Effect.interruptible(background.run))
+
+  /** Events of lanes that are not open stay where they are. */
+  let left = books.recovered()
+
+  /** Before anything else can be offered, so that they stay in front. */
+  const takeLeft = (pipeline: Pipeline.Pipeline): void => {
+    const mine = left.filter(({ lane }) => lane === pipeline.lane.name)
+    left = left.filter(({ lane }) => lane !== pipeline.lane.name)
+    for (const { taken, text } of mine) {
+      const offered = pipeline.offer(text)
+      // Only a policy that waits for room gives another effect.
+      if (offered === Effect.void) taken()
+      else fork(Effect.ensuring(offered, Effect.sync(taken)))
+    }
+  }
+
+  const open = (branch: Branch): Pipeline.Pipeline => {
+    const pipeline = Runtime.runSync(runtime)(Pipeline.make(branch.open(), shared))
+    pipelines.push(pipeline)
+    forkScoped(begin(pipeline))
+    takeLeft(pipeline)
+    return pipeline
+  }
+  const of = (branch: Branch | undefined): Pipeline.Pipeline =>
+    // Events that are not taken open nothing.
+    branch === undefined || gate.phase !== "open"
+      ? main
+      : pipelines.find(({ lane }) => lane.name === branch.name) ?? open(branch)
 
   const flush: Effect.Effect<FlushReport, DeliveryError> = Effect.suspend(() => {
     const [one, ...others] = pipelines.filter(({ dispatch }) => dispatch.unsettled > 0)
@@ -96,7 +117,6 @@ export const make = Effect.fnUntraced(function*(
     const look = (): void => {
       if (pipelines.every(({ dispatch }) => dispatch.isEmpty)) complete(drained, Effect.void)
     }
-    budget.close(elapsed.now(), Duration.toMillis(options.shutdownTimeout))
     for (const pipeline of pipelines) {
       pipeline.dispatch.watch(look)
       pipeline.close()
@@ -115,16 +135,9 @@ export const make = Effect.fnUntraced(function*(
     })
   )
   yield* Effect.addFinalizer(() => close)
-  for (const { background } of pipelines) {
-    if (background !== undefined) yield* background.run.pipe(Effect.interruptible, Effect.forkScoped)
-  }
+  yield* begin(main)
 
-  // Before anything else can be offered, so that they stay in front. Only a policy that waits for room gives an effect.
-  for (const { lane, taken, text } of books.recovered()) {
-    const offered = of(lane).offer(text)
-    if (offered === Effect.void) taken()
-    else fork(Effect.ensuring(offered, Effect.sync(taken)))
-  }
+  takeLeft(main)
 
   return {
     offer: (text, lane) => of(lane).offer(text),

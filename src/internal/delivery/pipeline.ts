@@ -2,7 +2,7 @@
  * The way of one lane's events: into the queue, in batches out of it, and to their end.
  */
 import * as Deferred from "effect/Deferred"
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
@@ -12,20 +12,20 @@ import { DeliveryError, type DropReason } from "../../PostHogError.js"
 import type { Resolved } from "../options.js"
 import * as Background from "./background.js"
 import { Batch } from "./batch.js"
+import { Budget } from "./budget.js"
 import { Dispatch, type Parts } from "./dispatch.js"
 import { EventQueue } from "./eventQueue.js"
 import { toFailure } from "./failure.js"
 import { Flushes, type FlushReport } from "./flushes.js"
 import { Foreground } from "./foreground.js"
-import type { Lane } from "./lane.js"
+import type { Lane, Route } from "./lane.js"
 import { Line } from "./line.js"
 import { Receipt } from "./receipt.js"
 import * as Sender from "./sender.js"
 import { SizeLimit } from "./sizeLimit.js"
-import type { Transport } from "./transport.js"
 
 /** What all lanes of an instance share. */
-export interface Shared extends Pick<Parts, "gate" | "books" | "budget" | "elapsed" | "diagnostics" | "fork"> {
+export interface Shared extends Pick<Parts, "gate" | "books" | "elapsed" | "diagnostics" | "fork"> {
   readonly options: Resolved
 }
 
@@ -43,6 +43,7 @@ export class Pipeline {
     private readonly shared: Shared,
     private readonly queue: EventQueue,
     private readonly flushes: Flushes,
+    private readonly budget: Budget,
     readonly dispatch: Dispatch,
     readonly background: Background.Background | undefined
   ) {
@@ -174,8 +175,9 @@ export class Pipeline {
 
   /** Sends all that is left, each attempt within its share of the time. */
   close(): void {
-    const { dispatch, shared: { budget, elapsed, fork } } = this
+    const { budget, dispatch, shared: { elapsed, fork, options } } = this
     const now = elapsed.now()
+    budget.close(now, Duration.toMillis(options.shutdownTimeout))
     this.turnAway("closed")
     dispatch.endPause()
     if (this.background === undefined) this.foreground.takeOver(dispatch.always)
@@ -218,7 +220,7 @@ export class Pipeline {
   }
 
   private readonly hasten: Effect.Effect<void> = Effect.suspend(() => {
-    const { budget, elapsed } = this.shared
+    const { budget, shared: { elapsed } } = this
     const now = elapsed.now()
     this.resend(now)
     let next = now + budget.least
@@ -234,18 +236,19 @@ export class Pipeline {
 
 /** Builds the way of a lane's events, with its batching fiber if the options want one. */
 export const make = Effect.fnUntraced(function*(
-  lane: Lane,
-  transport: Transport,
+  { lane, transport }: Route,
   shared: Shared
 ): Effect.fn.Return<Pipeline, never, Scope.Scope> {
   const { options } = shared
-  const { limits } = lane
+  const { about, limits, requestTimeout } = lane
   const queue = new EventQueue(limits, limits.maxBatchBytes)
   const flushes = new Flushes(lane.name)
   const limit = new SizeLimit(limits.maxBatchBytes)
-  const dispatch = new Dispatch({ ...shared, queue, flushes, limit, send: Sender.make(transport, options) })
+  const budget = new Budget(Duration.toMillis(requestTimeout))
+  const send = Sender.make(transport, options)
+  const dispatch = new Dispatch({ ...shared, about, queue, flushes, limit, budget, send })
   const background = options.background
     ? yield* Background.make(options, limits.maxBatchSize, queue, dispatch, shared.elapsed)
     : undefined
-  return new Pipeline(lane, shared, queue, flushes, dispatch, background)
+  return new Pipeline(lane, shared, queue, flushes, budget, dispatch, background)
 })

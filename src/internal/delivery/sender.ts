@@ -8,7 +8,7 @@ import type { DropReason } from "../../PostHogError.js"
 import type { Batch } from "./batch.js"
 import type { Retryable, SendFailure } from "./failure.js"
 import * as Schedules from "./schedules.js"
-import type { Transport } from "./transport.js"
+import { type Label, makeLabel, type Refusal, type Results, type Transport } from "./transport.js"
 
 /** Most times that parts of one batch are halved after the server refused them. */
 const maxBisections = 64
@@ -20,6 +20,8 @@ const maxRefusedAlone = 4
 export interface Job {
   /** What is not settled yet, in order; the first is being sent. More than one after a split. */
   pieces: ReadonlyArray<Batch>
+  /** Of the request that is being made for the first piece; whoever goes on with the pieces goes on with it. */
+  label: Label | undefined
   /** Whether more requests may be made. When not, the rest is left as it is. */
   readonly mayGoOn: () => boolean
   /** How many of these events the next request should hold, from the first on. */
@@ -36,39 +38,91 @@ export interface Job {
   readonly onDropped: (piece: Batch, reason: DropReason, failure: SendFailure) => void
 }
 
-/** Sends one piece, repeatedly if need be. */
-const deliver = (
-  piece: Batch,
-  job: Job,
-  transport: Transport,
-  delays: Schedule.Schedule<unknown>,
-  maxRetries: number
-): Effect.Effect<void, SendFailure> => {
+/** One piece on its way. */
+interface Parcel {
+  /** What of it is not settled. Shrinks when an answer settles single events. */
+  piece: Batch
+  /** The pieces after it. */
+  readonly rest: ReadonlyArray<Batch>
+  /** How many of its events were acknowledged. */
+  accepted: number
+}
+
+type Policy = { readonly maxRetries: number; readonly retrySchedule: Schedule.Schedule<unknown> }
+
+/** Sends a parcel, repeatedly if need be, until each of its events is settled. */
+const deliver = (parcel: Parcel, job: Job, transport: Transport, policy: Policy): Effect.Effect<void, SendFailure> => {
+  const label = job.label ??= makeLabel()
   let attempt = 0
   return Effect.suspend(() => {
-    job.onAttempt(piece, attempt)
-    return transport.send(piece, attempt++, job.mayGoOn)
+    if (attempt > 0) label.attempt++
+    job.onAttempt(parcel.piece, attempt++)
+    return Effect.flatMap(transport.send(parcel.piece, label, job.mayGoOn), (results) => settle(parcel, job, results))
   }).pipe(
     Effect.retry({
       schedule: Schedules.retries(
-        delays,
-        maxRetries,
+        policy.retrySchedule,
+        policy.maxRetries,
         job.cut,
-        (failure, attempt, delayMillis) => job.onPause(piece, failure, attempt, delayMillis)
+        (failure, attempt, delayMillis) => job.onPause(parcel.piece, failure, attempt, delayMillis)
       ),
       while: job.mayGoOn
     })
   )
 }
 
+/** Settles what an answer settles. Fails when there are events that are to be sent again. */
+const settle = (parcel: Parcel, job: Job, results: Results | undefined): Effect.Effect<void, Retryable> => {
+  const { piece, rest } = parcel
+  if (results === undefined) {
+    parcel.accepted += piece.count
+    job.pieces = rest
+    job.label = undefined
+    job.onDelivered(piece)
+    return Effect.void
+  }
+  const accepted: Array<number> = []
+  const again: Array<number> = []
+  const refused = new Map<string, { readonly refusal: Refusal; readonly positions: Array<number> }>()
+  results.verdicts.forEach((verdict, position) => {
+    if (verdict === "ok") return void accepted.push(position)
+    if (verdict === "retry") return void again.push(position)
+    const key = `${verdict.reason} ${verdict.detail}`
+    const known = refused.get(key)
+    if (known === undefined) refused.set(key, { refusal: verdict, positions: [position] })
+    else known.positions.push(position)
+  })
+  const left = again.length === 0 ? [] : [piece.pick(again)]
+  const lost = Array.from(refused.values(), ({ positions, refusal }) => ({ refusal, batch: piece.pick(positions) }))
+  const { status } = results
+  // What is not told yet is still unsettled, for those who wait for it.
+  while (lost.length > 0) {
+    const { batch, refusal: { detail, reason } } = lost.shift()!
+    const others = accepted.length > 0 ? [piece.pick(accepted)] : []
+    job.pieces = [...others, ...lost.map(({ batch }) => batch), ...left, ...rest]
+    job.onDropped(batch, reason, { _tag: "Rejected", status, detail })
+  }
+  job.pieces = [...left, ...rest]
+  if (accepted.length > 0) {
+    parcel.accepted += accepted.length
+    job.onDelivered(piece.pick(accepted))
+  }
+  const [next] = left
+  if (next === undefined) {
+    job.label = undefined
+    return Effect.void
+  }
+  parcel.piece = next
+  const { retryAfter } = results
+  const detail = `${next.count} of ${piece.count} events were not taken yet`
+  return Effect.fail({ _tag: "Retryable", reason: "status", status, detail, retryAfter })
+}
+
 /**
  * Sends a job. Pieces that are left at its end could not be sent: it gives the last failure when the retries are used
  * up, and nothing when it may not go on.
  */
-export const make = (
-  transport: Transport,
-  { maxRetries, retrySchedule }: { readonly maxRetries: number; readonly retrySchedule: Schedule.Schedule<unknown> }
-): (job: Job) => Effect.Effect<Retryable | undefined> =>
+export const make = (transport: Transport, policy: Policy): (job: Job) => Effect.Effect<Retryable | undefined> =>
   Effect.fnUntraced(function*(job) {
     let bisections = 0
     let refusedAlone = 0
@@ -77,21 +131,20 @@ export const make = (
       const [first, ...others] = job.pieces
       if (first === undefined || !job.mayGoOn()) return undefined
       // What the server takes may have been learnt since the batch was made.
-      const fitting = job.fitting(first)
-      const piece = first.slice(0, fitting)
+      const most = job.fitting(first)
+      const fitting = transport.fitting === undefined ? most : transport.fitting(first, most)
       const rest = fitting < first.count ? [first.slice(fitting), ...others] : others
-      const half = piece.count >> 1
-      const result = yield* Effect.either(deliver(piece, job, transport, retrySchedule, maxRetries))
-      if (result._tag === "Right") {
-        accepted += piece.count
-        job.pieces = rest
-        job.onDelivered(piece)
-        continue
-      }
+      const parcel: Parcel = { piece: first.slice(0, fitting), rest, accepted: 0 }
+      const result = yield* Effect.either(deliver(parcel, job, transport, policy))
+      accepted += parcel.accepted
+      if (result._tag === "Right") continue
       const failure = result.left
+      // Events that are left when the retries are used up, or when it may not go on.
+      if (failure._tag === "Retryable") return failure
+      job.label = undefined
+      const { piece } = parcel
+      const half = piece.count >> 1
       switch (failure._tag) {
-        case "Retryable":
-          return failure
         case "TooLarge": {
           if (piece.count > 1) job.onTooLarge(piece)
           if (piece.count === 1) {
@@ -99,7 +152,7 @@ export const make = (
             job.onDropped(piece, "too_large", failure)
           } else {
             // The rest stays together: how much of it fits is known when its turn comes.
-            job.pieces = [piece.slice(0, half), piece.slice(half).upTo(rest.at(-1) ?? piece)]
+            job.pieces = [piece.slice(0, half), ...together(piece.slice(half), rest)]
           }
           continue
         }
@@ -120,3 +173,16 @@ export const make = (
       }
     }
   })
+
+/** A piece and those after it, as one as far as they stand side by side. */
+const together = (piece: Batch, rest: ReadonlyArray<Batch>): ReadonlyArray<Batch> => {
+  let whole = piece
+  let joined = 0
+  for (const next of rest) {
+    const more = whole.join(next)
+    if (more === undefined) break
+    whole = more
+    joined++
+  }
+  return [whole, ...rest.slice(joined)]
+}

@@ -3,56 +3,104 @@
  */
 import * as HttpBody from "@effect/platform/HttpBody"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { parseRetryAfter } from "../../core/http/retryAfter.js"
+import type { DropReason } from "../../PostHogError.js"
 import type { Diagnostics } from "../diagnostics.js"
-import { type Answer, type Http, type NoAnswer, summary } from "../http/client.js"
+import { type Answer, type Http, type Limits, type NoAnswer, summary } from "../http/client.js"
 import { monotonicMillis } from "../monotonic.js"
 import type { Resolved } from "../options.js"
 import type { Batch } from "./batch.js"
 import type { Retryable, SendFailure } from "./failure.js"
 import { gzip } from "./gzip.js"
-import type { Lane } from "./lane.js"
+
+/** What a request and its repetitions have in common. */
+export interface Label {
+  /** How many requests were made before. */
+  attempt: number
+  /** Made by the first request, where the protocol has one. */
+  requestId: string | undefined
+  /** When the first request was made, in milliseconds since the epoch. */
+  createdAt: number | undefined
+}
+
+export const makeLabel = (): Label => ({ attempt: 0, requestId: undefined, createdAt: undefined })
+
+/** An event was refused for good, and only this one. */
+export interface Refusal {
+  readonly reason: Extract<DropReason, "rejected" | "too_large">
+  /** For people. */
+  readonly detail: string
+}
+
+/** What an answer says about the single events of a batch: one verdict for each. */
+export interface Results {
+  readonly _tag: "Results"
+  readonly status: number
+  readonly verdicts: ReadonlyArray<"ok" | "retry" | Refusal>
+  /** What the server asked for, in milliseconds. */
+  readonly retryAfter: number | undefined
+}
 
 export interface Transport {
+  /** How many of so many events, from the first on, may be in one request. Absent: all. */
+  readonly fitting?: ((batch: Batch, count: number) => number) | undefined
   /**
-   * Sends a batch once; succeeds when PostHog acknowledged it. `attempt` counts from 0 and is for diagnostics only.
-   * Until the last moment `mayGoOn` can keep the request from being made.
+   * Sends a batch once; gives nothing when PostHog acknowledged all of it. Until the last moment `mayGoOn` can keep the
+   * request from being made.
    */
-  readonly send: (batch: Batch, attempt: number, mayGoOn: () => boolean) => Effect.Effect<void, SendFailure>
+  readonly send: (
+    batch: Batch,
+    label: Label,
+    mayGoOn: () => boolean
+  ) => Effect.Effect<Results | undefined, SendFailure>
+}
+
+/** How requests with events are written, and how their answers are read. */
+export interface Protocol {
+  /** Below the host. */
+  readonly path: string
+  /** What stands before and after the events of a body. `now` is in milliseconds since the epoch. */
+  readonly envelope: (label: Label, now: number) => { readonly head: string; readonly tail: string }
+  readonly headers?: (label: Label, now: number) => Readonly<Record<string, string>>
+  /** What is read of an answer to so many events. */
+  readonly limits: (count: number) => Pick<Limits, "maxBytes" | "bodyTimeout">
+  /** What a good answer means; `undefined`: the batch is acknowledged. */
+  readonly read: (answer: Answer, batch: Batch, retryAfter: number | undefined) => Results | SendFailure | undefined
+  readonly fitting?: Transport["fitting"]
 }
 
 const encoder = new TextEncoder()
 
-/** PostHog answers with a few bytes, which say nothing that the status does not, except what is over its quota. */
-const maxAnswerBytes = 64 * 1024
+const bodyOf = (batch: Batch, { head, tail }: ReturnType<Protocol["envelope"]>): Uint8Array<ArrayBuffer> => {
+  const events = batch.bytes
+  const before = encoder.encode(head)
+  const after = encoder.encode(tail)
+  const bytes = new Uint8Array(before.length + events.length + after.length)
+  bytes.set(before)
+  bytes.set(events, before.length)
+  bytes.set(after, before.length + events.length)
+  return bytes
+}
 
-/** So long is waited for these bytes: the status is the acknowledgement. */
-const bodyTimeout = Duration.millis(250)
-
-export const make = (options: Resolved, lane: Lane, http: Http, diagnostics: Diagnostics): Transport => {
-  const request = http.request("POST", lane.path)
-  const limits = { timeout: options.requestTimeout, maxBytes: maxAnswerBytes, bodyTimeout }
-
-  const body = (batch: Batch, now: number): Uint8Array<ArrayBuffer> => {
-    const events = batch.bytes
-    const envelope = lane.envelope(now)
-    const head = encoder.encode(envelope.head)
-    const tail = encoder.encode(envelope.tail)
-    const bytes = new Uint8Array(head.length + events.length + tail.length)
-    bytes.set(head)
-    bytes.set(events, head.length)
-    bytes.set(tail, head.length + events.length)
-    return bytes
-  }
+export const make = (
+  options: Resolved,
+  protocol: Protocol,
+  timeout: Duration.Duration,
+  http: Http,
+  diagnostics: Diagnostics
+): Transport => {
+  const request = http.request("POST", protocol.path)
 
   return {
-    send: Effect.fnUntraced(function*(batch, attempt, mayGoOn): Effect.fn.Return<void, SendFailure> {
+    fitting: protocol.fitting,
+    send: Effect.fnUntraced(function*(batch, label, mayGoOn): Effect.fn.Return<Results | undefined, SendFailure> {
       const clock = yield* Effect.clock
       const startedAt = clock.unsafeCurrentTimeMillis()
       const begin = monotonicMillis(clock)
-      const plain = body(batch, startedAt)
+      const headers = protocol.headers?.(label, startedAt)
+      const plain = bodyOf(batch, protocol.envelope(label, startedAt))
       const compressed = options.compression && plain.length >= options.compressionThreshold
         ? yield* gzip(plain)
         : undefined
@@ -60,46 +108,52 @@ export const make = (options: Resolved, lane: Lane, http: Http, diagnostics: Dia
       const answer = yield* http.exchangeIf(
         mayGoOn,
         request.pipe(
+          headers === undefined ? (self) => self : HttpClientRequest.setHeaders(headers),
           HttpClientRequest.setBody(HttpBody.uint8Array(bytes, "application/json")),
           compressed === undefined ? (self) => self : HttpClientRequest.setHeader("content-encoding", "gzip")
         ),
-        limits
+        { ...protocol.limits(batch.count), timeout }
       )
       if (answer === undefined) {
         return yield* Effect.fail<Retryable>({ _tag: "Retryable", reason: "connection", detail: "not sent" })
       }
-      const failure = failureOf(answer, clock.unsafeCurrentTimeMillis())
+      const outcome = outcomeOf(answer, batch, protocol, clock.unsafeCurrentTimeMillis())
       const durationMillis = Math.round(monotonicMillis(clock) - begin)
       diagnostics.emit("RequestCompleted", () => ({
         _tag: "RequestCompleted",
         startedAt,
         durationMillis,
-        attempt,
+        attempt: label.attempt,
         status: answer._tag === "Answer" ? answer.status : undefined,
-        failure: failure?._tag === "Retryable" ? failure.reason : undefined,
+        failure: outcome?._tag === "Retryable" ? outcome.reason : undefined,
         events: batch.heads(),
         bodyBytes: bytes.length
       }))
-      if (failure !== undefined) return yield* Effect.fail(failure)
-      const resources = quotaLimited(answer)
-      if (resources.length > 0) diagnostics.emit("QuotaLimited", () => ({ _tag: "QuotaLimited", resources }))
+      if (outcome === undefined || outcome._tag === "Results") {
+        const resources = quotaLimited(answer)
+        if (resources.length > 0) diagnostics.emit("QuotaLimited", () => ({ _tag: "QuotaLimited", resources }))
+        return outcome
+      }
+      return yield* Effect.fail(outcome)
     })
   }
 }
 
-/**
- * What an answer means; `undefined`: the batch is acknowledged. The status decides, whether or not the body could be
- * read.
- */
-const failureOf = (answer: Answer | NoAnswer, now: number): SendFailure | undefined => {
+/** What an answer means; `undefined`: the batch is acknowledged. */
+const outcomeOf = (
+  answer: Answer | NoAnswer,
+  batch: Batch,
+  protocol: Protocol,
+  now: number
+): Results | SendFailure | undefined => {
   if (answer._tag === "NoAnswer") return { _tag: "Retryable", reason: answer.reason, detail: answer.detail }
   const { headers, status } = answer
-  if (status >= 200 && status < 300) return undefined
+  const retryAfter = () => parseRetryAfter(headers["retry-after"], now)
+  if (status >= 200 && status < 300) return protocol.read(answer, batch, retryAfter())
   if (status === 413) return { _tag: "TooLarge" }
   const detail = summary(answer)
   if (status === 408 || status === 429 || status >= 500) {
-    const retryAfter = parseRetryAfter(headers["retry-after"], now)
-    return { _tag: "Retryable", reason: "status", status, detail, retryAfter }
+    return { _tag: "Retryable", reason: "status", status, detail, retryAfter: retryAfter() }
   }
   // Everything else is for good, a redirect included: it leads to a host that is not the one of the options.
   return { _tag: "Rejected", status, detail }

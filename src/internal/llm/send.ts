@@ -1,10 +1,15 @@
 /**
  * The door of LLM analytics: how its events get to PostHog, whoever makes them.
  */
+import type * as Effect from "effect/Effect"
 import type { Properties } from "../../core/event/properties.js"
-import type { CaptureOptions, Kind, Taken } from "../capture.js"
+import { isAiEvent } from "../../core/llm/eventNames.js"
+import type { DeliveryError } from "../../PostHogError.js"
+import type { CaptureOptions, Input, Kind, Taken } from "../capture.js"
 import type { Origin } from "../effect/fiber.js"
 import type { Instance } from "../instance.js"
+import { slot } from "../slot.js"
+import { aiLane } from "./lane.js"
 
 /** An event about a call of a model, or of what is around it. */
 export interface AiInput {
@@ -20,13 +25,41 @@ export interface AiInput {
   readonly omits?: ((name: string) => boolean) | undefined
 }
 
-const kind: Kind = { withContext: true, withFlags: true, needsId: false }
+const ordinary: Kind = { withContext: true, withFlags: true, needsId: false }
+
+const aiKind = slot<Kind>("llm/kind")
+
+/** PostHog's route for LLM analytics refuses events of other names, so those go with all others. */
+const kindOf = (instance: Instance, event: string): Kind => {
+  const { active } = instance
+  if (active === undefined) return ordinary
+  if (isAiEvent(event)) return aiKind.getOrMake(instance, () => ({ ...ordinary, lane: aiLane(active) }))
+  if (typeof event === "string") {
+    active.diagnostics.emit("UnknownAiEvent", () => ({ _tag: "UnknownAiEvent", event: event.slice(0, 200) }))
+  }
+  return ordinary
+}
+
+const inputOf = (instance: Instance, { event, omits, options, personlessId, properties }: AiInput): Input => ({
+  event,
+  properties,
+  subject: undefined,
+  options,
+  kind: kindOf(instance, event),
+  personlessId,
+  omits
+})
 
 /**
  * Captures an event of LLM analytics, at once and where it is called. Never fails or throws; `captured` is done already
  * unless the overflow policy waits for room.
  */
-export const sendAi = ({ door }: Instance, origin: Origin, input: AiInput): Taken => {
-  const { event, omits, options, personlessId, properties } = input
-  return door.take(origin, { event, properties, subject: undefined, options, kind, personlessId, omits })
-}
+export const sendAi = (instance: Instance, origin: Origin, input: AiInput): Taken =>
+  instance.door.take(origin, inputOf(instance, input))
+
+/** Sends one at once, past the queue. Gives the uuid of the acknowledged event, `undefined` when nothing was sent. */
+export const sendAiNow = (
+  instance: Instance,
+  origin: Origin,
+  input: AiInput
+): Effect.Effect<string | undefined, DeliveryError> => instance.door.captureNow(origin, inputOf(instance, input))

@@ -3,15 +3,15 @@
  * that appends and settles, as a journal would, knows exactly what is on its way.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Scope, TestClock } from "effect"
+import { Duration, Effect, Exit, Fiber, Scope, TestClock } from "effect"
 import type { PostHogConfig } from "effect-posthog"
 import type { Batch } from "../../../src/internal/delivery/batch.js"
 import { Books, type Listener } from "../../../src/internal/delivery/books.js"
 import type { SendFailure } from "../../../src/internal/delivery/failure.js"
 import { Gate } from "../../../src/internal/delivery/gate.js"
-import { events, type Lane } from "../../../src/internal/delivery/lane.js"
+import { type Branch, events, type Lane } from "../../../src/internal/delivery/lane.js"
 import * as Outbox from "../../../src/internal/delivery/outbox.js"
-import type { Transport } from "../../../src/internal/delivery/transport.js"
+import type { Results, Transport } from "../../../src/internal/delivery/transport.js"
 import type { Diagnostics } from "../../../src/internal/diagnostics.js"
 import { check } from "../../../src/internal/options.js"
 import { assertAddsUp } from "../../support/posthog.js"
@@ -54,14 +54,32 @@ class Journal implements Listener {
   }
 }
 
-type Behaviour = (batch: Batch) => Effect.Effect<void, SendFailure>
+type Behaviour = (batch: Batch) => Effect.Effect<Results | undefined, SendFailure>
 
-const build = (
-  given: PostHogConfig.Options,
-  transport: Transport,
-  more: ReadonlyArray<Outbox.Route> = [],
-  journal = new Journal()
-) =>
+/** A lane beside that of all events. */
+const branch = (lane: Partial<Lane["limits"]>, transport: Transport): Branch => ({
+  name: "other",
+  form: undefined,
+  refuses: () => undefined,
+  open: () => ({
+    lane: {
+      name: "other",
+      about: "aiEvents",
+      limits: {
+        maxBatchSize: 2,
+        maxBatchBytes: 1e6,
+        maxEventBytes: 1e6,
+        maxQueueBytes: 1e6,
+        maxQueueSize: 1e6,
+        ...lane
+      },
+      requestTimeout: Duration.seconds(30)
+    },
+    transport
+  })
+})
+
+const build = (given: PostHogConfig.Options, transport: Transport, journal = new Journal()) =>
   Effect.gen(function*() {
     const options = yield* check(given)
     const scope = yield* Scope.make()
@@ -71,14 +89,26 @@ const build = (
       settled: () => assertAddsUp(books.snapshot())
     }])
     const gate = new Gate(options.optedOut)
-    const routes = [{ lane: events(options, "phc_x"), transport }, ...more] as const
-    const outbox = yield* Outbox.make(options, routes, gate, books, silent).pipe(Scope.extend(scope))
+    const route = { lane: events(options), transport }
+    const outbox = yield* Outbox.make(options, route, gate, books, silent).pipe(Scope.extend(scope))
     return { outbox, books, gate, journal, close: Scope.close(scope, Exit.void) }
   })
 
 /** A server with moods. */
 const moody = ({ chance, pick }: Random, accepted: Array<number>): Behaviour => {
   const fail = (failure: SendFailure) => Effect.fail(failure)
+  const verdicts: Behaviour = (batch) =>
+    Effect.sync((): Results => ({
+      _tag: "Results",
+      status: 200,
+      retryAfter: chance(50) ? 1_000 : undefined,
+      verdicts: indices(batch).map((index) => {
+        if (chance(30)) return "retry"
+        if (chance(30)) return { reason: chance(50) ? "rejected" : "too_large", detail: pick(["this", "that"]) }
+        accepted.push(index)
+        return "ok"
+      })
+    }))
   const answers: ReadonlyArray<Behaviour> = [
     () => fail({ _tag: "Retryable", reason: "status", status: 503 }),
     () => fail({ _tag: "Retryable", reason: "status", status: 429, retryAfter: 7_000 }),
@@ -89,9 +119,17 @@ const moody = ({ chance, pick }: Random, accepted: Array<number>): Behaviour => 
     () => Effect.never,
     () => Effect.interrupt,
     () => Effect.die(new Error("a bug")),
-    () => Effect.zipRight(Effect.sleep(3_000), fail({ _tag: "Retryable", reason: "timeout" }))
+    () => Effect.zipRight(Effect.sleep(3_000), fail({ _tag: "Retryable", reason: "timeout" })),
+    // A verdict for each event, more than once so that it is more likely.
+    verdicts,
+    verdicts,
+    verdicts
   ]
-  const ok: Behaviour = (batch) => Effect.sync(() => void accepted.push(...indices(batch)))
+  const ok: Behaviour = (batch) =>
+    Effect.sync(() => {
+      accepted.push(...indices(batch))
+      return undefined
+    })
   const late: Behaviour = (batch) => Effect.delay(ok(batch), "2 seconds")
   return (batch) => Effect.suspend(() => (chance(55) ? ok : chance(20) ? late : pick(answers))(batch))
 }
@@ -112,7 +150,10 @@ const day = (seed: number) =>
     const transport: Transport = {
       send: (batch, _, mayGoOn) => Effect.suspend(() => mayGoOn() ? behaviour(batch) : Effect.interrupt)
     }
-    const { books, close, gate, journal, outbox } = yield* build(pick(settings), transport)
+    const setting = pick(settings)
+    const { books, close, gate, journal, outbox } = yield* build(setting, transport)
+    const other = branch({ maxBatchSize: 1 + below(6), maxQueueSize: setting.maxQueueSize ?? 20 }, transport)
+    const lane = () => chance(40) ? other : undefined
     const fibers: Array<Fiber.RuntimeFiber<unknown, unknown>> = []
     let next = 0
     let waitingForRoom = 0
@@ -124,7 +165,7 @@ const day = (seed: number) =>
       return stats
     }
     const offer = Effect.suspend(() => {
-      const offered = outbox.offer(text(next++, "p".repeat(below(50))))
+      const offered = outbox.offer(text(next++, "p".repeat(below(50))), lane())
       if (offered === Effect.void) return offered
       waitingForRoom++
       return Effect.forkDaemon(Effect.ensuring(offered, Effect.sync(() => waitingForRoom--)))
@@ -133,7 +174,7 @@ const day = (seed: number) =>
       Effect.repeatN(offer, 1 + below(9)),
       offer,
       Effect.map(Effect.forkDaemon(outbox.flush), (fiber) => fibers.push(fiber)),
-      Effect.map(Effect.forkDaemon(outbox.sendNow(text(next++))), (fiber) => fibers.push(fiber)),
+      Effect.map(Effect.forkDaemon(outbox.sendNow(text(next++), lane())), (fiber) => fibers.push(fiber)),
       Effect.suspend(() => TestClock.adjust(below(6_000))),
       Effect.suspend(() => TestClock.adjust(below(500))),
       Effect.suspend(() => chance(20) ? Effect.sync(outbox.optOut) : Effect.void),
@@ -184,25 +225,21 @@ describe("Books", () => {
       }), 120_000)
   }
 
-  it.effect("are shared by lanes, and so is the gate, while each lane has its own path, envelope and limits", () =>
+  it.effect("are shared by lanes, and so is the gate, while each lane has its own way and limits", () =>
     Effect.gen(function*() {
       const seen: Array<string> = []
-      const transportOf = ({ envelope, path }: Pick<Lane, "path" | "envelope">): Transport => ({
-        send: (batch) => Effect.sync(() => void seen.push(`${path} ${envelope(0).head} ${indices(batch)}`))
+      const transportOf = (path: string): Transport => ({
+        send: (batch) =>
+          Effect.sync(() => {
+            seen.push(`${path} ${indices(batch)}`)
+            return undefined
+          })
       })
-      const main = { path: "/batch/", envelope: () => ({ head: "main", tail: "" }) }
-      const other: Lane = {
-        name: "other",
-        path: "/other/",
-        envelope: () => ({ head: "other", tail: "" }),
-        limits: { maxBatchSize: 2, maxBatchBytes: 1e6, maxEventBytes: 100, maxQueueBytes: 1e6, maxQueueSize: 10 }
-      }
-      const { books, close, journal, outbox } = yield* build({ flushAt: 1_000 }, transportOf(main), [
-        { lane: other, transport: transportOf(other) }
-      ])
+      const other = branch({ maxEventBytes: 100, maxQueueSize: 10 }, transportOf("/other/"))
+      const { books, close, journal, outbox } = yield* build({ flushAt: 1_000 }, transportOf("/batch/"))
       for (let i = 0; i < 3; i++) yield* outbox.offer(text(i))
-      for (let i = 3; i < 6; i++) yield* outbox.offer(text(i), "other")
-      yield* outbox.offer(text(6, "x".repeat(100)), "other")
+      for (let i = 3; i < 6; i++) yield* outbox.offer(text(i), other)
+      yield* outbox.offer(text(6, "x".repeat(100)), other)
       assert.deepInclude(books.snapshot(), { accepted: 7, queued: 6, dropped: { too_large: 1 } })
       assert.sameMembers(Array.from(journal.live.keys()), [
         "events 0",
@@ -213,14 +250,14 @@ describe("Books", () => {
         "other 2"
       ])
       assert.deepStrictEqual(yield* outbox.flush, { delivered: 6, dropped: 0 })
-      assert.sameMembers(seen, ["/batch/ main 0,1,2", "/other/ other 3,4", "/other/ other 5"])
-      yield* outbox.offer(text(7), "other")
+      assert.sameMembers(seen, ["/batch/ 0,1,2", "/other/ 3,4", "/other/ 5"])
+      yield* outbox.offer(text(7), other)
       outbox.optOut()
-      yield* outbox.offer(text(8), "other")
+      yield* outbox.offer(text(8), other)
       yield* outbox.offer(text(9))
       assert.deepInclude(books.snapshot(), { delivered: 6, dropped: { too_large: 1, opted_out: 3 } })
       outbox.optIn()
-      yield* outbox.offer(text(10), "other")
+      yield* outbox.offer(text(10), other)
       yield* outbox.offer(text(11))
       yield* close
       assert.deepInclude(books.snapshot(), { queued: 0, delivered: 8 })
@@ -240,7 +277,7 @@ describe("what a process leaves behind", () => {
       send: (batch) => {
         if (gone.size > 0) return Effect.never
         for (const index of indices(batch)) gone.add(index)
-        return Effect.void
+        return Effect.succeed(undefined)
       }
     }
     const { journal, outbox } = yield* build({ flushAt: 1, maxBatchSize: 1, maxConcurrentRequests: 2 }, transport)
@@ -257,10 +294,13 @@ describe("what a process leaves behind", () => {
       const bodies: Array<string> = []
       const transport: Transport = {
         send: (batch) =>
-          Effect.sync(() => void bodies.push(...batch.heads().map(({ event, uuid }) => `${uuid} ${event}`)))
+          Effect.sync(() => {
+            bodies.push(...batch.heads().map(({ event, uuid }) => `${uuid} ${event}`))
+            return undefined
+          })
       }
       const journal = new Journal(left)
-      const life = yield* build(options, transport, [], journal)
+      const life = yield* build(options, transport, journal)
       return { ...life, bodies }
     })
 
