@@ -32,6 +32,14 @@ export * as FeatureFlags from "./FeatureFlags.js"
 export * as FlagDefinitionStore from "./FlagDefinitionStore.js"
 
 /**
+ * LLM analytics: traces, spans and calls of models, as PostHog's `$ai_*` events. A trace and its spans are regions of
+ * the program: what runs in them, in other fibers too, finds its place in the tree by itself.
+ *
+ * @since 0.1.0
+ */
+export * as LlmAnalytics from "./LlmAnalytics.js"
+
+/**
  * Feature flags evaluated in this process: their definitions are loaded once and kept up to date, and evaluating them
  * for a user takes no request.
  *

@@ -157,7 +157,7 @@ export const withState = (origin: Origin, state: State | undefined): Origin =>
 export const elapsedOf = (origin: Origin): number => monotonicMillis(clockOf(origin))
 
 /** Milliseconds since the epoch. */
-const nowOf = (origin: Origin): number => clockOf(origin).unsafeCurrentTimeMillis()
+export const millisOf = (origin: Origin): number => clockOf(origin).unsafeCurrentTimeMillis()
 
 export interface Capture {
   readonly capture: (origin: Origin, input: Input) => Effect.Effect<void>
@@ -263,7 +263,7 @@ export const make = (
           personlessId: input.personlessId
         } satisfies Call,
         kind.withContext ? origin.getFiberRef(currentState).surroundings(owner, event) : globals(),
-        nowOf(origin)
+        millisOf(origin)
       )
       if (composed._tag === "Invalid") return drop("invalid_event", event, "", composed.why)
       uuid = composed.uuid

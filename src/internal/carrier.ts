@@ -9,9 +9,11 @@ import {
   type Properties,
   thawAll
 } from "../core/event/properties.js"
+import { read } from "../core/guard.js"
 import { type State } from "./context.js"
 import {
   type Accumulated,
+  type AiPolicy,
   type ContextScope,
   type ContextValues,
   type CurrentContext,
@@ -33,6 +35,8 @@ import {
 export interface Carrier extends CurrentContext {
   readonly events?: { readonly [event: string]: CurrentContext } | undefined
   readonly instances?: { readonly [key: string]: Carrier } | undefined
+  /** `true`: what models are told and say is not sent there either, see `LlmAnalytics.withPrivacyMode`. */
+  readonly aiPrivacyMode?: boolean | undefined
 }
 
 /** What has accumulated as values that a user could have given. */
@@ -138,17 +142,35 @@ const valuesOf = (node: unknown): ContextValues => {
 }
 
 /** What is set, as plain values; the snapshot of flags is none. */
-export const toCarrier = ({ nodes }: State): Carrier => {
+export const toCarrier = ({ ai, nodes }: State): Carrier => {
   const instances = Array.from(nodes.instances, ([key, node]) => [key, nodeToCarrier(node)] as const)
     .filter(([, node]) => Object.keys(node).length > 0)
   return {
     ...nodeToCarrier(nodes.shared),
+    ...(ai?.privacyMode === true ? { aiPrivacyMode: true } : undefined),
     ...(instances.length === 0 ? undefined : { instances: Object.fromEntries(instances) })
   }
 }
 
 /** What is set, for code of the same process that goes on with the same request. */
-export const toStored = (state: State): Carrier => hideRequest(toCarrier(state), state.request)
+export const toStored = (state: State): Carrier => hideAi(hideRequest(toCarrier(state), state.request), state.ai)
+
+/** Where plain values say what calls of models keep to, as those of a request do. */
+const aiKey = Symbol.for("effect-posthog/context/ai")
+
+const hideAi = <A extends object>(values: A, ai: AiPolicy | undefined): A =>
+  ai === undefined ? values : Object.defineProperty(values, aiKey, { value: ai })
+
+const setAi = (state: State, carrier: unknown): State => {
+  const hidden = read(carrier, aiKey)
+  const ai = isRecord(hidden) ? hidden as AiPolicy : state.ai
+  // What comes from outside can forbid, and nothing else.
+  return member(carrier, "aiPrivacyMode") === true
+    ? state.withAi({ fullCapture: undefined, redact: [], isCaptured: false, ...ai, privacyMode: true })
+    : ai === state.ai || ai === undefined
+    ? state
+    : state.withAi(ai)
+}
 
 const setNode = (state: State, node: unknown, scope: ContextScope | undefined): State =>
   members(member(node, "events")).reduce(
@@ -161,6 +183,10 @@ export const setCarrier = (state: State, carrier: unknown): State => {
   const request = hiddenRequest(carrier)
   return members(member(carrier, "instances")).reduce(
     (state, [key, node]) => setNode(state, node, { instance: { key } }),
-    setNode(request === undefined ? state : state.set({ request }, undefined, undefined), carrier, undefined)
+    setNode(
+      setAi(request === undefined ? state : state.set({ request }, undefined, undefined), carrier),
+      carrier,
+      undefined
+    )
   )
 }

@@ -16,6 +16,7 @@ import { stackOfSpans, toFailure } from "./cause.js"
 import { Claims, type Mark } from "./claims.js"
 import { fieldsOf } from "./fields.js"
 import { injectedReleaseId, makeFrameReader } from "./frames.js"
+import { idsOf, noteException } from "./links.js"
 import type { Reporter } from "./reporters.js"
 import { StormGuard } from "./stormGuard.js"
 
@@ -90,7 +91,8 @@ const trackerSlot = /* #__PURE__ */ slot<Tracker>("ErrorTracking")
 const trackerOf = (instance: Instance, active: Active): Tracker =>
   trackerSlot.getOrMake(instance, () => make(instance, active))
 
-const make = ({ door, state }: Instance, { diagnostics, options, owner }: Active): Tracker => {
+const make = (instance: Instance, { diagnostics, options, owner }: Active): Tracker => {
+  const { door, state } = instance
   const claims = new Claims()
   const guard = new StormGuard()
   const framesFor = makeFrameReader(options)
@@ -134,7 +136,12 @@ const make = ({ door, state }: Instance, { diagnostics, options, owner }: Active
     if (isText(release)) properties.$release_id = release
     if (report.fiberId !== undefined) properties.fiber_id = report.fiberId
     if (heldBack !== 0) properties.exceptions_held_back = heldBack
-    return door.capture(origin, {
+    // Where it is reported may be outside of the trace in which it came about.
+    const here = origin.getFiberRef(currentState).property(owner, "$exception", "$ai_trace_id")
+    const trace = here === undefined ? idsOf(instance, given, failure, now.at) : undefined
+    if (trace?.traceId !== undefined) properties.$ai_trace_id ??= trace.traceId
+    if (trace?.sessionId !== undefined) properties.$ai_session_id ??= trace.sessionId
+    const { captured, uuid } = door.take(origin, {
       event: "$exception",
       properties,
       subject: undefined,
@@ -142,6 +149,8 @@ const make = ({ door, state }: Instance, { diagnostics, options, owner }: Active
       kind,
       omits: neverSent
     })
+    noteException(instance, given, failure, uuid, now.at)
+    return captured
   }
 
   return {

@@ -1,8 +1,6 @@
 /**
  * From a call of a model, or another step, to the event about it.
  */
-import * as Clock from "effect/Clock"
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as FiberRefs from "effect/FiberRefs"
@@ -12,9 +10,9 @@ import { look, type Looked, type Redact, type Treatment } from "../../core/llm/c
 import type { Call, Failure } from "../../core/llm/model.js"
 import { failureOf, propertiesOf, withOwn } from "../../core/llm/properties.js"
 import { utf8Length } from "../../core/llm/utf8.js"
-import { redactSource } from "../../core/secrets.js"
-import { type CaptureOptions, type Origin } from "../capture.js"
+import { type CaptureOptions, elapsedOf, millisOf, ordinary, type Origin } from "../capture.js"
 import { currentState, type State } from "../context.js"
+import { exceptionOf } from "../exceptions/links.js"
 import type { Active, Instance } from "../instance.js"
 import { idsIn, nodes, policyIn } from "./region.js"
 import { sendAi } from "./send.js"
@@ -35,6 +33,8 @@ export interface EventOptions extends CaptureOptions {
   readonly privacyMode?: boolean | undefined
   readonly fullCapture?: boolean | undefined
   readonly redact?: Redact | undefined
+  /** What the step has failed with, to name the exception event about it. */
+  readonly thrown?: unknown
 }
 
 /** What is captured besides calls: a span, or a trace. */
@@ -46,8 +46,8 @@ export interface Step {
   readonly failure?: Failure | undefined
   readonly httpStatus?: number | undefined
   readonly stopReason?: string | undefined
-  /** Absent: there is none. */
-  readonly input?: (() => unknown) | undefined
+  /** Absent: there is none. What was looked at already is not looked at again. */
+  readonly input?: (() => unknown) | Looked | undefined
   readonly output?: (() => unknown) | undefined
 }
 
@@ -56,6 +56,9 @@ const maxFullBytes = 8 * 1024 * 1024
 
 /** Most bytes of the definitions of tools. */
 const toolsRoom = 200_000
+
+/** Most bytes of an error's message. */
+const maxMessageBytes = 20_000
 
 /** Bytes for all that is small: ids, names, counts, the signature of the library. */
 const reserve = 8_192
@@ -70,9 +73,6 @@ export const originOf = (fiber: Fiber.RuntimeFiber<unknown, unknown>): Origin =>
     currentSpan: fiber.currentSpan
   }
 }
-
-const millisOf = ({ currentDefaultServices }: Origin): number =>
-  Context.unsafeGet(currentDefaultServices, Clock.Clock).unsafeCurrentTimeMillis()
 
 /** A UUID v7 for now. */
 export const newId = ({ newUuid }: Active, origin: Origin): string => newUuid(millisOf(origin))
@@ -94,7 +94,7 @@ export const roomOf = (active: Active, treatment: Treatment): number =>
 
 /** What is looked at when an event is made, in the order of what matters. */
 interface Contents {
-  readonly [property: string]: (() => unknown) | undefined
+  readonly [property: string]: (() => unknown) | Looked | undefined
 }
 
 const lookAt = (
@@ -108,6 +108,10 @@ const lookAt = (
     if (get === undefined) continue
     if (treatment === undefined) {
       shown[property] = null
+      continue
+    }
+    if (typeof get !== "function") {
+      looked.push([property, get])
       continue
     }
     let value: unknown
@@ -156,6 +160,8 @@ const send = (
     if (parentId !== undefined) own.$ai_parent_id = parentId
   }
   if (options.name !== undefined) own.$ai_span_name = options.name
+  const exception = options.thrown === undefined ? undefined : exceptionOf(instance, options.thrown, elapsedOf(origin))
+  if (exception !== undefined) own.$exception_event_id = exception
   const given = properties.$ai_trace_id
   const { uuid, captured } = sendAi(instance, origin, {
     event,
@@ -168,6 +174,21 @@ const send = (
   return Effect.as(captured, uuid)
 }
 
+/** Captures any other event of a trace, such as `$ai_metric`. As {@link captureCall}. */
+export const captureAny = (
+  instance: Instance,
+  origin: Origin,
+  event: string,
+  properties: PropertiesInput | undefined,
+  options: EventOptions = {}
+): Effect.Effect<string | undefined> =>
+  guarded(
+    instance,
+    origin,
+    event,
+    (active) => send(instance, active, origin, event, merge(properties, options.properties), options)
+  )
+
 /** Captures a call of a model. Never fails. Gives the event's uuid; `undefined`: nobody takes events. */
 export const captureCall = (
   instance: Instance,
@@ -175,9 +196,41 @@ export const captureCall = (
   call: Call,
   options: EventOptions = {}
 ): Effect.Effect<string | undefined> => {
-  const { active, door } = instance
   const event = call.kind === "embedding" ? "$ai_embedding" : "$ai_generation"
-  if (active === undefined || door.isSilent(origin, event)) return Effect.succeed(undefined)
+  return guarded(instance, origin, event, (active) => sendCall(instance, active, origin, event, call, options))
+}
+
+/**
+ * Makes an event where somebody takes events. What a program gives may throw as it is read, and nothing may escape.
+ */
+const guarded = (
+  { active, door }: Instance,
+  origin: Origin,
+  event: string,
+  make: (active: Active) => Effect.Effect<string | undefined>
+): Effect.Effect<string | undefined> => {
+  try {
+    if (active === undefined || door.isSilent(origin, event)) {
+      // Counted as ignored.
+      return Effect.as(
+        door.capture(origin, { event, properties: undefined, subject: undefined, options: undefined, kind: ordinary }),
+        undefined
+      )
+    }
+    return make(active)
+  } catch {
+    return Effect.as(door.refuse(origin, event, "an argument throws as it is read"), undefined)
+  }
+}
+
+const sendCall = (
+  instance: Instance,
+  active: Active,
+  origin: Origin,
+  event: string,
+  call: Call,
+  options: EventOptions
+): Effect.Effect<string | undefined> => {
   const state = origin.getFiberRef(currentState)
   const treatment = treatmentOf(active, state, options)
   const failure = call.failure ?? call.answer.failure
@@ -219,8 +272,29 @@ const failureProperties = (
   failureOf(
     failure,
     status,
-    treatment === undefined || failure.message === undefined ? undefined : redactSource(failure.message)
+    treatment === undefined || failure.message === undefined
+      ? undefined
+      : look(failure.message, "$ai_error", treatment, maxMessageBytes).within(maxMessageBytes)
   )
+
+/** Looks at what a step begins with, before the step can change it; `undefined`: it will not be shown. */
+export const lookBefore = (
+  { active, door }: Instance,
+  origin: Origin,
+  step: Pick<Step, "event">,
+  get: () => unknown,
+  options: EventOptions
+): Looked | (() => unknown) => {
+  const unseen = () => null
+  if (active === undefined || door.isSilent(origin, step.event)) return unseen
+  const treatment = treatmentOf(active, origin.getFiberRef(currentState), options)
+  if (treatment === undefined) return unseen
+  try {
+    return look(get(), "$ai_input_state", treatment, roomOf(active, treatment))
+  } catch {
+    return () => "[Throws]"
+  }
+}
 
 /** Captures a span or a trace. As {@link captureCall}. */
 export const captureStep = (
@@ -228,9 +302,16 @@ export const captureStep = (
   origin: Origin,
   step: Step,
   options: EventOptions = {}
+): Effect.Effect<string | undefined> =>
+  guarded(instance, origin, step.event, (active) => sendStep(instance, active, origin, step, options))
+
+const sendStep = (
+  instance: Instance,
+  active: Active,
+  origin: Origin,
+  step: Step,
+  options: EventOptions
 ): Effect.Effect<string | undefined> => {
-  const { active, door } = instance
-  if (active === undefined || door.isSilent(origin, step.event)) return Effect.succeed(undefined)
   const treatment = treatmentOf(active, origin.getFiberRef(currentState), options)
   const properties = {
     ...lookAt(
