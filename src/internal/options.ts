@@ -1,6 +1,8 @@
 /**
  * The options of an instance, and the table of them: from it come the defaults, the Config, the checks, and the table
  * in the documentation.
+ *
+ * Long because of the documentation of each option.
  */
 import type * as HttpClient from "@effect/platform/HttpClient"
 import * as Config from "effect/Config"

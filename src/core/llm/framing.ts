@@ -19,7 +19,9 @@ const maxDepth = 512
 /** So many bytes of a chunk are decoded at once: the text of a huge chunk never exists as a whole. */
 const slice = 64 * 1024
 
-/** How an answer is divided into pieces. `json`: one array whose members are the pieces, or values one after another. */
+/**
+ * How an answer is divided into pieces. `json`: one array whose members are the pieces, or values one after another.
+ */
 export type Framing = "sse" | "ndjson" | "json"
 
 export interface Splitter {

@@ -13,7 +13,9 @@ export interface Usage {
   readonly totalTokens?: number | undefined
   /** Part of the output, except for Gemini, which reports it beside. */
   readonly reasoningTokens?: number | undefined
-  /** Whether the reasoning is in `outputTokens` too. PostHog adds it for models of Gemini, whose API counts it apart. */
+  /**
+   * Whether the reasoning is in `outputTokens` too. PostHog adds it for models of Gemini, whose API counts it apart.
+   */
   readonly reasoningInOutput?: boolean | undefined
   readonly cacheReadInputTokens?: number | undefined
   /** Tokens written to the cache. */

@@ -42,7 +42,9 @@ const splitOf = (
   }
 }
 
-/** PostHog adds the reasoning to the output of these models: of an answer that counts it there it would be paid twice. */
+/**
+ * PostHog adds the reasoning to the output of these models: of an answer that counts it there it would be paid twice.
+ */
 const addsReasoning = /gemini-(?:2\.5|3[\d.]*)-/i
 
 const outputOf = (usage: Usage, model: string | undefined): number | undefined => {

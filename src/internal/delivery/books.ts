@@ -43,7 +43,9 @@ export interface Recovered {
   readonly lane: string
   /** As it was composed then: uuid and time stay. */
   readonly text: string
-  /** To be called when this process has it: in its queue, or dropped for a reason. From then on it is like any other. */
+  /**
+   * To be called when this process has it: in its queue, or dropped for a reason. From then on it is like any other.
+   */
   readonly taken: () => void
 }
 
