@@ -29,7 +29,7 @@ import * as Scope from "effect/Scope"
 import type { PropertiesInput } from "./core/event/properties.js"
 import { type CaptureOptions, ordinaryInput, withState } from "./internal/capture.js"
 import { type Carrier, toStored } from "./internal/carrier.js"
-import { currentState, type State } from "./internal/context.js"
+import { asyncState, currentState, type State } from "./internal/context.js"
 import { withCarrier } from "./internal/contextRegions.js"
 import type { ContextScope, ContextValues } from "./internal/contextValues.js"
 import { packageAnnotation } from "./internal/diagnostics.js"
@@ -124,9 +124,9 @@ export const make = async <R, E>(layer: Layer.Layer<R, E>, options: Options = {}
     await Effect.runPromise(Scope.close(scope, built))
     throw Cause.squash(built.cause)
   }
-  const runtime = built.value
-  const runPromise = Runtime.runPromise(runtime)
   const storage = options.storage ?? makeStorage()
+  const here = (): State | undefined => storage?.getStore() as State | undefined
+  const runtime = built.value.pipe(Runtime.setFiberRef(asyncState, here))
   const warned = new Set<string>()
   const warn = (text: string): void => {
     if (warned.has(text)) return
@@ -135,7 +135,7 @@ export const make = async <R, E>(layer: Layer.Layer<R, E>, options: Options = {}
   }
   const service = Option.getOrUndefined(Context.getOption(runtime.context as Context.Context<R | PostHog>, PostHog))
   const origin = originOf(runtime.fiberRefs, runtime.context as Context.Context<never>)
-  const here = (): State | undefined => storage?.getStore() as State | undefined
+  const runPromise = Runtime.runPromise(runtime)
   const outside = runtime.fiberRefs.pipe((refs) => FiberRefs.getOrDefault(refs, currentState))
   let closed: Promise<void> | undefined
   const close = (): Promise<void> => {

@@ -412,6 +412,19 @@ export interface DefinitionStoreFailed {
 }
 
 /**
+ * A language model was called through PostHog's own gateway, which captures the call: `LlmClient` leaves it out. Told
+ * once.
+ *
+ * @since 0.1.0
+ * @category diagnostics
+ */
+export interface GatewayCalled {
+  readonly _tag: "GatewayCalled"
+  /** Without secrets. */
+  readonly url: string
+}
+
+/**
  * An exception could not be made into an event. A fault of this library, please report it.
  *
  * @since 0.1.0
@@ -447,3 +460,4 @@ export type Diagnostic =
   | DefinitionsFailed
   | DefinitionStoreFailed
   | ExceptionLost
+  | GatewayCalled

@@ -40,6 +40,14 @@ export * as FlagDefinitionStore from "./FlagDefinitionStore.js"
 export * as LlmAnalytics from "./LlmAnalytics.js"
 
 /**
+ * Calls of language models, captured where they leave the program: at an `HttpClient`, or at the `fetch` of a
+ * provider's own SDK. Call sites stay as they are.
+ *
+ * @since 0.1.0
+ */
+export * as LlmClient from "./LlmClient.js"
+
+/**
  * Feature flags evaluated in this process: their definitions are loaded once and kept up to date, and evaluating them
  * for a user takes no request.
  *

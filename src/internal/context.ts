@@ -240,3 +240,9 @@ export const currentState: FiberRef.FiberRef<State> = globalValue(
       join: (parent) => parent
     })
 )
+
+/** Gives the context of the code that runs, where that is known by an `AsyncLocalStorage`. A bridge sets it. */
+export const asyncState: FiberRef.FiberRef<(() => State | undefined) | undefined> = globalValue(
+  Symbol.for("effect-posthog/context/asyncState"),
+  () => FiberRef.unsafeMake<(() => State | undefined) | undefined>(undefined)
+)

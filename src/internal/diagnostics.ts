@@ -48,7 +48,8 @@ const warnings: Partial<Record<Diagnostic["_tag"], true>> = {
   UnknownAiEvent: true,
   FlagsNotInSnapshot: true,
   DefinitionStoreFailed: true,
-  ExceptionLost: true
+  ExceptionLost: true,
+  GatewayCalled: true
 }
 
 /** Reasons of drops that are logged in other words: the requests that failed, and all of them at the end. */
@@ -83,7 +84,8 @@ const texts: { readonly [Tag in Diagnostic["_tag"]]: string } = {
   DefinitionsLoaded: "feature flag definitions loaded",
   DefinitionsFailed: "feature flag definitions could not be loaded",
   DefinitionStoreFailed: "the store of feature flag definitions failed",
-  ExceptionLost: "an exception could not be made into an event"
+  ExceptionLost: "an exception could not be made into an event",
+  GatewayCalled: "a language model is called through PostHog's gateway, which captures the call itself"
 }
 
 /** Most events that a log message names. */

@@ -38,6 +38,8 @@ export interface Instance {
   readonly state: () => "open" | "opted_out" | "closed" | "disabled"
   /** What other modules keep for this instance. */
   readonly slots: Slots
+  /** Called once, before the instance takes no more events. None of them may throw. */
+  readonly closing: Set<() => void>
 }
 
 /**

@@ -78,8 +78,11 @@ export const makeWith = Effect.fnUntraced(function*(
     door,
     active: { options, owner, diagnostics, newUuid, http },
     state: () => gate.phase,
-    slots: new Map()
+    slots: new Map(),
+    closing: new Set()
   }
+  // Registered after the outbox, and so before it closes.
+  yield* Effect.addFinalizer(() => Effect.sync(() => instance.closing.forEach((close) => close())))
   return makeService({
     [TypeId]: instance,
     flush: outbox.flush,
@@ -139,7 +142,7 @@ export const makeIgnoring = (name: string): Service => {
     isSilent: () => true
   }
   return makeService({
-    [TypeId]: { door, active: undefined, state: () => "disabled", slots: new Map() },
+    [TypeId]: { door, active: undefined, state: () => "disabled", slots: new Map(), closing: new Set() },
     flush: Effect.succeed({ delivered: 0, dropped: 0 }),
     stats: Effect.sync(() => books.snapshot()),
     diagnostics: Stream.empty,

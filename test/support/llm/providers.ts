@@ -122,13 +122,16 @@ export class Providers {
     })
   }
 
+  /** The platform's, whatever a test puts into its place. */
+  private readonly send = globalThis.fetch
+
   /** `fetch`, for which all providers live here. */
   readonly fetch: typeof globalThis.fetch = (input, init) => {
     const request = new Request(input, init)
     const { host, pathname, search } = new URL(request.url)
     const headers = new Headers(request.headers)
     headers.set(hostHeader, host)
-    return globalThis.fetch(`${this.url}${pathname}${search}`, {
+    return this.send.call(undefined, `${this.url}${pathname}${search}`, {
       method: request.method,
       headers,
       body: request.body,
@@ -187,10 +190,7 @@ const send = async (reply: Reply, response: ServerResponse): Promise<void> => {
   for (const [index, piece] of reply.pieces.entries()) {
     await reply.before?.(index)
     if (response.destroyed) return
-    await new Promise<void>((resolve) => {
-      body.write(piece, () => resolve())
-      response.once("close", resolve)
-    })
+    await new Promise<void>((resolve) => body.write(piece, () => resolve()))
   }
   await reply.before?.(reply.pieces.length)
   if (reply.ending === "never") return
