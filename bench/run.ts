@@ -5,6 +5,7 @@
  *   npm run bench                 about five minutes
  *   npm run bench -- --quick      about one minute
  *   npm run bench -- --json       prints one JSON object with every figure
+ *   npm run bench -- --only=call  only the rows whose names contain a text
  */
 import { build } from "esbuild"
 import { type ChildProcess, spawn } from "node:child_process"
@@ -13,6 +14,14 @@ import { createInterface } from "node:readline"
 import { gzipSync } from "node:zlib"
 import { middlewareCost } from "./http.js"
 import type { Scenario } from "./scenario.js"
+
+const usage = "npm run bench [-- --quick] [--json] [--only=<text>]"
+for (const argument of process.argv.slice(2)) {
+  if (["--json", "--quick"].includes(argument) || argument.startsWith("--only=")) continue
+  // A mistake must not cost five minutes.
+  console.error(argument === "--help" ? usage : `unknown option ${argument}; ${usage}`)
+  process.exit(argument === "--help" ? 0 : 2)
+}
 
 const json = process.argv.includes("--json")
 const quick = process.argv.includes("--quick")
