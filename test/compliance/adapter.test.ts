@@ -8,41 +8,47 @@ import { readFileSync } from "node:fs"
 import { createInterface } from "node:readline"
 import * as Sink from "../support/sink.js"
 
-const adapter = Effect.acquireRelease(
-  Effect.promise(async () => {
-    const child = spawn(process.execPath, ["--import", "tsx", "test/compliance/adapter.ts"], {
-      env: { ...process.env, PORT: "0" },
-      stdio: ["ignore", "pipe", "inherit"]
-    })
-    const line = await new Promise<string>((resolve) => createInterface({ input: child.stdout }).once("line", resolve))
-    return { child: child as ChildProcess, url: line.replace("listening on ", "http://") }
-  }),
-  ({ child }) => Effect.sync(() => child.kill())
-)
+const adapter = (env: Readonly<Record<string, string>>) =>
+  Effect.acquireRelease(
+    Effect.promise(async () => {
+      const child = spawn(process.execPath, ["--import", "tsx", "test/compliance/adapter.ts"], {
+        env: { ...process.env, ...env, PORT: "0" },
+        stdio: ["ignore", "pipe", "inherit"]
+      })
+      const line = await new Promise<string>((resolve) =>
+        createInterface({ input: child.stdout }).once("line", resolve)
+      )
+      return { child: child as ChildProcess, url: line.replace("listening on ", "http://") }
+    }),
+    ({ child }) => Effect.sync(() => child.kill())
+  )
 
 interface Call {
   (method: "GET" | "POST", path: string, body?: unknown): Effect.Effect<any>
 }
 
 /** Starts adapter and mock, and gives a way to call the adapter. */
-const start = Effect.gen(function*() {
-  const sink = yield* Sink.make()
-  const { url } = yield* adapter
-  const call: Call = (method, path, body) =>
-    Effect.promise(async () => {
-      const response = await fetch(url + path, {
-        method,
-        ...(body === undefined ? undefined : { body: JSON.stringify(body) })
+const startWith = (env: Readonly<Record<string, string>>) =>
+  Effect.gen(function*() {
+    const sink = yield* Sink.make()
+    const { url } = yield* adapter(env)
+    const call: Call = (method, path, body) =>
+      Effect.promise(async () => {
+        const response = await fetch(url + path, {
+          method,
+          ...(body === undefined ? undefined : { body: JSON.stringify(body) })
+        })
+        const json = await response.json() as Record<string, unknown>
+        return { status: response.status, ...json }
       })
-      const json = await response.json() as Record<string, unknown>
-      return { status: response.status, ...json }
-    })
-  const init = (options: Record<string, unknown> = {}, query = "") =>
-    call("POST", `/init${query}`, { api_key: "phc_test", host: sink.url, ...options })
-  const capture = (event: string, rest: Record<string, unknown> = {}, query = "") =>
-    call("POST", `/capture${query}`, { distinct_id: "user_1", event, properties: null, timestamp: null, ...rest })
-  return { sink, call, init, capture }
-})
+    const init = (options: Record<string, unknown> = {}, query = "") =>
+      call("POST", `/init${query}`, { api_key: "phc_test", host: sink.url, ...options })
+    const capture = (event: string, rest: Record<string, unknown> = {}, query = "") =>
+      call("POST", `/capture${query}`, { distinct_id: "user_1", event, properties: null, timestamp: null, ...rest })
+    return { sink, call, init, capture }
+  })
+
+const start = startWith({})
 
 const minute = 60_000
 
@@ -73,8 +79,59 @@ describe("compliance adapter", () => {
         event_count: 2,
         uuid_list: [first.uuid, second.uuid]
       })
-      assert.strictEqual((yield* call("POST", "/capture_ai", {})).status, 501)
     }), minute)
+
+  for (const hooks of ["0", "1"]) {
+    for (const mode of ["v0", "v1"]) {
+      it.scopedLive(
+        `captures for LLM analytics with ${mode}${hooks === "1" ? " and a hook" : ""}`,
+        () =>
+          Effect.gen(function*() {
+            const { call, capture, init, sink } = yield* startWith({ AI_CAPTURE_MODE: mode, HOOKS: hooks })
+            const { capabilities } = yield* call("GET", "/health")
+            assert.sameMembers(capabilities, ["capture_v0", `capture_ai_${mode}`, "event_options", "encoding_gzip"])
+            yield* init({ flush_at: 100 })
+            const ai = (more: object) =>
+              call("POST", "/capture_ai", {
+                distinct_id: "user_1",
+                event: "$ai_generation",
+                properties: null,
+                timestamp: null,
+                ...more
+              })
+            const made = yield* ai({ timestamp: "2025-01-02T08:34:05+05:30" })
+            const uuid = "0192d4f5-0000-7000-8000-000000000001"
+            assert.deepInclude(yield* ai({ uuid, properties: { $ai_model: "m", $cookieless_mode: true } }), { uuid })
+            const options = { process_person_profile: "no", future_option: { a: 1 }, product_tour_id: null }
+            yield* ai({ options, properties: { $product_tour_id: "t" } })
+            const ordinary = yield* capture("$ai_generation")
+            assert.deepInclude(yield* call("POST", "/flush"), { success: true })
+            const path = mode === "v1" ? "/i/v1/ai/events" : "/i/v0/ai/batch/"
+            const [asked] = sink.requests.filter((request) => request.path === path)
+            const [first, second, third] = asked!.events
+            assert.deepInclude(first, { uuid: made.uuid, timestamp: "2025-01-02T03:04:05Z", distinct_id: "user_1" })
+            assert.deepInclude(second, { uuid })
+            assert.strictEqual(second!.properties.$ai_model, "m")
+            if (mode === "v1") {
+              assert.deepStrictEqual(second!.options, { cookieless_mode: true })
+              assert.deepStrictEqual(third!.options, {
+                process_person_profile: "no",
+                future_option: { a: 1 },
+                product_tour_id: "t"
+              })
+            } else {
+              assert.isTrue(second!.properties.$cookieless_mode)
+              assert.deepInclude(third!.properties, { $process_person_profile: "no", $product_tour_id: "t" })
+            }
+            assert.deepStrictEqual(sink.batches.map(({ events }) => events.map(({ uuid }) => uuid)), [[ordinary.uuid]])
+            const state = yield* call("GET", "/state")
+            assert.deepInclude(state, { pending_events: 0, total_events_captured: 4 })
+            assert.strictEqual(state.requests_made.length, 2)
+          }),
+        minute
+      )
+    }
+  }
 
   it.scopedLive(
     "evaluates a flag with one request for that flag alone, and tells of it when flushed",

@@ -8,7 +8,15 @@ import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import { Effect, Either, Layer, Logger, LogLevel, ManagedRuntime, Option, Stream } from "effect"
-import { FeatureFlags, LocalEvaluation, PostHog, type PostHogConfig, type PostHogError } from "effect-posthog"
+import {
+  FeatureFlags,
+  LlmAnalytics,
+  LocalEvaluation,
+  PostHog,
+  type PostHogConfig,
+  type PostHogError
+} from "effect-posthog"
+import { randomUUID } from "node:crypto"
 import { readFileSync } from "node:fs"
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
@@ -20,6 +28,15 @@ if (mode !== "v0") {
   console.error(`CAPTURE_MODE=${mode} is not supported: this library sends events with capture v0 only`)
   process.exit(2)
 }
+
+const aiMode = process.env.AI_CAPTURE_MODE ?? "v1"
+if (aiMode !== "v0" && aiMode !== "v1") {
+  console.error(`AI_CAPTURE_MODE=${aiMode} is neither v0 nor v1`)
+  process.exit(2)
+}
+
+/** Whether events go through a hook, which takes another way through the writing. */
+const hooks = process.env.HOOKS === "1"
 
 interface Init {
   readonly api_key: string
@@ -37,13 +54,20 @@ interface Capture {
   readonly event: string
   readonly properties: Record<string, unknown> | null
   readonly timestamp: string | null
-  readonly options?: {
-    readonly cookieless_mode?: boolean
-    readonly disable_skew_correction?: boolean
-    readonly process_person_profile?: boolean
-    readonly product_tour_id?: string
-  }
+  readonly options?: Readonly<Record<string, unknown>>
 }
+
+interface CaptureAi extends Capture {
+  /** Kept as the uuid of the event. */
+  readonly uuid?: string | null
+}
+
+/** What is said about an event besides its properties. */
+const optionsOf = (body: Capture): PostHog.CaptureOptions => ({
+  distinctId: body.distinct_id,
+  timestamp: body.timestamp ?? undefined,
+  options: body.options
+})
 
 /** What acceptance asks beyond the public harness; absent members may be null. */
 interface EvaluateFlags {
@@ -93,15 +117,18 @@ class Client {
       maxRetries: init.max_retries,
       disableGeoip: init.disable_geoip ?? false,
       historicalMigration: init.historical_migration,
+      aiCaptureMode: aiMode === "v0" ? "v0" : "v1",
       compression: init.enable_compression,
       // Told to compress, also the single small event of a test.
       compressionThreshold: init.enable_compression === true ? 0 : undefined,
       shutdownTimeout: 0,
       // The hook sees the uuid under which the event is sent.
-      beforeSend: (event) => {
-        this.lastUuid = event.uuid
-        return event
-      },
+      beforeSend: hooks
+        ? (event) => {
+          this.lastUuid = event.uuid
+          return event
+        }
+        : undefined,
       transformClient: testId === undefined
         ? undefined
         : (client) => HttpClient.mapRequest(client, HttpClientRequest.setHeader("x-test-id", testId))
@@ -133,20 +160,18 @@ class Client {
   }
 
   capture(body: Capture): Promise<string | null> {
-    const { options } = body
-    const properties: Record<string, unknown> = { ...body.properties }
-    if (options?.cookieless_mode !== undefined) properties.$cookieless_mode = options.cookieless_mode
-    if (options?.disable_skew_correction !== undefined) properties.$ignore_sent_at = options.disable_skew_correction
-    if (options?.product_tour_id !== undefined) properties.$product_tour_id = options.product_tour_id
     return this.runtime.runPromise(Effect.gen(this, function*() {
-      this.lastUuid = undefined
-      yield* PostHog.capture(body.event, properties, {
-        distinctId: body.distinct_id,
-        timestamp: body.timestamp ?? undefined,
-        processPersonProfile: options?.process_person_profile
-      })
+      // Without a hook nobody says which uuid the library made, so the event is given one.
+      this.lastUuid = hooks ? undefined : randomUUID()
+      yield* PostHog.capture(body.event, body.properties ?? {}, { ...optionsOf(body), uuid: this.lastUuid })
       return this.lastUuid ?? null
     }))
+  }
+
+  captureAi(body: CaptureAi): Promise<string | null> {
+    return this.runtime.runPromise(
+      LlmAnalytics.capture(body.event, body.properties ?? {}, { ...optionsOf(body), uuid: body.uuid ?? undefined })
+    )
   }
 
   getFeatureFlag(body: GetFeatureFlag): Promise<FeatureFlags.FlagValue | null> {
@@ -261,8 +286,6 @@ const matchProperty = (body: MatchProperty) => {
   return { result: Either.getOrElse(matched, () => "inconclusive") }
 }
 
-const notYet = { status: 501, body: { success: false, error: "not implemented by this library yet" } }
-
 const route = async (
   method: string,
   path: string,
@@ -276,7 +299,7 @@ const route = async (
         sdk_name: "posthog-effect",
         sdk_version: version,
         adapter_version: version,
-        capabilities: ["capture_v0", "encoding_gzip"],
+        capabilities: ["capture_v0", `capture_ai_${aiMode}`, "event_options", "encoding_gzip"],
         supports_parallel: true
       })
     case "POST /init": {
@@ -302,7 +325,7 @@ const route = async (
     case "POST /match_property":
       return ok(matchProperty(body as MatchProperty))
     case "POST /capture_ai":
-      return notYet
+      return ok({ success: true, uuid: await existing(id).captureAi(body as CaptureAi) })
     default:
       return { status: 404, body: { success: false, error: `unknown endpoint ${method} ${path}` } }
   }

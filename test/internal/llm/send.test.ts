@@ -31,4 +31,24 @@ describe("sendAi", () => {
       assert.strictEqual(second?.distinct_id, "user_1")
       assert.notProperty(second?.properties, "$process_person_profile")
     }).pipe(Effect.provide(TestLayer)))
+
+  it.effect("is kept in memory with everything where all events have it, and its options beside", () =>
+    Effect.gen(function*() {
+      yield* send({
+        event: "$ai_span",
+        properties: { $session_id: "s" },
+        options: { distinctId: "user_1", options: { process_person_profile: true, future: 1 } }
+      })
+      yield* send({ event: "$ai_span", properties: { text: "x".repeat(2_000_000) }, options: { distinctId: "user_1" } })
+      yield* send({ event: "$ai_span", properties: { text: "x".repeat(9_000_000) }, options: { distinctId: "user_1" } })
+      const captured = yield* PostHogTest.captured
+      assert.strictEqual(captured.length, 2)
+      assert.deepInclude(captured[0]?.properties, {
+        $session_id: "s",
+        $lib: "posthog-effect",
+        $process_person_profile: true
+      })
+      assert.deepStrictEqual(captured[0]?.options, { process_person_profile: true, future: 1 })
+      assert.deepInclude((yield* PostHog.stats).dropped, { too_large: 1 })
+    }).pipe(Effect.provide(TestLayer)))
 })
