@@ -8,7 +8,7 @@ import { OpenAiClient, OpenAiEmbeddingModel, OpenAiLanguageModel } from "@effect
 import { FetchHttpClient } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Redacted, Schema, Stream } from "effect"
-import { PostHogTest } from "effect-posthog"
+import { ErrorTracking, PostHogTest } from "effect-posthog"
 import * as EffectAi from "../src/EffectAi.js"
 import * as Providers from "./support/llm/providers.js"
 import * as replies from "./support/llm/replies.js"
@@ -187,6 +187,27 @@ describe("Anthropic", () => {
           $ai_error_type: "overloaded_error",
           $ai_http_status: 200
         })
+      }).pipe(Effect.provide(EffectAi.model(models.anthropic)))
+    ))
+
+  it.live("nor does the exception, whoever reports it", () =>
+    withProviders((providers) =>
+      Effect.gen(function*() {
+        providers.next(
+          replies.cutAfter(replies.anthropicStream, 3),
+          replies.anthropicError(529, "overloaded_error", "Overloaded")
+        )
+        yield* Effect.flip(ErrorTracking.captureErrors(askStreamed))
+        yield* Effect.flip(ErrorTracking.captureErrors(ask))
+        const [broken, refused] = yield* PostHogTest.exceptions
+        for (const { event } of [broken!, refused!]) {
+          const text = JSON.stringify(event)
+          assert.notInclude(text, "very-secret")
+          assert.notInclude(text, "weather in Paris")
+        }
+        assert.strictEqual(broken!.type, "HttpResponseError")
+        assert.include(broken!.value, "Decode")
+        assert.include(refused!.value, "Overloaded")
       }).pipe(Effect.provide(EffectAi.model(models.anthropic)))
     ))
 

@@ -165,6 +165,48 @@ const ofError = (error: object): Omit<Coerced, "stack" | "fields"> => {
   }
 }
 
+/**
+ * Marks errors of `@effect/ai`. They hold the request of a call of a model, key and prompt included, and where a stream
+ * broke their message quotes it.
+ */
+const aiErrorKey = "~@effect/ai/AiError"
+
+/** Most characters of what a provider says to a request that it refuses. */
+const maxBody = 1_000
+
+/** The message of such an error, of parts that say nothing of the request. */
+const ofAiError = (error: object): Omit<Coerced, "stack" | "fields"> => {
+  const response = read(error, "response")
+  const status = isObject(response) ? read(response, "status") : undefined
+  const reason = readText(error, "reason")
+  const said = [
+    reason,
+    readText(error, "description"),
+    // Only then it is the provider's own text.
+    reason === "StatusCode" ? readText(error, "body")?.slice(0, maxBody) : undefined
+  ].filter((part) => part !== undefined && part !== "")
+  return {
+    type: readText(error, "_tag") ?? "AiError",
+    value: `${said.join(": ")}${typeof status === "number" ? ` (${status})` : ""}`,
+    isConverted: false
+  }
+}
+
+/** What else such an error may say. */
+const fieldsOfAiError = (error: object): Readonly<Record<string, unknown>> => ({
+  module: readText(error, "module"),
+  method: readText(error, "method"),
+  reason: readText(error, "reason")
+})
+
+const isAiError = (value: object): boolean => {
+  try {
+    return aiErrorKey in value
+  } catch {
+    return false
+  }
+}
+
 /** Members that are said elsewhere, or that Effect adds. */
 const notFields = new Set(["_tag", "name", "message", "stack", "cause", "errors", "span"])
 
@@ -218,9 +260,10 @@ export const coerce = (thrown: unknown): Coerced => {
       const value = `Primitive value captured as exception: ${textOf(thrown)}`
       return { type: "Error", value, stack: undefined, isConverted: true, fields: undefined }
     }
-    const said = isError(thrown) ? ofError(thrown) : ofObject(thrown)
+    const isOfAi = isAiError(thrown)
+    const said = isOfAi ? ofAiError(thrown) : isError(thrown) ? ofError(thrown) : ofObject(thrown)
     const stack = read(thrown, "stack")
-    const fields = fieldsOf(thrown)
+    const fields = isOfAi ? fieldsOfAiError(thrown) : fieldsOf(thrown)
     return {
       ...said,
       type: said.type === "" ? "Error" : said.type,
