@@ -17,7 +17,7 @@ import {
   TestClock,
   type Tracer
 } from "effect"
-import { PostHog, PostHogTest } from "effect-posthog"
+import { ErrorTracking, LlmAnalytics, PostHog, PostHogTest } from "effect-posthog"
 import * as EffectAi from "../src/EffectAi.js"
 import { currentState } from "../src/internal/context.js"
 import { isCaptured } from "../src/internal/llm/region.js"
@@ -257,6 +257,33 @@ describe("a plain call", () => {
       )
       assert.deepStrictEqual(seen, [3])
     }).pipe((effect) => run(effect)))
+
+  it.effect("within a region is part of its tree, and the exception of its failure leads to it", () =>
+    Effect.gen(function*() {
+      yield* LanguageModel.generateText({ prompt: "Hi" }).pipe(
+        LlmAnalytics.withSpan("step"),
+        LlmAnalytics.withTrace({ id: "trace-1", sessionId: "session-1" }),
+        ErrorTracking.captureErrors(),
+        Effect.ignore
+      )
+      const generation = the(yield* generations)
+      const step = the(yield* spans)
+      assert.deepInclude(generation, {
+        $ai_trace_id: "trace-1",
+        $ai_session_id: "session-1",
+        $ai_parent_id: step.$ai_span_id
+      })
+      const exception = the(yield* events("$exception"))
+      assert.strictEqual(exception.$ai_trace_id, "trace-1")
+      assert.notInclude(JSON.stringify(exception), "sk-secret")
+    }).pipe((effect) => run(effect, { plain: Effect.fail(failed) })))
+
+  it.effect("that fails outside of any region still has a trace, which its exception names", () =>
+    Effect.gen(function*() {
+      yield* Effect.ignore(ErrorTracking.captureErrors(LanguageModel.generateText({ prompt: "Hi" })))
+      const exception = the(yield* events("$exception"))
+      assert.strictEqual(exception.$ai_trace_id, the(yield* generations).$ai_trace_id)
+    }).pipe((effect) => run(effect, { plain: Effect.fail(failed) })))
 
   it.effect("wrapped twice is captured once", () =>
     Effect.gen(function*() {

@@ -402,3 +402,23 @@ describe("http-api", () => {
     minutes
   )
 })
+
+describe("agent", () => {
+  it.live(
+    "shows the trace as it arrives: what the model was asked, and the tool below the call that wanted it",
+    () =>
+      Effect.gen(function*() {
+        const { code, stderr, stdout } = yield* Effect.promise(() => run("examples/agent.ts"))
+        assert.strictEqual(code, 0, stderr)
+        assert.deepStrictEqual(stdout.trimEnd().split("\n"), [
+          "It is sunny in Paris.",
+          "$ai_trace weather agent",
+          "  $ai_generation gpt-4.1-mini, 90 tokens in, 25 out",
+          "    $ai_span get_weather",
+          "      $ai_span weather station",
+          "  $ai_generation gpt-4.1-mini, 90 tokens in, 25 out"
+        ])
+      }),
+    minutes
+  )
+})

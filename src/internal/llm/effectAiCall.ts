@@ -1,22 +1,23 @@
 /**
  * One call of a model through `@effect/ai`, from its beginning to the event about it.
  */
-import * as Cause from "effect/Cause"
+import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Tracer from "effect/Tracer"
 import { isList, read } from "../../core/guard.js"
-import { failureOf, isAiError, statusOf } from "../../core/llm/effectAiFailure.js"
 import { offered, promptMessages, toolDefinitions } from "../../core/llm/effectAiMessages.js"
 import { type Attributes, noted, notedAnswer, providerOf } from "../../core/llm/effectAiRequest.js"
 import type { AnswerFacts, Failure } from "../../core/llm/model.js"
-import { aside, elapsedOf, type Origin } from "../capture.js"
+import { aside, elapsedOf, withState } from "../capture.js"
 import { currentState } from "../context.js"
+import type { Origin } from "../effect/fiber.js"
 import type { Active, Instance } from "../instance.js"
 import { captureCall, newId, originOf, roomOf, treatmentOf } from "./capture.js"
 import type { Given, Source } from "./effectAiSource.js"
-import { changePolicy, idsIn, isCaptured } from "./region.js"
+import { changePolicy, idsIn, inSpan, isCaptured } from "./region.js"
+import { endedBy } from "./spans.js"
 
 /** What this integration calls itself in `$ai_framework`. */
 const framework = "effect-ai"
@@ -33,6 +34,8 @@ export interface Ending {
   readonly answer: Partial<AnswerFacts>
   readonly failure?: Failure | undefined
   readonly httpStatus?: number | undefined
+  /** What it failed with. */
+  readonly thrown?: Cause.Cause<unknown> | undefined
 }
 
 /** Most spans of one call that are kept. */
@@ -66,6 +69,8 @@ export class AiCall {
   readonly options: ModelOptions
   readonly spanId: string
   readonly traceId: string
+  /** As whoever is below this call. */
+  readonly inside: Origin
   /** The tools that the call had, once they are known. */
   tools: unknown
   /** Whether a tool has failed, and the call with it. */
@@ -94,6 +99,7 @@ export class AiCall {
     this.spanId = newId(active, origin)
     const state = origin.getFiberRef(currentState)
     this.traceId = idsIn(state, active.owner).traceId ?? origin.currentSpan?.traceId ?? this.spanId
+    this.inside = withState(origin, inSpan(state, this.spanId, this.traceId))
     const treatment = treatmentOf(active, state, source.options)
     this.options = repeatable(options)
     // As it is now: the program may change what it has given, and what is not sent is not looked at.
@@ -149,7 +155,7 @@ export class AiCall {
   }
 
   /** Captures the call, once. */
-  finish({ answer, failure, httpStatus }: Ending): Effect.Effect<void> {
+  finish({ answer, failure, httpStatus, thrown }: Ending): Effect.Effect<void> {
     if (this.isDone) return Effect.void
     this.isDone = true
     const { messages, source: { options }, tools } = this
@@ -193,7 +199,7 @@ export class AiCall {
         prices: options.prices,
         framework
       },
-      { ...eventOptions(options), uuid: this.spanId, spanId: this.spanId, traceId: this.traceId }
+      { ...eventOptions(options), uuid: this.spanId, spanId: this.spanId, traceId: this.traceId, thrown }
     )
     return aside(Effect.asVoid(captured))
   }
@@ -228,28 +234,15 @@ export const begin = (
     : new AiCall(source, instance, active, origin, method, options)
 }
 
-/** How a call ended that gave no answer to look at; `answer` is what came of it. */
+/** How a call ended; `answer` is what came of it. */
 export const endingOf = (
   exit: Exit.Exit<unknown, unknown>,
-  call: Pick<AiCall, "toolFailed">,
+  call: Pick<AiCall, "toolFailed" | "instance" | "inside">,
   answer: Partial<AnswerFacts>
 ): Ending => {
   if (Exit.isSuccess(exit)) return { answer }
-  const error = thrownOf(exit.cause)
-  if (error === undefined) return { answer: { ...answer, stopReason: interrupted } }
+  const { failure, status } = endedBy(call.instance, call.inside, exit)
+  if (failure === undefined) return { answer: { ...answer, stopReason: interrupted } }
   // The tool has failed, and its span says so. The model has not.
-  if (call.toolFailed) return { answer }
-  return {
-    answer,
-    failure: failureOf(error.value),
-    httpStatus: isAiError(error.value) ? statusOf(error.value) : undefined
-  }
-}
-
-/** What a cause is about; `undefined`: an interruption, and nothing else. */
-export const thrownOf = (cause: Cause.Cause<unknown>): { readonly value: unknown } | undefined => {
-  const failure = Cause.failureOption(cause)
-  if (failure._tag === "Some") return failure
-  const defect = Cause.dieOption(cause)
-  return defect._tag === "Some" ? defect : undefined
+  return call.toolFailed ? { answer } : { answer, failure, httpStatus: status, thrown: exit.cause }
 }

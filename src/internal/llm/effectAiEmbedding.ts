@@ -2,16 +2,15 @@
  * An embedding model of `@effect/ai` whose calls are captured.
  */
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import { isList } from "../../core/guard.js"
-import { failureOf, statusOf } from "../../core/llm/effectAiFailure.js"
 import { providerOf } from "../../core/llm/effectAiRequest.js"
 import { aside, elapsedOf } from "../capture.js"
 import { currentState } from "../context.js"
 import { captureCall, newId, originOf, treatmentOf } from "./capture.js"
-import { eventOptions, thrownOf } from "./effectAiCall.js"
+import { eventOptions } from "./effectAiCall.js"
 import type { Source } from "./effectAiSource.js"
 import { isCaptured, withCaptured } from "./region.js"
+import { endedBy } from "./spans.js"
 
 /**
  * Captures one call as one embedding, whatever requests it takes. `@effect/ai` tells neither the model nor how many
@@ -34,7 +33,7 @@ export const embedding = <A, E, R>(
     const given = treatmentOf(active, state, options) === undefined || !isList(input) ? input : Array.from(input)
     const start = elapsedOf(origin)
     return withCaptured(run, true).pipe(Effect.onExit((exit) => {
-      const thrown = Exit.isFailure(exit) ? thrownOf(exit.cause) : undefined
+      const { failure, status } = endedBy(instance, origin, exit)
       const captured = captureCall(
         instance,
         origin,
@@ -44,13 +43,13 @@ export const embedding = <A, E, R>(
           baseUrl: options.baseUrl,
           request: { model: options.model, input: () => given },
           answer: {},
-          httpStatus: thrown === undefined ? undefined : statusOf(thrown.value),
+          httpStatus: status,
           latencySeconds: (elapsedOf(origin) - start) / 1000,
-          failure: thrown === undefined ? undefined : failureOf(thrown.value),
+          failure,
           prices: options.prices,
           framework: "effect-ai"
         },
-        { ...eventOptions(options), uuid, spanId: uuid }
+        { ...eventOptions(options), uuid, spanId: uuid, thrown: exit._tag === "Failure" ? exit.cause : undefined }
       )
       return aside(Effect.asVoid(captured))
     }))

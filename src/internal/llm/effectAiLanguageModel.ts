@@ -1,6 +1,7 @@
 /**
  * A language model of `@effect/ai` whose calls are captured.
  */
+import * as Cause from "effect/Cause"
 import type * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -8,7 +9,7 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { isList, read } from "../../core/guard.js"
 import { answerOf, PartsReader } from "../../core/llm/effectAiAnswer.js"
-import { type AiCall, begin, endingOf, interrupted, type ModelOptions, thrownOf } from "./effectAiCall.js"
+import { type AiCall, begin, endingOf, interrupted, type ModelOptions } from "./effectAiCall.js"
 import type { Source } from "./effectAiSource.js"
 import { watchToolkit } from "./effectAiToolkit.js"
 
@@ -80,22 +81,14 @@ const see = (
     for (const part of exit.value) if (reader.read(part)) call.token()
     return Effect.void
   }
-  const thrown = thrownOf(exit.cause)
+  // What is no failure is the end.
+  const cause = Cause.flatMap(exit.cause, Option.match({ onNone: () => Cause.empty, onSome: Cause.fail }))
   // The finalizer knows whether the consumer goes on.
-  if (thrown === undefined) return Effect.void
-  if (Option.isOption(thrown.value)) {
-    const failed = Option.match(thrown.value, {
-      onNone: () => Exit.void as Exit.Exit<unknown, unknown>,
-      onSome: (error) => Exit.fail(error)
-    })
-    const answer = reader.answer()
-    // An error among the parts came after the provider had begun to answer.
-    return call.finish({
-      httpStatus: answer.failure === undefined ? undefined : 200,
-      ...endingOf(failed, call, answer)
-    })
-  }
-  return call.finish(endingOf(Exit.die(thrown.value), call, reader.answer()))
+  if (Cause.isInterruptedOnly(cause) && !Cause.isEmpty(cause)) return Effect.void
+  const answer = reader.answer()
+  const ending = endingOf(Cause.isEmpty(cause) ? Exit.void : Exit.failCause(cause), call, answer)
+  // An error among the parts came after the provider had begun to answer.
+  return call.finish(answer.failure === undefined ? ending : { httpStatus: 200, ...ending })
 }
 
 /** The consumer has seen enough, or was interrupted. */

@@ -4,14 +4,14 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { read } from "../../core/guard.js"
-import type { Failure } from "../../core/llm/model.js"
-import { aside, elapsedOf } from "../capture.js"
-import { currentState } from "../context.js"
+import { failureIn } from "../../core/llm/failure.js"
+import { aside, elapsedOf, withState } from "../capture.js"
+import { currentState, type State } from "../context.js"
 import { captureStep, newId, originOf } from "./capture.js"
-import { type AiCall, eventOptions, interrupted, thrownOf } from "./effectAiCall.js"
+import { type AiCall, eventOptions } from "./effectAiCall.js"
 import type { Given } from "./effectAiSource.js"
-import { toolFailure } from "./effectAiToolFailure.js"
 import { changePolicy, inSpan } from "./region.js"
+import { endedBy } from "./spans.js"
 
 type Handle = (name: string, params: unknown) => Effect.Effect<unknown, unknown, unknown>
 
@@ -43,15 +43,15 @@ const run = (
     const spanId = newId(active, origin)
     const start = elapsedOf(origin)
     listener.toolStarts()
+    const inside = (state: State): State => changePolicy(inSpan(state, spanId, traceId), { isCaptured: false })
     return handled.pipe(
       Effect.withTracer(parent.origin.currentTracer),
-      Effect.locallyWith(
-        currentState,
-        (state) => changePolicy(inSpan(state, spanId, traceId), { isCaptured: false })
-      ),
+      Effect.locallyWith(currentState, inside),
       Effect.onExit((exit) => {
-        const failure = failureIn(exit)
-        listener.toolEnds(Exit.isFailure(exit) && failure !== undefined)
+        const ended = Exit.isSuccess(exit)
+          ? returned(exit.value)
+          : endedBy(instance, withState(origin, inside(origin.getFiberRef(currentState))), exit)
+        listener.toolEnds(Exit.isFailure(exit) && ended.failure !== undefined)
         const captured = captureStep(
           instance,
           origin,
@@ -61,25 +61,29 @@ const run = (
             latencySeconds: (elapsedOf(origin) - start) / 1000,
             input: () => params,
             output: Exit.isSuccess(exit) ? () => read(exit.value, "encodedResult") ?? null : undefined,
-            failure,
-            stopReason: Exit.isFailure(exit) && failure === undefined ? interrupted : undefined
+            failure: ended.failure,
+            stopReason: ended.stopReason
           },
-          { ...eventOptions(options), name, uuid: spanId, spanId, parentId, traceId }
+          {
+            ...eventOptions(options),
+            name,
+            uuid: spanId,
+            spanId,
+            parentId,
+            traceId,
+            thrown: Exit.isFailure(exit) ? exit.cause : undefined
+          }
         )
         return aside(Effect.asVoid(captured))
       })
     )
   })
 
-const failureIn = (exit: Exit.Exit<unknown, unknown>): Failure | undefined => {
-  if (Exit.isSuccess(exit)) {
-    return read(exit.value, "isFailure") === true
-      ? toolFailure(read(exit.value, "result"))
-      : undefined
-  }
-  const thrown = thrownOf(exit.cause)
-  return thrown === undefined ? undefined : toolFailure(thrown.value)
-}
+/** A tool can give its failure to the model in the place of a result. */
+const returned = (value: unknown) => ({
+  failure: read(value, "isFailure") === true ? failureIn(read(value, "result")).failure : undefined,
+  stopReason: undefined
+})
 
 const withHandle = (toolkit: WithHandler, handle: Handle): WithHandler =>
   Object.assign(Object.create(Object.getPrototypeOf(toolkit) as object | null) as object, toolkit, { handle })
