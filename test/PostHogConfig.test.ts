@@ -294,6 +294,7 @@ describe("options", () => {
         compressionThreshold: 1024,
         requestTimeout: { _id: "Duration", _tag: "Millis", millis: 10000 },
         maxRetries: 8,
+        aiCaptureMode: "v1",
         retryPause: { _id: "Duration", _tag: "Millis", millis: 30000 },
         shutdownTimeout: { _id: "Duration", _tag: "Millis", millis: 10000 },
         featureFlagsRequestTimeout: { _id: "Duration", _tag: "Millis", millis: 3000 },

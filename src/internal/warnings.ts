@@ -73,7 +73,6 @@ const adviceForReason: { readonly [reason: string]: string | undefined } = {
 
 /** What to check for some statuses. */
 const adviceForStatus: { readonly [status: number]: string | undefined } = {
-  200: "PostHog refuses single events; PostHog.diagnostics names them",
   400: "PostHog finds events malformed; PostHog.diagnostics names them",
   401: `the key is not known there; ${checkKey}, and whether host is of the same region`,
   403: `something refuses access; ${checkKey}, and proxies in between`,
@@ -93,7 +92,11 @@ const adviceForSecretStatus: { readonly [status: number]: string | undefined } =
 /** A redirect leads to a host that is not that of the options. */
 const adviceForRedirect = `the answer is a redirect, which is not followed; ${checkHost}`
 
+/** The answer to the request was a good one, and that to some of its events was not. */
+const adviceForVerdict = "PostHog refuses single events; PostHog.diagnostics names them"
+
 const adviceFor = ({ about, detail = "", reason, status }: Trouble): string => {
+  if (status === 200 && reason === "rejected") return adviceForVerdict
   if (status !== undefined) {
     const known = about === "definitions" ? adviceForSecretStatus[status] : adviceForStatus[status]
     return known ?? (status >= 300 && status < 400 ? adviceForRedirect : adviceForReason[reason]) ?? checkHost
