@@ -19,6 +19,7 @@ import * as HttpClient from "@effect/platform/HttpClient"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import { has } from "./core/guard.js"
 import { withState } from "./internal/capture.js"
 import { setCarrier } from "./internal/carrier.js"
@@ -83,7 +84,13 @@ export const layer = (
     HttpClient.HttpClient,
     Effect.map(
       Effect.all([HttpClient.HttpClient, PostHog]),
-      ([client, posthog]) => internal.withCapture(client, Effect.succeed(instanceOf(posthog)), options)
+      ([client, posthog]) =>
+        internal.withCapture(
+          client,
+          // Another one within `PostHog.using`.
+          Effect.map(Effect.serviceOption(PostHog), (here) => instanceOf(Option.getOrElse(here, () => posthog))),
+          options
+        )
     )
   )
 

@@ -422,3 +422,26 @@ describe("agent", () => {
     minutes
   )
 })
+
+describe("llm", () => {
+  it.live(
+    "shows the tree of an agent: its spans, its calls of models, what failed and what was tried again",
+    () =>
+      Effect.gen(function*() {
+        const { code, stderr, stdout } = yield* Effect.promise(() => run("examples/llm.ts"))
+        assert.strictEqual(code, 0, stderr)
+        assert.deepStrictEqual(stdout.trimEnd().split("\n").map((line) => line.replace(/Decode.*/, "…")), [
+          "$ai_trace       weather agent",
+          "  $ai_span        look up",
+          "    $ai_embedding   openai text-embedding-3-small 8 + 0 tokens",
+          "  $ai_generation  anthropic claude-sonnet-4-20250514 streamed 20 + 45 tokens tool_use",
+          "  $ai_span        get_weather",
+          "    $ai_generation  gemini gemini-2.5-flash 40 + 12 tokens STOP",
+          "  $ai_generation  openai gpt-4o-mini streamed failed: The engine is currently overloaded.",
+          "  $ai_generation  openai gpt-4o-mini streamed failed: …",
+          "  $ai_generation  openai gpt-4o-mini streamed 120 + 30 tokens stop"
+        ])
+      }),
+    minutes
+  )
+})

@@ -85,7 +85,15 @@ describe("package", () => {
       "import { PostHog } from \"effect-posthog\"; console.log(PostHog.layer({}), PostHog.capture(\"a\"))"
     )
     assert.include(captures, "internal/capture.ts")
-    assert.deepStrictEqual(captures.filter((path) => /flags|LocalEvaluation|FlagDefinitionStore/.test(path)), [])
+    assert.deepStrictEqual(
+      captures.filter((path) => /flags|LocalEvaluation|FlagDefinitionStore|LlmClient|LlmAnalytics/.test(path)),
+      []
+    )
+    // What is between the two: the names of regions are those of the context, and the lane is a line of delivery.
+    for (const part of ["exchange", "endpoint", "openai", "anthropic", "gemini", "properties", "client", "fetch"]) {
+      assert.notInclude(captures, `core/llm/${part}.ts`)
+      assert.notInclude(captures, `internal/llm/${part}.ts`)
+    }
     const flags = await bundled(
       "import { FeatureFlags, PostHog } from \"effect-posthog\"; console.log(PostHog.layer({}), FeatureFlags.evaluate())"
     )

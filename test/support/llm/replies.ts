@@ -417,6 +417,15 @@ export const anthropicStream: Reply = namedSse([
   { type: "message_stop" }
 ])
 
+/** The same with nothing but a text. */
+export const anthropicStreamText: Reply = {
+  ...anthropicStream,
+  pieces: anthropicStream.pieces.filter((_, index) => index < 1 || (index > 5 && index < 10) || index > 13).map(
+    (piece) =>
+      String(piece).replace("\"tool_use\",\"stop", "\"end_turn\",\"stop").replaceAll("\"index\":1", "\"index\":0")
+  )
+}
+
 export const anthropicError = (status: number, type: string, message: string): Reply =>
   json({ type: "error", error: { type, message }, request_id: "req_anthropic" }, status, {
     "request-id": "req_anthropic"
@@ -466,6 +475,11 @@ const geminiPieces = [
 ]
 
 export const geminiSse: Reply = sse(geminiPieces)
+/** The same with nothing but a text. */
+export const geminiSseText: Reply = sse([
+  geminiPiece([{ text: "It is sunny " }]),
+  geminiPiece([{ text: "in Paris." }], { finishReason: "STOP" })
+])
 export const geminiArray: Reply = arrayInPieces(geminiPieces)
 
 export const geminiError = (status: number, reason: string, message: string): Reply =>
