@@ -1,4 +1,5 @@
 import type { EmbeddingModel, LanguageModel, Model } from "@effect/ai"
+import type { RpcServer } from "@effect/rpc"
 import { type Effect, type Layer, pipe } from "effect"
 import type { PostHog } from "effect-posthog"
 import * as EffectAi from "effect-posthog/EffectAi"
@@ -7,6 +8,8 @@ import { describe, expect, test } from "tstyche"
 declare const model: LanguageModel.Service
 declare const layer: Layer.Layer<LanguageModel.LanguageModel, "broken", "client">
 declare const ai: Model.Model<"acme", LanguageModel.LanguageModel, "client">
+
+declare const protocol: Layer.Layer<RpcServer.Protocol>
 
 describe("EffectAi", () => {
   test("a captured layer is the layer, and needs PostHog", () => {
@@ -20,6 +23,13 @@ describe("EffectAi", () => {
   test("a captured Model is one", () => {
     expect(EffectAi.model(ai)).type.toBe<
       Model.Model<"acme", LanguageModel.LanguageModel | Model.ProviderName, "client" | PostHog.PostHog>
+    >()
+  })
+
+  test("a captured protocol is one", () => {
+    expect(EffectAi.layerMcpStdio).type.not.toBeCallableWith({ name: "Test" })
+    expect(EffectAi.withMcpCapture(protocol, { name: "Test" })).type.toBe<
+      Layer.Layer<RpcServer.Protocol, never, PostHog.PostHog>
     >()
   })
 

@@ -29,6 +29,7 @@ import * as LanguageModel from "@effect/ai/LanguageModel"
 import * as McpServer from "@effect/ai/McpServer"
 import * as Model from "@effect/ai/Model"
 import * as Tool from "@effect/ai/Tool"
+import type * as Toolkit from "@effect/ai/Toolkit"
 import type { PathInput } from "@effect/platform/HttpRouter"
 import * as RpcSerialization from "@effect/rpc/RpcSerialization"
 import * as RpcServer from "@effect/rpc/RpcServer"
@@ -45,6 +46,7 @@ import { instanceOf } from "./internal/instance.js"
 import { embedding } from "./internal/llm/effectAiEmbedding.js"
 import { plain, streamed } from "./internal/llm/effectAiLanguageModel.js"
 import type { Given, Source } from "./internal/llm/effectAiSource.js"
+import { watchHandlers } from "./internal/llm/effectAiToolkit.js"
 import { type McpGiven, type McpRequest, type McpSource, Watcher } from "./internal/mcp/watcher.js"
 import { PostHog, type Service } from "./PostHog.js"
 
@@ -182,6 +184,24 @@ export const embeddingModel = (
   options: Options = {}
 ): Effect.Effect<EmbeddingModel.Service, never, PostHog> =>
   Effect.map(PostHog, (service) => captureEmbeddingModel(self, sourceOf(service, options, undefined)))
+
+/**
+ * A toolkit whose runs are captured as spans, for programs that resolve calls of tools themselves
+ * (`disableToolCallResolution`), or call tools without a model. A captured model does so for the toolkits that it is
+ * given; one that is captured already is captured once.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const toolkit = <Tools extends Record<string, Tool.Any>, E = never, R = never>(
+  self: Toolkit.WithHandler<Tools> | Effect.Effect<Toolkit.WithHandler<Tools>, E, R>,
+  options: Options = {}
+): Effect.Effect<Toolkit.WithHandler<Tools>, E, R | PostHog> =>
+  Effect.flatMap(PostHog, (service) =>
+    Effect.map(
+      Effect.isEffect(self) ? self : Effect.succeed(self),
+      (given) => watchHandlers(sourceOf(service, options, undefined), given)
+    ))
 
 /**
  * What can be said about an MCP server whose requests are captured.

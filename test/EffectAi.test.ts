@@ -1,7 +1,17 @@
 /**
  * Calls through `@effect/ai`, with models made by hand: what the events say, and that the program notices nothing.
  */
-import { AiError, Chat, EmbeddingModel, LanguageModel, type Response, Telemetry, Tool, Toolkit } from "@effect/ai"
+import {
+  AiError,
+  Chat,
+  EmbeddingModel,
+  LanguageModel,
+  Prompt,
+  type Response,
+  Telemetry,
+  Tool,
+  Toolkit
+} from "@effect/ai"
 import { assert, describe, it } from "@effect/vitest"
 import {
   Cause,
@@ -223,6 +233,18 @@ describe("a plain call", () => {
       }
       yield* LanguageModel.generateText({ prompt: messages() })
       assert.deepInclude(the(yield* generations), { $ai_input: [{ role: "user", content: "once" }] })
+    }).pipe((effect) => run(effect)))
+
+  it.effect("shows no media, unless the program sends all", () =>
+    Effect.gen(function*() {
+      const file = Prompt.makePart("file", { mediaType: "image/png", data: new Uint8Array([1, 2, 3, 4]) })
+      const ask = LanguageModel.generateText({
+        prompt: Prompt.fromMessages([Prompt.makeMessage("user", { content: [file] })])
+      })
+      yield* ask
+      yield* LlmAnalytics.withFullCapture(ask)
+      const shown = (yield* generations).map(({ $ai_input }) => ($ai_input as any)[0].content[0].inline_data.data)
+      assert.deepStrictEqual(shown, ["[base64 image/png redacted]", "AQIDBA=="])
     }).pipe((effect) => run(effect)))
 
   it.effect("in privacy mode shows no messages, and does not look at them", () =>
@@ -458,6 +480,19 @@ describe("tools", () => {
     ))
   let seenTracer: Tracer.Tracer | undefined
   let marked: boolean | undefined
+
+  it.effect("that the program runs itself are spans below the region, and those of a captured toolkit only once", () =>
+    Effect.gen(function*() {
+      const captured = yield* EffectAi.toolkit(tools)
+      const { isFailure } = yield* captured.handle("weather", { city: "Oslo" }).pipe(
+        LlmAnalytics.withTrace({ id: "t1" })
+      )
+      assert.isFalse(isFailure)
+      assert.deepInclude(the(yield* spans), { $ai_span_name: "weather", $ai_trace_id: "t1", $ai_parent_id: "t1" })
+      yield* PostHogTest.clear
+      yield* LanguageModel.generateText({ prompt: "Weather?", toolkit: captured })
+      assert.strictEqual(the(yield* spans).$ai_parent_id, the(yield* generations).$ai_span_id)
+    }).pipe(Effect.provide(toolsWith({})), (effect) => run(effect, { plain: Effect.succeed(askWeather) })))
 
   it.effect("are those that the call offers", () =>
     Effect.gen(function*() {

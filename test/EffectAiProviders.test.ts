@@ -5,10 +5,10 @@ import { EmbeddingModel, LanguageModel, Tool, Toolkit } from "@effect/ai"
 import { AnthropicClient, AnthropicLanguageModel } from "@effect/ai-anthropic"
 import { GoogleClient, GoogleLanguageModel } from "@effect/ai-google"
 import { OpenAiClient, OpenAiEmbeddingModel, OpenAiLanguageModel } from "@effect/ai-openai"
-import { FetchHttpClient } from "@effect/platform"
+import { FetchHttpClient, HttpBody, HttpClient } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Redacted, Schema, Stream } from "effect"
-import { ErrorTracking, PostHogTest } from "effect-posthog"
+import { ErrorTracking, LlmClient, type PostHog, PostHogTest } from "effect-posthog"
 import * as EffectAi from "../src/EffectAi.js"
 import * as Providers from "./support/llm/providers.js"
 import * as replies from "./support/llm/replies.js"
@@ -36,6 +36,22 @@ const withProviders = <A, E, R>(
     const http = FetchHttpClient.layer.pipe(Layer.provide(Layer.succeed(FetchHttpClient.Fetch, providers.fetch)))
     return yield* use(providers).pipe(
       Effect.provide(clients.pipe(Layer.provide(http))),
+      Effect.provide(PostHogTest.TestLayer)
+    )
+  }))
+
+/** With capture at the HTTP client as well. */
+const withBoth = <A, E, R>(
+  use: (providers: Providers.Providers) => Effect.Effect<A, E, R>
+) =>
+  Effect.scoped(Effect.gen(function*() {
+    const providers = yield* Providers.make
+    const http = LlmClient.layer().pipe(
+      Layer.provide(FetchHttpClient.layer),
+      Layer.provide(Layer.succeed(FetchHttpClient.Fetch, providers.fetch))
+    )
+    return yield* use(providers).pipe(
+      Effect.provide(clients.pipe(Layer.provideMerge(http))),
       Effect.provide(PostHogTest.TestLayer)
     )
   }))
@@ -290,5 +306,99 @@ describe("tools", () => {
           content: [{ type: "function", id: "call_1", function: { name: "get_weather", arguments: { city: "Paris" } } }]
         }])
       }).pipe(Effect.provide(EffectAi.model(models.openai)), Effect.provide(handlers))
+    ))
+})
+
+describe("with capture at the HTTP client as well", () => {
+  const raw = Effect.flatMap(
+    HttpClient.HttpClient,
+    (client) =>
+      client.post("https://api.openai.com/v1/chat/completions", {
+        body: HttpBody.unsafeJson({ model: "gpt-4.1-nano", messages: [{ role: "user", content: "Raw" }] })
+      })
+  ).pipe(Effect.flatMap((response) => response.json), Effect.orDie)
+
+  const modelsOf = Effect.map(
+    PostHogTest.waitFor("$ai_generation", { count: 2 }),
+    (all) => all.map(({ properties }) => [properties.$ai_model, properties.$ai_framework])
+  )
+
+  const captured: Readonly<
+    Record<
+      string,
+      Layer.Layer<
+        LanguageModel.LanguageModel,
+        never,
+        | OpenAiClient.OpenAiClient
+        | AnthropicClient.AnthropicClient
+        | GoogleClient.GoogleClient
+        | PostHog.PostHog
+      >
+    >
+  > = {
+    openai: EffectAi.model(models.openai),
+    anthropic: EffectAi.model(models.anthropic),
+    gemini: EffectAi.model(models.gemini)
+  }
+
+  for (const [name, model] of Object.entries(captured)) {
+    it.live(`a call of ${name} is one event, plain and streamed`, () =>
+      withBoth((providers) =>
+        Effect.gen(function*() {
+          yield* ask
+          yield* askWithTools
+          const all = yield* PostHogTest.captured
+          assert.deepStrictEqual(all.map(({ event }) => event), ["$ai_generation", "$ai_generation"])
+          assert.isTrue(all.every(({ properties }) => properties.$ai_framework === "effect-ai"))
+          assert.strictEqual(providers.requests.length, 2)
+        }).pipe(Effect.provide(model), Effect.provide(handlers))
+      ))
+  }
+
+  it.live("a raw call in a tool is captured there, below the tool", () =>
+    withBoth((providers) =>
+      Effect.gen(function*() {
+        providers.next(replies.responsesTools)
+        const client = yield* HttpClient.HttpClient
+        const asking = toolkit.toLayer({
+          get_weather: () => Effect.as(Effect.provideService(raw, HttpClient.HttpClient, client), { degrees: 21 })
+        })
+        yield* LanguageModel.generateText({ prompt: "Weather?", toolkit }).pipe(Effect.provide(asking))
+        assert.deepStrictEqual(yield* modelsOf, [["gpt-4.1-nano", undefined], ["gpt-4.1-mini", "effect-ai"]])
+        const [inner, outer] = yield* PostHogTest.waitFor("$ai_generation", { count: 2 })
+        const span = yield* only("$ai_span")
+        assert.strictEqual(inner!.properties.$ai_parent_id, span.$ai_span_id)
+        assert.strictEqual(span.$ai_parent_id, outer!.properties.$ai_span_id)
+      }).pipe(Effect.provide(EffectAi.model(models.openai)))
+    ))
+
+  it.live("a raw call by the consumer of a stream is captured there", () =>
+    withBoth(() =>
+      Effect.gen(function*() {
+        yield* LanguageModel.streamText({ prompt: "Hi" }).pipe(
+          Stream.filter(({ type }) => type === "finish"),
+          Stream.mapEffect(() => raw),
+          Stream.runDrain
+        )
+        assert.deepStrictEqual(yield* modelsOf, [["gpt-4.1-nano", undefined], ["gpt-4.1-mini", "effect-ai"]])
+      }).pipe(Effect.provide(EffectAi.model(models.openai)))
+    ))
+
+  it.live("an embedding is one event, with the model and the tokens that only the client knows", () =>
+    withBoth(() =>
+      Effect.gen(function*() {
+        const model = yield* EmbeddingModel.EmbeddingModel
+        yield* model.embed("a text")
+        const embedding = yield* only("$ai_embedding")
+        assert.deepInclude(embedding, {
+          $ai_model: "text-embedding-3-small",
+          $ai_input: "a text",
+          $ai_http_status: 200,
+          $ai_framework: "effect-ai"
+        })
+        assert.isAbove(embedding.$ai_input_tokens as number, 0)
+      }).pipe(Effect.provide(
+        EffectAi.model(OpenAiEmbeddingModel.model("text-embedding-3-small", { mode: "batched" }))
+      ))
     ))
 })

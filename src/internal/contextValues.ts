@@ -18,6 +18,7 @@ import {
 } from "../core/event/properties.js"
 import { hasOwn, isObject, read, readOwn } from "../core/guard.js"
 import type { Redact } from "../core/llm/content.js"
+import type { Call } from "../core/llm/model.js"
 
 /**
  * What a context can hold. Members that are absent leave the surrounding context's value in place.
@@ -101,6 +102,8 @@ export interface AiPolicy {
   readonly redact: ReadonlyArray<Redact>
   /** Whether somebody who knows more captures the calls that are made here. */
   readonly isCaptured: boolean
+  /** What they do not know themselves: the calls, as the client sees them. */
+  readonly tell?: ((call: Call) => void) | undefined
 }
 
 /** What is set for the events of one name only: properties that are texts. */

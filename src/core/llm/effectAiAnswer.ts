@@ -63,10 +63,14 @@ class Facts {
 }
 
 /** What an answer says that came at once. */
-export const answerOf = (parts: ReadonlyArray<unknown>, provider: string | undefined): AnswerFacts => {
+export const answerOf = (
+  parts: ReadonlyArray<unknown>,
+  provider: string | undefined,
+  whole = false
+): AnswerFacts => {
   const facts = new Facts(() => provider, false)
   for (const part of parts) facts.read(part)
-  return facts.answer(() => answerMessages(parts))
+  return facts.answer(() => answerMessages(parts, whole))
 }
 
 /** Most parts of one answer that are kept. */
@@ -115,7 +119,7 @@ export class PartsReader implements StreamReader {
   private readonly open = new Map<string, number>()
   private readonly room: Room
 
-  constructor(provider: () => string | undefined, limit: number) {
+  constructor(provider: () => string | undefined, limit: number, private readonly whole = false) {
     this.facts = new Facts(provider, true)
     this.room = { left: limit }
   }
@@ -142,7 +146,7 @@ export class PartsReader implements StreamReader {
         this.call(part)
         break
       default:
-        this.add(() => contentPart(part), part)
+        this.add(() => contentPart(part, this.whole), part)
     }
     return isFirstToken.test(type)
   }

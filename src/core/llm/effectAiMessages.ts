@@ -37,14 +37,14 @@ const sourcePart = (part: unknown): Part => ({
 })
 
 /** A part of a message or of an answer; `undefined`: it is no content. */
-export const contentPart = (part: unknown): Part | undefined => {
+export const contentPart = (part: unknown, whole: boolean): Part | undefined => {
   switch (read(part, "type")) {
     case "text":
       return { type: "text", text: text(read(part, "text")) ?? "" }
     case "reasoning":
       return { type: "reasoning", text: text(read(part, "text")) ?? "" }
     case "file":
-      return mediaPart(read(part, "mediaType"), read(part, "data"), read(part, "fileName"))
+      return mediaPart(read(part, "mediaType"), read(part, "data"), read(part, "fileName"), whole)
     case "tool-call":
       return callPart(part)
     case "tool-result":
@@ -74,26 +74,31 @@ const isOurResult = (part: unknown): boolean =>
   read(part, "type") === "tool-result" && read(part, "providerExecuted") !== true
 
 /** One message of `@effect/ai` as those that PostHog shows: each result of a tool is one of its own. */
-const messagesOfOne = (message: unknown): ReadonlyArray<Message> => {
+const messagesOfOne = (message: unknown, whole: boolean): ReadonlyArray<Message> => {
   const role = text(read(message, "role")) ?? "user"
   const content = read(message, "content")
   if (!isList(content)) return [{ role, content: text(content) ?? "" }]
-  const parts = content.map((part) => typeof part === "string" ? { type: "text", text: part } : contentPart(part))
+  const parts = content.map((part) =>
+    typeof part === "string" ? { type: "text", text: part } : contentPart(part, whole)
+  )
     .filter(isPart)
   const results = content.filter(isOurResult).map(resultMessage)
   return parts.length === 0 && results.length > 0 ? results : [withContent(role, parts), ...results]
 }
 
-/** What a prompt says: a text, messages, or a `Prompt`. Linear in the number of parts; texts are not copied. */
-export const promptMessages = (prompt: unknown): ReadonlyArray<Message> => {
+/**
+ * What a prompt says: a text, messages, or a `Prompt`. Linear in the number of parts; texts are not copied. `whole`:
+ * whether media are sent.
+ */
+export const promptMessages = (prompt: unknown, whole = false): ReadonlyArray<Message> => {
   if (typeof prompt === "string") return [{ role: "user", content: prompt }]
   const messages = isList(prompt) ? prompt : read(prompt, "content")
-  return isList(messages) ? messages.flatMap(messagesOfOne) : []
+  return isList(messages) ? messages.flatMap((message) => messagesOfOne(message, whole)) : []
 }
 
 /** What a model answered at once. */
-export const answerMessages = (parts: ReadonlyArray<unknown>): ReadonlyArray<Message> => {
-  const content = parts.map(contentPart).filter(isPart)
+export const answerMessages = (parts: ReadonlyArray<unknown>, whole: boolean): ReadonlyArray<Message> => {
+  const content = parts.map((part) => contentPart(part, whole)).filter(isPart)
   return content.length === 0 ? [] : [{ role: "assistant", content }]
 }
 

@@ -75,6 +75,8 @@ export class AiCall {
   tools: unknown
   /** Whether a tool has failed, and the call with it. */
   toolFailed = false
+  /** Whether media are sent. */
+  readonly whole: boolean
   /** Characters of a streamed answer that are kept. */
   readonly limit: number
   private readonly tracer: Tracer.Tracer
@@ -103,7 +105,8 @@ export class AiCall {
     const treatment = treatmentOf(active, state, source.options)
     this.options = repeatable(options)
     // As it is now: the program may change what it has given, and what is not sent is not looked at.
-    this.messages = treatment === undefined ? undefined : promptMessages(this.options.prompt)
+    this.whole = treatment?.full === true
+    this.messages = treatment === undefined ? undefined : promptMessages(this.options.prompt, this.whole)
     this.limit = treatment === undefined ? 0 : roomOf(active, treatment)
     this.tracer = keeping(origin.currentTracer, `LanguageModel.${method}`, this.spans)
     this.start = elapsedOf(origin)
@@ -116,6 +119,11 @@ export class AiCall {
       currentState,
       (state) => changePolicy(state, { isCaptured: true })
     )
+
+  /** Where what belongs to this call is in the tree. */
+  get place() {
+    return { instance: this.instance, active: this.active, spanId: this.spanId, traceId: this.traceId }
+  }
 
   token(): void {
     this.firstToken ??= this.now

@@ -4,17 +4,31 @@
 import * as Effect from "effect/Effect"
 import { isList } from "../../core/guard.js"
 import { providerOf } from "../../core/llm/effectAiRequest.js"
+import type { Call, Usage } from "../../core/llm/model.js"
 import { aside, elapsedOf } from "../capture.js"
-import { currentState } from "../context.js"
+import { currentState, type State } from "../context.js"
 import { captureCall, newId, originOf, treatmentOf } from "./capture.js"
 import { eventOptions } from "./effectAiCall.js"
 import type { Source } from "./effectAiSource.js"
-import { isCaptured, withCaptured } from "./region.js"
+import { changePolicy, isCaptured } from "./region.js"
 import { endedBy } from "./spans.js"
+
+/** Most requests of one call that are remembered. */
+const maxCalls = 1_000
+
+/** The tokens of all requests; a sum of which a part is not known is none. */
+const usageOf = (calls: ReadonlyArray<Call>): Usage | undefined => {
+  let inputTokens = 0
+  for (const { answer } of calls) {
+    if (answer.usage?.inputTokens === undefined) return undefined
+    inputTokens += answer.usage.inputTokens
+  }
+  return calls.length === 0 ? undefined : { inputTokens, cacheReportingExclusive: false }
+}
 
 /**
  * Captures one call as one embedding, whatever requests it takes. `@effect/ai` tells neither the model nor how many
- * tokens it took.
+ * tokens it took: the HTTP client does, where that is captured too.
  */
 export const embedding = <A, E, R>(
   source: Source,
@@ -32,18 +46,23 @@ export const embedding = <A, E, R>(
     const uuid = newId(active, origin)
     const given = treatmentOf(active, state, options) === undefined || !isList(input) ? input : Array.from(input)
     const start = elapsedOf(origin)
-    return withCaptured(run, true).pipe(Effect.onExit((exit) => {
+    const seen: Array<Call> = []
+    const tell = (call: Call): void => {
+      if (seen.length < maxCalls) seen.push(call)
+    }
+    const inside = (state: State): State => changePolicy(state, { isCaptured: true, tell })
+    return Effect.locallyWith(run, currentState, inside).pipe(Effect.onExit((exit) => {
       const { failure, status } = endedBy(instance, origin, exit)
       const captured = captureCall(
         instance,
         origin,
         {
           kind: "embedding",
-          provider: options.provider ?? providerOf(source.providerName),
-          baseUrl: options.baseUrl,
-          request: { model: options.model, input: () => given },
-          answer: {},
-          httpStatus: status,
+          provider: options.provider ?? seen[0]?.provider ?? providerOf(source.providerName),
+          baseUrl: options.baseUrl ?? seen[0]?.baseUrl,
+          request: { model: seen[0]?.request.model ?? options.model, input: () => given },
+          answer: { model: seen[0]?.answer.model, usage: usageOf(seen) },
+          httpStatus: status ?? seen.at(-1)?.httpStatus,
           latencySeconds: (elapsedOf(origin) - start) / 1000,
           failure,
           prices: options.prices,

@@ -36,7 +36,7 @@ export function plain(source: Source, method: "generateText" | "generateObject",
         call.around,
         Effect.onExit((exit) => {
           const parts = Exit.isSuccess(exit) ? read(exit.value, "content") : undefined
-          return call.finish(endingOf(exit, call, isList(parts) ? answerOf(parts, call.said) : {}))
+          return call.finish(endingOf(exit, call, isList(parts) ? answerOf(parts, call.said, call.whole) : {}))
         })
       )
     })
@@ -60,7 +60,7 @@ export function streamed(source: Source, inner: Streamed) {
 }
 
 const observed = <A, E, R>(call: AiCall, stream: Stream.Stream<A, E, R>): Stream.Stream<A, E, R> => {
-  const reader = new PartsReader(() => call.said, call.limit)
+  const reader = new PartsReader(() => call.said, call.limit, call.whole)
   const pull = Effect.map(
     call.around(Stream.toPull(stream)),
     (pull) => pull.pipe(call.around, Effect.onExit((exit) => see(call, reader, exit)))

@@ -3,14 +3,16 @@
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type * as Tracer from "effect/Tracer"
 import { read } from "../../core/guard.js"
 import { failureIn } from "../../core/llm/failure.js"
 import { aside, elapsedOf, withState } from "../capture.js"
 import { currentState, type State } from "../context.js"
+import type { Active, Instance } from "../instance.js"
 import { captureStep, newId, originOf } from "./capture.js"
 import { type AiCall, eventOptions } from "./effectAiCall.js"
-import type { Given } from "./effectAiSource.js"
-import { changePolicy, inSpan } from "./region.js"
+import type { Given, Source } from "./effectAiSource.js"
+import { changePolicy, idsIn, inSpan } from "./region.js"
 import { endedBy } from "./spans.js"
 
 type Handle = (name: string, params: unknown) => Effect.Effect<unknown, unknown, unknown>
@@ -21,12 +23,25 @@ interface WithHandler {
 }
 
 /** What a run of a tool belongs to. */
-type Parent = Pick<AiCall, "instance" | "active" | "origin" | "spanId" | "traceId">
+interface Parent {
+  readonly instance: Instance
+  readonly active: Active
+  /** Absent: the span around it, if there is one. */
+  readonly spanId?: string | undefined
+  readonly traceId: string
+  /** In the place of ours. */
+  readonly tracer: Tracer.Tracer
+}
 
 interface Listener {
   readonly toolStarts: () => void
   readonly toolEnds: (failed: boolean) => void
 }
+
+const nobody: Listener = { toolStarts: () => {}, toolEnds: () => {} }
+
+/** Where a toolkit that is watched already keeps the one that is not. */
+const watchedKey = Symbol.for("effect-posthog/EffectAi/watched")
 
 /** One run of a tool. What runs in it is below its span, and its calls of models are calls of their own. */
 const run = (
@@ -45,7 +60,7 @@ const run = (
     listener.toolStarts()
     const inside = (state: State): State => changePolicy(inSpan(state, spanId, traceId), { isCaptured: false })
     return handled.pipe(
-      Effect.withTracer(parent.origin.currentTracer),
+      Effect.withTracer(parent.tracer),
       Effect.locallyWith(currentState, inside),
       Effect.onExit((exit) => {
         const ended = Exit.isSuccess(exit)
@@ -101,10 +116,41 @@ export const watchToolkit = (call: AiCall, options: Given, toolkit: unknown): un
     if (typeof read(resolved, "handle") !== "function") return resolved
     const given = resolved as WithHandler
     call.tools = given.tools
+    const original = (read(given, watchedKey) ?? given) as WithHandler
+    const parent = { ...call.place, tracer: call.origin.currentTracer }
     return withHandle(
       given,
-      (name, params) => run(call, options, listener, name, params, Effect.suspend(() => given.handle(name, params)))
+      (name, params) =>
+        run(parent, options, listener, name, params, Effect.suspend(() => original.handle(name, params)))
     )
   }
   return Effect.isEffect(toolkit) ? Effect.map(toolkit, watch) : watch(toolkit)
+}
+
+/** A toolkit whose runs are seen where no captured model calls it: the program resolves the calls itself. */
+export function watchHandlers<Toolkit extends { readonly tools: unknown; readonly handle: unknown }>(
+  source: Source,
+  toolkit: Toolkit
+): Toolkit
+export function watchHandlers(source: Source, toolkit: WithHandler): WithHandler {
+  const original = (read(toolkit, watchedKey) ?? toolkit) as WithHandler
+  const watched = withHandle(original, (name, params) =>
+    Effect.withFiberRuntime((fiber) => {
+      const handled = Effect.suspend(() => original.handle(name, params))
+      const instance = source.instance(fiber)
+      const { active } = instance
+      if (active === undefined) return handled
+      const origin = originOf(fiber)
+      const traceId = idsIn(origin.getFiberRef(currentState), active.owner).traceId ??
+        origin.currentSpan?.traceId ?? newId(active, origin)
+      return run(
+        { instance, active, traceId, tracer: origin.currentTracer },
+        source.options,
+        nobody,
+        name,
+        params,
+        handled
+      )
+    }))
+  return Object.assign(watched, { [watchedKey]: original })
 }

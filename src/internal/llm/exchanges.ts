@@ -20,7 +20,7 @@ import type { Active, Instance } from "../instance.js"
 import { monotonicMillis } from "../monotonic.js"
 import { slot } from "../slot.js"
 import { captureCall, type EventOptions, treatmentOf } from "./capture.js"
-import { isCaptured } from "./region.js"
+import { isCaptured, listenerIn } from "./region.js"
 
 /**
  * How calls of models are captured.
@@ -134,7 +134,8 @@ export class Exchanges {
       }
       const state = origin.getFiberRef(currentState)
       const event = endpoint.format.kind === "embedding" ? "$ai_embedding" : "$ai_generation"
-      if (isCaptured(state) || this.instance.door.isSilent(origin, event)) return undefined
+      const isOthers = isCaptured(state) && listenerIn(state) === undefined
+      if (isOthers || this.instance.door.isSilent(origin, event)) return undefined
       return this.start(origin, request, endpoint, event, options)
     } catch (thrown) {
       run(this.instance.door.refuse(origin, "$ai_generation", `its request cannot be read: ${describe(thrown)}`))
@@ -224,6 +225,8 @@ export class Exchanges {
 
   private capture({ call, origin }: Pending, options: Options): void {
     try {
+      const listener = listenerIn(origin.getFiberRef(currentState))
+      if (listener !== undefined) return listener(call)
       run(captureCall(this.instance, origin, priced(call, options), eventOptions(options)))
     } catch (thrown) {
       run(this.instance.door.refuse(origin, "$ai_generation", `the call cannot be captured: ${describe(thrown)}`))

@@ -5,6 +5,7 @@
  * events that a program captures by their names have them too.
  */
 import * as Effect from "effect/Effect"
+import type { Call } from "../../core/llm/model.js"
 import { currentState, type State } from "../context.js"
 import type { AiPolicy, Owner } from "../contextValues.js"
 
@@ -59,6 +60,10 @@ export const changePolicy = (state: State, change: Partial<AiPolicy>): State =>
 
 /** Whether somebody who knows more captures the calls of models that are made here. */
 export const isCaptured = (state: State): boolean => state.ai?.isCaptured === true
+
+/** Whoever captures the calls and wants to know what the client sees of them. */
+export const listenerIn = (state: State): ((call: Call) => void) | undefined =>
+  isCaptured(state) ? state.ai?.tell : undefined
 
 /** Runs an effect in which calls of models are captured by somebody who knows more, or no longer. */
 export const withCaptured = <A, E, R>(self: Effect.Effect<A, E, R>, captured: boolean): Effect.Effect<A, E, R> =>
