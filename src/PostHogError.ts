@@ -122,6 +122,14 @@ export {
   UnknownVariant
 } from "./internal/flags/errors.js"
 
+export {
+  /**
+   * @since 0.1.0
+   * @category errors
+   */
+  PromptUnavailable
+} from "./internal/llm/promptErrors.js"
+
 /**
  * Why an accepted event was not delivered:
  *

@@ -48,6 +48,14 @@ export * as LlmAnalytics from "./LlmAnalytics.js"
 export * as LlmClient from "./LlmClient.js"
 
 /**
+ * Prompts that are managed in PostHog: fetched by name, kept for a while, and with a text of the program's own where
+ * PostHog cannot be asked. Needs the option `secretKey`.
+ *
+ * @since 0.1.0
+ */
+export * as LlmPrompts from "./LlmPrompts.js"
+
+/**
  * Feature flags evaluated in this process: their definitions are loaded once and kept up to date, and evaluating them
  * for a user takes no request.
  *

@@ -1,3 +1,6 @@
+import * as AiError from "@effect/ai/AiError"
+import * as HttpClientError from "@effect/platform/HttpClientError"
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Duration, Effect, Fiber, Option, Schedule, Stream, TestClock } from "effect"
 import { ErrorTracking, LlmAnalytics, PostHog, PostHogTest } from "../src/index.js"
@@ -245,6 +248,43 @@ describe("withTrace and withSpan", () => {
       assert.strictEqual(span.properties.$ai_trace_id, inside?.properties.$ai_trace_id)
       assert.deepInclude(idsOf(outside!), { trace: "t", session: "s" })
     }).pipe(withTest()))
+
+  it.effect("and their exceptions have nothing of a request, whatever the error holds", () =>
+    Effect.gen(function*() {
+      const request = {
+        method: "POST",
+        url: "https://api.anthropic.com/v1/messages",
+        headers: { "x-api-key": "key-in-clear" }
+      }
+      const errors = [
+        new AiError.HttpResponseError({
+          module: "AnthropicClient",
+          method: "streamRequest",
+          reason: "Decode",
+          description: "it broke off",
+          request: { ...request, method: "POST", urlParams: [], hash: Option.none() },
+          response: { status: 200, headers: {} },
+          body: "POST /v1/messages {\"prompt\": \"the prompt\", \"key\": \"key-in-clear\"}"
+        }),
+        new HttpClientError.RequestError({
+          request: HttpClientRequest.post(request.url, { headers: request.headers }).pipe(
+            HttpClientRequest.bodyUnsafeJson({ prompt: "the prompt" })
+          ),
+          reason: "Transport",
+          description: "no route"
+        })
+      ]
+      for (const error of errors) {
+        yield* Effect.exit(
+          Effect.fail(error).pipe(LlmAnalytics.withSpan(error._tag), ErrorTracking.captureErrors())
+        )
+      }
+      const all = yield* PostHogTest.captured
+      assert.deepStrictEqual(all.map(({ event }) => event), ["$ai_span", "$exception", "$ai_span", "$exception"])
+      assert.notMatch(JSON.stringify(all), /key-in-clear|the prompt/)
+      assert.deepInclude(all[0]?.properties.$ai_error as object, { type: "HttpResponseError", message: "it broke off" })
+      assert.include(String(all[1]?.properties.$exception_message), "it broke off")
+    }).pipe(withTest({ sourceContext: false })))
 
   it.effect("say nothing where nothing is captured", () =>
     Effect.gen(function*() {
