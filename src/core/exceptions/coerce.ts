@@ -5,7 +5,6 @@
  */
 
 import { freeze, thaw, Written } from "../event/json.js"
-import { failureOf, isAiError, statusOf } from "../llm/effectAiFailure.js"
 import { redactJson } from "../secrets.js"
 
 /** A thrown value as PostHog can show it. */
@@ -253,33 +252,9 @@ export const messageOf = (thrown: unknown): string | undefined => {
   return typeof message === "string" ? message : undefined
 }
 
-/**
- * Errors of `@effect/ai` hold the request with its key, and their message may quote the request, prompts included. So
- * only what is known to be harmless is told.
- */
-const ofAiError = (thrown: object): Coerced => {
-  const { code, message, type } = failureOf(thrown)
-  const fields: Record<string, unknown> = {}
-  for (const name of ["module", "method", "reason"]) {
-    const value = readText(thrown, name)
-    if (value !== undefined) fields[name] = value
-  }
-  const status = statusOf(thrown)
-  if (status !== undefined) fields.status = status
-  const stack = read(thrown, "stack")
-  return {
-    type: readText(thrown, "_tag") ?? type ?? "AiError",
-    value: [code, message].filter((text) => text !== undefined).join(": ") || (type ?? "AiError"),
-    stack: typeof stack === "string" ? stack : undefined,
-    isConverted: false,
-    fields
-  }
-}
-
 /** Looks at a thrown value. */
 export const coerce = (thrown: unknown): Coerced => {
   try {
-    if (isObject(thrown) && isAiError(thrown)) return ofAiError(thrown)
     if (typeof thrown === "string") return { ...ofText(thrown.slice(0, maxText)), stack: undefined, fields: undefined }
     if (!isObject(thrown)) {
       const value = `Primitive value captured as exception: ${textOf(thrown)}`
