@@ -1,11 +1,13 @@
 /**
  * Builds `dist`: the library as ES modules and, from the same sources, as CommonJS modules, each with types of its own, because a
- * compiler in `node16` mode takes the format of a module from its declaration file.
+ * compiler in `node16` mode takes the format of a module from its declaration file. And the
+ * same modules in few files, for Node.
  */
 import { spawnSync } from "node:child_process"
 import { copyFile, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises"
 import { dirname, join, sep } from "node:path"
 import ts from "typescript"
+import { writeChunks } from "./chunks.js"
 
 await rm("dist", { recursive: true, force: true })
 const { status } = spawnSync("npx", ["--no-install", "tsc", "-p", "tsconfig.build.json"], { stdio: "inherit" })
@@ -96,3 +98,5 @@ for (const file of await readdir("dist/cjs")) {
 
 // The nearest package.json says what a `.js` file is, and bundlers read there whether a module may be left out.
 await writeFile("dist/cjs/package.json", "{ \"type\": \"commonjs\", \"sideEffects\": false }\n")
+
+await writeChunks()

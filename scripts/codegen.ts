@@ -40,12 +40,25 @@ for (const module of modules) {
     parts.push(`export {\n  /**\n   * @since 0.1.0\n   */\n  ${name}\n} from "./${module}.js"`)
   }
 }
-const format = (name: "esm" | "cjs", module: string) => ({
-  types: `./dist/${name}/${module}.d.ts`,
-  default: `./dist/${name}/${module}.js`
+const file = (folder: string, module: string) => `./dist/${folder}/${module}.js`
+/**
+ * As with `effect`: what does not ask for ES modules gets CommonJS. Node gets the modules in few files (scripts/chunks.ts).
+ * Bundlers for Node say `module` as well, and what is not Node does not say `node`: both get a file for each module, of
+ * which they can leave out.
+ */
+const target = (module: string) => ({
+  import: {
+    types: `./dist/esm/${module}.d.ts`,
+    module: file("esm", module),
+    node: file("node/esm", module),
+    default: file("esm", module)
+  },
+  default: {
+    types: `./dist/cjs/${module}.d.ts`,
+    node: file("node/cjs", module),
+    default: file("cjs", module)
+  }
 })
-// As with `effect`: what does not ask for ES modules gets CommonJS.
-const target = (module: string) => ({ import: format("esm", module), default: format("cjs", module) })
 const manifest = JSON.parse(await readFile("package.json", "utf8")) as Record<string, unknown>
 manifest.exports = {
   ".": target("index"),

@@ -2,7 +2,7 @@
  * The consumers that need nothing but what this repository has installed: Node in both formats, TypeScript in each of its modes, esbuild.
  * They are part of the test command.
  */
-import { symlinkSync } from "node:fs"
+import { readdirSync, readFileSync, symlinkSync } from "node:fs"
 import { join } from "node:path"
 import { captures, type Consumer, link, place, root, run, type World, write } from "./harness.js"
 
@@ -90,7 +90,14 @@ const esbuild = (format: "esm" | "cjs", file: "program.mjs" | "program.cjs"): Co
     const flags = ["--bundle", "--platform=node", `--format=${format}`, `--outfile=${out}`, "--log-level=warning"]
     const banner = "import{createRequire}from'node:module';const require=createRequire(import.meta.url);"
     const more = format === "esm" ? [`--banner:js=${banner}`] : []
-    await run(folder, [bin("esbuild"), entry, ...flags, ...more], world.limit)
+    await run(folder, [bin("esbuild"), entry, ...flags, ...more, "--metafile=meta.json"], world.limit)
+    const taken = Object.keys(
+      (JSON.parse(readFileSync(join(folder, "meta.json"), "utf8")) as { inputs: object }).inputs
+    )
+    // What is imported can be left out module by module only where each has a file.
+    if (file === "program.mjs" && taken.some((path) => path.includes("/effect-posthog/dist/node/"))) {
+      throw new Error(taken.join("\n"))
+    }
     await captures(folder, [process.execPath, out], world.limit)
   }
 })
@@ -104,10 +111,48 @@ const copies: Consumer = {
   }
 }
 
+/** The files of this library that a process has loaded, as V8 counts them. */
+const loaded = async (world: World, folder: string, name: string, text: string): Promise<ReadonlyArray<string>> => {
+  write(folder, { [name]: text })
+  const coverage = join(folder, `coverage-${name}`)
+  await run(folder, [process.execPath, name], world.limit, { NODE_V8_COVERAGE: coverage })
+  return readdirSync(coverage).flatMap((file) => {
+    const { result } = JSON.parse(readFileSync(join(coverage, file), "utf8")) as {
+      result: ReadonlyArray<{ url: string }>
+    }
+    return result.flatMap(({ url }) => url.includes("/effect-posthog/dist/") ? [url.replace(/.*\/dist\//, "")] : [])
+  })
+}
+
+/** A file costs Node a third of a millisecond, however small it is. */
+const fewFiles: Consumer = {
+  name: "Node loads few files, with the names that the many have",
+  run: async (world) => {
+    const folder = await installed(world, "few-files", {}, "names.mjs")
+    for (
+      const [name, text, most] of [
+        // The front door: a file for each module, which is its namespace, beside those with the code.
+        ["all.mjs", "import \"effect-posthog\"", 30],
+        ["all.cjs", "require(\"effect-posthog\")", 30],
+        ["live.mjs", "import \"effect-posthog/PostHogLive\"", 8],
+        ["one.mjs", "import \"effect-posthog/PostHog\"", 4],
+        ["one.cjs", "require(\"effect-posthog/PostHog\")", 5]
+      ] as const
+    ) {
+      const files = await loaded(world, folder, name, text)
+      const others = files.filter((file) => !file.startsWith(name.endsWith("mjs") ? "node/esm/" : "node/cjs/"))
+      if (files.length < 3 || files.length > most || others.length > 0) throw new Error(`${name}:\n${files.join("\n")}`)
+    }
+    const output = await run(folder, [process.execPath, "names.mjs"], world.limit)
+    if (!output.includes("done")) throw new Error(output)
+  }
+}
+
 export const consumers: ReadonlyArray<Consumer> = [
   node("program.mjs"),
   node("program.cjs"),
   copies,
+  fewFiles,
   typescript({ module: "node16", moduleResolution: "node16", type: "module" }),
   typescript({ module: "node16", moduleResolution: "node16", type: "commonjs" }),
   typescript({ module: "commonjs", moduleResolution: "node10", type: "commonjs" }),

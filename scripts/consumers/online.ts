@@ -375,7 +375,12 @@ const wrongMajor: Consumer = {
     await fails(folder, install, world.limit, "ERESOLVE")
     await run(folder, [...install, "--legacy-peer-deps"], world.limit)
     // With the packages of Effect 3 beside it, `@effect/platform` may be first where a program begins with a sub-path.
-    await fails(folder, [process.execPath, "program.mjs"], world.limit, "effect-posthog/dist/esm/needs-effect-3/")
+    await fails(
+      folder,
+      [process.execPath, "program.mjs"],
+      world.limit,
+      "effect-posthog/dist/node/esm/needs-effect-3.js"
+    )
     await fails(
       folder,
       [process.execPath, "-e", "require('effect-posthog')"],

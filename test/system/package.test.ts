@@ -7,7 +7,7 @@ import { libraryVersion } from "../../src/internal/version.js"
 
 const manifest = JSON.parse(readFileSync("package.json", "utf8")) as {
   readonly version: string
-  readonly exports: Readonly<Record<string, unknown>>
+  readonly exports: Readonly<Record<string, Target>>
   readonly peerDependenciesMeta: unknown
 }
 
@@ -33,6 +33,40 @@ const bundled = async (program: string): Promise<ReadonlyArray<string>> => {
   )
 }
 
+type Target = string | { readonly [condition: string]: Target }
+
+/** What a tool that gives these conditions resolves to: the first one that is among them, in each object. */
+const resolved = (target: Target, conditions: ReadonlyArray<string>): string => {
+  if (typeof target === "string") return target
+  const found = Object.keys(target).find((name) => name === "default" || conditions.includes(name))!
+  return resolved(target[found]!, conditions)
+}
+
+/** The conditions that each tool gives for `import` or `require`, and the folder in which it has to find the modules. */
+const tools: ReadonlyArray<readonly [name: string, conditions: string, folder: string]> = [
+  ["Node, import", "node import module-sync node-addons", "node/esm"],
+  ["Node, require", "node require module-sync node-addons", "node/cjs"],
+  ["tsx, and what esbuild leaves outside", "node import", "node/esm"],
+  ["Jest", "node require", "node/cjs"],
+  ["Jest with jsdom", "browser require", "cjs"],
+  ["vitest, inside", "node development import", "node/esm"],
+  ["vitest, outside", "node import", "node/esm"],
+  ["Deno", "deno node import", "node/esm"],
+  ["webpack for Node, import", "webpack production node import module", "esm"],
+  ["webpack for Node, require", "webpack production node require module", "node/cjs"],
+  ["webpack for browsers, import", "webpack production browser import module", "esm"],
+  ["esbuild for Node, import", "node import module", "esm"],
+  ["esbuild for Node, require", "node require module", "node/cjs"],
+  ["esbuild for browsers, require", "browser require module", "cjs"],
+  ["Rollup", "module import node production", "esm"],
+  ["Vite for servers", "module node production import", "esm"],
+  ["Vite for browsers", "module browser production import", "esm"],
+  ["wrangler", "workerd worker browser import", "esm"],
+  ["Next for the edge", "edge-light worker browser import module", "esm"],
+  ["Metro for React Native", "react-native import", "esm"],
+  ["Metro for React Native, require", "react-native require", "cjs"]
+]
+
 const localEvaluation = ["core/flags/definitions.ts", "core/flags/local.ts", "internal/flags/poller.ts"]
 
 describe("package", () => {
@@ -45,6 +79,19 @@ describe("package", () => {
       `./${name.slice(0, -3)}`
     )
     assert.deepStrictEqual(Object.keys(manifest.exports).sort(), [".", "./package.json", ...modules].sort())
+  })
+
+  it("Node gets the modules in few files, and who bundles, or is not Node, a file for each", () => {
+    for (const [path, target] of Object.entries(manifest.exports)) {
+      if (path === "./package.json") continue
+      const module = path === "." ? "index" : path.slice(2)
+      for (const [tool, conditions, folder] of tools) {
+        assert.strictEqual(resolved(target, conditions.split(" ")), `./dist/${folder}/${module}.js`, tool)
+      }
+      for (const [format, folder] of [["import", "esm"], ["require", "cjs"]] as const) {
+        assert.strictEqual(resolved(target, ["types", "node", format]), `./dist/${folder}/${module}.d.ts`)
+      }
+    }
   })
 
   it("needs @effect/ai only in the entry point for it, which the front door does not open", () => {
