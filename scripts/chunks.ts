@@ -13,15 +13,15 @@ const guard = "needs-effect-3"
 /** What every other module is loaded with. Nothing here loads a module of Effect that `PostHog` does not. */
 const core = ["PostHog", "PostHogConfig", "PostHogError", "PostHogServerless", "FeatureFlag"]
 
-/** Modules that load what the others do not: a server, or a peer that is optional. Each has its code to itself. */
-const apart = ["PostHogHttp", "EffectAi"]
+/**
+ * Modules that load what the others do not: a server, a peer that is optional, much code. They load it on top of all
+ * others.
+ */
+const apart = ["PostHogHttp", "EffectAi", "LlmAnalytics", "LlmClient"]
 
 /** The modules whose code comes with that of a module. */
-const loadedWith = (module: string, modules: ReadonlyArray<string>): ReadonlyArray<string> => {
-  if (core.includes(module)) return core
-  if (apart.includes(module)) return [...core, module]
-  return modules.filter((name) => !apart.includes(name))
-}
+const loadedWith = (module: string, modules: ReadonlyArray<string>): ReadonlyArray<string> =>
+  core.includes(module) ? core : [...modules.filter((name) => !apart.includes(name)), module]
 
 /**
  * An entry point for each public module. Code is in one file with other code when the same entry points load it, so each
@@ -86,8 +86,11 @@ const namesOf = (text: string, inSources: ReadonlySet<string>): string => {
     const name = variable ?? declared!
     // What begins so is esbuild's.
     if (name.startsWith("__")) continue
-    const source = inSources.has(name) ? name : name.replace(/\d+$/, "")
-    if (!inSources.has(source)) throw new Error(`${name} has no name in the sources`)
+    let source = name
+    while (!inSources.has(source)) {
+      if (!/\d$/.test(source)) throw new Error(`${name} has no name in the sources`)
+      source = source.slice(0, -1)
+    }
     if (source !== (own ?? name)) {
       lines.push(`/* @__PURE__ */ Object.defineProperty(${name}, "name", { value: "${source}", configurable: true });`)
     }

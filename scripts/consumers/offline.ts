@@ -132,8 +132,8 @@ const fewFiles: Consumer = {
     for (
       const [name, text, most] of [
         // The front door: a file for each module, which is its namespace, beside those with the code.
-        ["all.mjs", "import \"effect-posthog\"", 30],
-        ["all.cjs", "require(\"effect-posthog\")", 30],
+        ["all.mjs", "import \"effect-posthog\"", 36],
+        ["all.cjs", "require(\"effect-posthog\")", 36],
         ["live.mjs", "import \"effect-posthog/PostHogLive\"", 8],
         ["one.mjs", "import \"effect-posthog/PostHog\"", 4],
         ["one.cjs", "require(\"effect-posthog/PostHog\")", 5]

@@ -1,11 +1,18 @@
-// Both copies of the package in one process, and what must be one all the same.
+// Several copies of the package in one process, and what must be one all the same: both formats, and the files that a bundle is made of
+// beside those of Node.
 import { Cause, Effect, Layer, Option } from "effect"
 import * as esm from "effect-posthog"
 import { deepStrictEqual, notStrictEqual, strictEqual } from "node:assert"
 import { createRequire } from "node:module"
+import { join } from "node:path"
+import { pathToFileURL } from "node:url"
 
-const cjs = createRequire(import.meta.url)("effect-posthog")
+const require = createRequire(import.meta.url)
+const cjs = require("effect-posthog")
+const forBundlers = join(require.resolve("effect-posthog/package.json"), "../dist/esm/index.js")
+const bundled = await import(pathToFileURL(forBundlers).href)
 notStrictEqual(esm.PostHog.PostHog, cjs.PostHog.PostHog)
+notStrictEqual(esm.PostHog.PostHog, bundled.PostHog.PostHog)
 
 /** Each check with the copies in both orders: `a` has the layer, `b` is what the program calls. */
 const checks = {
