@@ -271,6 +271,18 @@ const main = async () => {
         Object.entries(collected).map(([name, rounds]) => [name, medians(rounds)])
       )
     }
+    if (only === undefined || only === "llm") {
+      progress("calls of models")
+      await bundle("bench/adapters/llm.ts", "llm.mjs")
+      const { withMegabyteMicros, withMicros, withoutMegabyteMicros, withoutMicros, ...rest } = await runAdapter(
+        "llm.mjs",
+        { kind: "call", host: sink.url, events: quick ? 5 : 15 }
+      )
+      results["calls of models"] = {
+        without: { callMicros: withoutMicros!, megabyteMicros: withoutMegabyteMicros! },
+        with: { callMicros: withMicros!, megabyteMicros: withMegabyteMicros!, ...rest }
+      }
+    }
     if (only === undefined || only === "middleware") {
       await bundle("bench/adapters/http.ts", "http.mjs")
       results.middleware = await middlewareCost(`${out}/http.mjs`, sink.url, quick ? 5 : 25, progress)
@@ -332,6 +344,8 @@ const compare = (results: Record<string, Record<string, Figures>>): Figures => {
       "local evaluation, 10 flags"
     ),
     "CPU per exception / posthog-node": ratio("exceptions", "cpuMicros", "posthog-node"),
+    "capture of a call of a model / a call of 5 ms": between5(results["calls of models"]),
+    "first piece of a stream with capture / without": firstPiece(results["calls of models"]),
     "request with the middleware / without": results.middleware?.with?.ratio,
     "request with an event of its own / without": results.middleware?.["with an event"]?.ratio,
     "exit / posthog-node": ratio("exit", "closeMillis", "posthog-node"),
@@ -339,6 +353,14 @@ const compare = (results: Record<string, Record<string, Figures>>): Figures => {
   }
   return Object.fromEntries(Object.entries(pairs).filter((pair): pair is [string, number] => pair[1] !== undefined))
 }
+
+type OfModels = Record<string, Figures> | undefined
+
+const between5 = (figures: OfModels): number | undefined =>
+  figures === undefined ? undefined : (figures.with!.callMicros! - figures.without!.callMicros!) / 5000
+
+const firstPiece = (figures: OfModels): number | undefined =>
+  figures === undefined ? undefined : figures.with!.untilFirstWithMicros! / figures.with!.untilFirstMicros!
 
 const print = (results: Record<string, Record<string, Figures>>, sizes: Figures, ratios: Figures) => {
   const format = (value: number) => value >= 100 ? value.toFixed(0) : value.toFixed(2)

@@ -5,12 +5,16 @@
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
-import { LlmClient, TestLayer } from "effect-posthog"
+import { LlmClient, PostHog } from "effect-posthog"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as LogLevel from "effect/LogLevel"
 import * as Stream from "effect/Stream"
+import { scenario } from "../scenario.js"
 
-const rounds = Number(process.argv[2] ?? 15)
+const rounds = scenario.events
 
 const chat = JSON.stringify({
   id: "chatcmpl-1",
@@ -75,12 +79,39 @@ const callMany = (client: HttpClient.HttpClient.With<any, any>) =>
 const readStream = (client: HttpClient.HttpClient.With<any, any>) =>
   Effect.flatMap(client.execute(request(true)), (response) => Stream.runDrain(response.stream))
 
-/** Until the first piece is there. */
-const readFirst = (client: HttpClient.HttpClient.With<any, any>) =>
-  Effect.repeatN(
-    Effect.flatMap(client.execute(request(true)), (response) => Stream.runHead(response.stream)),
+/** Microseconds from the request to the first piece, of many calls. */
+let untilFirst = 0
+const readFirst = (client: HttpClient.HttpClient.With<any, any>) => {
+  untilFirst = 0
+  return Effect.repeatN(
+    Effect.suspend(() => {
+      const start = performance.now()
+      return Effect.flatMap(
+        client.execute(request(true)),
+        (response) =>
+          Stream.runForEachWhile(response.stream, () =>
+            Effect.sync(() => {
+              untilFirst += (performance.now() - start) * 1000
+              return false
+            }))
+      )
+    }),
     calls - 1
   )
+}
+
+/** Events are written and queued; sending them is measured elsewhere. */
+const Queue = PostHog.layer({
+  apiKey: "phc_bench",
+  flushAt: 5_000,
+  flushInterval: "1 hour",
+  maxQueueSize: 10_000,
+  maxBatchSize: 5_000,
+  shutdownTimeout: 0
+}).pipe(
+  Layer.provide(Layer.succeed(HttpClient.HttpClient, HttpClient.make(() => Effect.never))),
+  Layer.merge(Logger.minimumLogLevel(LogLevel.None))
+)
 
 /** Microseconds of CPU. */
 const cpuOf = (effect: Effect.Effect<unknown, any, any>) =>
@@ -88,10 +119,10 @@ const cpuOf = (effect: Effect.Effect<unknown, any, any>) =>
     const before = process.cpuUsage()
     yield* effect
     const { system, user } = process.cpuUsage(before)
-    return system + user
+    return untilFirst > 0 ? untilFirst : system + user
   }).pipe(
     // Each round has an instance of its own, so that what was captured does not fill the memory.
-    Effect.provide(TestLayer)
+    Effect.provide(Queue)
   ) as Effect.Effect<number>
 
 const median = (values: ReadonlyArray<number>): number => [...values].sort((a, b) => a - b)[values.length >> 1]!
@@ -117,11 +148,14 @@ const program = Effect.gen(function*() {
   const call = yield* measure(callMany, plain)
   const stream = yield* measure(readStream, streaming)
   const first = yield* measure(readFirst, streaming)
-  const micros = (call.with - call.without) / calls
   console.log(JSON.stringify({
-    call: { without: call.without / calls, with: call.with / calls, ofCallOf5Millis: micros / 5000 },
-    megabyte: { pieces: piecesPerMegabyte, without: stream.without, with: stream.with, ratio: stream.ratio },
-    firstPiece: { without: first.without / calls, with: first.with / calls }
+    withoutMicros: call.without / calls,
+    withMicros: call.with / calls,
+    withoutMegabyteMicros: stream.without,
+    withMegabyteMicros: stream.with,
+    microsPerPiece: (stream.with - stream.without) / piecesPerMegabyte,
+    untilFirstMicros: first.without / calls,
+    untilFirstWithMicros: first.with / calls
   }))
 })
 
