@@ -22,26 +22,22 @@
  */
 import * as Config from "effect/Config"
 import type * as ConfigError from "effect/ConfigError"
-import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type * as FiberId from "effect/FiberId"
 import * as Layer from "effect/Layer"
-import * as Logger from "effect/Logger"
-import * as LogLevel from "effect/LogLevel"
-import * as Option from "effect/Option"
-import type * as Scope from "effect/Scope"
+import type * as LogLevel from "effect/LogLevel"
 import type { PropertiesInput } from "./core/event/properties.js"
 import { type Level, toLevel } from "./core/exceptions/level.js"
 import type { CaptureOptions } from "./internal/capture.js"
-import type { Origin } from "./internal/effect/fiber.js"
+import { type Fiber, fiberName, serviceOf, withFiber } from "./internal/effect/fiber.js"
+import * as Log from "./internal/effect/log.js"
 import { listVariable, variable } from "./internal/environment.js"
 import { hasNoStack } from "./internal/exceptions/cause.js"
 import { makeLogger, removeLogger, skipAnnotation } from "./internal/exceptions/logger.js"
 import type { LoggerOptions } from "./internal/exceptions/loggerOptions.js"
 import { observeProcess } from "./internal/exceptions/process.js"
 import { byHand, region, type Reporter } from "./internal/exceptions/reporters.js"
-import { fiberName, type Report, send } from "./internal/exceptions/tracker.js"
+import { type Report, send } from "./internal/exceptions/tracker.js"
 import { type Instance, instanceOf } from "./internal/instance.js"
 import { Problem } from "./internal/optionKinds.js"
 import { PostHog } from "./PostHog.js"
@@ -77,14 +73,8 @@ export interface ExceptionOptions extends CaptureOptions {
   readonly source?: string | undefined
 }
 
-const ask = (f: (instance: Instance, origin: Origin, fiberId: FiberId.FiberId) => Effect.Effect<void>) =>
-  Effect.withFiberRuntime<void, never, PostHog>((fiber) =>
-    f(
-      instanceOf(Context.unsafeGet(fiber.currentContext as Context.Context<PostHog>, PostHog)),
-      fiber,
-      fiber.id()
-    )
-  )
+const ask = (f: (instance: Instance, fiber: Fiber) => Effect.Effect<void>) =>
+  withFiber<void, never, PostHog>((fiber) => f(instanceOf(serviceOf(fiber, PostHog)), fiber))
 
 const nonEmpty = (text: unknown): string | undefined => typeof text === "string" && text !== "" ? text : undefined
 
@@ -135,11 +125,11 @@ export const capture = (
   options: ExceptionOptions = {}
 ): Effect.Effect<void, never, PostHog> => {
   const fallback = hasNoStack(causeOrError) ? stackOf(capture) : undefined
-  return ask((instance, origin, fiberId) =>
-    send(instance, origin, {
+  return ask((instance, fiber) =>
+    send(instance, fiber, {
       ...toReport(byHand, causeOrError, options),
       fallback,
-      fiberId: fiberName(fiberId)
+      fiberId: fiberName(fiber)
     })
   )
 }
@@ -175,11 +165,11 @@ export const captureErrors: {
   const given = Effect.isEffect(self) ? options : self
   const observe = (effect: Effect.Effect<A, E, R>) =>
     Effect.tapErrorCause(effect, (cause) =>
-      ask((instance, origin, fiberId) =>
-        send(instance, origin, {
+      ask((instance, fiber) =>
+        send(instance, fiber, {
           ...toReport(region, cause, given ?? {}),
           fallback,
-          fiberId: fiberName(fiberId)
+          fiberId: fiberName(fiber)
         })
       ))
   return (Effect.isEffect(self) ? observe(self) : observe) as never
@@ -203,11 +193,8 @@ export type {
 }
 
 /** Effect's own names of levels, in any case, and `warn`. */
-const readLevel = (text: string): LogLevel.LogLevel | Problem => {
-  const name = text.toLowerCase()
-  return LogLevel.allLevels.find(({ _tag, label }) => [_tag.toLowerCase(), label.toLowerCase()].includes(name)) ??
-    new Problem(`is no log level: ${LogLevel.allLevels.map(({ _tag }) => _tag).join(", ")}`)
-}
+const readLevel = (text: string): LogLevel.LogLevel | Problem =>
+  Log.levelNamed(text) ?? new Problem(`is no log level: ${Log.levelNames().join(", ")}`)
 
 /**
  * Options of {@link layerLogger} from the environment: `POSTHOG_CAPTURE_LEVEL` is the least level of log messages that
@@ -237,15 +224,15 @@ export const loggerConfig: Config.Config<LoggerOptions> = /* #__PURE__ */ (() =>
  * @category layers
  */
 export const layerLogger = (options: LoggerOptions = {}): Layer.Layer<never, never, PostHog> => {
-  const logger: Layer.Layer<never, never, PostHog> = Logger.addScoped(
+  const logger: Layer.Layer<never, never, PostHog> = Log.layer(
     Effect.flatMap(PostHog, (service) =>
       Effect.acquireRelease(
         Effect.sync(() => makeLogger(instanceOf(service), options)),
         (logger) => Effect.sync(() => removeLogger(instanceOf(service), logger))
-      )) as Effect.Effect<Logger.Logger<unknown, void>, never, PostHog | Scope.Scope>
+      ))
   )
   return options.unhandledFiberFailures === true
-    ? Layer.merge(logger, Layer.setUnhandledErrorLogLevel(Option.some(LogLevel.Error)))
+    ? Layer.merge(logger, Log.layerFiberFailures)
     : logger
 }
 

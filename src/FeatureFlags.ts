@@ -22,9 +22,7 @@
  *
  * @since 0.1.0
  */
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as FiberRef from "effect/FiberRef"
 import { dual } from "effect/Function"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
@@ -35,6 +33,7 @@ import { type FlagSource, type FlagValue, parsePayload } from "./core/flags/resp
 import type { Any, FeatureFlag, Value } from "./FeatureFlag.js"
 import { currentState, type State } from "./internal/context.js"
 import type { ContextScope } from "./internal/contextValues.js"
+import { serviceOf, updateReference, withFiber } from "./internal/effect/fiber.js"
 import { evaluateOn } from "./internal/flags/evaluate.js"
 import { keyOf } from "./internal/flags/given.js"
 import type {
@@ -108,12 +107,7 @@ export type {
 }
 
 const ask = <A, E>(f: (instance: Instance, state: State) => Effect.Effect<A, E>): Effect.Effect<A, E, PostHog> =>
-  Effect.withFiberRuntime((fiber) =>
-    f(
-      instanceOf(Context.unsafeGet(fiber.currentContext as Context.Context<PostHog>, PostHog)),
-      fiber.getFiberRef(currentState)
-    )
-  )
+  withFiber((fiber) => f(instanceOf(serviceOf(fiber, PostHog)), fiber.getFiberRef(currentState)))
 
 /**
  * Evaluates flags for the user of the call or of the context: one request, and the answer as a snapshot. Never fails; a
@@ -236,7 +230,7 @@ export const withSnapshot: {
  * @category combinators
  */
 export const setSnapshot = (snapshot: Snapshot): Effect.Effect<void> =>
-  FiberRef.update(currentState, (state) => state.set({ flags: snapshot }, scopeOf(snapshot), undefined))
+  updateReference(currentState, (state) => state.set({ flags: snapshot }, scopeOf(snapshot), undefined))
 
 /** Options of the short forms: whom to evaluate for, and how to read. */
 type ShortOptions<A> = Omit<EvaluateOptions, "flagKeys"> & ReadOptions<A>

@@ -25,6 +25,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { describe } from "./core/thrown.js"
+import { read } from "./internal/effect/store.js"
 
 /**
  * A store could not do what it was asked to. Nobody but the poller sees it, who does without the store then and tells
@@ -126,18 +127,19 @@ export const layerKeyValueStore: Layer.Layer<FlagDefinitionStore, never, KeyValu
     /* #__PURE__ */ Effect.map(KeyValueStore.KeyValueStore, (store) => {
       // Within this process nothing comes between looking and writing.
       const alone = Effect.unsafeMakeSemaphore(1).withPermits(1)
-      const get = (name: string) => Effect.map(store.get(name), Option.map(split))
+      const get = (name: string) =>
+        Effect.map(read(store, name), (text) => text === undefined ? undefined : split(text))
       const leaseKey = (name: string) => `${name}/lease`
       const holderAt = (name: string, now: number) =>
-        Effect.map(store.get(leaseKey(name)), (text) => {
-          const { document: until, revision: holder } = split(Option.getOrElse(text, () => ""))
+        Effect.map(read(store, leaseKey(name)), (text = "") => {
+          const { document: until, revision: holder } = split(text)
           return Number(until) > now ? holder : undefined
         })
       return {
-        get: (name) => Effect.mapError(get(name), failing("get")),
+        get: (name) => Effect.mapBoth(get(name), { onSuccess: Option.fromNullable, onFailure: failing("get") }),
         put: (name, entry, expected) =>
           Effect.flatMap(get(name), (stored) =>
-            Option.getOrUndefined(stored)?.revision === expected
+            stored?.revision === expected
               ? Effect.as(store.set(name, join(entry)), true)
               : Effect.succeed(false)).pipe(alone, Effect.mapError(failing("put"))),
         lease: (name, holder, duration) =>

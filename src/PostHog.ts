@@ -36,6 +36,7 @@ import type { ContextScope, ContextValues, CurrentContext } from "./internal/con
 import type { FlushReport } from "./internal/delivery/flushes.js"
 import { metrics } from "./internal/delivery/statistics.js"
 import type { Stats } from "./internal/delivery/statistics.js"
+import { serviceOf, withFiber } from "./internal/effect/fiber.js"
 import { instanceOf, type Service } from "./internal/instance.js"
 import * as internal from "./internal/service.js"
 import { type Unrun, unrun } from "./internal/unrun.js"
@@ -333,9 +334,7 @@ export const using: {
 
 /** Asks the service of the running fiber; one step instead of the three of `flatMap` over the tag. */
 const ask = <A, E>(f: (service: Service, origin: Origin) => Effect.Effect<A, E>): Effect.Effect<A, E, PostHog> =>
-  Effect.withFiberRuntime((fiber) =>
-    f(Context.unsafeGet(fiber.currentContext as Context.Context<PostHog>, PostHog), fiber)
-  )
+  withFiber((fiber) => f(serviceOf(fiber, PostHog), fiber))
 
 /** Captures an event with a meaning of its own. */
 const tell = (verb: Verb): Effect.Effect<void, never, PostHog> =>

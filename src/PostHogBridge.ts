@@ -18,8 +18,6 @@ import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as FiberRef from "effect/FiberRef"
-import * as FiberRefs from "effect/FiberRefs"
 import * as FiberSet from "effect/FiberSet"
 import { dual } from "effect/Function"
 import * as Layer from "effect/Layer"
@@ -33,7 +31,8 @@ import { asyncState, currentState, type State } from "./internal/context.js"
 import { withCarrier } from "./internal/contextRegions.js"
 import type { ContextScope, ContextValues } from "./internal/contextValues.js"
 import { packageAnnotation } from "./internal/diagnostics.js"
-import { originOf } from "./internal/effect/fiber.js"
+import { isInterruption } from "./internal/effect/cause.js"
+import { getReference, originOfRuntime } from "./internal/effect/fiber.js"
 import { instanceOf } from "./internal/instance.js"
 import { builtin } from "./internal/node.js"
 import { closeOnSignals } from "./internal/signals.js"
@@ -134,9 +133,9 @@ export const make = async <R, E>(layer: Layer.Layer<R, E>, options: Options = {}
     Runtime.runFork(runtime)(Effect.logWarning(text).pipe(Effect.annotateLogs("package", packageAnnotation)))
   }
   const service = Option.getOrUndefined(Context.getOption(runtime.context as Context.Context<R | PostHog>, PostHog))
-  const origin = originOf(runtime.fiberRefs, runtime.context as Context.Context<never>)
+  const origin = originOfRuntime(runtime)
   const runPromise = Runtime.runPromise(runtime)
-  const outside = runtime.fiberRefs.pipe((refs) => FiberRefs.getOrDefault(refs, currentState))
+  const outside = origin.getFiberRef(currentState)
   let closed: Promise<void> | undefined
   const close = (): Promise<void> => {
     stopListening()
@@ -196,7 +195,7 @@ export const listener = <Args extends ReadonlyArray<unknown>, R>(
     run(
       Effect.catchAllCause(
         Effect.suspend(() => f(...args)),
-        (cause) => Cause.isInterruptedOnly(cause) ? Effect.void : Effect.logError("A listener failed", cause)
+        (cause) => isInterruption(cause) ? Effect.void : Effect.logError("A listener failed", cause)
       )
     )
   })
@@ -213,7 +212,7 @@ export interface AsyncStorage<in Store> {
 }
 
 /** The function goes on with the same request, which a carrier would not know. */
-const stored = /* #__PURE__ */ Effect.map(/* #__PURE__ */ FiberRef.get(currentState), toStored)
+const stored = /* #__PURE__ */ Effect.map(/* #__PURE__ */ getReference(currentState), toStored)
 
 /**
  * Calls a function with the current context as the store of an `AsyncLocalStorage`, and waits for what it gives. What

@@ -18,10 +18,11 @@ import type * as HttpClient from "@effect/platform/HttpClient"
 import * as KeyValueStore from "@effect/platform/KeyValueStore"
 import * as Config from "effect/Config"
 import type * as ConfigError from "effect/ConfigError"
-import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 import * as Layer from "effect/Layer"
+import { read } from "./internal/effect/store.js"
+import { fromEnvironment } from "./internal/effect/variables.js"
 import * as PostHog from "./PostHog.js"
 import type * as PostHogConfig from "./PostHogConfig.js"
 import { ConfigurationError } from "./PostHogError.js"
@@ -52,7 +53,7 @@ const doNotTrack: Effect.Effect<boolean> = Config.string("DO_NOT_TRACK").pipe(
 /** The user's word counts also where the program takes its configuration from elsewhere. */
 const isRefused: Effect.Effect<boolean> = /* #__PURE__ */ Effect.zipWith(
   doNotTrack,
-  /* #__PURE__ */ Effect.withConfigProvider(doNotTrack, /* #__PURE__ */ ConfigProvider.fromEnv()),
+  /* #__PURE__ */ fromEnvironment(doNotTrack),
   (here, environment) => here || environment
 )
 
@@ -110,8 +111,8 @@ const anonymousId = Effect.fnUntraced(function*(key: string): Effect.fn.Return<
   KeyValueStore.KeyValueStore
 > {
   const store = yield* KeyValueStore.KeyValueStore
-  const known = yield* Effect.catchAllCause(store.get(key), () => Effect.succeedNone)
-  if (known._tag === "Some" && known.value.trim() !== "") return known.value.trim()
+  const known = yield* Effect.catchAllCause(read(store, key), () => Effect.succeed(undefined))
+  if (known !== undefined && known.trim() !== "") return known.trim()
   const id = crypto.randomUUID()
   yield* Effect.exit(store.set(key, id))
   return id

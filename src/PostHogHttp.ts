@@ -18,7 +18,6 @@
 import type * as HttpApp from "@effect/platform/HttpApp"
 import type * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { dual, identity } from "effect/Function"
 import * as Option from "effect/Option"
@@ -26,6 +25,7 @@ import { isObject, read } from "./core/guard.js"
 import type { RequestFacts } from "./core/http/incoming.js"
 import { currentState } from "./internal/context.js"
 import type { ContextScope, CurrentContext } from "./internal/contextValues.js"
+import { serviceOf, withFiber } from "./internal/effect/fiber.js"
 import { webServer } from "./internal/http/fetchServer.js"
 import { platformServer } from "./internal/http/platformServer.js"
 import { plainValues, within } from "./internal/http/requestContext.js"
@@ -94,11 +94,8 @@ export const middleware: {
     options: Options<HttpServerRequest.HttpServerRequest, R> = {}
   ): HttpApp.Default<E, R | R2 | PostHog> => {
     const settings = resolve(options)
-    return Effect.withFiberRuntime((fiber) => {
-      const request = Context.unsafeGet(
-        fiber.currentContext as Context.Context<HttpServerRequest.HttpServerRequest>,
-        HttpServerRequest.HttpServerRequest
-      )
+    return withFiber((fiber) => {
+      const request = serviceOf(fiber, HttpServerRequest.HttpServerRequest)
       return within(app, request, request.source, factsOf(request), settings, platformServer)
     })
   }

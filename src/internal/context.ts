@@ -1,8 +1,6 @@
 /**
  * The value behind `withContext` and its kin: what has been set in a fiber, by scope, and what an event takes from it.
  */
-import * as FiberRef from "effect/FiberRef"
-import { globalValue } from "effect/GlobalValue"
 import type { Surroundings } from "../core/event/compose.js"
 import { type Properties, unreadable } from "../core/event/properties.js"
 import { readOwn } from "../core/guard.js"
@@ -29,6 +27,7 @@ import {
   withLookedUp,
   withProperties
 } from "./contextValues.js"
+import { makeReference, type Reference } from "./effect/fiber.js"
 
 /** What the events of one instance take from a context; filled as it is asked for. */
 interface Memo {
@@ -233,12 +232,9 @@ export class State {
 }
 
 /** The fiber's context. A join keeps the parent's value: a child's identity must never become its parent's. */
-export const currentState: FiberRef.FiberRef<State> = globalValue(
-  Symbol.for("effect-posthog/context/currentState"),
-  () =>
-    FiberRef.unsafeMake(new State({ shared: emptyNode, instances: new Map() }, undefined, undefined), {
-      join: (parent) => parent
-    })
+export const currentState: Reference<State> = makeReference(
+  "effect-posthog/context/currentState",
+  () => new State({ shared: emptyNode, instances: new Map() }, undefined, undefined)
 )
 
 /** Gives the context of the code that runs, where that is known by an `AsyncLocalStorage`. A bridge sets it. */

@@ -5,7 +5,6 @@
  * Long because of the documentation of overloads.
  */
 import * as Effect from "effect/Effect"
-import * as FiberRef from "effect/FiberRef"
 import { dual } from "effect/Function"
 import type { Groups } from "../core/event/properties.js"
 import { read } from "../core/guard.js"
@@ -13,6 +12,7 @@ import * as internal from "./carrier.js"
 import type { Carrier } from "./carrier.js"
 import { currentState } from "./context.js"
 import type { ContextScope, ContextValues, CurrentContext, Owner } from "./contextValues.js"
+import { getReference, updateReference } from "./effect/fiber.js"
 
 const isEffectFirst = (args: IArguments): boolean => {
   try {
@@ -206,7 +206,7 @@ export const withoutCapture = <A, E, R>(self: Effect.Effect<A, E, R>, scope?: Co
  * @category combinators
  */
 export const setContext = (values: ContextValues, scope?: ContextScope): Effect.Effect<void> =>
-  FiberRef.update(currentState, (state) => state.set(values, scope, undefined))
+  updateReference(currentState, (state) => state.set(values, scope, undefined))
 
 /**
  * As {@link setContext}, for the events of one name.
@@ -215,7 +215,7 @@ export const setContext = (values: ContextValues, scope?: ContextScope): Effect.
  * @category combinators
  */
 export const setEventContext = (event: string, values: ContextValues, scope?: ContextScope): Effect.Effect<void> =>
-  FiberRef.update(currentState, (state) => state.set(values, scope, event))
+  updateReference(currentState, (state) => state.set(values, scope, event))
 
 /**
  * The values that the current context holds: those for all instances, with `scope` those of one instance merged over
@@ -230,7 +230,7 @@ export const getContext = (
     readonly event?: string | undefined
   }
 ): Effect.Effect<CurrentContext> =>
-  Effect.map(FiberRef.get(currentState), (state) => {
+  Effect.map(getReference(currentState), (state) => {
     const key = read(read(options, "instance"), "key")
     const event = read(options, "event")
     const owner: Owner = { key: typeof key === "string" ? key : "", globalProperties: {} }
@@ -258,7 +258,7 @@ export const getContext = (
  * @category carriers
  */
 export const toCarrier: Effect.Effect<Carrier> = /* #__PURE__ */ Effect.map(
-  /* #__PURE__ */ FiberRef.get(currentState),
+  /* #__PURE__ */ getReference(currentState),
   internal.toCarrier
 )
 

@@ -1,15 +1,13 @@
 /**
  * One place to tell what happens: to the subscribers of `PostHog.diagnostics`, and to Effect's logger.
  */
-import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
-import * as Logger from "effect/Logger"
-import * as LogLevel from "effect/LogLevel"
-import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
 import * as Stream from "effect/Stream"
 import { redactText } from "../core/secrets.js"
 import type { Diagnostic, DropReason, FlagsFailed } from "../PostHogError.js"
+import { say } from "./effect/log.js"
+import { streamOf } from "./effect/waiting.js"
 import { monotonicMillis } from "./monotonic.js"
 import { type About, drops, onlyOnce, type Trouble, Warnings } from "./warnings.js"
 
@@ -120,13 +118,13 @@ class Subscriber {
     this.some.unsafeOpen()
   }
 
-  /** What has happened since the last pull, waiting for something to happen. */
-  readonly pull: Effect.Effect<Chunk.Chunk<Diagnostic>, Option.Option<never>> = Effect.flatMap(this.some.await, () => {
-    const chunk = Chunk.unsafeFromArray(this.buffer)
-    if (this.ended && chunk.length === 0) return Effect.fail(Option.none())
+  /** What has happened since the last pull, waiting for something to happen; `undefined`: nothing will. */
+  readonly pull: Effect.Effect<ReadonlyArray<Diagnostic> | undefined> = Effect.map(this.some.await, () => {
+    const some = this.buffer
+    if (this.ended && some.length === 0) return undefined
     this.buffer = []
     if (!this.ended) this.some.unsafeClose()
-    return Effect.succeed(chunk)
+    return some
   })
 }
 
@@ -142,15 +140,12 @@ export const make = Effect.fnUntraced(function*(
   /** A program's logger may capture events, whose diagnostics must not be logged in turn. */
   let logging = false
   let closed = false
-  const log = (level: LogLevel.LogLevel, text: string): void => {
+  const log = (level: "Debug" | "Info" | "Warning", text: string): void => {
     if (logging) return
     logging = true
     Runtime.runFork(runtime)(
-      Effect.logWithLevel(level, text).pipe(
-        Effect.annotateLogs({ package: packageAnnotation, instance }),
-        // Asking for debug output means to see it, also under the usual minimum of Info.
-        verbose ? Logger.withMinimumLogLevel(LogLevel.Debug) : (self) => self
-      )
+      // Asking for debug output means to see it, also under the usual minimum of Info.
+      Effect.annotateLogs(say(level, text, verbose), { package: packageAnnotation, instance })
     )
     logging = false
   }
@@ -164,7 +159,7 @@ export const make = Effect.fnUntraced(function*(
   const requests = new Warnings(
     address,
     () => monotonicMillis(clock),
-    (level, text) => log(level === "Info" ? LogLevel.Info : LogLevel.Warning, text)
+    log
   )
 
   const emit: Diagnostics["emit"] = (kind, make, reason) => {
@@ -179,9 +174,9 @@ export const make = Effect.fnUntraced(function*(
     for (const subscriber of subscribers) subscriber.offer(diagnostic)
     if (first) {
       warned.add(key)
-      log(LogLevel.Warning, textOf(diagnostic, onlyOnce))
+      log("Warning", textOf(diagnostic, onlyOnce))
     } else if (verbose) {
-      log(LogLevel.Debug, textOf(diagnostic))
+      log("Debug", textOf(diagnostic))
     }
   }
 
@@ -202,7 +197,7 @@ export const make = Effect.fnUntraced(function*(
     setDebug: (enabled) => {
       verbose = enabled
     },
-    stream: Stream.unwrapScoped(Effect.map(subscribe, (subscriber) => Stream.repeatEffectChunkOption(subscriber.pull))),
+    stream: Stream.unwrapScoped(Effect.map(subscribe, (subscriber) => streamOf(subscriber.pull))),
     close: (dropped) => {
       const lost = Object.fromEntries(Object.entries(dropped).filter(([reason]) => intended[reason] !== true))
       requests.lost(lost)

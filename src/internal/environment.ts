@@ -1,16 +1,11 @@
 /**
- * Reading variables of the environment, through Effect's `ConfigProvider`.
+ * What the variables of the environment say.
  */
 import * as Config from "effect/Config"
-import * as ConfigError from "effect/ConfigError"
 import * as Either from "effect/Either"
-import * as Option from "effect/Option"
 import { readList, unquote } from "../core/config/text.js"
+import { text, texts } from "./effect/variables.js"
 import { Problem } from "./optionKinds.js"
-
-/** What `config` gives, `undefined` where the provider knows nothing of that name. */
-const orAbsent = <A>(config: Config.Config<A | undefined>): Config.Config<A | undefined> =>
-  Config.map(Config.option(config), Option.getOrUndefined)
 
 /**
  * A variable that may be absent, or blank as compose files leave it. `read` gets the text without white space and
@@ -22,19 +17,19 @@ export const variable = <A>(
   option: string,
   read: (text: string) => A | Problem
 ): Config.Config<A | undefined> =>
-  orAbsent(Config.mapOrFail(Config.string(name), (given) => {
-    const text = unquote(given)
-    if (text === "") return Either.right(undefined)
-    const value = read(text)
+  text(name, (given) => {
+    const said = unquote(given)
+    if (said === "") return Either.right(undefined)
+    const value = read(said)
     return value instanceof Problem
-      ? Either.left(ConfigError.InvalidData([], `${option} ${value.text}`))
+      ? Either.left(`${option} ${value.text}`)
       : Either.right(value)
-  }))
+  })
 
 /** A list in a variable, separated by commas, or as the provider has lists; blank is none. */
 export const listVariable = (name: string): Config.Config<ReadonlyArray<string> | undefined> =>
-  orAbsent(Config.map(Config.array(Config.string(), name), (items) => {
+  Config.map(texts(name), (items) => {
     // The provider has parted the text without looking at its quotes.
-    const list = readList(items.join(","))
+    const list = items === undefined ? [] : readList(items.join(","))
     return list.length === 0 ? undefined : list
-  }))
+  })

@@ -18,6 +18,7 @@ import * as Lane from "./delivery/lane.js"
 import * as Outbox from "./delivery/outbox.js"
 import * as Transport from "./delivery/transport.js"
 import * as Diagnostics from "./diagnostics.js"
+import { withFiber } from "./effect/fiber.js"
 import * as Http from "./http/client.js"
 import { type Instance, type Service, TypeId } from "./instance.js"
 import { releaseId, resolve, type Resolved } from "./options.js"
@@ -101,9 +102,9 @@ const makeService = (rest: Omit<Service, "capture" | "captureNow">): Service => 
   return {
     ...rest,
     capture: (event, properties, options) =>
-      Effect.withFiberRuntime((fiber) => door.capture(fiber, Capture.ordinaryInput(event, properties, options))),
+      withFiber((fiber) => door.capture(fiber, Capture.ordinaryInput(event, properties, options))),
     captureNow: (event, properties, options) =>
-      Effect.withFiberRuntime((fiber) =>
+      withFiber((fiber) =>
         Effect.map(door.captureNow(fiber, Capture.ordinaryInput(event, properties, options)), Option.fromNullable)
       )
   }

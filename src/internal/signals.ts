@@ -1,7 +1,7 @@
 /**
  * Closing on a signal, where there is Node's `process`.
  */
-import { globalValue } from "effect/GlobalValue"
+import { shared } from "../core/shared.js"
 import { hostProcessWith } from "./node.js"
 
 type Close = () => Promise<void>
@@ -14,8 +14,8 @@ type SignalSource = NonNullable<ReturnType<typeof signalSource>>
  * Who wants to close, by signal. One listener serves all of them, so that none takes another for the program's own
  * shutdown.
  */
-const waiting = globalValue(
-  Symbol.for("effect-posthog/PostHogBridge/signals"),
+const waiting = shared(
+  "PostHogBridge/signals",
   () => new Map<string, { readonly closes: Set<Close>; readonly listener: () => void }>()
 )
 

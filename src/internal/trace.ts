@@ -2,12 +2,9 @@
  * What an event says about the trace in which it happened.
  */
 import * as Context from "effect/Context"
-import * as DefaultServices from "effect/DefaultServices"
 import * as Option from "effect/Option"
 import * as Tracer from "effect/Tracer"
-
-/** Makes spans, and tells nobody about them. */
-const nativeTracer = /* #__PURE__ */ Context.get(DefaultServices.liveServices, Tracer.Tracer)
+import { nativeTracer } from "./effect/fiber.js"
 
 /**
  * Ids may come from a header, so they are not trusted. Only zeros is what OpenTelemetry has where nothing is traced.

@@ -5,7 +5,7 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
-import * as Schedule from "effect/Schedule"
+import { stepper } from "../effect/retry.js"
 import type { Resolved } from "../options.js"
 import type { Dispatch } from "./dispatch.js"
 import type { Elapsed } from "./elapsed.js"
@@ -47,7 +47,7 @@ export const make = Effect.fnUntraced(function*(
   // It stays short, because only what says more than the last signal is told.
   const signals = yield* Queue.unbounded<Signal>()
   const next = Queue.take(signals)
-  const wait = yield* Schedule.driver(cadence(flushInterval))
+  const wait = yield* stepper(cadence(flushInterval))
   const spacing = isFlushAtGiven ? 0 : Math.min(millisBetweenStarts, Duration.toMillis(flushInterval))
   /** When events were made due the last time. */
   let lastDue = Number.NEGATIVE_INFINITY
@@ -75,7 +75,7 @@ export const make = Effect.fnUntraced(function*(
 
   /** Waits until there is enough, or nothing any more, or for as long as an event may wait. */
   const collected: Effect.Effect<Signal> = Effect.raceFirst(
-    Effect.as(Effect.ignore(wait.next(undefined)), "enough" as const),
+    Effect.as(wait, "enough" as const),
     Effect.repeat(next, { until: (signal) => signal !== "some" })
   )
 

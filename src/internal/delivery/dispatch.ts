@@ -6,11 +6,12 @@ import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
-import * as FiberId from "effect/FiberId"
 import { redactText } from "../../core/secrets.js"
 import { describe } from "../../core/thrown.js"
 import type { DropReason } from "../../PostHogError.js"
 import type { Diagnostics } from "../diagnostics.js"
+import { isInterruption } from "../effect/cause.js"
+import { interruptNow } from "../effect/fiber.js"
 import type { Resolved } from "../options.js"
 import type { About } from "../warnings.js"
 import type { Batch } from "./batch.js"
@@ -153,7 +154,7 @@ export class Dispatch {
       onSuccess: (failure) => this.ended(sending, failure),
       onFailure: (cause) =>
         // Interrupted by the client itself; a sending that was taken from its fiber is not known here any more.
-        Cause.isInterruptedOnly(cause)
+        isInterruption(cause)
           ? this.ended(sending, { _tag: "Retryable", reason: "connection", detail: "interrupted" })
           : this.ended(sending, undefined, redactText(describe(Cause.squash(cause))))
     }))
@@ -276,7 +277,7 @@ export class Dispatch {
   }
 
   endPause(): void {
-    if (typeof this.paused === "object") this.paused.unsafeInterruptAsFork(FiberId.none)
+    if (typeof this.paused === "object") interruptNow(this.paused)
     this.paused = undefined
   }
 
@@ -313,7 +314,7 @@ export class Dispatch {
   /** Ends a sending and takes it away from its fiber. */
   abandon(sending: Sending): void {
     this.sendings.delete(sending)
-    sending.fiber?.unsafeInterruptAsFork(FiberId.none)
+    interruptNow(sending.fiber)
   }
 
   /** The same for all that are meant. */

@@ -3,8 +3,8 @@
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as FiberId from "effect/FiberId"
 import { DeliveryError, type DropReason } from "../../PostHogError.js"
+import { makeDeferred } from "../effect/waiting.js"
 import type { Batch } from "./batch.js"
 import type { Owner } from "./books.js"
 import { complete } from "./completion.js"
@@ -55,7 +55,7 @@ export class Flushes implements Owner {
     start: (isOver: () => boolean) => Effect.Effect<void>
   ): Effect.Effect<FlushReport, DeliveryError> {
     return Effect.suspend(() => {
-      const done = Deferred.unsafeMake<FlushReport, DeliveryError>(FiberId.none)
+      const done = makeDeferred<FlushReport, DeliveryError>()
       const flush: Flush = { target, expected, done, delivered: 0, dropped: 0, failure: undefined }
       this.running.add(flush)
       return Effect.ensuring(

@@ -6,7 +6,7 @@
  * PostHog knows repetitions by their uuid.
  */
 import * as Effect from "effect/Effect"
-import * as FiberId from "effect/FiberId"
+import { interruptNow } from "../effect/fiber.js"
 import type { Dispatch, Parts, Round } from "./dispatch.js"
 
 /** How late a sending may be, in milliseconds, before it is taken for one that nobody goes on with. */
@@ -63,7 +63,7 @@ export class Foreground {
       Effect.promise(() => changed),
       Effect.sync(() => {
         unwatch()
-        timer?.unsafeInterruptAsFork(FiberId.none)
+        interruptNow(timer)
       })
     )
   }

@@ -4,7 +4,7 @@
 import * as Deferred from "effect/Deferred"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as FiberId from "effect/FiberId"
+import { makeDeferred } from "../effect/waiting.js"
 import { complete } from "./completion.js"
 
 interface Waiter {
@@ -25,7 +25,7 @@ export class Line {
    */
   wait(text: string, limit: Duration.Duration, gaveUp: () => void): Effect.Effect<void> {
     return Effect.suspend(() => {
-      const waiter: Waiter = { text, done: Deferred.unsafeMake(FiberId.none) }
+      const waiter: Waiter = { text, done: makeDeferred() }
       this.waiters.add(waiter)
       return Effect.ensuring(
         // Interruptible, because the limit holds also where the caller cannot be interrupted.

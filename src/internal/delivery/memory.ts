@@ -3,10 +3,10 @@
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as FiberId from "effect/FiberId"
 import type * as Scope from "effect/Scope"
 import { readHead, type WireEvent } from "../../core/event/wireEvent.js"
 import { DeliveryError } from "../../PostHogError.js"
+import { completeNow, makeDeferred } from "../effect/waiting.js"
 import type { Books } from "./books.js"
 import type { Gate } from "./gate.js"
 import type { Branch } from "./lane.js"
@@ -39,7 +39,7 @@ export class Store {
   /** Waits until `count` events satisfy the predicate, and gives them. */
   waitFor(predicate: (event: WireEvent) => boolean, count: number): Effect.Effect<ReadonlyArray<WireEvent>> {
     return Effect.suspend(() => {
-      const waiter: Waiter = { predicate, count, found: Deferred.unsafeMake(FiberId.none) }
+      const waiter: Waiter = { predicate, count, found: makeDeferred() }
       this.waiters.add(waiter)
       this.answer(waiter)
       return Effect.ensuring(Deferred.await(waiter.found), Effect.sync(() => this.waiters.delete(waiter)))
@@ -50,7 +50,7 @@ export class Store {
     const found = this.events.filter(waiter.predicate)
     if (found.length < waiter.count) return
     this.waiters.delete(waiter)
-    Deferred.unsafeDone(waiter.found, Effect.succeed(found))
+    completeNow(waiter.found, Effect.succeed(found))
   }
 }
 

@@ -11,11 +11,12 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type * as Either from "effect/Either"
-import * as FiberId from "effect/FiberId"
 import * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
 import { DeliveryError } from "../../PostHogError.js"
 import type { Diagnostics } from "../diagnostics.js"
+import { interruptNow } from "../effect/fiber.js"
+import { makeDeferred } from "../effect/waiting.js"
 import type { Resolved } from "../options.js"
 import type { Books } from "./books.js"
 import { complete } from "./completion.js"
@@ -113,7 +114,7 @@ export const make = Effect.fnUntraced(function*(
   const close = Effect.suspend(() => {
     gate.close()
     /** Completed when nothing is left. */
-    const drained = Deferred.unsafeMake<void>(FiberId.none)
+    const drained = makeDeferred<void>()
     const look = (): void => {
       if (pipelines.every(({ dispatch }) => dispatch.isEmpty)) complete(drained, Effect.void)
     }
@@ -130,7 +131,7 @@ export const make = Effect.fnUntraced(function*(
     return Effect.as(Deferred.await(drained), timer)
   }).pipe(
     Effect.map((timer) => {
-      timer.unsafeInterruptAsFork(FiberId.none)
+      interruptNow(timer)
       for (const pipeline of pipelines) pipeline.abort()
     })
   )

@@ -5,10 +5,10 @@ import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
-import * as FiberId from "effect/FiberId"
 import type * as Scope from "effect/Scope"
 import { readHead } from "../../core/event/wireEvent.js"
 import { DeliveryError, type DropReason } from "../../PostHogError.js"
+import { interruptNow } from "../effect/fiber.js"
 import type { Resolved } from "../options.js"
 import * as Background from "./background.js"
 import { Batch } from "./batch.js"
@@ -194,7 +194,7 @@ export class Pipeline {
   /** Ends what is not at its end. */
   abort(): void {
     const { dispatch } = this
-    this.hastening?.unsafeInterruptAsFork(FiberId.none)
+    interruptNow(this.hastening)
     for (const sending of dispatch.take(() => true)) dispatch.drop(sending, "shutdown_timeout", { reason: "closed" })
     dispatch.dropQueued("shutdown_timeout", { reason: "closed" })
   }

@@ -1,10 +1,10 @@
 /**
  * Somebody who waits for one event that does not come from a queue.
  */
-import * as Deferred from "effect/Deferred"
+import type * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as FiberId from "effect/FiberId"
 import { DeliveryError, type DropReason } from "../../PostHogError.js"
+import { makeDeferred } from "../effect/waiting.js"
 import type { Batch } from "./batch.js"
 import type { Owner } from "./books.js"
 import { complete } from "./completion.js"
@@ -12,7 +12,7 @@ import type { Failure } from "./failure.js"
 
 export class Receipt implements Owner {
   readonly lane = undefined
-  readonly done: Deferred.Deferred<void, DeliveryError> = Deferred.unsafeMake(FiberId.none)
+  readonly done: Deferred.Deferred<void, DeliveryError> = makeDeferred()
 
   settle(_: Batch, reason: DropReason | undefined, failure: Failure = { reason: "closed" }): void {
     complete(

@@ -2,15 +2,15 @@
  * When events are sent and when they are sent again: all times of delivery, as schedules.
  */
 import * as Duration from "effect/Duration"
-import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
+import { after, exponential, retrying } from "../effect/retry.js"
 import type { Retryable, SendFailure } from "./failure.js"
 
 /** How long a queued event waits for others. */
 export const cadence = (flushInterval: Duration.Duration): Schedule.Schedule<unknown> => Schedule.spaced(flushInterval)
 
 /** When sending goes on after all retries failed. */
-export const resumption = (retryPause: Duration.Duration): Schedule.Schedule<unknown> => Schedule.fromDelay(retryPause)
+export const resumption = (retryPause: Duration.Duration): Schedule.Schedule<unknown> => after(retryPause)
 
 /** First delay, doubled for each further one; 1 second as in PostHog's other SDKs. */
 const baseDelay = Duration.seconds(1)
@@ -22,11 +22,10 @@ const maxDelay = Duration.seconds(30)
 const jitter = { min: 0.75, max: 1.25 }
 
 /** The delays between the attempts to send a batch when the program has not chosen its own. */
-export const defaultRetries: Schedule.Schedule<unknown> = /* #__PURE__ */ (() =>
-  Schedule.exponential(baseDelay).pipe(
-    Schedule.either(Schedule.spaced(maxDelay)),
-    Schedule.jitteredWith(jitter)
-  ))()
+export const defaultRetries: Schedule.Schedule<unknown> =
+  /* #__PURE__ */ (() => exponential(baseDelay, maxDelay, jitter))()
+
+const isRetryable = (failure: SendFailure): failure is Retryable => failure._tag === "Retryable"
 
 /**
  * Repeats retryable failures for as long as `delays` goes on, at most `maxRetries` times. A delay is never shorter than
@@ -38,17 +37,9 @@ export const retries = (
   cut: (delayMillis: number) => number,
   onDelay: (failure: Retryable, attempt: number, delayMillis: number) => void
 ): Schedule.Schedule<unknown, SendFailure> =>
-  delays.pipe(
-    Schedule.intersect(Schedule.recurs(maxRetries)),
-    Schedule.intersect(Schedule.identity<SendFailure>()),
-    Schedule.whileInput((failure: SendFailure) => failure._tag === "Retryable"),
-    Schedule.modifyDelayEffect(([[, retries], failure], delay) =>
-      Effect.sync(() => {
-        const retryable = failure as Retryable
-        const floor = Duration.min(Duration.millis(retryable.retryAfter ?? 0), maxDelay)
-        const actual = Duration.max(Duration.millis(cut(Duration.toMillis(delay))), floor)
-        onDelay(retryable, retries + 1, Duration.toMillis(actual))
-        return actual
-      })
-    )
-  )
+  retrying(delays, maxRetries, isRetryable, (failure, attempt, delay) => {
+    const floor = Duration.min(Duration.millis(failure.retryAfter ?? 0), maxDelay)
+    const actual = Duration.max(Duration.millis(cut(Duration.toMillis(delay))), floor)
+    onDelay(failure, attempt, Duration.toMillis(actual))
+    return actual
+  })

@@ -1,9 +1,8 @@
 /**
  * What became of an instance's events, in numbers: for `PostHog.stats` and as Effect metrics.
  */
-import * as Metric from "effect/Metric"
-import * as MetricLabel from "effect/MetricLabel"
 import type { DropReason } from "../../PostHogError.js"
+import * as Metrics from "../effect/metrics.js"
 
 /**
  * What became of an instance's events since it was built. At every moment
@@ -38,24 +37,12 @@ export interface Stats {
  * @category metrics
  */
 export const metrics = {
-  accepted: Metric.counter("posthog_events_accepted", {
-    description: "Events taken from callers",
-    incremental: true
-  }),
-  delivered: Metric.counter("posthog_events_delivered", {
-    description: "Events acknowledged by PostHog",
-    incremental: true
-  }),
-  dropped: Metric.counter("posthog_events_dropped", {
-    description: "Events that will not be delivered",
-    incremental: true
-  }),
-  retried: Metric.counter("posthog_events_retried", {
-    description: "Events sent again",
-    incremental: true
-  }),
-  queued: Metric.gauge("posthog_events_queued", { description: "Events waiting for being sent" }),
-  inFlight: Metric.gauge("posthog_events_in_flight", { description: "Events being sent" })
+  accepted: Metrics.counter("posthog_events_accepted", "Events taken from callers"),
+  delivered: Metrics.counter("posthog_events_delivered", "Events acknowledged by PostHog"),
+  dropped: Metrics.counter("posthog_events_dropped", "Events that will not be delivered"),
+  retried: Metrics.counter("posthog_events_retried", "Events sent again"),
+  queued: Metrics.gauge("posthog_events_queued", "Events waiting for being sent"),
+  inFlight: Metrics.gauge("posthog_events_in_flight", "Events being sent")
 }
 
 /** Where an accepted event can be. */
@@ -69,12 +56,12 @@ export class Statistics {
   private ignored = 0
   private readonly counts = { queued: 0, inFlight: 0, delivered: 0, dropped: 0 }
   private readonly dropped: { [Reason in DropReason]?: number } = {}
-  // Metrics look hooks up by the identity of these arrays.
-  private readonly tags: ReadonlyArray<MetricLabel.MetricLabel>
-  private readonly reasonTags = new Map<DropReason, ReadonlyArray<MetricLabel.MetricLabel>>()
+  // Made once, see `Metrics.Attributes`.
+  private readonly tags: Metrics.Attributes
+  private readonly reasonTags = new Map<DropReason, Metrics.Attributes>()
 
-  constructor(instance: string) {
-    this.tags = [MetricLabel.make("instance", instance)]
+  constructor(private readonly instance: string) {
+    this.tags = Metrics.attributes({ instance })
   }
 
   onIgnored(): void {
@@ -87,25 +74,25 @@ export class Statistics {
 
   onRetried(count: number): void {
     this.retried += count
-    metrics.retried.unsafeUpdate(count, this.tags)
+    Metrics.count(metrics.retried, count, this.tags)
   }
 
   /** Events go from one state to another; new ones come from nowhere, and are accepted thereby. */
   move(count: number, from: "queued" | "inFlight" | undefined, to: State, reason?: DropReason): void {
     if (from === undefined) {
       this.accepted += count
-      metrics.accepted.unsafeUpdate(count, this.tags)
+      Metrics.count(metrics.accepted, count, this.tags)
     } else {
       this.counts[from] -= count
-      metrics[from].unsafeModify(-count, this.tags)
+      Metrics.change(metrics[from], -count, this.tags)
     }
     this.counts[to] += count
     switch (to) {
       case "queued":
       case "inFlight":
-        return metrics[to].unsafeModify(count, this.tags)
+        return Metrics.change(metrics[to], count, this.tags)
       case "delivered":
-        return metrics.delivered.unsafeUpdate(count, this.tags)
+        return Metrics.count(metrics.delivered, count, this.tags)
       case "dropped":
         return this.onDropped(reason ?? "internal_error", count)
     }
@@ -120,9 +107,9 @@ export class Statistics {
     this.dropped[reason] = (this.dropped[reason] ?? 0) + count
     let tags = this.reasonTags.get(reason)
     if (tags === undefined) {
-      tags = [...this.tags, MetricLabel.make("reason", reason)]
+      tags = Metrics.attributes({ instance: this.instance, reason })
       this.reasonTags.set(reason, tags)
     }
-    metrics.dropped.unsafeUpdate(count, tags)
+    Metrics.count(metrics.dropped, count, tags)
   }
 }

@@ -1,45 +1,111 @@
 /**
- * What is read of a fiber without running an effect in it. The only file that knows where Effect keeps these values.
+ * What is read of a fiber without running an effect in it, the references that fibers carry, and what is done to a
+ * fiber from outside. Hides where Effect keeps these values (`FiberRef`, `FiberRefs`, `FiberId`, `DefaultServices`).
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as DefaultServices from "effect/DefaultServices"
-import type * as FiberRef from "effect/FiberRef"
+import * as Effect from "effect/Effect"
+import type { RuntimeFiber } from "effect/Fiber"
+import * as FiberId from "effect/FiberId"
+import * as FiberRef from "effect/FiberRef"
 import * as FiberRefs from "effect/FiberRefs"
+import { globalValue } from "effect/GlobalValue"
 import * as Option from "effect/Option"
+import type { Runtime } from "effect/Runtime"
+import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
+
+export type Fiber = RuntimeFiber<unknown, unknown>
+
+/** A value that fibers carry, each its own. */
+export type Reference<A> = FiberRef.FiberRef<A>
 
 /** Where an event comes from: a fiber, or what a logger or a runtime knows of one. */
 export interface Origin {
-  readonly getFiberRef: <A>(ref: FiberRef.FiberRef<A>) => A
+  readonly getFiberRef: <A>(ref: Reference<A>) => A
   readonly currentDefaultServices: Context.Context<DefaultServices.DefaultServices>
   readonly currentTracer: Tracer.Tracer
   readonly currentSpan: Tracer.AnySpan | undefined
 }
 
-/** The same with another value of one reference: what `Effect.locally` does, without its cost. */
-export const withReference = <B>(origin: Origin, reference: FiberRef.FiberRef<B>, value: B): Origin => ({
-  getFiberRef: <A>(ref: FiberRef.FiberRef<A>): A =>
-    ref as unknown === reference ? value as A & B : origin.getFiberRef(ref),
+/** The effect that `f` makes of the fiber that runs it. */
+export const withFiber = Effect.withFiberRuntime
+
+/** A service that the fiber is known to have. */
+export const serviceOf = <I, S>({ currentContext }: Fiber, tag: Context.Tag<I, S>): S =>
+  Context.unsafeGet(currentContext as Context.Context<I>, tag)
+
+/** A service that the fiber may have. */
+export const serviceIfAny = <I, S>({ currentContext }: Fiber, tag: Context.Tag<I, S>): Option.Option<S> =>
+  Context.getOption(currentContext, tag)
+
+/** How Effect names the fiber in logs. Its own `threadName` sorts sets to name a single fiber. */
+export const nameOf = (id: FiberId.FiberId): string => id._tag === "Runtime" ? `#${id.id}` : FiberId.threadName(id)
+
+export const fiberName = (fiber: Fiber): string => nameOf(fiber.id())
+
+/** Interrupts a fiber without waiting for its end. */
+export const interruptNow = (fiber: Fiber | undefined): void => fiber?.unsafeInterruptAsFork(FiberId.none)
+
+/** A reference of fibers. A fork inherits the value; a join keeps that of the fiber that joins. */
+export const makeReference = <A>(name: string, initial: () => A): Reference<A> =>
+  globalValue(Symbol.for(name), () => FiberRef.unsafeMake(initial(), { join: (parent) => parent }))
+
+export const getReference = FiberRef.get
+
+/** For the rest of the fiber. */
+export const setReference = FiberRef.set
+
+/** For the rest of the fiber. */
+export const updateReference = FiberRef.update
+
+/** For all that makes a stream. */
+export const streamLocally = <A, E, R, B>(
+  self: Stream.Stream<A, E, R>,
+  reference: Reference<B>,
+  value: B
+): Stream.Stream<A, E, R> => Stream.unwrapScoped(Effect.as(Effect.locallyScoped(reference, value), self))
+
+/** An origin with another value of one reference: what `Effect.locally` does, without its cost. */
+export const withReference = <B>(origin: Origin, reference: Reference<B>, value: B): Origin => ({
+  getFiberRef: <A>(ref: Reference<A>): A => ref as unknown === reference ? value as A & B : origin.getFiberRef(ref),
   currentDefaultServices: origin.currentDefaultServices,
   currentTracer: origin.currentTracer,
   currentSpan: origin.currentSpan
 })
 
-/** The span in which something with these services runs. */
-const spanIn = (context: Context.Context<never>): Tracer.AnySpan | undefined =>
-  Option.getOrUndefined(Context.getOption(context, Tracer.ParentSpan))
-
-/** Of what a logger is told, or of a runtime: there is no fiber any more, or none yet. */
+/** Of what a logger is told: there may be no fiber any more. */
 export const originOf = (refs: FiberRefs.FiberRefs, context: Context.Context<never>): Origin => {
   const services = FiberRefs.getOrDefault(refs, DefaultServices.currentServices)
   return {
     getFiberRef: (ref) => FiberRefs.getOrDefault(refs, ref),
     currentDefaultServices: services,
     currentTracer: Context.get(services, Tracer.Tracer),
-    currentSpan: spanIn(context)
+    currentSpan: Option.getOrUndefined(Context.getOption(context, Tracer.ParentSpan))
+  }
+}
+
+/** Of a runtime: there is no fiber yet. */
+export const originOfRuntime = <R>({ context, fiberRefs }: Runtime<R>): Origin =>
+  originOf(fiberRefs, context as Context.Context<never>)
+
+/** A fiber as it is now, for an event that is captured when it may be somewhere else. */
+export const snapshotOf = (fiber: Fiber): Origin => {
+  const refs = fiber.getFiberRefs()
+  return {
+    getFiberRef: (ref) => FiberRefs.getOrDefault(refs, ref),
+    currentDefaultServices: fiber.currentDefaultServices,
+    currentTracer: fiber.currentTracer,
+    currentSpan: fiber.currentSpan
   }
 }
 
 export const clockOf = ({ currentDefaultServices }: Origin): Clock.Clock =>
   Context.unsafeGet(currentDefaultServices, Clock.Clock)
+
+/** The clock of a program that has chosen none. */
+export const liveClock = /* #__PURE__ */ Context.get(DefaultServices.liveServices, Clock.Clock)
+
+/** The tracer of a program that has chosen none: it makes spans, and tells nobody about them. */
+export const nativeTracer = /* #__PURE__ */ Context.get(DefaultServices.liveServices, Tracer.Tracer)

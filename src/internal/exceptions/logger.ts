@@ -3,34 +3,23 @@
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import * as FiberRef from "effect/FiberRef"
-import * as FiberRefs from "effect/FiberRefs"
-import * as HashMap from "effect/HashMap"
-import * as HashSet from "effect/HashSet"
-import * as List from "effect/List"
-import * as Logger from "effect/Logger"
-import * as LogLevel from "effect/LogLevel"
-import * as Option from "effect/Option"
 import type { Properties } from "../../core/event/properties.js"
 import { behind, coerce, isError, template } from "../../core/exceptions/coerce.js"
 import { toLevel } from "../../core/exceptions/level.js"
 import { maxText, redactText } from "../../core/secrets.js"
 import { packageAnnotation } from "../diagnostics.js"
-import { originOf } from "../effect/fiber.js"
+import { isEmpty, thrownBy } from "../effect/cause.js"
+import * as Log from "../effect/log.js"
 import type { Instance } from "../instance.js"
 import { slot } from "../slot.js"
-import { thrownBy } from "./cause.js"
 import { gathered, limited } from "./fields.js"
 import type { LoggerOptions } from "./loggerOptions.js"
 import * as Reporters from "./reporters.js"
 import { withoutResponses } from "./responses.js"
-import { fiberName, send } from "./tracker.js"
+import { send } from "./tracker.js"
 
 /** Log annotation by which messages are left out. */
 export const skipAnnotation = "posthog.capture"
-
-/** What Effect logs about a fiber that ends with a failure. */
-const unhandledMessage = "Fiber terminated with an unhandled error"
 
 /** An object is written out up to this length and cut afterwards. */
 const maxWritten = 100_000
@@ -83,19 +72,15 @@ class LogMessage extends Error {
   }
 }
 
-const metadataOf = (
-  { annotations, date, spans }: Logger.Logger.Options<unknown>,
-  metadata: "none" | "all" | ReadonlyArray<string>
-): Properties => {
+const metadataOf = (entry: Log.Entry, metadata: "none" | "all" | ReadonlyArray<string>): Properties => {
   if (metadata === "none") return {}
-  const all: Record<string, unknown> = Object.fromEntries(annotations)
-  for (const span of List.toArray(spans)) all[`${span.label}_ms`] = date.getTime() - span.startTime
+  const all = entry.metadata()
   return metadata === "all"
     ? all
     : Object.fromEntries(Object.entries(all).filter(([name]) => metadata.includes(name)))
 }
 
-type Loggers = Array<Logger.Logger<unknown, void>>
+type Loggers = Array<Log.Logger>
 
 const loggersSlot = /* #__PURE__ */ slot<Loggers>("ErrorTracking/loggers")
 
@@ -106,57 +91,53 @@ const loggersOf = (instance: Instance): Loggers => loggersSlot.getOrMake(instanc
  * Whether a logger of the same instance that was added later gets the message too. That one captures it: a
  * `layerLogger` over `PostHogLive` has the options that the program means for this place.
  */
-const isFollowed = (loggers: Loggers, logger: Loggers[number], context: FiberRefs.FiberRefs): boolean => {
-  if (loggers.length < 2) return false
-  const here = FiberRefs.getOrDefault(context, FiberRef.currentLoggers)
-  return loggers.slice(loggers.indexOf(logger) + 1).some((later) => HashSet.has(here, later))
-}
+const isFollowed = (loggers: Loggers, logger: Log.Logger, entry: Log.Entry): boolean =>
+  loggers.length > 1 && loggers.slice(loggers.indexOf(logger) + 1).some((later) => entry.goesTo(later))
 
 /** From then on the logger does nothing: where a layer has set it, it may outlive its scope. */
-export const removeLogger = (instance: Instance, logger: Loggers[number]): void => {
+export const removeLogger = (instance: Instance, logger: Log.Logger): void => {
   const loggers = loggersOf(instance)
   loggers.splice(loggers.indexOf(logger), 1)
 }
 
-export const makeLogger = (instance: Instance, options: LoggerOptions): Logger.Logger<unknown, void> => {
-  const { captureLevel = LogLevel.Error, metadata = "none" } = options
+export const makeLogger = (instance: Instance, options: LoggerOptions): Log.Logger => {
+  const { captureLevel = Log.defaultLevel, metadata = "none" } = options
   const loggers = loggersOf(instance)
-  const log = (entry: Logger.Logger.Options<unknown>): void => {
-    const { annotations, context, fiberId, logLevel, message } = entry
-    if (isFollowed(loggers, logger, context)) return
-    const parts = Array.isArray(message) ? message as ReadonlyArray<unknown> : [message]
+  const log = (entry: Log.Entry): void => {
+    if (isFollowed(loggers, logger, entry)) return
+    const { parts } = entry
     if (!loggers.includes(logger) || instance.state() !== "open" || instance.active?.options.errorTracking !== true) {
       return
     }
     // What the logger of an HTTP server says about a request for something that is not there.
     const cause = withoutResponses(entry.cause)
-    const hasCause = !Cause.isEmpty(cause)
-    if (!hasCause && !Cause.isEmpty(entry.cause)) return
-    if (!hasCause && LogLevel.lessThan(logLevel, captureLevel)) return
-    const annotation = (name: string) => Option.getOrUndefined(HashMap.get(annotations, name))
-    if (annotation("package") === packageAnnotation || annotation(skipAnnotation) === false) return
-    const isFiberFailure = parts[0] === unhandledMessage
+    const hasCause = !isEmpty(cause)
+    if (!hasCause && !isEmpty(entry.cause)) return
+    if (!hasCause && entry.isBelow(captureLevel)) return
+    if (entry.annotation("package") === packageAnnotation || entry.annotation(skipAnnotation) === false) return
+    const isFiberFailure = entry.isFiberFailure()
     if (isFiberFailure && options.unhandledFiberFailures !== true) return
-    const origin = originOf(context, FiberRefs.getOrDefault(context, FiberRef.currentContext))
+    const origin = entry.origin()
+    const level = entry.level()
     const span = origin.currentSpan
     const error = hasCause ? undefined : parts.find(isError)
     const said = messageOf(parts.filter((part) => part !== error))
     const given = hasCause
       ? cause
-      : error ?? new LogMessage(logLevel.label.toLowerCase(), said, span?._tag === "Span" ? span.name : undefined)
+      : error ?? new LogMessage(level, said, span?._tag === "Span" ? span.name : undefined)
     const own = given instanceof LogMessage || isFiberFailure || said === "" ? undefined : { log_message: said }
     const captured = send(instance, origin, {
       given,
       reporter: isFiberFailure ? Reporters.fiber : given instanceof LogMessage ? Reporters.message : Reporters.logger,
-      level: toLevel(logLevel.label) ?? "error",
+      level: toLevel(level) ?? "error",
       // First in line for the room that there is, and last to be overwritten.
       properties: limited({ ...own, ...metadataOf(entry, metadata), ...own }),
-      fiberId: fiberName(fiberId)
+      fiberId: entry.fiberName()
     })
     // Waits only under the overflow policy that waits.
     if (captured !== Effect.void) Effect.runFork(captured)
   }
-  const logger = Logger.make((entry: Logger.Logger.Options<unknown>) => {
+  const logger = Log.make((entry) => {
     try {
       log(entry)
     } catch {

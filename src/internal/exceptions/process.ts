@@ -3,9 +3,10 @@
  */
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import { globalValue } from "effect/GlobalValue"
 import * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
+import { shared } from "../../core/shared.js"
+import { withFiber } from "../effect/fiber.js"
 import type { Instance } from "../instance.js"
 import { hostProcessWith } from "../node.js"
 import { rethrow } from "./nodeReport.js"
@@ -34,8 +35,8 @@ interface Observer {
  * All that observe, and how the one set of listeners is taken away that they share: Node asks how many listeners there
  * are.
  */
-const shared = globalValue(
-  Symbol.for("effect-posthog/ErrorTracking/process"),
+const observed = shared(
+  "ErrorTracking/process",
   (): { readonly observers: Set<Observer>; detach: (() => void) | undefined } => ({
     observers: new Set(),
     detach: undefined
@@ -43,7 +44,7 @@ const shared = globalValue(
 )
 
 const tell = (error: unknown, isRejection: boolean, isEnd: boolean): Promise<unknown> =>
-  Promise.allSettled(Array.from(shared.observers, ({ observe }) => observe(error, isRejection, isEnd)))
+  Promise.allSettled(Array.from(observed.observers, ({ observe }) => observe(error, isRejection, isEnd)))
 
 const attach = (process: Process): () => void => {
   let isEnding = false
@@ -81,7 +82,7 @@ const attach = (process: Process): () => void => {
   }
   const follow = (): void => {
     const others = process.listenerCount("unhandledRejection") - (isListening ? 1 : 0)
-    listen(shared.observers.size > 0 && (others > 0 || toleratesRejections(process)))
+    listen(observed.observers.size > 0 && (others > 0 || toleratesRejections(process)))
   }
   const onNewListener = (event: string): void => {
     // Reported before the listener is there.
@@ -117,7 +118,7 @@ export const observeProcess = Effect.fnUntraced(function*(
   const sent = Effect.timeoutOption(Effect.ignore(flush), timeout)
   const observer: Observer = {
     observe: (error, isRejection, isEnd) => {
-      const captured = Effect.withFiberRuntime<void>((fiber) =>
+      const captured = withFiber<void>((fiber) =>
         send(instance, fiber, {
           reporter: isRejection ? unhandled : uncaught,
           given: error,
@@ -129,15 +130,15 @@ export const observeProcess = Effect.fnUntraced(function*(
   }
   yield* Effect.acquireRelease(
     Effect.sync(() => {
-      shared.observers.add(observer)
-      shared.detach ??= attach(process)
+      observed.observers.add(observer)
+      observed.detach ??= attach(process)
     }),
     () =>
       Effect.sync(() => {
-        shared.observers.delete(observer)
-        if (shared.observers.size > 0) return
-        shared.detach?.()
-        shared.detach = undefined
+        observed.observers.delete(observer)
+        if (observed.observers.size > 0) return
+        observed.detach?.()
+        observed.detach = undefined
       })
   )
 })

@@ -4,12 +4,8 @@
 import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { filterCause } from "./cause.js"
-
-/**
- * `HttpServerRespondable.symbol` of `@effect/platform`, whose import would bring its server to programs that have none.
- */
-const respondable: unique symbol = Symbol.for("@effect/platform/HttpServerRespondable") as never
+import { filterCause } from "../effect/cause.js"
+import { respondable } from "../effect/http.js"
 
 /** Whether a failure says itself which response it is, and that response does not say that the server failed. */
 const isResponse = (failure: unknown): boolean => {

@@ -2,17 +2,17 @@
  * From a failure to an `$exception` event.
  */
 import * as Effect from "effect/Effect"
-import * as FiberId from "effect/FiberId"
 import { merge, type Properties, type PropertiesInput, setMember, unreadable } from "../../core/event/properties.js"
 import { coerce } from "../../core/exceptions/coerce.js"
 import { withSpans } from "../../core/exceptions/frames.js"
 import { toList } from "../../core/exceptions/list.js"
 import { type CaptureOptions, elapsedOf, type Kind } from "../capture.js"
 import { currentState } from "../context.js"
+import { stackOfSpans } from "../effect/cause.js"
 import type { Origin } from "../effect/fiber.js"
 import type { Active, Instance } from "../instance.js"
 import { slot } from "../slot.js"
-import { stackOfSpans, toFailure } from "./cause.js"
+import { toFailure } from "./cause.js"
 import { Claims, type Mark } from "./claims.js"
 import { fieldsOf } from "./fields.js"
 import { injectedReleaseId, makeFrameReader } from "./frames.js"
@@ -172,10 +172,6 @@ const make = (instance: Instance, { diagnostics, options, owner }: Active): Trac
     }
   }
 }
-
-/** As `FiberId.threadName`, which sorts sets to name a single fiber. */
-export const fiberName = (fiberId: FiberId.FiberId): string =>
-  fiberId._tag === "Runtime" ? `#${fiberId.id}` : FiberId.threadName(fiberId)
 
 /** Sends a report, if there is somebody to send it. */
 export const send = (instance: Instance, origin: Origin, report: Report): Effect.Effect<void> =>

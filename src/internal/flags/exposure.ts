@@ -6,6 +6,7 @@ import { calledKey, calledProperties, type EvaluationFacts, minimalProperties } 
 import type { FlagsRequest } from "../../core/flags/request.js"
 import type { EvaluatedFlag } from "../../core/flags/response.js"
 import { aside, type Kind } from "../capture.js"
+import { withFiber } from "../effect/fiber.js"
 import type { Active, Instance } from "../instance.js"
 import type { EvaluateOptions } from "./reading.js"
 import type { Flags } from "./stages.js"
@@ -42,7 +43,7 @@ export const make = (
 ): Exposure => ({
   byDefault: sendFeatureFlagEvents,
   tell: (key, read) =>
-    Effect.withFiberRuntime((fiber) => {
+    withFiber((fiber) => {
       if (state() !== "open" || door.isSilent(fiber, calledEvent)) return Effect.void
       read.exposed = true
       const { flag } = read

@@ -5,12 +5,12 @@ import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as FiberId from "effect/FiberId"
 import * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
+import type * as Stream from "effect/Stream"
 import type { Loaded } from "../../core/flags/loading.js"
 import type { Service } from "../../FlagDefinitionStore.js"
 import { FlagsUnavailable } from "../../PostHogError.js"
+import { completeNow, makeDeferred, until } from "../effect/waiting.js"
 import type { Active, Instance } from "../instance.js"
 import { monotonicMillis } from "../monotonic.js"
 import * as Loader from "./loader.js"
@@ -42,8 +42,8 @@ interface Flight {
 }
 
 const settle = ({ result, usable }: Flight, error: FlagsUnavailable | undefined): void => {
-  Deferred.unsafeDone(usable, Effect.void)
-  Deferred.unsafeDone(result, Effect.succeed(error))
+  completeNow(usable, Effect.void)
+  completeNow(result, Effect.succeed(error))
 }
 
 const closedError = new FlagsUnavailable({ reason: "closed" })
@@ -61,7 +61,7 @@ export const make = Effect.fnUntraced(function*(
   let flight: Flight | undefined
   let closed = false
   const loader = yield* Loader.make(instance, active, settings, store, () => {
-    if (flight !== undefined) Deferred.unsafeDone(flight.usable, Effect.void)
+    if (flight !== undefined) completeNow(flight.usable, Effect.void)
   })
 
   /** For people: now, and what is left by the clock that nobody sets. */
@@ -75,8 +75,8 @@ export const make = Effect.fnUntraced(function*(
     if (flight !== undefined) return Effect.succeed(flight)
     const own: Flight = {
       startedAt: now(),
-      result: Deferred.unsafeMake(FiberId.none),
-      usable: Deferred.unsafeMake(FiberId.none)
+      result: makeDeferred(),
+      usable: makeDeferred()
     }
     flight = own
     const run = Effect.map(loader.load, (error) => {
@@ -115,7 +115,7 @@ export const make = Effect.fnUntraced(function*(
       Effect.zipRight(load),
       Effect.flatMap((error) => error === undefined ? Effect.void : Effect.fail(error))
     ),
-    installed: Stream.interruptWhenDeferred(loader.installed, ended),
+    installed: until(loader.installed, ended),
     start: Effect.zipRight(
       loader.begin,
       Effect.suspend(() =>

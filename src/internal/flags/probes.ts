@@ -3,7 +3,7 @@
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as FiberId from "effect/FiberId"
+import { completeNow, makeDeferred } from "../effect/waiting.js"
 import { FlagsUnavailable } from "./errors.js"
 import type { Evaluation } from "./evaluation.js"
 
@@ -51,14 +51,14 @@ export class Probes {
       const own = new Map<string, Probe>()
       for (const key of keys) {
         if (this.open.has(key) || this.open.size >= maxProbes) continue
-        const probe: Probe = { distinctId, verdict: Deferred.unsafeMake(FiberId.none) }
+        const probe: Probe = { distinctId, verdict: makeDeferred() }
         this.open.set(key, probe)
         own.set(key, probe)
       }
       const settle = (verdictOn: (key: string) => Verdict) => {
         for (const [key, { verdict }] of own) {
           this.open.delete(key)
-          Deferred.unsafeDone(verdict, Effect.succeed(verdictOn(key)))
+          completeNow(verdict, Effect.succeed(verdictOn(key)))
         }
       }
       return request.pipe(

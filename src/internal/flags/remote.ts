@@ -6,11 +6,12 @@ import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
-import * as FiberId from "effect/FiberId"
 import * as Redacted from "effect/Redacted"
 import { flagsBody, type FlagsRequest } from "../../core/flags/request.js"
 import { parseFlagsResponse } from "../../core/flags/response.js"
 import { Lru } from "../../core/lru.js"
+import { interruptNow } from "../effect/fiber.js"
+import { completeNow, makeDeferred } from "../effect/waiting.js"
 import type { Active, Instance } from "../instance.js"
 import { monotonicMillis } from "../monotonic.js"
 import { FlagsUnavailable } from "./errors.js"
@@ -88,7 +89,7 @@ export const makeRemote = (
       // The last to leave ends a request that nobody waits for any more.
       if (--flight.waiting > 0 || flights.get(body) !== flight) return
       flights.delete(body)
-      flight.fiber?.unsafeInterruptAsFork(FiberId.none)
+      interruptNow(flight.fiber)
     })
 
   const share = (body: string, only: FlagsRequest["flagKeys"]): Effect.Effect<Evaluation> =>
@@ -98,11 +99,11 @@ export const makeRemote = (
         known.waiting++
         return Effect.ensuring(restore(Deferred.await(known.result)), leave(body, known))
       }
-      const flight: Flight = { result: Deferred.unsafeMake(FiberId.none), waiting: 1, fiber: undefined }
+      const flight: Flight = { result: makeDeferred(), waiting: 1, fiber: undefined }
       flights.set(body, flight)
       const request = Effect.map(Effect.interruptible(exchange(body, only)), (evaluation) => {
         if (flights.get(body) === flight) flights.delete(body)
-        Deferred.unsafeDone(flight.result, Effect.succeed(evaluation))
+        completeNow(flight.result, Effect.succeed(evaluation))
       })
       // A fiber of its own: the others go on waiting when the one that began is interrupted.
       return Effect.flatMap(Effect.forkDaemon(request), (fiber) => {

@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type * as Option from "effect/Option"
 import type { Entry, FlagDefinitionStoreError, Service } from "../../FlagDefinitionStore.js"
+import { disconnect } from "../effect/waiting.js"
 
 export interface SafeStore {
   /** What is stored, if anything; `undefined`: the store does not say. */
@@ -37,7 +38,7 @@ export const make = (
     self: () => Effect.Effect<A, FlagDefinitionStoreError>,
     otherwise: B
   ): Effect.Effect<A | B> =>
-    Effect.disconnect(Effect.suspend(self)).pipe(
+    disconnect(Effect.suspend(self)).pipe(
       Effect.timeoutFail({
         duration: timeout,
         onTimeout: () => new Error(`no reply within ${Duration.format(timeout)}`)

@@ -1,11 +1,9 @@
 /**
  * Waiting that does not keep a program from ending.
  */
-import * as Clock from "effect/Clock"
-import * as Context from "effect/Context"
-import * as DefaultServices from "effect/DefaultServices"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import { liveClock } from "../effect/fiber.js"
 import { unref } from "../node.js"
 
 /** More is not possible with a timer of the platform, which would go off at once. */
@@ -25,7 +23,7 @@ const timer = (millis: number): Effect.Effect<void> =>
  */
 export const sleepIdle = (duration: Duration.Duration): Effect.Effect<void> =>
   Effect.clockWith((clock) =>
-    clock === Context.get(DefaultServices.liveServices, Clock.Clock)
+    clock === liveClock
       ? timer(Math.min(Duration.toMillis(duration), maxMillis))
       : clock.sleep(duration)
   )

@@ -6,6 +6,8 @@ import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
+import { isBodyMissing } from "../effect/http.js"
+import { disconnect } from "../effect/waiting.js"
 
 /** Why a body was not read to its end. */
 export type Unread = "connection" | "timeout" | "too_large"
@@ -81,10 +83,10 @@ const readInto = (
   if (typeof source?.body?.getReader === "function") return readWeb(source.body, take)
   // Who stops reading a stream closes it. Disconnected, because a client that cannot be interrupted must not hold up
   // the end of the program.
-  return Effect.disconnect(
+  return disconnect(
     Stream.runForEachWhile(response.stream, (chunk) => Effect.sync(() => take(chunk))).pipe(
       // A body that there is not can be no stream.
-      Effect.catchIf((error) => error.reason === "EmptyBody", () => Effect.void)
+      Effect.catchIf(isBodyMissing, () => Effect.void)
     )
   )
 }

@@ -2,7 +2,6 @@
  * One request, one answer: what all requests to PostHog have in common. Nothing is retried here.
  */
 import * as HttpClient from "@effect/platform/HttpClient"
-import type * as HttpClientError from "@effect/platform/HttpClientError"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as Cause from "effect/Cause"
@@ -10,6 +9,9 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { redactText } from "../../core/secrets.js"
 import type { ConfigurationError } from "../../PostHogError.js"
+import { isInterruption } from "../effect/cause.js"
+import { untraced, withFailedResponse } from "../effect/http.js"
+import { disconnect } from "../effect/waiting.js"
 import { monotonicMillis } from "../monotonic.js"
 import { invalidOption } from "../optionKinds.js"
 import type { Resolved } from "../options.js"
@@ -101,11 +103,7 @@ export const make = (
   Effect.map(transform(options, given), (client) => makeWith(options.host, client))
 
 const makeWith = (host: string, client: HttpClient.HttpClient): Http => {
-  const transformed = client.pipe(
-    // The library's own requests are no part of the program's traces.
-    HttpClient.withTracerDisabledWhen(() => true),
-    HttpClient.withTracerPropagation(false)
-  )
+  const transformed = untraced(client)
 
   const read = (
     response: HttpClientResponse.HttpClientResponse,
@@ -137,12 +135,12 @@ const makeWith = (host: string, client: HttpClient.HttpClient): Http => {
       const { timeout } = limits
       const deadline = monotonicMillis(clock) + Duration.toMillis(timeout)
       // Disconnected, because a client that cannot be interrupted must not hold up the end of the program.
-      return Effect.disconnect(
+      return disconnect(
         // Looked at as late as can be: what comes before takes time.
         Effect.suspend(() => isWanted() ? transformed.execute(request) : Effect.succeed(undefined))
       ).pipe(
         // A client that fails on bad statuses has read the answer for us.
-        Effect.catchTag("ResponseError", (error: HttpClientError.ResponseError) => Effect.succeed(error.response)),
+        withFailedResponse,
         Effect.timeoutOption(timeout),
         Effect.flatMap((response): Effect.Effect<Answer | NoAnswer | undefined> =>
           response._tag === "None"
@@ -155,7 +153,7 @@ const makeWith = (host: string, client: HttpClient.HttpClient): Http => {
         // interrupted from outside does not come here.)
         Effect.catchAllCause((cause) =>
           Effect.succeed(
-            noAnswer("connection", Cause.isInterruptedOnly(cause) ? "interrupted" : explain(Cause.squash(cause)))
+            noAnswer("connection", isInterruption(cause) ? "interrupted" : explain(Cause.squash(cause)))
           )
         )
       )

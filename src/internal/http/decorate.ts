@@ -5,7 +5,7 @@ import * as HttpClient from "@effect/platform/HttpClient"
 import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as Effect from "effect/Effect"
-import { globalValue } from "effect/GlobalValue"
+import { keepScope, partsOf } from "../effect/http.js"
 
 /** Sends a request, and gives the response before anything of its body was read. */
 export type Execute<E, R> = (
@@ -27,10 +27,10 @@ export const decorate = <E, R, E1, R1>(
     execute: Execute<E, R>
   ) => Effect.Effect<HttpClientResponse.HttpClientResponse, E1, R1>
 ): HttpClient.HttpClient.With<E | E1, R | R1> => {
-  const { postprocess, preprocess } = client as Partial<Parts<E, R>>
-  // A client that is not made by `@effect/platform` has `execute` only.
-  const made = postprocess !== undefined && preprocess !== undefined
-  const send: Execute<E, R> = made ? (request) => postprocess(Effect.succeed(request)) : client.execute
+  const parts = partsOf(client)
+  const send: Execute<E, R> = parts === undefined
+    ? client.execute
+    : (request) => parts.postprocess(Effect.succeed(request))
   return HttpClient.makeWith<E, R, E | E1, R | R1>(
     Effect.flatMap((request) =>
       wrap(request, (other) => {
@@ -38,28 +38,6 @@ export const decorate = <E, R, E1, R1>(
         return send(other)
       })
     ),
-    made ? preprocess : Effect.succeed
+    parts === undefined ? Effect.succeed : parts.preprocess
   )
-}
-
-/** What every client of `@effect/platform` is made of, which its type does not say. */
-interface Parts<E, R> {
-  readonly postprocess: HttpClient.HttpClient.Postprocess<E, R>
-  readonly preprocess: HttpClient.HttpClient.Preprocess<E, R>
-}
-
-/**
- * `HttpClient.withScope` further out has noted what aborts the request when the scope ends, by the request object. It
- * holds for the request that is sent instead, too. Were the map elsewhere, this one would be empty and change nothing.
- */
-const keepScope = (
-  from: HttpClientRequest.HttpClientRequest,
-  to: HttpClientRequest.HttpClientRequest
-): void => {
-  const scoped = globalValue(
-    "@effect/platform/HttpClient/scopedRequests",
-    () => new WeakMap<HttpClientRequest.HttpClientRequest, AbortController>()
-  )
-  const controller = scoped.get(from)
-  if (controller !== undefined) scoped.set(to, controller)
 }

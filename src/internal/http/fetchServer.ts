@@ -1,8 +1,8 @@
 /**
  * When something is captured about a request of the Fetch API.
  */
-import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import { isInterruption } from "../effect/cause.js"
 import { withoutResponses } from "../exceptions/responses.js"
 import type { Server } from "./requestContext.js"
 
@@ -17,10 +17,10 @@ export const webServer: Server<Response> = {
   sustain: (response) => response,
   failed: (cause, { onEnd, onFailure }) => {
     const failure = withoutResponses(cause)
-    const captured = onFailure === undefined || Cause.isInterruptedOnly(failure)
+    const captured = onFailure === undefined || isInterruption(failure)
       ? Effect.void
       : onFailure(failure)(undefined)
-    return onEnd === undefined || Cause.isInterruptedOnly(cause)
+    return onEnd === undefined || isInterruption(cause)
       ? captured
       : Effect.zipRight(captured, onEnd(undefined))
   },

@@ -1,25 +1,23 @@
 /**
  * When something is captured about a request to a server of `@effect/platform`.
  */
-import * as HttpApp from "@effect/platform/HttpApp"
 import * as HttpBody from "@effect/platform/HttpBody"
-import * as HttpServerError from "@effect/platform/HttpServerError"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-import * as Cause from "effect/Cause"
-import * as Chunk from "effect/Chunk"
-import * as Context from "effect/Context"
+import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { currentState } from "../context.js"
+import { isInterruption } from "../effect/cause.js"
+import { serviceIfAny, streamLocally, withFiber } from "../effect/fiber.js"
+import { beforeResponse, sentResponse, withoutResponse } from "../effect/server.js"
 import { withoutResponses } from "../exceptions/responses.js"
 import type { Server } from "./requestContext.js"
 
 /** Without what says itself which response it is. */
-const failureIn = (cause: Cause.Cause<unknown>): Cause.Cause<unknown> =>
-  withoutResponses(Option.getOrElse(HttpServerError.causeResponseStripped(cause)[1], () => Cause.empty))
+const failureIn = (cause: Cause.Cause<unknown>): Cause.Cause<unknown> => withoutResponses(withoutResponse(cause))
 
 /** Status of an answer to a failure that says no other. */
 const serverError = 500
@@ -29,8 +27,8 @@ const serverError = 500
  * middleware forks, and what a fiber that fails has set in its references is lost with it.
  */
 const atEnd = (f: (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<void>): Effect.Effect<void> =>
-  Effect.withFiberRuntime((fiber) => {
-    const scope = Context.getOption(fiber.currentContext as Context.Context<never>, Scope.Scope)
+  withFiber((fiber) => {
+    const scope = serviceIfAny(fiber, Scope.Scope)
     return Option.isSome(scope) ? Scope.addFinalizerExit(scope.value, f) : Effect.void
   })
 
@@ -51,7 +49,7 @@ export const platformServer: Server<HttpServerResponse.HttpServerResponse> = {
     }
     return Effect.zipRight(
       atEnd(() => end(undefined)),
-      HttpApp.appendPreResponseHandler((_, response) => Effect.as(end(response.status), response))
+      beforeResponse(({ status }) => end(status))
     )
   },
   succeeded: () => Effect.void,
@@ -61,12 +59,12 @@ export const platformServer: Server<HttpServerResponse.HttpServerResponse> = {
     if (body._tag !== "Stream") return response
     const stream = onFailure === undefined ? body.stream : Stream.tapErrorCause(body.stream, (cause) => {
       const failure = failureIn(cause)
-      return Cause.isInterruptedOnly(failure) ? Effect.void : onFailure(failure)(response.status)
+      return isInterruption(failure) ? Effect.void : onFailure(failure)(response.status)
     })
     return HttpServerResponse.setBody(
       response,
       HttpBody.stream(
-        Stream.unwrapScoped(Effect.as(Effect.locallyScoped(currentState, state), stream)),
+        streamLocally(stream, currentState, state),
         body.contentType,
         body.contentLength
       )
@@ -76,7 +74,7 @@ export const platformServer: Server<HttpServerResponse.HttpServerResponse> = {
     if (onFailure === undefined) return Effect.void
     const failure = failureIn(cause)
     // An interruption alone is a client that has gone, or a server that ends.
-    if (Cause.isInterruptedOnly(failure)) return Effect.void
+    if (isInterruption(failure)) return Effect.void
     const capture = onFailure(failure)
     let isDecided = false
     const report = (status: number): Effect.Effect<void> => {
@@ -85,10 +83,10 @@ export const platformServer: Server<HttpServerResponse.HttpServerResponse> = {
       return status < 500 ? Effect.void : capture(status)
     }
     // A middleware of `serve` comes after the response.
-    const sent = Chunk.findFirst(Cause.defects(cause), HttpServerResponse.isServerResponse)
-    return Option.isSome(sent) ? report(sent.value.status) : Effect.zipRight(
+    const sent = sentResponse(cause)
+    return sent !== undefined ? report(sent.status) : Effect.zipRight(
       atEnd((exit) => Exit.isFailure(exit) ? report(serverError) : Effect.void),
-      HttpApp.appendPreResponseHandler((_, response) => Effect.as(report(response.status), response))
+      beforeResponse(({ status }) => report(status))
     )
   },
   // It cannot be interrupted outside of the handler, and answers 499.

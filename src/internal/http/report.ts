@@ -2,12 +2,12 @@
  * What is captured about a request: what its handler failed with, and that it was answered.
  */
 import type * as Cause from "effect/Cause"
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import { aside, ordinary, withState } from "../capture.js"
 import type { State } from "../context.js"
-import { clockOf, type Origin } from "../effect/fiber.js"
+import { clockOf, fiberName, type Origin, withFiber } from "../effect/fiber.js"
 import { middleware } from "../exceptions/reporters.js"
-import { fiberName, send } from "../exceptions/tracker.js"
+import { send } from "../exceptions/tracker.js"
 import { instanceOf, type Service } from "../instance.js"
 import { monotonicMillis } from "../monotonic.js"
 
@@ -18,14 +18,14 @@ export const captureError = (
   cause: Cause.Cause<unknown>,
   status: number | undefined
 ): Effect.Effect<void> =>
-  Effect.withFiberRuntime((fiber) =>
+  withFiber((fiber) =>
     aside(
       send(instanceOf(service), withState(fiber, stateOf(fiber)), {
         reporter: middleware,
         given: cause,
         level: "error",
         properties: { $response_status_code: status },
-        fiberId: fiberName(fiber.id())
+        fiberId: fiberName(fiber)
       })
     )
   )
@@ -43,7 +43,7 @@ export const captureEnd = (
   status: number | undefined,
   begin: number
 ): Effect.Effect<void> =>
-  Effect.withFiberRuntime((fiber) => {
+  withFiber((fiber) => {
     const properties = { $response_status_code: status, duration_ms: Math.max(elapsedOf(fiber) - begin, 0) }
     const { door } = instanceOf(service)
     return aside(

@@ -3,16 +3,14 @@
  * it.
  */
 import type * as Cause from "effect/Cause"
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as FiberRef from "effect/FiberRef"
 import type * as Tracer from "effect/Tracer"
 import { isIdentifier, merge, type Properties } from "../../core/event/properties.js"
 import { readRequest, type RequestFacts } from "../../core/http/incoming.js"
 import { PostHog } from "../../PostHog.js"
 import { currentState, type State } from "../context.js"
 import { type AllValues, type CurrentContext, type Region, showRequest } from "../contextValues.js"
-import type { Origin } from "../effect/fiber.js"
+import { type Origin, serviceOf, setReference, withFiber } from "../effect/fiber.js"
 import { claim } from "../exceptions/tracker.js"
 import { instanceOf } from "../instance.js"
 import { captureEnd, captureError, elapsedOf } from "./report.js"
@@ -126,8 +124,8 @@ export const within = <A, E, R, Request, R2>(
   settings: Settings<Request, R2>,
   server: Server<A>
 ): Effect.Effect<A, E, R | R2 | PostHog> =>
-  Effect.withFiberRuntime<A, E, R | R2 | PostHog>((fiber) => {
-    const service = Context.unsafeGet(fiber.currentContext as Context.Context<PostHog>, PostHog)
+  withFiber<A, E, R | R2 | PostHog>((fiber) => {
+    const service = serviceOf(fiber, PostHog)
     const region = regionOf(source, fiber.currentSpan)
     const { captureErrors, distinctId, eventOf } = settings
     const outside = fiber.getFiberRef(currentState)
@@ -139,7 +137,7 @@ export const within = <A, E, R, Request, R2>(
       const current = origin.getFiberRef(currentState)
       return left ?? (current.isIn(region) ? current : entered)
     }
-    const leave = FiberRef.set(currentState, outside)
+    const leave = setReference(currentState, outside)
 
     const named = eventOf?.(request)
     const event = typeof named === "string" && named.trim() !== "" ? named : undefined
@@ -167,7 +165,7 @@ export const within = <A, E, R, Request, R2>(
       })
       entered = inside
       const handled = Effect.matchCauseEffect(
-        Effect.zipRight(FiberRef.set(currentState, inside), handler),
+        Effect.zipRight(setReference(currentState, inside), handler),
         {
           onSuccess: (response): Effect.Effect<A, E> => {
             left = fiber.getFiberRef(currentState)

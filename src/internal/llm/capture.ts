@@ -2,8 +2,6 @@
  * From a call of a model, or another step, to the event about it.
  */
 import * as Effect from "effect/Effect"
-import type * as Fiber from "effect/Fiber"
-import * as FiberRefs from "effect/FiberRefs"
 import { Written } from "../../core/event/json.js"
 import { merge, type Properties, type PropertiesInput } from "../../core/event/properties.js"
 import { look, type Looked, type Redact, type Treatment } from "../../core/llm/content.js"
@@ -62,17 +60,6 @@ const maxMessageBytes = 20_000
 
 /** Bytes for all that is small: ids, names, counts, the signature of the library. */
 const reserve = 8_192
-
-/** A fiber as it is now, for an event that is captured when it may be somewhere else. */
-export const originOf = (fiber: Fiber.RuntimeFiber<unknown, unknown>): Origin => {
-  const refs = fiber.getFiberRefs()
-  return {
-    getFiberRef: (ref) => FiberRefs.getOrDefault(refs, ref),
-    currentDefaultServices: fiber.currentDefaultServices,
-    currentTracer: fiber.currentTracer,
-    currentSpan: fiber.currentSpan
-  }
-}
 
 /** A UUID v7 for now. */
 export const newId = ({ newUuid }: Active, origin: Origin): string => newUuid(millisOf(origin))

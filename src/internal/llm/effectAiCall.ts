@@ -12,9 +12,9 @@ import { type Attributes, noted, notedAnswer, providerOf } from "../../core/llm/
 import type { AnswerFacts, Failure } from "../../core/llm/model.js"
 import { aside, elapsedOf, withState } from "../capture.js"
 import { currentState } from "../context.js"
-import type { Origin } from "../effect/fiber.js"
+import { type Origin, snapshotOf } from "../effect/fiber.js"
 import type { Active, Instance } from "../instance.js"
-import { captureCall, newId, originOf, roomOf, treatmentOf } from "./capture.js"
+import { captureCall, newId, roomOf, treatmentOf } from "./capture.js"
 import type { Given, Source } from "./effectAiSource.js"
 import { changePolicy, idsIn, inSpan, isCaptured } from "./region.js"
 import { endedBy } from "./spans.js"
@@ -236,7 +236,7 @@ export const begin = (
   const instance = source.instance(fiber)
   const { active } = instance
   if (active === undefined || isCaptured(fiber.getFiberRef(currentState))) return undefined
-  const origin = originOf(fiber)
+  const origin = snapshotOf(fiber)
   return instance.door.isSilent(origin, "$ai_generation") && instance.door.isSilent(origin, "$ai_span")
     ? undefined
     : new AiCall(source, instance, active, origin, method, options)

@@ -7,7 +7,8 @@ import { providerOf } from "../../core/llm/effectAiRequest.js"
 import type { Call, Usage } from "../../core/llm/model.js"
 import { aside, elapsedOf } from "../capture.js"
 import { currentState, type State } from "../context.js"
-import { captureCall, newId, originOf, treatmentOf } from "./capture.js"
+import { snapshotOf, withFiber } from "../effect/fiber.js"
+import { captureCall, newId, treatmentOf } from "./capture.js"
 import { eventOptions } from "./effectAiCall.js"
 import type { Source } from "./effectAiSource.js"
 import { changePolicy, isCaptured } from "./region.js"
@@ -35,12 +36,12 @@ export const embedding = <A, E, R>(
   input: unknown,
   run: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> =>
-  Effect.withFiberRuntime((fiber) => {
+  withFiber((fiber) => {
     const instance = source.instance(fiber)
     const { active } = instance
     const state = fiber.getFiberRef(currentState)
     if (active === undefined || isCaptured(state)) return run
-    const origin = originOf(fiber)
+    const origin = snapshotOf(fiber)
     if (instance.door.isSilent(origin, "$ai_embedding")) return run
     const { options } = source
     const uuid = newId(active, origin)

@@ -9,6 +9,7 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { isList, read } from "../../core/guard.js"
 import { answerOf, PartsReader } from "../../core/llm/effectAiAnswer.js"
+import { withFiber } from "../effect/fiber.js"
 import { type AiCall, begin, endingOf, interrupted, type ModelOptions } from "./effectAiCall.js"
 import type { Source } from "./effectAiSource.js"
 import { watchToolkit } from "./effectAiToolkit.js"
@@ -29,7 +30,7 @@ type Streamed = (options: never) => Stream.Stream<unknown, unknown, unknown>
 export function plain<F extends Plain>(source: Source, method: "generateText" | "generateObject", inner: F): F
 export function plain(source: Source, method: "generateText" | "generateObject", inner: Plain) {
   return (options: ModelOptions) =>
-    Effect.withFiberRuntime<unknown, unknown, unknown>((fiber) => {
+    withFiber<unknown, unknown, unknown>((fiber) => {
       const call = begin(source, fiber, method, options)
       if (call === undefined) return inner(options as never)
       return Effect.suspend(() => inner(watched(source, call) as never)).pipe(
@@ -49,7 +50,7 @@ export function plain(source: Source, method: "generateText" | "generateObject",
 export function streamed<F extends Streamed>(source: Source, inner: F): F
 export function streamed(source: Source, inner: Streamed) {
   return (options: ModelOptions) =>
-    Stream.unwrap(Effect.withFiberRuntime<Stream.Stream<unknown, unknown, unknown>>((fiber) => {
+    Stream.unwrap(withFiber<Stream.Stream<unknown, unknown, unknown>>((fiber) => {
       const call = begin(source, fiber, "streamText", options)
       return Effect.succeed(
         call === undefined

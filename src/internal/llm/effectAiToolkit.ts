@@ -9,7 +9,8 @@ import { failureIn } from "../../core/llm/failure.js"
 import { aside, elapsedOf, withState } from "../capture.js"
 import { currentState, type State } from "../context.js"
 import type { Active, Instance } from "../instance.js"
-import { captureStep, newId, originOf } from "./capture.js"
+import { snapshotOf, withFiber } from "../effect/fiber.js"
+import { captureStep, newId } from "./capture.js"
 import { type AiCall, eventOptions } from "./effectAiCall.js"
 import type { Given, Source } from "./effectAiSource.js"
 import { changePolicy, idsIn, inSpan } from "./region.js"
@@ -52,9 +53,9 @@ const run = (
   params: unknown,
   handled: Effect.Effect<unknown, unknown, unknown>
 ): Effect.Effect<unknown, unknown, unknown> =>
-  Effect.withFiberRuntime((fiber) => {
+  withFiber((fiber) => {
     const { active, instance, spanId: parentId, traceId } = parent
-    const origin = originOf(fiber)
+    const origin = snapshotOf(fiber)
     const spanId = newId(active, origin)
     const start = elapsedOf(origin)
     listener.toolStarts()
@@ -135,12 +136,12 @@ export function watchHandlers<Toolkit extends { readonly tools: unknown; readonl
 export function watchHandlers(source: Source, toolkit: WithHandler): WithHandler {
   const original = (read(toolkit, watchedKey) ?? toolkit) as WithHandler
   const watched = withHandle(original, (name, params) =>
-    Effect.withFiberRuntime((fiber) => {
+    withFiber((fiber) => {
       const handled = Effect.suspend(() => original.handle(name, params))
       const instance = source.instance(fiber)
       const { active } = instance
       if (active === undefined) return handled
-      const origin = originOf(fiber)
+      const origin = snapshotOf(fiber)
       const traceId = idsIn(origin.getFiberRef(currentState), active.owner).traceId ??
         origin.currentSpan?.traceId ?? newId(active, origin)
       return run(

@@ -2,10 +2,8 @@
  * Traces and spans around effects: what runs in them finds its place in the tree, and when they end there is an event.
  */
 import * as Cause from "effect/Cause"
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
-import type * as Fiber from "effect/Fiber"
 import type * as Tracer from "effect/Tracer"
 import { makeUuidV7 } from "../../core/event/uuid.js"
 import { isObject } from "../../core/guard.js"
@@ -17,6 +15,7 @@ import { PostHog } from "../../PostHog.js"
 import { elapsedOf, millisOf, type Origin } from "../capture.js"
 import { currentState, type State } from "../context.js"
 import type { Owner } from "../contextValues.js"
+import { type Fiber, serviceOf, withFiber } from "../effect/fiber.js"
 import { toFailure } from "../exceptions/cause.js"
 import { thrownIn } from "../exceptions/cause.js"
 import { noteIds } from "../exceptions/links.js"
@@ -25,18 +24,11 @@ import { slot } from "../slot.js"
 import { captureStep, type EventOptions, lookBefore, type Step } from "./capture.js"
 import { idsIn, inSpan, inTrace } from "./region.js"
 
-type AnyFiber = Fiber.RuntimeFiber<unknown, unknown>
-
 /** Asks the instance of the running fiber. */
 export const ask = <A, E, R>(
-  f: (instance: Instance, fiber: AnyFiber) => Effect.Effect<A, E, R>
+  f: (instance: Instance, fiber: Fiber) => Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R | PostHog> =>
-  Effect.withFiberRuntime<A, E, R | PostHog>((fiber) =>
-    f(
-      instanceOf(Context.unsafeGet(fiber.currentContext as Context.Context<PostHog>, PostHog)),
-      fiber as AnyFiber
-    )
-  )
+  withFiber<A, E, R | PostHog>((fiber) => f(instanceOf(serviceOf(fiber, PostHog)), fiber))
 
 /** An instance that does nothing has no ids, but the tree goes on in other processes. */
 const ids = /* #__PURE__ */ slot<(millis: number) => string>("LlmAnalytics/ids")
@@ -79,7 +71,7 @@ const rootOf = (span: Tracer.AnySpan): Tracer.AnySpan => {
  * The id of a trace that begins here: that of the tracer's trace, so that one leads to the other. Only of the first one
  * in it: what goes on for days in one span has many.
  */
-const traceIdOf = (instance: Instance, fiber: AnyFiber): string => {
+const traceIdOf = (instance: Instance, fiber: Fiber): string => {
   const span = fiber.currentSpan
   const given = readId(span?.traceId)
   if (span === undefined || given === undefined) return newIdOf(instance, fiber)
@@ -137,7 +129,7 @@ const outputOf = <A>(output: unknown, exit: Exit.Exit<A, unknown>): (() => unkno
 
 const inputOf = (
   instance: Instance,
-  fiber: AnyFiber,
+  fiber: Fiber,
   event: Step["event"],
   { input, ...options }: RegionOptions
 ): Looked | (() => unknown) | undefined =>
@@ -152,16 +144,15 @@ const inputOf = (
 /** Runs an effect in a state of its own, and says at its end how long it took and how it went. */
 const region = <A, E, R>(
   self: Effect.Effect<A, E, R>,
-  fiber: AnyFiber,
+  fiber: Fiber,
   state: State,
-  atEnd: (fiber: AnyFiber, exit: Exit.Exit<A, E>, latencySeconds: number) => Effect.Effect<unknown>
+  atEnd: (fiber: Fiber, exit: Exit.Exit<A, E>, latencySeconds: number) => Effect.Effect<unknown>
 ): Effect.Effect<A, E, R> => {
   const start = elapsedOf(fiber)
   return Effect.locally(
     Effect.onExit(
       self,
-      (exit) =>
-        Effect.withFiberRuntime((end) => atEnd(end as AnyFiber, exit, Math.max(elapsedOf(end) - start, 0) / 1_000))
+      (exit) => withFiber((end) => atEnd(end, exit, Math.max(elapsedOf(end) - start, 0) / 1_000))
     ),
     currentState,
     state
@@ -172,11 +163,11 @@ const region = <A, E, R>(
 export const nodeRegion = <A, E, R>(
   self: Effect.Effect<A, E, R>,
   instance: Instance,
-  fiber: AnyFiber,
+  fiber: Fiber,
   options: RegionOptions,
   change: (state: State) => State,
   capture: (
-    fiber: AnyFiber,
+    fiber: Fiber,
     exit: Exit.Exit<A, E>,
     latencySeconds: number,
     place: EventOptions
@@ -194,7 +185,7 @@ export const nodeRegion = <A, E, R>(
 export const spanRegion = <A, E, R>(
   self: Effect.Effect<A, E, R>,
   instance: Instance,
-  fiber: AnyFiber,
+  fiber: Fiber,
   name: string,
   options: RegionOptions
 ): Effect.Effect<A, E, R> => {
@@ -218,7 +209,7 @@ export const spanRegion = <A, E, R>(
 export const traceRegion = <A, E, R>(
   self: Effect.Effect<A, E, R>,
   instance: Instance,
-  fiber: AnyFiber,
+  fiber: Fiber,
   options: RegionOptions
 ): Effect.Effect<A, E, R> => {
   const before = fiber.getFiberRef(currentState)

@@ -2,9 +2,7 @@
  * The requests of an MCP server and their answers, followed at its protocol: what comes in and what goes out passes
  * there, whatever the server is made of.
  */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import type * as Fiber from "effect/Fiber"
 import { isList, isRecord, read } from "../../core/guard.js"
 import { Lru } from "../../core/lru.js"
 import {
@@ -19,10 +17,11 @@ import {
   withIntent
 } from "../../core/mcp/events.js"
 import { takesIntent } from "../../core/mcp/text.js"
-import { aside, elapsedOf, ordinary, type Origin } from "../capture.js"
+import { aside, elapsedOf, millisOf, ordinary, type Origin } from "../capture.js"
 import { currentState } from "../context.js"
+import { snapshotOf, withFiber } from "../effect/fiber.js"
 import type { Active, Instance } from "../instance.js"
-import { newId, originOf, treatmentOf } from "../llm/capture.js"
+import { newId, treatmentOf } from "../llm/capture.js"
 import { sessionOfHeader } from "./session.js"
 
 /** A request as the protocol hands it over. */
@@ -199,8 +198,8 @@ export class Watcher {
   ): Effect.Effect<void> => {
     const method = message.tag ?? ""
     if (message._tag !== "Request" || eventOf(method) === undefined) return handle(message)
-    return Effect.withFiberRuntime<void>((fiber) => {
-      const origin = originOf(fiber as Fiber.RuntimeFiber<unknown, unknown>)
+    return withFiber<void>((fiber) => {
+      const origin = snapshotOf(fiber)
       const headers = headersOf(message)
       const distinctId = this.whose({ method, headers })
       return Effect.flatMap(this.session(clientId, headers, origin), (sessionId) => {
@@ -223,7 +222,7 @@ export class Watcher {
           client,
           peers: this.peers(headers, client),
           distinctId,
-          timestamp: timeOf(origin),
+          timestamp: millisOf(origin),
           start: elapsedOf(origin)
         })
         return Effect.locallyWith(
@@ -308,9 +307,6 @@ export class Watcher {
     }, distinctId)
   }
 }
-
-const timeOf = ({ currentDefaultServices }: Origin): number =>
-  (currentDefaultServices.unsafeMap.get(Clock.Clock.key) as Clock.Clock).unsafeCurrentTimeMillis()
 
 /** Numbers and texts are other ids in JSON-RPC, but answers have them as texts. */
 const keyOf = (clientId: number, id: unknown): string => `${clientId} ${String(id)}`

@@ -3,8 +3,9 @@ import * as Effect from "effect/Effect"
 import * as FiberRef from "effect/FiberRef"
 import type { Call } from "../../../src/core/llm/model.js"
 import { currentState } from "../../../src/internal/context.js"
+import { snapshotOf } from "../../../src/internal/effect/fiber.js"
 import { instanceOf } from "../../../src/internal/instance.js"
-import { captureCall, originOf } from "../../../src/internal/llm/capture.js"
+import { captureCall } from "../../../src/internal/llm/capture.js"
 import { inSpan, inTrace } from "../../../src/internal/llm/region.js"
 import { PostHog } from "../../../src/PostHog.js"
 import * as PostHogTest from "../../../src/PostHogTest.js"
@@ -27,7 +28,7 @@ describe("captureCall", () => {
     Effect.gen(function*() {
       const service = yield* PostHog
       const uuid = yield* Effect.withFiberRuntime<string | undefined>((fiber) =>
-        captureCall(instanceOf(service), originOf(fiber as never), call)
+        captureCall(instanceOf(service), snapshotOf(fiber as never), call)
       ).pipe(
         Effect.locally(currentState, inSpan(inTrace(yield* FiberRef.get(currentState), "t1", "s1"), "p1", undefined))
       )
