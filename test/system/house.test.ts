@@ -32,7 +32,74 @@ const headOf = (file: string): string => /^\/\*\*[\s\S]*?\*\//.exec(sources.get(
 
 const linesOf = (text: string): number => text.split("\n").length
 
+/**
+ * What Effect 3 has and Effect 4 has not, or has with another meaning. What is only called otherwise there, such as
+ * `Effect.zipRight`, is no matter of the seam.
+ */
+const effect3: ReadonlyArray<RegExp> = [
+  // fiber
+  /\bwithFiberRuntime\b/,
+  /\bcurrentContext\b/,
+  /\bFiberRef\.|\bFiberRefs\b|\bgetFiberRefs\b|\blocallyScoped\b/,
+  /\bFiberId\b|\.unsafeInterruptAsFork\(/,
+  /\bDefaultServices\.|"effect\/DefaultServices"/,
+  /\bglobalValue\b/,
+  // cause
+  /\bCause\.(?:reduce|match|failures|defects|sequential|parallel|isEmpty|isInterruptedOnly|originalError|prettyErrors)\b/,
+  /_tag === "(?:Parallel|Sequential|Die|Interrupt)"/,
+  /effect\/SpanAnnotation|\bRuntime\.isFiberFailure\b|\bFiberFailureCauseId\b/,
+  // log
+  /\bLogger\.|"effect\/Logger"|\bLogLevel\.(?!LogLevel\b)|\bsetUnhandledErrorLogLevel\b|\blogWithLevel\b/,
+  /"effect\/(?:HashMap|HashSet|List)"/,
+  // metrics
+  /\bMetric\.|"effect\/Metric"|\bMetricLabel\b/,
+  // retry
+  /\bSchedule\.(?!Schedule\b|isSchedule\b|spaced\b)/,
+  // variables
+  /\bConfigProvider\b|\bmapOrFail\b|\bConfigError\.(?!ConfigError\b)/,
+  // waiting
+  /\bDeferred\.unsafe|\bEffect\.disconnect\b|\brepeatEffectChunk|\binterruptWhenDeferred\b|\bunsafeFromArray\b/,
+  // http
+  /\bwithTracerDisabledWhen\b|\bwithTracerPropagation\b|"(?:ResponseError|RequestError|EmptyBody)"/,
+  /\bscopedRequests\b|@effect\/platform\/HttpServerRespondable"\)/,
+  // server
+  /\bappendPreResponseHandler\b|\bcauseResponseStripped\b|\bisServerResponse\b/
+]
+
+/** Where such words occur all the same, and why. */
+const outsideOfTheSeam: Readonly<Record<string, string>> = {
+  [join("src", "EffectAi.ts")]: "leans on @effect/ai, which is another package in Effect 4: written by hand for each",
+  [join("src", "internal", "llm", "effectAiLanguageModel.ts")]: "the same"
+}
+
+const withoutComments = (text: string): string => text.replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, "")
+
 describe("the house", () => {
+  it("has the vocabulary of Effect 3 in src/internal/effect only", () => {
+    const seam = join("src", "internal", "effect")
+    const found: Array<string> = []
+    const used = new Set<RegExp>()
+    for (const [file, { text }] of sources) {
+      for (const words of effect3) {
+        const [word] = words.exec(withoutComments(text)) ?? []
+        if (word === undefined) continue
+        if (file.startsWith(seam)) used.add(words)
+        else if (!Object.hasOwn(outsideOfTheSeam, file)) found.push(`${file}: ${word}`)
+      }
+    }
+    assert.deepStrictEqual(found, [])
+    assert.deepStrictEqual(effect3.filter((words) => !used.has(words)), [])
+    const inSeam = files.filter((file) => file.startsWith(seam))
+    assert.isAtMost(inSeam.length, 10)
+    for (const file of inSeam) {
+      assert.match(headOf(file), /\bHides\b/, file)
+      // It is replaced as a whole, so it leans on nothing that is not pure.
+      for (const imported of importsOf(file)) {
+        assert.isTrue(imported.startsWith(seam) || imported.startsWith(join("src", "core")), `${file}: ${imported}`)
+      }
+    }
+  })
+
   it("has no circles of imports", () => {
     const done = new Set<string>()
     const circles: Array<string> = []
