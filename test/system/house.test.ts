@@ -46,7 +46,7 @@ const effect3: ReadonlyArray<RegExp> = [
   /\bglobalValue\b/,
   // cause
   /\bCause\.(?:reduce|match|failures|defects|sequential|parallel|isEmpty|isInterruptedOnly|originalError|prettyErrors)\b/,
-  /_tag === "(?:Parallel|Sequential|Die|Interrupt)"/,
+  /(?:_tag === |case )"(?:Parallel|Sequential|Die|Interrupt)"/,
   /effect\/SpanAnnotation|\bRuntime\.isFiberFailure\b|\bFiberFailureCauseId\b/,
   // log
   /\bLogger\.|"effect\/Logger"|\bLogLevel\.(?!LogLevel\b)|\bsetUnhandledErrorLogLevel\b|\blogWithLevel\b/,
@@ -80,6 +80,8 @@ describe("the house", () => {
     const found: Array<string> = []
     const used = new Set<RegExp>()
     for (const [file, { text }] of sources) {
+      // It has no Effect: what looks like a Cause there is read as a stranger's object.
+      if (file.startsWith(join("src", "core"))) continue
       for (const words of effect3) {
         const [word] = words.exec(withoutComments(text)) ?? []
         if (word === undefined) continue
