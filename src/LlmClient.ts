@@ -24,8 +24,8 @@ import { has } from "./core/guard.js"
 import { withState } from "./internal/capture.js"
 import { setCarrier } from "./internal/carrier.js"
 import { asyncState, currentState } from "./internal/context.js"
+import { snapshotOf, withFiber } from "./internal/effect/fiber.js"
 import { instanceOf } from "./internal/instance.js"
-import { originOf } from "./internal/llm/capture.js"
 import * as internal from "./internal/llm/client.js"
 import { Exchanges, type Options } from "./internal/llm/exchanges.js"
 import * as internalFetch from "./internal/llm/fetch.js"
@@ -126,11 +126,11 @@ export interface FetchOptions extends Options {
  */
 export const fetch = (options: FetchOptions = {}): Effect.Effect<typeof globalThis.fetch, never, PostHog> =>
   Effect.flatMap(PostHog, (posthog) =>
-    Effect.withFiberRuntime((fiber) => {
+    withFiber((fiber) => {
       const send = options.fetch ?? globalThis.fetch
       const exchanges = Exchanges.of(instanceOf(posthog))
       if (exchanges === undefined) return Effect.succeed(send)
-      const origin = originOf(fiber)
+      const origin = snapshotOf(fiber)
       const lookUp = fiber.getFiberRef(asyncState)
       const { storage } = options
       return Effect.succeed(internalFetch.withCapture(

@@ -32,7 +32,7 @@ import { withCarrier } from "./internal/contextRegions.js"
 import type { ContextScope, ContextValues } from "./internal/contextValues.js"
 import { packageAnnotation } from "./internal/diagnostics.js"
 import { isInterruption } from "./internal/effect/cause.js"
-import { getReference, originOfRuntime } from "./internal/effect/fiber.js"
+import { getReference, originOfRuntime, runtimeWith } from "./internal/effect/fiber.js"
 import { instanceOf } from "./internal/instance.js"
 import { builtin } from "./internal/node.js"
 import { closeOnSignals } from "./internal/signals.js"
@@ -125,7 +125,7 @@ export const make = async <R, E>(layer: Layer.Layer<R, E>, options: Options = {}
   }
   const storage = options.storage ?? makeStorage()
   const here = (): State | undefined => storage?.getStore() as State | undefined
-  const runtime = built.value.pipe(Runtime.setFiberRef(asyncState, here))
+  const runtime = runtimeWith(built.value, asyncState, here)
   const warned = new Set<string>()
   const warn = (text: string): void => {
     if (warned.has(text)) return

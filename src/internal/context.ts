@@ -238,7 +238,7 @@ export const currentState: Reference<State> = makeReference(
 )
 
 /** Gives the context of the code that runs, where that is known by an `AsyncLocalStorage`. A bridge sets it. */
-export const asyncState: FiberRef.FiberRef<(() => State | undefined) | undefined> = globalValue(
-  Symbol.for("effect-posthog/context/asyncState"),
-  () => FiberRef.unsafeMake<(() => State | undefined) | undefined>(undefined)
+export const asyncState: Reference<(() => State | undefined) | undefined> = makeReference(
+  "effect-posthog/context/asyncState",
+  (): (() => State | undefined) | undefined => undefined
 )

@@ -12,7 +12,7 @@ import * as FiberRef from "effect/FiberRef"
 import * as FiberRefs from "effect/FiberRefs"
 import { globalValue } from "effect/GlobalValue"
 import * as Option from "effect/Option"
-import type { Runtime } from "effect/Runtime"
+import * as Runtime from "effect/Runtime"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 
@@ -87,8 +87,15 @@ export const originOf = (refs: FiberRefs.FiberRefs, context: Context.Context<nev
 }
 
 /** Of a runtime: there is no fiber yet. */
-export const originOfRuntime = <R>({ context, fiberRefs }: Runtime<R>): Origin =>
+export const originOfRuntime = <R>({ context, fiberRefs }: Runtime.Runtime<R>): Origin =>
   originOf(fiberRefs, context as Context.Context<never>)
+
+/** A runtime whose fibers begin with a value of a reference. */
+export const runtimeWith = <R, A>(
+  runtime: Runtime.Runtime<R>,
+  reference: Reference<A>,
+  value: A
+): Runtime.Runtime<R> => Runtime.setFiberRef(runtime, reference, value)
 
 /** A fiber as it is now, for an event that is captured when it may be somewhere else. */
 export const snapshotOf = (fiber: Fiber): Origin => {

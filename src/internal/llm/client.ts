@@ -14,9 +14,9 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { Origin } from "../capture.js"
+import { snapshotOf, withFiber } from "../effect/fiber.js"
 import { decorate } from "../http/decorate.js"
 import type { Instance } from "../instance.js"
-import { originOf } from "./capture.js"
 import { bodyOf, Exchanges, type Options, type Request, type Watched } from "./exchanges.js"
 import { failureOf, isNoJson } from "./failure.js"
 import { withUsage } from "./includeUsage.js"
@@ -45,13 +45,13 @@ export const withCapture = <E, R, R1>(
     client,
     (request, execute) =>
       Effect.flatMap(instanceOf, (instance) =>
-        Effect.withFiberRuntime<HttpClientResponse.HttpClientResponse, E, R>((fiber) => {
+        withFiber<HttpClientResponse.HttpClientResponse, E, R>((fiber) => {
           const exchanges = Exchanges.of(instance)
           if (exchanges === undefined) {
             return execute(request)
           }
           const seen = requestOf(request)
-          const origin = originOf(fiber)
+          const origin = snapshotOf(fiber)
           const watched = exchanges.watch(origin, seen, options)
           if (watched === undefined) {
             return execute(request)
@@ -62,8 +62,7 @@ export const withCapture = <E, R, R1>(
                 broken(watched, cause)
                 return Effect.failCause(cause)
               },
-              onSuccess: (response) =>
-                Effect.succeed(answered(exchanges, origin, watched, response))
+              onSuccess: (response) => Effect.succeed(answered(exchanges, origin, watched, response))
             })
           )
         }))

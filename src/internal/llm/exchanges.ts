@@ -1,8 +1,6 @@
 /**
  * The calls of models that an instance sees under way: which requests are watched, and what becomes of each.
  */
-import * as Clock from "effect/Clock"
-import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { PropertiesInput } from "../../core/event/properties.js"
@@ -15,6 +13,7 @@ import type { Providers } from "../../core/llm/providers.js"
 import { describe } from "../../core/thrown.js"
 import type { Origin } from "../capture.js"
 import { currentState } from "../context.js"
+import { clockOf } from "../effect/fiber.js"
 import { sleepIdle } from "../flags/sleepIdle.js"
 import type { Active, Instance } from "../instance.js"
 import { monotonicMillis } from "../monotonic.js"
@@ -150,7 +149,7 @@ export class Exchanges {
     event: string,
     options: Options
   ): Watched {
-    const clock = Context.unsafeGet(origin.currentDefaultServices, Clock.Clock)
+    const clock = clockOf(origin)
     const treatment = treatmentOf(this.active, origin.getFiberRef(currentState), options)
     const start = monotonicMillis(clock)
     const exchange: Exchange = new Exchange({
@@ -176,7 +175,7 @@ export class Exchanges {
 
   /** The provider has refused. Programs often do not read why. */
   refused({ exchange }: Watched, origin: Origin): void {
-    const clock = Context.unsafeGet(origin.currentDefaultServices, Clock.Clock)
+    const clock = clockOf(origin)
     run(
       sleepIdle(Duration.millis(grace)).pipe(
         Effect.zipRight(Effect.sync(() => {
