@@ -89,9 +89,6 @@ const adviceForSecretStatus: { readonly [status: number]: string | undefined } =
   402: adviceForReason.quota_limited
 }
 
-/** Where the answer says of each event whether it was taken. */
-const adviceForVerdicts = "PostHog refuses single events; PostHog.diagnostics names them"
-
 /** A redirect leads to a host that is not that of the options. */
 const adviceForRedirect = `the answer is a redirect, which is not followed; ${checkHost}`
 
@@ -101,7 +98,6 @@ const adviceForVerdict = "PostHog refuses single events; PostHog.diagnostics nam
 const adviceFor = ({ about, detail = "", reason, status }: Trouble): string => {
   if (status === 200 && reason === "rejected") return adviceForVerdict
   if (status !== undefined) {
-    if (status === 200 && reason === "rejected") return adviceForVerdicts
     const known = about === "definitions" ? adviceForSecretStatus[status] : adviceForStatus[status]
     return known ?? (status >= 300 && status < 400 ? adviceForRedirect : adviceForReason[reason]) ?? checkHost
   }

@@ -18,6 +18,12 @@ export const withFailedResponse = <A, R>(
 ): Effect.Effect<A | HttpClientResponse.HttpClientResponse, HttpClientError.RequestError, R> =>
   Effect.catchTag(self, "ResponseError", ({ response }) => Effect.succeed(response))
 
+/** The response for whose status a client has failed, if that is what it failed with. */
+export const refusedResponse = (thrown: unknown): HttpClientResponse.HttpClientResponse | undefined => {
+  const { _tag, reason, response } = (thrown ?? {}) as Partial<HttpClientError.ResponseError>
+  return _tag === "ResponseError" && reason === "StatusCode" ? response : undefined
+}
+
 /** Whether the error says that the response has no body. */
 export const isBodyMissing = (error: HttpClientError.ResponseError): boolean => error.reason === "EmptyBody"
 

@@ -3,7 +3,6 @@
  * read.
  */
 import type * as HttpClient from "@effect/platform/HttpClient"
-import type * as HttpClientError from "@effect/platform/HttpClientError"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as UrlParams from "@effect/platform/UrlParams"
@@ -14,7 +13,9 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { Origin } from "../capture.js"
+import { isInterruption } from "../effect/cause.js"
 import { snapshotOf, withFiber } from "../effect/fiber.js"
+import { refusedResponse } from "../effect/http.js"
 import { decorate } from "../http/decorate.js"
 import type { Instance } from "../instance.js"
 import { bodyOf, Exchanges, type Options, type Request, type Watched } from "./exchanges.js"
@@ -78,11 +79,12 @@ const asked = (request: HttpClientRequest.HttpClientRequest, seen: Request): Htt
 
 /** There will be no answer, or no more of it. */
 const broken = ({ exchange }: Watched, cause: Cause.Cause<unknown>): void => {
-  if (Cause.isInterruptedOnly(cause)) return exchange.abort()
-  const error = Cause.squash(cause) as Partial<HttpClientError.ResponseError>
-  if (error._tag === "ResponseError" && error.reason === "StatusCode" && error.response !== undefined) {
+  if (isInterruption(cause)) return exchange.abort()
+  const error = Cause.squash(cause)
+  const refused = refusedResponse(error)
+  if (refused !== undefined) {
     // A client further in fails for some statuses.
-    const { headers, status } = error.response
+    const { headers, status } = refused
     exchange.answered(status, (name) => headers[name])
     return exchange.abandon()
   }
