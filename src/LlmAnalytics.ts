@@ -16,6 +16,8 @@
  * }).pipe(LlmAnalytics.withTrace({ name: "agent" }))
  * ```
  *
+ * Long because of the documentation of overloads.
+ *
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
@@ -27,7 +29,7 @@ import { readId } from "./core/llm/ids.js"
 import type { Failure, Message, Part, Prices, Usage } from "./core/llm/model.js"
 import { currentState } from "./internal/context.js"
 import * as internal from "./internal/llm/byHand.js"
-import { captureAny } from "./internal/llm/capture.js"
+import { captureAny, captureAnyNow } from "./internal/llm/capture.js"
 import type {
   CaptureOptions,
   EmbeddingOptions,
@@ -40,6 +42,7 @@ import type {
 import { changePolicy, idsIn, inSession, inSpan, policyIn } from "./internal/llm/region.js"
 import { ask, newIdOf, ownerOf, spanRegion, traceRegion } from "./internal/llm/spans.js"
 import type { PostHog } from "./PostHog.js"
+import type { DeliveryError } from "./PostHogError.js"
 
 export type {
   /**
@@ -190,9 +193,9 @@ export const withSession: {
 })
 
 /**
- * Runs an effect, and all fibers it forks, as one step of a trace: a tool, a retrieval, an agent. What is captured in it
- * is below it in the tree. At the end `$ai_span` is captured, with the time it took and with the failure or the defect
- * if there was one. An interruption is no failure: `$ai_stop_reason` is `interrupted`.
+ * Runs an effect, and all fibers it forks, as one step of a trace: a tool, a retrieval, an agent. What is captured in
+ * it is below it in the tree. At the end `$ai_span` is captured, with the time it took and with the failure or the
+ * defect if there was one. An interruption is no failure: `$ai_stop_reason` is `interrupted`.
  *
  * @since 0.1.0
  * @category combinators
@@ -342,8 +345,8 @@ export const withRedaction: {
 )
 
 /**
- * Captures one call of a language model (`$ai_generation`), which is over. Never fails. Gives the id of the event, which
- * is its `$ai_span_id` too, unless the options say another one.
+ * Captures one call of a language model (`$ai_generation`), which is over. Never fails. Gives the id of the event,
+ * which is its `$ai_span_id` too, unless the options say another one.
  *
  * @since 0.1.0
  * @category accessors
@@ -430,6 +433,25 @@ export const capture = (
     Effect.map(
       captureAny(instance, fiber, event, properties, internal.placeOf(options)),
       (uuid) => uuid ?? internal.uuidOf(instance, fiber, options)
+    )
+  )
+
+/**
+ * Sends one event past the queue and waits until PostHog acknowledged it, for instance before a serverless function
+ * freezes. As {@link capture} otherwise. Gives the event's uuid; none when there was nothing to send.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const captureNow = (
+  event: string,
+  properties?: PropertiesInput,
+  options: CaptureOptions = {}
+): Effect.Effect<Option.Option<string>, DeliveryError, PostHog> =>
+  ask((instance, fiber) =>
+    Effect.map(
+      captureAnyNow(instance, fiber, event, properties, internal.placeOf(options)),
+      Option.fromNullable
     )
   )
 

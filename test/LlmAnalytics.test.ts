@@ -4,7 +4,8 @@ import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Duration, Effect, Fiber, Option, Schedule, Stream, TestClock } from "effect"
 import { ErrorTracking, LlmAnalytics, PostHog, PostHogTest } from "../src/index.js"
-import { collectDiagnostics, settle } from "./support/posthog.js"
+import { collectDiagnostics, onSink, settle } from "./support/posthog.js"
+import * as Sink from "./support/sink.js"
 
 const withTest = (options?: PostHogTest.Options) => Effect.provide(PostHogTest.layer(options))
 
@@ -556,4 +557,29 @@ describe("privacy", () => {
       assert.match(input.at(-1)!.content, /^59 /)
       assert.deepStrictEqual(event?.properties.$ai_output_choices, [{ role: "assistant", content: "the answer" }])
     }).pipe(withTest()))
+})
+
+describe("captureNow", () => {
+  it.scopedLive("waits for PostHog's acknowledgement, and gives the uuid", () =>
+    Effect.gen(function*() {
+      const sink = yield* Sink.make()
+      const uuid = yield* LlmAnalytics.captureNow("$ai_metric", { $ai_metric_name: "stars", $ai_metric_value: "5" }, {
+        traceId: "trace-1"
+      }).pipe(Effect.provide(onSink(sink)))
+      const [event] = sink.accepted
+      assert.strictEqual(event?.event, "$ai_metric")
+      assert.strictEqual(event?.properties.$ai_trace_id, "trace-1")
+      assert.deepStrictEqual(uuid, Option.some(event?.uuid))
+    }))
+
+  it.scopedLive("fails when PostHog refuses the event, and gives nothing where nobody takes events", () =>
+    Effect.gen(function*() {
+      const sink = yield* Sink.make({ otherwise: () => Sink.status(401) })
+      const refused = yield* Effect.flip(
+        LlmAnalytics.captureNow("$ai_span", {}).pipe(Effect.provide(onSink(sink)))
+      )
+      assert.strictEqual(refused._tag, "DeliveryError")
+      const none = yield* LlmAnalytics.captureNow("$ai_span", {}).pipe(Effect.provide(PostHog.layerNoop))
+      assert.deepStrictEqual(none, Option.none())
+    }))
 })

@@ -156,7 +156,8 @@ export class Exchange {
     this.finish(() => {
       const answer = this.partial()
       const failure = answer.failure ?? this.refusal()
-      // Who hears of a failure goes away too. What a provider says last is its reason to stop: whoever has heard that has heard it all.
+      // Who hears of a failure goes away too. What a provider says last is its reason to stop: whoever has heard that
+      // has heard it all.
       const stopReason = answer.stopReason ?? (failure === undefined ? interrupted : undefined)
       return { answer: { ...answer, stopReason }, failure }
     })

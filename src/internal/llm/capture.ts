@@ -8,12 +8,13 @@ import { look, type Looked, type Redact, type Treatment } from "../../core/llm/c
 import type { Call, Failure } from "../../core/llm/model.js"
 import { failureOf, propertiesOf, withOwn } from "../../core/llm/properties.js"
 import { utf8Length } from "../../core/llm/utf8.js"
+import type { DeliveryError } from "../../PostHogError.js"
 import { type CaptureOptions, elapsedOf, millisOf, ordinary, type Origin } from "../capture.js"
 import { currentState, type State } from "../context.js"
 import { exceptionOf } from "../exceptions/links.js"
 import type { Active, Instance } from "../instance.js"
 import { idsIn, nodes, policyIn } from "./region.js"
-import { sendAi } from "./send.js"
+import { type AiInput, sendAi, sendAiNow } from "./send.js"
 
 /** What can be said about one event besides the call. */
 export interface EventOptions extends CaptureOptions {
@@ -124,15 +125,15 @@ const lookAt = (
 
 const bytesOf = (content: unknown): number => content instanceof Written ? utf8Length(content.text) : 0
 
-/** Sends an event whose properties are known, with its place in the tree. Gives its uuid, if it was taken. */
-const send = (
+/** An event whose properties are known, with its place in the tree. */
+const placed = (
   instance: Instance,
   active: Active,
   origin: Origin,
   event: string,
   properties: Properties,
   options: EventOptions
-): Effect.Effect<string | undefined> => {
+): AiInput => {
   const state = origin.getFiberRef(currentState)
   const ids = idsIn(state, active.owner)
   const id = options.uuid ?? newId(active, origin)
@@ -150,14 +151,26 @@ const send = (
   const exception = options.thrown === undefined ? undefined : exceptionOf(instance, options.thrown, elapsedOf(origin))
   if (exception !== undefined) own.$exception_event_id = exception
   const given = properties.$ai_trace_id
-  const { uuid, captured } = sendAi(instance, origin, {
+  return {
     event,
     properties: { ...own, ...properties },
     options: { ...options, uuid: id },
     personlessId: typeof given === "string" ? given : traceId,
     // Without a parent of its own it has not the one of its children.
     omits: isNode && parentId === undefined ? (name) => name === "$ai_parent_id" : undefined
-  })
+  }
+}
+
+/** Sends an event whose properties are known. Gives its uuid, if it was taken. */
+const send = (
+  instance: Instance,
+  active: Active,
+  origin: Origin,
+  event: string,
+  properties: Properties,
+  options: EventOptions
+): Effect.Effect<string | undefined> => {
+  const { uuid, captured } = sendAi(instance, origin, placed(instance, active, origin, event, properties, options))
   return Effect.as(captured, uuid)
 }
 
@@ -176,6 +189,26 @@ export const captureAny = (
     (active) => send(instance, active, origin, event, merge(properties, options.properties), options)
   )
 
+/** The same past the queue: waits for PostHog's acknowledgement. `undefined`: there was nothing to send. */
+export const captureAnyNow = (
+  instance: Instance,
+  origin: Origin,
+  event: string,
+  properties: PropertiesInput | undefined,
+  options: EventOptions = {}
+): Effect.Effect<string | undefined, DeliveryError> =>
+  guarded(
+    instance,
+    origin,
+    event,
+    (active): Effect.Effect<string | undefined, DeliveryError> =>
+      sendAiNow(
+        instance,
+        origin,
+        placed(instance, active, origin, event, merge(properties, options.properties), options)
+      )
+  )
+
 /** Captures a call of a model. Never fails. Gives the event's uuid; `undefined`: nobody takes events. */
 export const captureCall = (
   instance: Instance,
@@ -190,12 +223,12 @@ export const captureCall = (
 /**
  * Makes an event where somebody takes events. What a program gives may throw as it is read, and nothing may escape.
  */
-const guarded = (
+const guarded = <E>(
   { active, door }: Instance,
   origin: Origin,
   event: string,
-  make: (active: Active) => Effect.Effect<string | undefined>
-): Effect.Effect<string | undefined> => {
+  make: (active: Active) => Effect.Effect<string | undefined, E>
+): Effect.Effect<string | undefined, E> => {
   try {
     if (active === undefined || door.isSilent(origin, event)) {
       // Counted as ignored.
