@@ -23,7 +23,7 @@
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 import * as Option from "effect/Option"
-import type { PropertiesInput } from "./core/event/properties.js"
+import type { PropertiesInput } from "./core/event/layers.js"
 import type { Redact, Where } from "./core/llm/content.js"
 import { readId } from "./core/llm/ids.js"
 import type { Failure, Message, Part, Prices, Usage } from "./core/llm/model.js"

@@ -322,7 +322,7 @@ describe("what is captured at once", () => {
         properties: { feature: "chat" }
       })
       const [event] = yield* PostHogTest.captured
-      const { $ai_span_id: id, $ai_trace_id: trace, $ai_lib: lib, ...rest } = event!.properties
+      const { $ai_span_id: id, $ai_trace_id: trace, $ai_lib: lib, $ai_lib_version: _____, ...rest } = event!.properties
       assert.deepStrictEqual([id, trace, lib], [event!.uuid, event!.uuid, "effect-posthog"])
       const { $is_server: _, $geoip_disable: __, $lib: ___, $lib_version: ____, ...own } = rest
       assert.deepStrictEqual(own, {

@@ -3,10 +3,7 @@
  */
 import type * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
-import { type Call, makeComposer, type Surroundings } from "../core/event/compose.js"
 import { isTooLarge, Writer } from "../core/event/json.js"
-import { misplacedOptions } from "../core/event/misplaced.js"
-import type { EventOptions } from "../core/event/options.js"
 import {
   type Groups,
   type Layer,
@@ -14,11 +11,15 @@ import {
   type Properties,
   type PropertiesInput,
   readable
-} from "../core/event/properties.js"
-import { checkEvent, readUuid, type WireEvent, writeEvent } from "../core/event/wireEvent.js"
+} from "../core/event/layers.js"
+import { misplacedOptions } from "../core/event/misplaced.js"
+import type { EventOptions } from "../core/event/options.js"
+import { type Call, makeComposer, type Surroundings } from "../core/event/properties.js"
+import { readUuid, writeEvent } from "../core/event/wireEvent.js"
 import { isInstance, isObject, isRecord } from "../core/guard.js"
 import { describe } from "../core/thrown.js"
 import type { DeliveryError, DropReason } from "../PostHogError.js"
+import { applyHooks } from "./beforeSend.js"
 import { currentState, type State } from "./context.js"
 import { flagsLayer, type FlagsOnEvents, type Owner } from "./contextValues.js"
 import type { Books } from "./delivery/books.js"
@@ -270,7 +271,7 @@ export const make = (
       if (composed.personless) {
         diagnostics.emit("PersonlessEvent", () => ({ _tag: "PersonlessEvent", uuid, event }))
       }
-      const text = beforeSend.length === 0 ? composed.text : applyHooks(composed.text, writer, lane)
+      const text = beforeSend.length === 0 ? composed.text : afterHooks(composed.text, writer, lane)
       if (writer.repairs > 0 && text !== undefined) {
         books.repaired()
         diagnostics.emit("EventRepaired", () => ({ _tag: "EventRepaired", uuid, event, repairs: writer.notes ?? [] }))
@@ -289,31 +290,13 @@ export const make = (
     }
   }
 
-  /** Hooks see what would be sent, as plain values of their own; what they return is written anew. */
-  const applyHooks = (text: string, writer: Writer, lane: Branch | undefined): string | undefined => {
-    let event = JSON.parse(text) as WireEvent
-    const { event: name, uuid } = event
-    for (const hook of beforeSend) {
-      let checked: WireEvent | string
-      try {
-        const result = hook(event)
-        if (result === null || result === undefined) return drop("before_send", name, uuid)
-        checked = checkEvent(result)
-      } catch (error) {
-        return drop("before_send_failed", name, uuid, `it threw ${describe(error)}`)
-      }
-      if (typeof checked === "string") return drop("before_send_failed", name, uuid, checked)
-      event = checked
-    }
+  /** The text after the hooks, or `undefined` when they drop the event, which is counted. */
+  const afterHooks = (text: string, writer: Writer, lane: Branch | undefined): string | undefined => {
     const final = new Writer(lane === undefined ? maxEventBytes : maxUnhookedLength)
-    try {
-      const rewritten = (lane?.form?.write ?? writeEvent)(final, event)
-      writer.addRepairs(final.repairs, final.notes)
-      return rewritten
-    } catch (error) {
-      if (isTooLarge(error)) throw error
-      return drop("before_send_failed", name, uuid, "it returned properties that throw as they are read")
-    }
+    const result = applyHooks(beforeSend, text, lane?.form?.write ?? writeEvent, final)
+    if (typeof result !== "string") return drop(result.reason, result.event, result.uuid, result.detail)
+    writer.addRepairs(final.repairs, final.notes)
+    return result
   }
 
   return {

@@ -8,7 +8,7 @@ import {
   merge,
   type Properties,
   thawAll
-} from "../core/event/properties.js"
+} from "../core/event/layers.js"
 import { read } from "../core/guard.js"
 import { type State } from "./context.js"
 import {

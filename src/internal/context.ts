@@ -1,8 +1,8 @@
 /**
  * The value behind `withContext` and its kin: what has been set in a fiber, by scope, and what an event takes from it.
  */
-import type { Surroundings } from "../core/event/compose.js"
-import { type Properties, unreadable } from "../core/event/properties.js"
+import { type Properties, unreadable } from "../core/event/layers.js"
+import type { Surroundings } from "../core/event/properties.js"
 import { readOwn } from "../core/guard.js"
 import {
   type Accumulated,

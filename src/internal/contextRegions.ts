@@ -6,7 +6,7 @@
  */
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
-import type { Groups } from "../core/event/properties.js"
+import type { Groups } from "../core/event/layers.js"
 import { read } from "../core/guard.js"
 import * as internal from "./carrier.js"
 import type { Carrier } from "./carrier.js"

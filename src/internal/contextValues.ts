@@ -1,7 +1,6 @@
 /**
  * What a context holds: values by name, how they are merged from low to high, and what an event takes from them.
  */
-import type { Personless, Surroundings } from "../core/event/compose.js"
 import {
   type GroupProperties,
   type GroupPropertiesInput,
@@ -15,7 +14,8 @@ import {
   type Properties,
   type PropertiesInput,
   setMember
-} from "../core/event/properties.js"
+} from "../core/event/layers.js"
+import type { Personless, Surroundings } from "../core/event/properties.js"
 import { hasOwn, isObject, read, readOwn } from "../core/guard.js"
 import type { Redact } from "../core/llm/content.js"
 import type { Call } from "../core/llm/model.js"

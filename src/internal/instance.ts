@@ -5,7 +5,7 @@
 import type * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
 import type * as Stream from "effect/Stream"
-import type { PropertiesInput } from "../core/event/properties.js"
+import type { PropertiesInput } from "../core/event/layers.js"
 import type { DeliveryError, Diagnostic } from "../PostHogError.js"
 import type { Capture, CaptureOptions } from "./capture.js"
 import type { Owner } from "./contextValues.js"

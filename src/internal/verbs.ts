@@ -3,7 +3,7 @@
  * `core/event/special.ts`.
  */
 import * as Effect from "effect/Effect"
-import type { PropertiesInput } from "../core/event/properties.js"
+import type { PropertiesInput } from "../core/event/layers.js"
 import type { Made } from "../core/event/special.js"
 import type { Capture, CaptureOptions, Kind, Origin } from "./capture.js"
 

@@ -3,7 +3,7 @@ import { FastCheck } from "effect"
 import { readHost } from "../../src/core/config/host.js"
 import { checkApiKey } from "../../src/core/config/keys.js"
 import { readBoolean, readDuration, readInteger, readList, unquote } from "../../src/core/config/text.js"
-import { isIdentifier } from "../../src/core/event/properties.js"
+import { isIdentifier } from "../../src/core/event/layers.js"
 import { formatMillis, isTime, parseTimestamp } from "../../src/core/event/timestamp.js"
 import { parseRetryAfter } from "../../src/core/http/retryAfter.js"
 

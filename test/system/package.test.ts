@@ -137,9 +137,11 @@ describe("package", () => {
       []
     )
     // What is between the two: the names of regions are those of the context, and the lane is a line of delivery.
-    for (const part of ["exchange", "endpoint", "openai", "anthropic", "gemini", "properties", "client", "fetch"]) {
-      assert.notInclude(captures, `core/llm/${part}.ts`)
-      assert.notInclude(captures, `internal/llm/${part}.ts`)
+    for (const part of ["http/exchange", "http/endpoint", "formats/", "content", "properties", "effectAi/"]) {
+      assert.isEmpty(captures.filter((path) => path.startsWith(`core/llm/${part}`)))
+    }
+    for (const part of ["http/", "effectAi/", "capture", "lane", "send"]) {
+      assert.isEmpty(captures.filter((path) => path.startsWith(`internal/llm/${part}`)))
     }
     const flags = await bundled(
       "import { FeatureFlags, PostHog } from \"effect-posthog\"; console.log(PostHog.layer({}), FeatureFlags.evaluate())"

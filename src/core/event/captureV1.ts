@@ -4,10 +4,10 @@
  *
  * @since 0.1.0
  */
-import { type Form, writeOptions } from "./compose.js"
 import { writeMembers, type Writer, writeString } from "./json.js"
+import { isReserved } from "./layers.js"
 import { legacyOptions, legacyProperties, setOptions } from "./options.js"
-import { isReserved } from "./properties.js"
+import { type Form, writeOptions } from "./properties.js"
 import { canonicalUuid } from "./uuid.js"
 import { eventText, uuidEnd, type WireEvent } from "./wireEvent.js"
 

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import { hasOwn, isObject, isRecord, read, setMember } from "../guard.js"
-import type { Properties } from "./properties.js"
+import type { Properties } from "./layers.js"
 
 /** Options by name, as they are sent: PostHog knows `process_person_profile`, `cookieless_mode` and others. */
 export interface EventOptions {

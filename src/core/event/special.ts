@@ -5,7 +5,7 @@
  */
 import { isRecord } from "../guard.js"
 import { Written } from "./json.js"
-import { extend, isIdentifier, type Properties, type PropertiesInput } from "./properties.js"
+import { extend, isIdentifier, type Properties, type PropertiesInput } from "./layers.js"
 
 /** Subject and properties of a special event. */
 export interface SpecialEvent {

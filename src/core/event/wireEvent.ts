@@ -5,8 +5,8 @@
  */
 import { isRecord } from "../guard.js"
 import { writeMembers, type Writer, writeString } from "./json.js"
+import { isIdentifier } from "./layers.js"
 import { withLegacy } from "./options.js"
-import { isIdentifier } from "./properties.js"
 import { parseTimestamp } from "./timestamp.js"
 import { canonicalUuid, isUuid } from "./uuid.js"
 

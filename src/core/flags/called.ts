@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { Groups, Properties } from "../event/properties.js"
+import type { Groups, Properties } from "../event/layers.js"
 import { bytesOf, hash } from "./hash.js"
 import type { EvaluatedFlag, FlagValue } from "./response.js"
 

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { setMember } from "../event/properties.js"
+import { setMember } from "../event/layers.js"
 import { type Library, readFilter } from "./filters.js"
 import type { Condition, Filter, Flag, Plan, Variant } from "./model.js"
 import { experienceContinuity, unsupported } from "./outcome.js"

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { type GroupPropertiesInput, type Groups, isIdentifier, type PropertiesInput } from "../event/properties.js"
+import { type GroupPropertiesInput, type Groups, isIdentifier, type PropertiesInput } from "../event/layers.js"
 import type { Definitions } from "./definitions.js"
 import { dependencies, maxDepth } from "./graph.js"
 import { bytesOf, hash } from "./hash.js"

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import { writeMembers, Writer } from "../event/json.js"
-import { type GroupProperties, type Groups, isIdentifier, merge, type Properties } from "../event/properties.js"
+import { type GroupProperties, type Groups, isIdentifier, merge, type Properties } from "../event/layers.js"
 
 /** For whom flags are evaluated, and which. */
 export interface FlagsRequest {

@@ -4,7 +4,7 @@
  *
  * @since 0.1.0
  */
-import type { Properties } from "../event/properties.js"
+import type { Properties } from "../event/layers.js"
 import { isSecretParameter, redactQuery, redactText } from "../secrets.js"
 
 /** A request, as far as it matters here. */

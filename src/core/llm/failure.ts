@@ -6,7 +6,7 @@
 import { coerce } from "../exceptions/coerce.js"
 import { isObject, read } from "../guard.js"
 import { redactText } from "../secrets.js"
-import * as EffectAi from "./effectAiFailure.js"
+import * as EffectAi from "./effectAi/failure.js"
 import type { Failure } from "./model.js"
 
 /** Most characters of what is said about a failure. */

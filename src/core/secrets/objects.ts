@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { type Properties, setMember } from "../event/properties.js"
+import { type Properties, setMember } from "../event/layers.js"
 import { isAmount, isSecretName, isSecretParameter } from "./names.js"
 import { redacted } from "./spans.js"
 import { redactText } from "./text.js"

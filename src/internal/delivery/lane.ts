@@ -3,7 +3,7 @@
  * its books; each has its own queue, requests and pauses.
  */
 import type * as Duration from "effect/Duration"
-import type { Form } from "../../core/event/compose.js"
+import type { Form } from "../../core/event/properties.js"
 import type { Resolved } from "../options.js"
 import type { About } from "../warnings.js"
 import type { Limits } from "./eventQueue.js"

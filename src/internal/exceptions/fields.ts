@@ -4,7 +4,7 @@
  */
 import * as Redacted from "effect/Redacted"
 import { freeze, thaw, Written } from "../../core/event/json.js"
-import { type Properties, setMember } from "../../core/event/properties.js"
+import { type Properties, setMember } from "../../core/event/layers.js"
 import type { EntryFields } from "../../core/exceptions/list.js"
 import { has } from "../../core/guard.js"
 import { isSecretName, maxText, redactJson, redactText } from "../../core/secrets.js"

@@ -3,7 +3,7 @@
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import type { Properties } from "../../core/event/properties.js"
+import type { Properties } from "../../core/event/layers.js"
 import { behind, coerce, isError, template } from "../../core/exceptions/coerce.js"
 import { toLevel } from "../../core/exceptions/level.js"
 import { maxText, redactText } from "../../core/secrets.js"

@@ -2,7 +2,7 @@
  * From a failure to an `$exception` event.
  */
 import * as Effect from "effect/Effect"
-import { merge, type Properties, type PropertiesInput, setMember, unreadable } from "../../core/event/properties.js"
+import { merge, type Properties, type PropertiesInput, setMember, unreadable } from "../../core/event/layers.js"
 import { coerce } from "../../core/exceptions/coerce.js"
 import { withSpans } from "../../core/exceptions/frames.js"
 import { toList } from "../../core/exceptions/list.js"

@@ -11,7 +11,7 @@ import {
   mergeJson,
   type Properties,
   thawAll
-} from "../../core/event/properties.js"
+} from "../../core/event/layers.js"
 import { usableGroups } from "../../core/flags/request.js"
 import type { State } from "../context.js"
 import { type Active, type Instance, notOpen } from "../instance.js"

@@ -3,7 +3,7 @@
  */
 import type * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
-import type { GroupPropertiesInput, Groups, Properties, PropertiesInput } from "../../core/event/properties.js"
+import type { GroupPropertiesInput, Groups, Properties, PropertiesInput } from "../../core/event/layers.js"
 import type { UnresolvedReason } from "../../core/flags/outcome.js"
 import type { FlagSource, FlagValue } from "../../core/flags/response.js"
 import type { Any, FeatureFlag } from "../../FeatureFlag.js"

@@ -5,7 +5,7 @@
 import * as Effect from "effect/Effect"
 import { NodeInspectSymbol } from "effect/Inspectable"
 import type * as Option from "effect/Option"
-import { type Properties, setMember } from "../../core/event/properties.js"
+import { type Properties, setMember } from "../../core/event/layers.js"
 import { eventProperties } from "../../core/flags/called.js"
 import type { UnresolvedReason } from "../../core/flags/local.js"
 import type { FlagsRequest } from "../../core/flags/request.js"

@@ -5,7 +5,7 @@
 import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type * as Tracer from "effect/Tracer"
-import { isIdentifier, merge, type Properties } from "../../core/event/properties.js"
+import { isIdentifier, merge, type Properties } from "../../core/event/layers.js"
 import { readRequest, type RequestFacts } from "../../core/http/incoming.js"
 import { PostHog } from "../../PostHog.js"
 import { currentState, type State } from "../context.js"

@@ -3,7 +3,7 @@
  */
 import * as Effect from "effect/Effect"
 import { Written } from "../../core/event/json.js"
-import { merge, type Properties, type PropertiesInput } from "../../core/event/properties.js"
+import { merge, type Properties, type PropertiesInput } from "../../core/event/layers.js"
 import { look, type Looked, type Redact, type Treatment } from "../../core/llm/content.js"
 import type { Call, Failure } from "../../core/llm/model.js"
 import { failureOf, propertiesOf, withOwn } from "../../core/llm/properties.js"
@@ -13,6 +13,7 @@ import { type CaptureOptions, elapsedOf, millisOf, ordinary, type Origin } from 
 import { currentState, type State } from "../context.js"
 import { exceptionOf } from "../exceptions/links.js"
 import type { Active, Instance } from "../instance.js"
+import { libraryVersion } from "../version.js"
 import { idsIn, nodes, policyIn } from "./region.js"
 import { type AiInput, sendAi, sendAiNow } from "./send.js"
 
@@ -273,6 +274,7 @@ const sendCall = (
     withOwn(
       {
         ...propertiesOf(call),
+        $ai_lib_version: libraryVersion,
         ...contents,
         ...tools,
         ...(call.kind === "embedding" ? { $ai_output_choices: null } : undefined),

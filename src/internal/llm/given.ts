@@ -2,7 +2,7 @@
  * What a program can say about traces, spans and calls of models.
  */
 import type * as Duration from "effect/Duration"
-import type { PropertiesInput } from "../../core/event/properties.js"
+import type { PropertiesInput } from "../../core/event/layers.js"
 import type { Redact } from "../../core/llm/content.js"
 import type { Prices, Usage } from "../../core/llm/model.js"
 import type { CaptureOptions as EventOptions } from "../capture.js"

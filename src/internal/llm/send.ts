@@ -2,7 +2,7 @@
  * The door of LLM analytics: how its events get to PostHog, whoever makes them.
  */
 import type * as Effect from "effect/Effect"
-import type { Properties } from "../../core/event/properties.js"
+import type { Properties } from "../../core/event/layers.js"
 import { isAiEvent } from "../../core/llm/eventNames.js"
 import type { DeliveryError } from "../../PostHogError.js"
 import type { CaptureOptions, Input, Kind, Taken } from "../capture.js"

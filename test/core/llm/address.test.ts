@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { addressOf, callsGateway, requestUrlOf, type Sent } from "../../../src/core/llm/address.js"
-import { providerName } from "../../../src/core/llm/providers.js"
+import { addressOf, callsGateway, requestUrlOf, type Sent } from "../../../src/core/llm/http/address.js"
+import { providerName } from "../../../src/core/llm/http/providers.js"
 
 const post = (url: string, more: Partial<Sent> = {}) => addressOf({ method: "POST", url, ...more })
 

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { anthropic } from "../../../src/core/llm/anthropic.js"
 import { truncated } from "../../../src/core/llm/boundedText.js"
+import { anthropic } from "../../../src/core/llm/formats/anthropic.js"
 import * as Bodies from "../../support/llm/anthropic.js"
 import { answerFacts, requestFacts, streamFacts } from "../../support/llm/facts.js"
 import { neverThrows, sameHoweverCut } from "../../support/llm/streams.js"

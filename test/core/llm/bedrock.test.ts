@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { converse, invoke, invokeEmbedding } from "../../../src/core/llm/bedrock.js"
-import { endpointOf } from "../../../src/core/llm/endpoint.js"
+import { converse, invoke, invokeEmbedding } from "../../../src/core/llm/formats/bedrock.js"
+import { endpointOf } from "../../../src/core/llm/http/endpoint.js"
 import * as Anthropic from "../../support/llm/anthropic.js"
 import * as Bodies from "../../support/llm/bedrock.js"
 import { answerFacts, requestFacts } from "../../support/llm/facts.js"

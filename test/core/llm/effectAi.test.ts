@@ -4,10 +4,10 @@
 import { AiError, Prompt, Response, Tool } from "@effect/ai"
 import * as Schema from "effect/Schema"
 import { describe, expect, it } from "vitest"
-import { answerOf, PartsReader } from "../../../src/core/llm/effectAiAnswer.js"
-import { failureOf, failureOfPart, isAiError, statusOf } from "../../../src/core/llm/effectAiFailure.js"
-import { offered, promptMessages, toolDefinitions } from "../../../src/core/llm/effectAiMessages.js"
-import { noted, providerOf } from "../../../src/core/llm/effectAiRequest.js"
+import { answerOf, PartsReader } from "../../../src/core/llm/effectAi/answer.js"
+import { failureOf, failureOfPart, isAiError, statusOf } from "../../../src/core/llm/effectAi/failure.js"
+import { offered, promptMessages, toolDefinitions } from "../../../src/core/llm/effectAi/messages.js"
+import { noted, providerOf } from "../../../src/core/llm/effectAi/request.js"
 
 const usage = (given: Partial<Response.Usage>) =>
   new Response.Usage({ inputTokens: undefined, outputTokens: undefined, totalTokens: undefined, ...given })

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { openaiEmbeddings } from "../../../src/core/llm/embeddings.js"
+import { openaiEmbeddings } from "../../../src/core/llm/formats/openaiEmbeddings.js"
 import { answerFacts, requestFacts } from "../../support/llm/facts.js"
 import * as bodies from "../../support/llm/openaiEmbeddings.js"
 

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck } from "effect"
-import { endpointOf } from "../../../src/core/llm/endpoint.js"
-import { Exchange, interrupted, maxBody } from "../../../src/core/llm/exchange.js"
+import { endpointOf } from "../../../src/core/llm/http/endpoint.js"
+import { Exchange, interrupted, maxBody } from "../../../src/core/llm/http/exchange.js"
 import type { Call } from "../../../src/core/llm/model.js"
 import * as replies from "../../support/llm/replies.js"
 

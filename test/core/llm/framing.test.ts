@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { type Framing, framingOf, maxPiece, splitter } from "../../../src/core/llm/framing.js"
+import { type Framing, framingOf, maxPiece, splitter } from "../../../src/core/llm/http/framing.js"
 import { random } from "../../support/random.js"
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { cohereEmbedding, geminiEmbedding, vertexEmbedding } from "../../../src/core/llm/embeddingFormats.js"
-import { gemini } from "../../../src/core/llm/gemini.js"
+import { cohereEmbedding, geminiEmbedding, vertexEmbedding } from "../../../src/core/llm/formats/embeddings.js"
+import { gemini } from "../../../src/core/llm/formats/gemini.js"
 import { answerFacts, requestFacts, streamFacts } from "../../support/llm/facts.js"
 import * as Bodies from "../../support/llm/gemini.js"
 import { neverThrows, sameHoweverCut } from "../../support/llm/streams.js"

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { ollamaChat, ollamaEmbedding, ollamaGenerate } from "../../../src/core/llm/ollama.js"
+import { ollamaChat, ollamaEmbedding, ollamaGenerate } from "../../../src/core/llm/formats/ollama.js"
 import { answerFacts, requestFacts, streamFacts } from "../../support/llm/facts.js"
 import { neverThrows, sameHoweverCut } from "../../support/llm/streams.js"
 

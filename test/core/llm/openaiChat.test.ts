@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
+import { openaiChat } from "../../../src/core/llm/formats/openaiChat.js"
 import type { Message, Part } from "../../../src/core/llm/model.js"
-import { openaiChat } from "../../../src/core/llm/openaiChat.js"
 import { propertiesOf } from "../../../src/core/llm/properties.js"
 import { answerFacts, requestFacts, streamFacts } from "../../support/llm/facts.js"
 import * as bodies from "../../support/llm/openaiChat.js"

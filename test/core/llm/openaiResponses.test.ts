@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
+import { openaiResponses } from "../../../src/core/llm/formats/openaiResponses.js"
 import type { Message, Part } from "../../../src/core/llm/model.js"
-import { openaiResponses } from "../../../src/core/llm/openaiResponses.js"
 import { answerFacts, requestFacts, streamFacts } from "../../support/llm/facts.js"
 import * as bodies from "../../support/llm/openaiResponses.js"
 

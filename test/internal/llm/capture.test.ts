@@ -7,6 +7,7 @@ import { snapshotOf } from "../../../src/internal/effect/fiber.js"
 import { instanceOf } from "../../../src/internal/instance.js"
 import { captureCall } from "../../../src/internal/llm/capture.js"
 import { inSpan, inTrace } from "../../../src/internal/llm/region.js"
+import { libraryVersion } from "../../../src/internal/version.js"
 import { PostHog } from "../../../src/PostHog.js"
 import * as PostHogTest from "../../../src/PostHogTest.js"
 
@@ -37,6 +38,7 @@ describe("captureCall", () => {
       assert.strictEqual(event?.distinct_id, "t1")
       assert.deepInclude(event?.properties, {
         $ai_lib: "effect-posthog",
+        $ai_lib_version: libraryVersion,
         $ai_model: "gpt-5-mini",
         $ai_provider: "openai",
         $ai_trace_id: "t1",

@@ -1,6 +1,6 @@
 /** A stream as bytes, in each of the ways in which providers divide it, and what is read of it however it is cut. */
 import { assert } from "@effect/vitest"
-import { type Framing, splitter } from "../../../src/core/llm/framing.js"
+import { type Framing, splitter } from "../../../src/core/llm/http/framing.js"
 import type { Format } from "../../../src/core/llm/model.js"
 import { random } from "../random.js"
 

@@ -1,0 +1,76 @@
+/**
+ * An embedding model of `@effect/ai` whose calls are captured.
+ */
+import * as Effect from "effect/Effect"
+import { isList } from "../../../core/guard.js"
+import { providerOf } from "../../../core/llm/effectAi/request.js"
+import type { Call, Usage } from "../../../core/llm/model.js"
+import { aside, elapsedOf } from "../../capture.js"
+import { currentState, type State } from "../../context.js"
+import { snapshotOf, withFiber } from "../../effect/fiber.js"
+import { captureCall, newId, treatmentOf } from "../capture.js"
+import { changePolicy, isCaptured } from "../region.js"
+import { endedBy } from "../spans.js"
+import { eventOptions } from "./call.js"
+import type { Source } from "./source.js"
+
+/** Most requests of one call that are remembered. */
+const maxCalls = 1_000
+
+/** The tokens of all requests; a sum of which a part is not known is none. */
+const usageOf = (calls: ReadonlyArray<Call>): Usage | undefined => {
+  let inputTokens = 0
+  for (const { answer } of calls) {
+    if (answer.usage?.inputTokens === undefined) return undefined
+    inputTokens += answer.usage.inputTokens
+  }
+  return calls.length === 0 ? undefined : { inputTokens, cacheReportingExclusive: false }
+}
+
+/**
+ * Captures one call as one embedding, whatever requests it takes. `@effect/ai` tells neither the model nor how many
+ * tokens it took: the HTTP client does, where that is captured too.
+ */
+export const embedding = <A, E, R>(
+  source: Source,
+  input: unknown,
+  run: Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> =>
+  withFiber((fiber) => {
+    const instance = source.instance(fiber)
+    const { active } = instance
+    const state = fiber.getFiberRef(currentState)
+    if (active === undefined || isCaptured(state)) return run
+    const origin = snapshotOf(fiber)
+    if (instance.door.isSilent(origin, "$ai_embedding")) return run
+    const { options } = source
+    const uuid = newId(active, origin)
+    const given = treatmentOf(active, state, options) === undefined || !isList(input) ? input : Array.from(input)
+    const start = elapsedOf(origin)
+    const seen: Array<Call> = []
+    const tell = (call: Call): void => {
+      if (seen.length < maxCalls) seen.push(call)
+    }
+    const inside = (state: State): State => changePolicy(state, { isCaptured: true, tell })
+    return Effect.locallyWith(run, currentState, inside).pipe(Effect.onExit((exit) => {
+      const { failure, status } = endedBy(instance, origin, exit)
+      const captured = captureCall(
+        instance,
+        origin,
+        {
+          kind: "embedding",
+          provider: options.provider ?? seen[0]?.provider ?? providerOf(source.providerName),
+          baseUrl: options.baseUrl ?? seen[0]?.baseUrl,
+          request: { model: seen[0]?.request.model ?? options.model, input: () => given },
+          answer: { model: seen[0]?.answer.model, usage: usageOf(seen) },
+          httpStatus: status ?? seen.at(-1)?.httpStatus,
+          latencySeconds: (elapsedOf(origin) - start) / 1000,
+          failure,
+          prices: options.prices,
+          framework: "effect-ai"
+        },
+        { ...eventOptions(options), uuid, spanId: uuid, thrown: exit._tag === "Failure" ? exit.cause : undefined }
+      )
+      return aside(Effect.asVoid(captured))
+    }))
+  })
