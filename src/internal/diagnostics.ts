@@ -93,12 +93,21 @@ const maxLoggedEvents = 5
 const toLog = ({ _tag, ...members }: Diagnostic): string =>
   JSON.stringify(members, (_, value: unknown) => Array.isArray(value) ? value.slice(0, maxLoggedEvents) : value)
 
+/**
+ * `property: what`. The name is the program's and may be anything; the rest are words of this library, which must not
+ * be taken for the value of a secret with that name.
+ */
+const redactRepair = (repair: string): string => {
+  const end = repair.lastIndexOf(": ")
+  return end === -1 ? redactText(repair) : redactText(repair.slice(0, end)) + repair.slice(end)
+}
+
 /** What a transport, a server, a hook or a store has said may be anything. */
 const withoutSecrets = (diagnostic: Diagnostic): Diagnostic =>
   "detail" in diagnostic && typeof diagnostic.detail === "string"
     ? { ...diagnostic, detail: redactText(diagnostic.detail) }
     : "repairs" in diagnostic
-    ? { ...diagnostic, repairs: diagnostic.repairs.map((repair) => redactText(repair)) }
+    ? { ...diagnostic, repairs: diagnostic.repairs.map(redactRepair) }
     : diagnostic
 
 /** What one subscriber has not seen yet. */

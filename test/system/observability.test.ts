@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Effect, Fiber, Layer, Logger, LogLevel, Metric, Stream, TestClock } from "effect"
-import { PostHog, PostHogTest, TestLayer } from "effect-posthog"
+import { PostHog, type PostHogError, PostHogTest, TestLayer } from "effect-posthog"
 import { FakeClient } from "../support/fakeClient.js"
-import { captureMany, onFake, range, settle } from "../support/posthog.js"
+import { captureMany, collectDiagnostics, onFake, range, settle } from "../support/posthog.js"
 
 interface Logged {
   readonly level: string
@@ -25,6 +25,26 @@ const collector = () => {
 }
 
 describe("diagnostics", () => {
+  it.scoped("a repair says what was replaced, also of a property whose name is that of a secret", () =>
+    Effect.gen(function*() {
+      const seen = yield* collectDiagnostics
+      yield* settle
+      yield* PostHog.capture("a", {
+        api_token: 1n,
+        password: () => 1,
+        session_id: Symbol("x"),
+        "key sk-proj-abcdefgh1234567890abcdefgh": 1n
+      })
+      yield* settle
+      const repaired = seen.find(({ _tag }) => _tag === "EventRepaired")
+      assert.deepStrictEqual((repaired as PostHogError.EventRepaired).repairs, [
+        "api_token: bigint",
+        "password: function",
+        "session_id: symbol",
+        "key [redacted]: bigint"
+      ])
+    }).pipe(Effect.provide(TestLayer)))
+
   it.effect("tell what became of each event, by uuid and name and never with its properties", () =>
     Effect.gen(function*() {
       const client = new FakeClient()

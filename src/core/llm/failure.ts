@@ -32,8 +32,26 @@ const statusOf = (thrown: object): number | undefined => {
   return undefined
 }
 
+/** How many wrappings are looked into. */
+const maxWrappings = 4
+
+/**
+ * What `Effect.tryPromise` and `Effect.try` wrapped, because the wrapping says nothing but that it is one. It holds
+ * what was thrown in `error`.
+ */
+const unwrapped = (thrown: unknown): unknown => {
+  let inner = thrown
+  for (let i = 0; i < maxWrappings && read(inner, "_tag") === "UnknownException"; i++) {
+    const error = read(inner, "error") ?? read(inner, "cause")
+    if (error === undefined || error === null) break
+    inner = error
+  }
+  return inner
+}
+
 /** What was thrown, in words that may leave. */
-export const failureIn = (thrown: unknown): Told => {
+export const failureIn = (wrapped: unknown): Told => {
+  const thrown = unwrapped(wrapped)
   if (EffectAi.isAiError(thrown)) return { failure: EffectAi.failureOf(thrown), status: EffectAi.statusOf(thrown) }
   const { type, value } = coerce(thrown)
   const code = isObject(thrown) ? codeOf(thrown) : undefined
