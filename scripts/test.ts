@@ -25,6 +25,8 @@ const checks: ReadonlyArray<Check> = [
   { name: "documentation compiles", command: ["tsx", "scripts/docs.ts"] },
   { name: "build", command: ["tsx", "scripts/pack.ts", ".tmp"] },
   { name: "built types", command: ["tsc", "-p", "tsconfig.dist.json"] },
+  // What `@effect/ai` stands on names types of Node.
+  { name: "built types of EffectAi", command: ["tsc", "-p", "tsconfig.dist.effect-ai.json"] },
   { name: "package", command: ["publint", "--strict", tarball] },
   { name: "package types", command: ["attw", tarball] }
 ]

@@ -477,7 +477,7 @@ describe("posthog-node as oracle", () => {
         assert.deepStrictEqual(mine, theirs)
         for (const entry of ours.accepted[0]!.properties.$exception_list) {
           if (!isMadeUp(entry) || entry.mechanism.source === "cause") continue
-          assert.strictEqual(entry.stacktrace.frames.at(-1).filename, "test/posthogNode.test.ts")
+          assert.strictEqual(entry.stacktrace.frames.at(-1).filename, "test/oracle/posthogNode.test.ts")
         }
       }))
   }
@@ -493,7 +493,7 @@ describe("posthog-node as oracle", () => {
       const ours = yield* throughOurs(ErrorTracking.capture(error, { distinctId: "u" }))
       const crash = (sink: Sink.Sink) => sink.accepted[0]!.properties.$exception_list[0].stacktrace.frames.at(-1)
       assert.strictEqual(crash(node).function, "second")
-      assert.strictEqual(crash(ours).filename, "test/posthogNode.test.ts")
+      assert.strictEqual(crash(ours).filename, "test/oracle/posthogNode.test.ts")
     }))
 
   it.scopedLive("where posthog-node loses the whole batch to one getter that throws, we lose nothing", () =>
