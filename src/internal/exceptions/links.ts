@@ -62,21 +62,23 @@ export const idsOf = (instance: WithSlots, given: unknown, failure: Failure, now
   return traces === undefined ? undefined : find(traces, given, failure, now)
 }
 
+/** `isInTrace`: whether the exception carries the id of a trace. Programs that capture no calls of models have none. */
 export const noteException = (
   instance: WithSlots,
   given: unknown,
   failure: Failure,
   uuid: string | undefined,
-  at: number
+  at: number,
+  isInTrace: boolean
 ): void => {
-  if (uuid === undefined) return
+  if (uuid === undefined || (!isInTrace && links.get(instance) === undefined)) return
   const { exceptions } = of(instance)
   for (const error of objectsOf(given, failure)) exceptions.set(error, { value: uuid, at })
 }
 
-/** The uuid of the exception event about what was thrown, if there was one. */
+/** The uuid of the exception event about what was thrown, if there was one. From now on all of them are noted. */
 export const exceptionOf = (instance: WithSlots, given: unknown, now: number): string | undefined => {
-  const exceptions = links.get(instance)?.exceptions
-  const failure = exceptions === undefined ? undefined : toFailure(given)
-  return exceptions === undefined || failure === undefined ? undefined : find(exceptions, given, failure, now)
+  const { exceptions } = of(instance)
+  const failure = toFailure(given)
+  return failure === undefined ? undefined : find(exceptions, given, failure, now)
 }

@@ -149,7 +149,7 @@ const make = (instance: Instance, { diagnostics, options, owner }: Active): Trac
       kind,
       omits: neverSent
     })
-    noteException(instance, given, failure, uuid, now.at)
+    noteException(instance, given, failure, uuid, now.at, here !== undefined || trace !== undefined)
     return captured
   }
 
