@@ -59,7 +59,7 @@ const programs = Effect.acquireRelease(
     const directory = await mkdtemp(join(tmpdir(), "uncaught-"))
     const at = (name: string) => join(directory, name)
     await writeFile(at("watched.mjs"), await bundle("test/programs/watched.ts", "node"))
-    await writeFile(at("script.mjs"), `import { watch } from "../watched.mjs"\n${crashes}${start}`)
+    await writeFile(at("script.mjs"), `import { watch } from "./watched.mjs"\n${crashes}${start}`)
     const options = { bundle: true, logLevel: "error", platform: "node", target: "es2022" } as const
     await build({ ...options, entryPoints: [at("watched.mjs")], outfile: at("watched.cjs"), format: "cjs" })
     await writeFile(at("script.cjs"), `const { watch } = require("./watched.cjs")\n${crashes}${start}`)
