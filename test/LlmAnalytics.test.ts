@@ -559,6 +559,31 @@ describe("privacy", () => {
     }).pipe(withTest()))
 })
 
+describe("a given uuid", () => {
+  it.effect("is one of the event and of its span, however it is written", () =>
+    Effect.gen(function*() {
+      const uuid = "0192d4f5-0000-7000-8000-00000000000a"
+      const given = [uuid.toUpperCase(), uuid.replaceAll("-", ""), `{${uuid}}`, `urn:uuid:${uuid}`]
+      for (const text of given) {
+        assert.strictEqual(yield* LlmAnalytics.generation({ model: "gpt-5-mini", uuid: text }), uuid, text)
+      }
+      for (const event of yield* PostHogTest.captured) {
+        assert.deepStrictEqual([event.uuid, event.properties.$ai_span_id], [uuid, uuid])
+      }
+    }).pipe(withTest()))
+
+  it.scoped("that is none is replaced, which is told", () =>
+    Effect.gen(function*() {
+      const diagnostics = yield* collectDiagnostics
+      const uuid = yield* LlmAnalytics.generation({ model: "gpt-5-mini", uuid: "seven" })
+      yield* settle
+      const [event] = yield* PostHogTest.captured
+      assert.strictEqual(event?.uuid, uuid)
+      assert.notStrictEqual(event?.properties.$ai_span_id, "seven")
+      assert.isTrue(diagnostics.some((one) => one._tag === "EventRepaired" && one.repairs.includes("uuid: not a UUID")))
+    }).pipe(withTest()))
+})
+
 describe("captureNow", () => {
   it.scopedLive("waits for PostHog's acknowledgement, and gives the uuid", () =>
     Effect.gen(function*() {

@@ -4,7 +4,7 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { isUuid } from "../../core/event/uuid.js"
+import { canonicalUuid } from "../../core/event/uuid.js"
 import { isRecord } from "../../core/guard.js"
 import { failureIn, type Told } from "../../core/llm/failure.js"
 import { readId } from "../../core/llm/ids.js"
@@ -66,7 +66,7 @@ export const placeOf = (options: CaptureOptions & Partial<NodeOptions>): EventOp
 
 /** The uuid of an event that nobody has taken. */
 export const uuidOf = (instance: Instance, origin: Origin, { uuid }: { readonly uuid?: string | undefined }): string =>
-  isUuid(uuid) ? uuid : newIdOf(instance, origin)
+  canonicalUuid(uuid) ?? newIdOf(instance, origin)
 
 export const callOf = (
   kind: "generation" | "embedding",

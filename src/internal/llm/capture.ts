@@ -4,6 +4,7 @@
 import * as Effect from "effect/Effect"
 import { Written } from "../../core/event/json.js"
 import { merge, type Properties, type PropertiesInput } from "../../core/event/layers.js"
+import { canonicalUuid } from "../../core/event/uuid.js"
 import { look, type Looked, type Redact, type Treatment } from "../../core/llm/content.js"
 import type { Call, Failure } from "../../core/llm/model.js"
 import { failureOf, propertiesOf, withOwn } from "../../core/llm/properties.js"
@@ -137,7 +138,7 @@ const placed = (
 ): AiInput => {
   const state = origin.getFiberRef(currentState)
   const ids = idsIn(state, active.owner)
-  const id = options.uuid ?? newId(active, origin)
+  const id = canonicalUuid(options.uuid) ?? newId(active, origin)
   const traceId = options.traceId ?? ids.traceId ?? origin.currentSpan?.traceId ?? id
   const isNode = (nodes as ReadonlyArray<string>).includes(event)
   const parentId = options.parentId === undefined ? ids.parentId : options.parentId ?? undefined
@@ -155,7 +156,8 @@ const placed = (
   return {
     event,
     properties: { ...own, ...properties },
-    options: { ...options, uuid: id },
+    // What is no UUID is replaced, and told, where the event is written.
+    options: options.uuid === undefined ? { ...options, uuid: id } : options,
     personlessId: typeof given === "string" ? given : traceId,
     // Without a parent of its own it has not the one of its children.
     omits: isNode && parentId === undefined ? (name) => name === "$ai_parent_id" : undefined
