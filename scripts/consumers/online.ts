@@ -352,10 +352,14 @@ const node = (version: string, file: "program.mjs" | "program.cjs"): Consumer =>
 const lowest: Consumer = {
   name: "the oldest Effect that package.json allows",
   run: async (world) => {
-    const { peerDependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+    const { peerDependencies, peerDependenciesMeta } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
       readonly peerDependencies: Readonly<Record<string, string>>
+      readonly peerDependenciesMeta: Readonly<Record<string, { readonly optional?: boolean }>>
     }
-    const oldest = Object.entries(peerDependencies).map(([name, range]) => `${name}@${/\d+\.\d+\.\d+/.exec(range)![0]}`)
+    const oldest = Object.entries(peerDependencies)
+      // Those ask for a newer Effect themselves.
+      .filter(([name]) => peerDependenciesMeta[name]?.optional !== true)
+      .map(([name, range]) => `${name}@${/\d+\.\d+\.\d+/.exec(range)![0]}`)
     const folder = place(world, "lowest", {}, ...both)
     await run(folder, ["npm", "install", ...quiet, world.tarball, ...oldest], world.limit)
     for (const file of both) await captures(folder, [process.execPath, file], world.limit, true)
