@@ -559,6 +559,64 @@ describe("privacy", () => {
     }).pipe(withTest()))
 })
 
+describe("what has no bound of its own", () => {
+  const schema = { type: "object", description: "a long schema ".repeat(100_000) }
+
+  for (
+    const [what, options] of [
+      ["parameters", { parameters: { temperature: 0.5, response_format: schema } }],
+      ["usage", { usage: { inputTokens: 3, raw: { prompt_tokens: 3, notes: schema } } }],
+      ["tools", { tools: [{ type: "function", function: { name: "f", parameters: schema } }] }]
+    ] as const
+  ) {
+    for (const maxEventBytes of [20_000, undefined]) {
+      it.effect(`${what}: the event is sent all the same, ${maxEventBytes ?? "the usual number of"} bytes at most`, () =>
+        Effect.gen(function*() {
+          yield* LlmAnalytics.generation({ model: "gpt-5-mini", input: "Hi", ...options })
+          const [event] = yield* PostHogTest.captured
+          assert.deepStrictEqual(event?.properties.$ai_input, [{ role: "user", content: "Hi" }])
+          assert.isBelow(JSON.stringify(event).length, maxEventBytes ?? 300_000)
+        }).pipe(withTest(maxEventBytes === undefined ? {} : { maxEventBytes })))
+    }
+  }
+
+  it.effect("a provider's message loses the key that it quotes, also where content is sent whole", () =>
+    Effect.gen(function*() {
+      const error = {
+        name: "AuthenticationError",
+        status: 401,
+        message: "Incorrect key: sk-proj-abcdefgh1234567890abcd"
+      }
+      yield* LlmAnalytics.generation({ model: "gpt-5-mini", error, fullCapture: true })
+      yield* LlmAnalytics.generation({ model: "gpt-5-mini", error }).pipe(LlmAnalytics.withFullCapture)
+      const text = JSON.stringify(yield* PostHogTest.captured)
+      assert.notInclude(text, "abcdefgh1234567890")
+      assert.include(text, "Incorrect key: [redacted]")
+    }).pipe(withTest({ fullAiCapture: true })))
+
+  it.scopedLive(
+    "content of some megabytes arrives where it is to be sent whole, and the newest of it elsewhere",
+    () =>
+      Effect.gen(function*() {
+        const sink = yield* Sink.make()
+        const input = Array.from({ length: 6 }, (_, index) => ({ role: "user", content: `${index} `.repeat(400_000) }))
+        yield* Effect.gen(function*() {
+          yield* LlmAnalytics.generation({ model: "gpt-5-mini", input, fullCapture: true })
+          yield* LlmAnalytics.generation({ model: "gpt-5-mini", input })
+          yield* PostHog.flush
+        }).pipe(Effect.provide(onSink(sink)))
+        // Each in a request of its own, and the smaller one may be there first.
+        const lengths = new Map(sink.accepted.map((event) => [JSON.stringify(event).length, event]))
+        const [short, whole] = Array.from(lengths).sort(([one], [other]) => one - other).map(([, event]) => event)
+        assert.deepStrictEqual(whole?.properties.$ai_input, input)
+        assert.strictEqual(short?.properties.$ai_input[0].role, "posthog")
+        assert.isTrue(short?.properties.$ai_input.at(-1).content.endsWith("... [truncated]"))
+        assert.isTrue(sink.requests.every(({ path }) => path === "/i/v1/ai/events"))
+      }),
+    30_000
+  )
+})
+
 describe("a given uuid", () => {
   it.effect("is one of the event and of its span, however it is written", () =>
     Effect.gen(function*() {

@@ -2,6 +2,7 @@
  * What a platform may have besides the web's interfaces: Node's `process` and modules, and timers that keep no process
  * alive. All of it is reached at run time and without an import, so that bundles for other runtimes do not ask for it.
  */
+import { isObject, read } from "../core/guard.js"
 
 type Listener = (...args: ReadonlyArray<never>) => void
 
@@ -25,8 +26,10 @@ export interface HostProcess {
 }
 
 /** Node's `process`, or what stands for it. */
-export const hostProcess = (): Partial<HostProcess> | undefined =>
-  (globalThis as unknown as { readonly process?: Partial<HostProcess> }).process
+export const hostProcess = (): Partial<HostProcess> | undefined => {
+  const process = read(globalThis, "process")
+  return isObject(process) ? process : undefined
+}
 
 /** The same, if it has all of these methods. */
 export const hostProcessWith = <

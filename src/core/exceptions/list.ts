@@ -27,12 +27,12 @@ export interface Mechanism {
   readonly parent_id?: number
 }
 
-/** One entry on the wire. */
-export interface Entry {
+/** One entry on the wire. Its frames may be text of JSON already. */
+export interface Entry<Frames = ReadonlyArray<Frame>> {
   readonly type: string
   readonly value: string
   readonly mechanism: Mechanism
-  readonly stacktrace?: { readonly type: "raw"; readonly frames: ReadonlyArray<Frame> }
+  readonly stacktrace?: { readonly type: "raw"; readonly frames: Frames }
 }
 
 /** What the place that reports knows about the outermost entry. */
@@ -72,13 +72,13 @@ interface Parent {
  * has none. `framesOf` reads a stack; `undefined` when nothing in it can be shown. `mayRead` is whether the runtime
  * wrote the stack, so that it may say which files are looked into. `fields` are what each entry says about itself.
  */
-export const toList = (
+export const toList = <Frames>(
   failure: Failure,
   boundary: Boundary,
   fallback: () => string | undefined,
-  framesOf: (stack: string, mayRead: boolean, spans?: string) => ReadonlyArray<Frame> | undefined
-): { readonly list: ReadonlyArray<Entry>; readonly fields: ReadonlyArray<EntryFields> } => {
-  const list: Array<Entry> = []
+  framesOf: (stack: string, mayRead: boolean, spans?: string) => Frames | undefined
+): { readonly list: ReadonlyArray<Entry<Frames>>; readonly fields: ReadonlyArray<EntryFields> } => {
+  const list: Array<Entry<Frames>> = []
   const seen = new Set<unknown>()
   const fields: Array<EntryFields> = []
 
@@ -86,7 +86,7 @@ export const toList = (
     type: string,
     value: string,
     synthetic: boolean,
-    frames: ReadonlyArray<Frame> | undefined,
+    frames: Frames | undefined,
     parent?: Parent
   ) => {
     const id = list.length

@@ -3,7 +3,7 @@
  * the next time.
  */
 import { freeze, type Written } from "../../core/event/json.js"
-import { type Frame, type FrameSettings, toFrames } from "../../core/exceptions/frames.js"
+import { type FrameSettings, toFrames } from "../../core/exceptions/frames.js"
 import { redactFrame } from "../../core/exceptions/redactFrame.js"
 import { readStack } from "../../core/exceptions/stack.js"
 import { Lru } from "../../core/lru.js"
@@ -62,7 +62,7 @@ const makeChunkIds = () => {
 }
 
 /** Reads the stacks of one exception. A stack that somebody wrote (`mayRead` is `false`) leads to no file. */
-export type FramesOf = (stack: string, mayRead: boolean, spans?: string) => ReadonlyArray<Frame> | undefined
+export type FramesOf = (stack: string, mayRead: boolean, spans?: string) => Written | undefined
 
 /** Gives a {@link FramesOf} for each exception. */
 export const makeFrameReader = (
@@ -96,7 +96,7 @@ export const makeFrameReader = (
         if (!isOver && key.length <= maxStackLength && reader?.isExhausted !== true) known.set(key, written)
       }
       length += written.text.length
-      return written as unknown as ReadonlyArray<Frame>
+      return written
     }
   }
 }

@@ -55,8 +55,8 @@ export interface Step {
 /** Most bytes of an event that has everything, the limit of PostHog's route for events of AI. */
 const maxFullBytes = 8 * 1024 * 1024
 
-/** Most bytes of the definitions of tools. */
-const toolsRoom = 200_000
+/** Most bytes of the definitions of tools, the parameters and what else is no content. */
+const maxBesides = 200_000
 
 /** Most bytes of an error's message. */
 const maxMessageBytes = 20_000
@@ -78,9 +78,9 @@ export const treatmentOf = (active: Active, state: State, options: EventOptions)
   }
 }
 
-/** Bytes that the content of one event may have. */
-export const roomOf = (active: Active, treatment: Treatment): number =>
-  (treatment.full ? maxFullBytes : active.options.maxEventBytes) - reserve
+/** Bytes that one event may have besides what is small. */
+export const roomOf = (active: Active, isFull: boolean): number =>
+  (isFull ? maxFullBytes : active.options.maxEventBytes) - reserve
 
 /** What is looked at when an event is made, in the order of what matters. */
 interface Contents {
@@ -258,15 +258,26 @@ const sendCall = (
   const treatment = treatmentOf(active, state, options)
   const failure = call.failure ?? call.answer.failure
   const output = call.answer.output ?? (failure === undefined ? undefined : () => [])
-  // They are the program's own words, and sent in privacy mode too.
-  const tools = lookAt({ $ai_tools: call.request.tools }, { full: treatment?.full === true, redact: [] }, toolsRoom)
+  const facts = propertiesOf(call)
+  const most = roomOf(active, treatment?.full === true)
+  // No content: sent in privacy mode too. A provider and a request may say any amount of it.
+  const besides = lookAt(
+    {
+      $ai_tools: call.request.tools,
+      $ai_model_parameters: () => facts.$ai_model_parameters,
+      $ai_usage: () => facts.$ai_usage,
+      $ai_provider_metadata: () => facts.$ai_provider_metadata
+    },
+    { full: treatment?.full === true, redact: [] },
+    Math.min(maxBesides, Math.floor(most / 2))
+  )
   const contents = lookAt(
     {
       $ai_output_choices: call.kind === "embedding" ? undefined : output,
       $ai_input: call.request.input
     },
     treatment,
-    treatment === undefined ? 0 : roomOf(active, treatment) - bytesOf(tools.$ai_tools)
+    Object.values(besides).reduce<number>((left, content) => left - bytesOf(content), most)
   )
   return send(
     instance,
@@ -275,10 +286,10 @@ const sendCall = (
     event,
     withOwn(
       {
-        ...propertiesOf(call),
+        ...facts,
         $ai_lib_version: libraryVersion,
         ...contents,
-        ...tools,
+        ...besides,
         ...(call.kind === "embedding" ? { $ai_output_choices: null } : undefined),
         ...(failure === undefined ? undefined : failureProperties(failure, call.httpStatus, treatment))
       },
@@ -298,7 +309,8 @@ const failureProperties = (
     status,
     treatment === undefined || failure.message === undefined
       ? undefined
-      : look(failure.message, "$ai_error", treatment, maxMessageBytes).within(maxMessageBytes)
+      // Also where content is sent whole: a provider's message may quote the key, and nobody means that by content.
+      : look(failure.message, "$ai_error", { ...treatment, full: false }, maxMessageBytes).within(maxMessageBytes)
   )
 
 /** Looks at what a step begins with, before the step can change it; `undefined`: it will not be shown. */
@@ -314,7 +326,7 @@ export const lookBefore = (
   const treatment = treatmentOf(active, origin.getFiberRef(currentState), options)
   if (treatment === undefined) return unseen
   try {
-    return look(get(), "$ai_input_state", treatment, roomOf(active, treatment))
+    return look(get(), "$ai_input_state", treatment, roomOf(active, treatment.full))
   } catch {
     return () => "[Throws]"
   }
@@ -341,7 +353,7 @@ const sendStep = (
     ...lookAt(
       { $ai_output_state: step.output, $ai_input_state: step.input },
       treatment,
-      treatment === undefined ? 0 : roomOf(active, treatment)
+      treatment === undefined ? 0 : roomOf(active, treatment.full)
     ),
     ...(step.type === undefined ? undefined : { $ai_span_type: step.type }),
     ...(step.latencySeconds === undefined ? undefined : { $ai_latency: step.latencySeconds }),

@@ -5,8 +5,7 @@
  */
 import { setMember } from "../../guard.js"
 import type { Failure, Part, Usage } from "../model.js"
-import { failureIn, reasoningPart, some, sum, textPart } from "./normal.js"
-import { functionPart } from "./openai.js"
+import { failureIn, functionPart, reasoningPart, some, sum, textPart } from "./normal.js"
 import { count, type JsonObject, known, list, member, record, text, word } from "./read.js"
 
 /** How many blocks of an answer are shown, and citations of a text. */

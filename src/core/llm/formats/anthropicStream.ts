@@ -7,8 +7,7 @@ import { BoundedText, type Room } from "../boundedText.js"
 import type { AnswerFacts, Failure, Part, StreamReader } from "../model.js"
 import { blockParts, citedText, failureOf, most, nativePart, usageOf, withoutEncrypted } from "./anthropicParts.js"
 import { kept } from "./kept.js"
-import { assistant, MergedUsage, reasoningPart } from "./normal.js"
-import { functionPart } from "./openai.js"
+import { assistant, functionPart, MergedUsage, reasoningPart } from "./normal.js"
 import { count, type JsonObject, known, list, member, record, text, toolArguments, word } from "./read.js"
 
 /** Members in which the pieces of a block come, and so are not kept beside them. */

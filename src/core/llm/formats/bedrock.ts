@@ -6,9 +6,19 @@
  */
 import type { AnswerFacts, Failure, Format, Part, RequestFacts, Usage } from "../model.js"
 import { anthropic } from "./anthropic.js"
-import { assistant, either, failureIn, linkPart, mediaPart, reasoningPart, sum, textPart } from "./normal.js"
+import {
+  assistant,
+  either,
+  failureIn,
+  functionPart,
+  linkPart,
+  mediaPart,
+  most,
+  reasoningPart,
+  sum,
+  textPart
+} from "./normal.js"
 import { toolsOf, unknownPart } from "./normal.js"
-import { functionPart, most } from "./openai.js"
 import { count, given, known, list, member, record, text, word } from "./read.js"
 
 const mediaTypes = { image: "image", document: "application", video: "video", audio: "audio" } as const

@@ -7,8 +7,7 @@ import { maxPiece } from "../http/framing.js"
 import type { AnswerFacts, Format, RequestFacts } from "../model.js"
 import { contentMessages, partsOf, refusal, toldBy, usageIn, usageOf } from "./geminiParts.js"
 import { geminiStream } from "./geminiStream.js"
-import { assistant, either, toolsOf } from "./normal.js"
-import { most } from "./openai.js"
+import { assistant, either, most, toolsOf } from "./normal.js"
 import { count, given, known, list, member, record, text, word } from "./read.js"
 
 const input = (body: unknown): ReadonlyArray<unknown> => {

@@ -4,8 +4,18 @@
  * @since 0.1.0
  */
 import type { AnswerFacts, Failure, Message, Part, Usage } from "../model.js"
-import { either, failureIn, linkPart, mediaPart, reasoningPart, some, sum, textPart, unknownPart } from "./normal.js"
-import { functionPart } from "./openai.js"
+import {
+  either,
+  failureIn,
+  functionPart,
+  linkPart,
+  mediaPart,
+  reasoningPart,
+  some,
+  sum,
+  textPart,
+  unknownPart
+} from "./normal.js"
 import { count, known, list, member, record, text, word } from "./read.js"
 
 export const failureOf = (body: unknown): Failure | undefined =>

@@ -7,8 +7,7 @@ import { BoundedText, type Room } from "../boundedText.js"
 import type { AnswerFacts, Message, Part, StreamReader } from "../model.js"
 import { partsOf, refusal, toldBy, usageIn, usageOf } from "./geminiParts.js"
 import { kept } from "./kept.js"
-import { assistant, either, MergedUsage } from "./normal.js"
-import { most } from "./openai.js"
+import { assistant, either, MergedUsage, most } from "./normal.js"
 import { count, known, list, member, record, text, word } from "./read.js"
 
 /** Texts and thoughts grow, what else there is comes whole. */

@@ -1,6 +1,5 @@
 /**
- * What the formats of providers other than OpenAI have in common: failures, parts of messages, usage that comes bit by
- * bit.
+ * What the formats of all providers have in common: bounds, failures, parts of messages, usage that comes in pieces.
  *
  * @since 0.1.0
  */
@@ -11,10 +10,14 @@ import type { AnswerFacts, Failure, Part } from "../model.js"
 import { kept } from "./kept.js"
 import { code, count, type JsonObject, known, list, member, record, text, word } from "./read.js"
 
-/** How much is told of what a provider says about a failure. */
+/** How many choices, tool calls and items of one answer are shown. */
+export const most = { choices: 128, toolCalls: 256, items: 256 } as const
+
+/** Most characters of a provider's message about a failure. */
 const maxMessage = 10_000
 
-const said = (value: unknown): string | undefined =>
+/** A provider's message about a failure. It may quote a key. */
+export const said = (value: unknown): string | undefined =>
   typeof value === "string" && value !== "" ? redactText(value, maxMessage) : undefined
 
 /** `com.amazon.coral.service#ThrottlingException:http://…`: the name within. */
@@ -55,6 +58,15 @@ export const reasoningPart = (value: unknown): ReadonlyArray<Part> => {
   const found = text(value)
   return found === undefined || found === "" ? [] : [{ type: "reasoning", text: found }]
 }
+
+/** A call of a tool in the form that PostHog finds tools by. */
+export const functionPart = (id: unknown, name: unknown, toolArguments: unknown, more: JsonObject = {}): Part =>
+  known({
+    type: "function",
+    id: word(id),
+    function: { name: word(name) ?? "", arguments: toolArguments ?? "" },
+    ...more
+  })
 
 /** A picture, a recording or a document that lies in the message as base64. */
 export const mediaPart = (mediaType: unknown, data: unknown): Part => {

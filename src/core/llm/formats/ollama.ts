@@ -6,8 +6,7 @@
 import { BoundedText, type Room } from "../boundedText.js"
 import type { AnswerFacts, Endpoint, Failure, Format, Part, RequestFacts, StreamReader, Usage } from "../model.js"
 import { kept } from "./kept.js"
-import { assistant, failureIn, reasoningPart, textPart, toolsOf } from "./normal.js"
-import { functionPart, most } from "./openai.js"
+import { assistant, failureIn, functionPart, most, reasoningPart, textPart, toolsOf } from "./normal.js"
 import { count, given, known, list, member, record, text, word } from "./read.js"
 
 const failureOf = (body: unknown): Failure | undefined =>

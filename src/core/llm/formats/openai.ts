@@ -3,14 +3,9 @@
  *
  * @since 0.1.0
  */
-import type { Endpoint, Failure, Part, RequestFacts, Usage } from "../model.js"
+import type { Endpoint, Failure, RequestFacts, Usage } from "../model.js"
+import { said } from "./normal.js"
 import { code, count, given, type JsonObject, known, list, member, record, text, word } from "./read.js"
-
-/** How many choices, tool calls and items of one answer are shown. */
-export const most = { choices: 128, toolCalls: 256, items: 256 } as const
-
-/** How much is kept of what a provider says about a failure. */
-const messageLength = 10_000
 
 const failure = (members: Failure): Failure | undefined => {
   const found = known({ ...members })
@@ -20,7 +15,7 @@ const failure = (members: Failure): Failure | undefined => {
 const described = (error: JsonObject): Failure => ({
   type: error["type"] === "error" ? undefined : word(error["type"]),
   code: code(error["code"]) ?? code(error["status"]),
-  message: text(error["message"])?.slice(0, messageLength)
+  message: said(error["message"])
 })
 
 /**
@@ -34,14 +29,14 @@ export const failureOf = (body: unknown): Failure | undefined => {
   const whole = record(body)
   if (whole === undefined) return undefined
   if (typeof error === "string" && error !== "") {
-    return failure({ ...described(whole), message: error.slice(0, messageLength) })
+    return failure({ ...described(whole), message: said(error) })
   }
   if (isAnswer(whole)) return undefined
   if (whole["object"] === "error" || whole["type"] === "error") return failure(described(whole)) ?? { type: "error" }
   if (typeof whole["message"] === "string") return failure(described(whole))
   // A list tells for each fault where it is, what is wrong and what was sent: only the second is no prompt.
   const detail = text(whole["detail"]) ?? text(member(list(whole["detail"])[0], "msg"))
-  return detail === undefined ? undefined : { message: detail.slice(0, messageLength) }
+  return detail === undefined ? undefined : { message: said(detail) }
 }
 
 const isAnswer = (body: JsonObject): boolean =>
@@ -159,15 +154,6 @@ export const searchesShown = (body: unknown): number => {
 
 export const hasUrlCitation = (annotations: unknown): boolean =>
   list(annotations).some((annotation) => member(annotation, "type") === "url_citation")
-
-/** A call of a tool in the form that PostHog finds tools by. */
-export const functionPart = (id: unknown, name: unknown, toolArguments: unknown, more: JsonObject = {}): Part =>
-  known({
-    type: "function",
-    id: word(id),
-    function: { name: word(name) ?? "", arguments: toolArguments ?? "" },
-    ...more
-  })
 
 /** What PostHog calls the role of an instruction: OpenAI has two words for it. */
 export const roleOf = (value: unknown): string | undefined => value === "developer" ? "system" : word(value)

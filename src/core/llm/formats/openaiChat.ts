@@ -4,7 +4,8 @@
  * @since 0.1.0
  */
 import type { AnswerFacts, Format, Message, RequestFacts } from "../model.js"
-import { chatUsageNames, failureOf, most, parameters, requestFacts, roleOf, usageOf } from "./openai.js"
+import { most, reasoningPart, textPart } from "./normal.js"
+import { chatUsageNames, failureOf, parameters, requestFacts, roleOf, usageOf } from "./openai.js"
 import {
   choiceFailure,
   contentPart,
@@ -12,9 +13,7 @@ import {
   legacyToolPart,
   metadata,
   reasoningOf,
-  reasoningPart,
   searches,
-  textPart,
   toolPart,
   usageMember
 } from "./openaiChatParts.js"

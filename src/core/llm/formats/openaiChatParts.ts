@@ -4,16 +4,9 @@
  * @since 0.1.0
  */
 import type { Failure, Part } from "../model.js"
-import { failureOf, functionPart, hasUrlCitation, most, searchesShown } from "./openai.js"
+import { functionPart, most, reasoningPart, textPart } from "./normal.js"
+import { failureOf, hasUrlCitation, searchesShown } from "./openai.js"
 import { type JsonObject, known, list, member, record, text, toolArguments, word } from "./read.js"
-
-export const textPart = (value: unknown): ReadonlyArray<Part> => {
-  const found = text(value)
-  return found === undefined || found === "" ? [] : [{ type: "text", text: found }]
-}
-
-export const reasoningPart = (value: string): ReadonlyArray<Part> =>
-  value === "" ? [] : [{ type: "reasoning", text: value }]
 
 /** What the model thought, in the members that hosts have for it; some fill two of them with the same. */
 export const reasoningOf = (message: unknown): string => {

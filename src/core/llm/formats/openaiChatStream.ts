@@ -6,16 +6,15 @@
 import { BoundedText, type Room } from "../boundedText.js"
 import type { AnswerFacts, Failure, Message, Part, StreamReader } from "../model.js"
 import { BoundedMedia, kept, keptPart } from "./kept.js"
-import { chatUsageNames, failureOf, functionPart, most, roleOf, usageOf } from "./openai.js"
+import { functionPart, most, reasoningPart, textPart } from "./normal.js"
+import { chatUsageNames, failureOf, roleOf, usageOf } from "./openai.js"
 import {
   choiceFailure,
   contentPart,
   imageParts,
   metadata,
   reasoningOf,
-  reasoningPart,
   searches,
-  textPart,
   usageMember
 } from "./openaiChatParts.js"
 import { count, type JsonObject, known, list, member, record, text, toolArguments, word } from "./read.js"

@@ -4,13 +4,9 @@
  * @since 0.1.0
  */
 import type { Message, Part } from "../model.js"
-import { functionPart, hasUrlCitation, most, roleOf, searchesShown } from "./openai.js"
+import { functionPart, most, reasoningPart, textPart } from "./normal.js"
+import { hasUrlCitation, roleOf, searchesShown } from "./openai.js"
 import { given, type JsonObject, known, list, member, record, text, toolArguments, word } from "./read.js"
-
-const textPart = (value: unknown): ReadonlyArray<Part> => {
-  const found = text(value)
-  return found === undefined || found === "" ? [] : [{ type: "text", text: found }]
-}
 
 /** A part of a message. What PostHog knows by OpenAI's own name, and what is not known here, stays as it is. */
 const contentPart = (part: unknown): ReadonlyArray<Part> => {
@@ -27,9 +23,6 @@ const contentPart = (part: unknown): ReadonlyArray<Part> => {
 
 const content = (value: unknown): ReadonlyArray<Part> =>
   typeof value === "string" ? textPart(value) : list(value).flatMap(contentPart)
-
-const reasoningPart = (thought: string): ReadonlyArray<Part> =>
-  thought === "" ? [] : [{ type: "reasoning", text: thought }]
 
 const joined = (pieces: unknown): string =>
   list(pieces).map((piece) => text(member(piece, "text")) ?? "").filter((piece) => piece !== "").join("\n\n")

@@ -107,7 +107,7 @@ export class AiCall {
     // As it is now: the program may change what it has given, and what is not sent is not looked at.
     this.whole = treatment?.full === true
     this.messages = treatment === undefined ? undefined : promptMessages(this.options.prompt, this.whole)
-    this.limit = treatment === undefined ? 0 : roomOf(active, treatment)
+    this.limit = treatment === undefined ? 0 : roomOf(active, treatment.full)
     this.tracer = keeping(origin.currentTracer, `LanguageModel.${method}`, this.spans)
     this.start = elapsedOf(origin)
   }
