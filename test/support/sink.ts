@@ -5,9 +5,9 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { createHash, randomUUID } from "node:crypto"
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
-import type { AddressInfo, Socket } from "node:net"
+import type { IncomingMessage, ServerResponse } from "node:http"
 import { brotliDecompressSync, gunzipSync, inflateSync } from "node:zlib"
+import { LoopbackServer } from "./server.js"
 import * as Ai from "./sinkAi.js"
 
 /** What the sink does with one request. */
@@ -171,7 +171,7 @@ const problem = (request: SinkRequest): { status: number; reason: string } | und
   return undefined
 }
 
-export class Sink {
+export class Sink extends LoopbackServer {
   /** Every request in the order of arrival, answered or not. */
   readonly requests: Array<SinkRequest> = []
   /** Every event of every request that was answered 200, in the order of the answers; duplicates included. */
@@ -182,43 +182,14 @@ export class Sink {
   mostConcurrent = 0
 
   private script: Array<Behaviour> = []
-  private readonly server: Server
-  private readonly sockets = new Set<Socket>()
-  private readonly listeners = new Set<() => void>()
   private concurrent = 0
 
   constructor(public rules: Rules = {}) {
-    this.server = createServer((request, response) => {
-      this.concurrent++
-      this.mostConcurrent = Math.max(this.mostConcurrent, this.concurrent)
-      response.once("close", () => {
-        this.concurrent--
-      })
-      void this.handle(request, response)
-    })
-    this.server.keepAliveTimeout = 60_000
-    this.server.on("connection", (socket) => {
-      this.sockets.add(socket)
-      socket.once("close", () => this.sockets.delete(socket))
-    })
+    super()
   }
 
-  listen(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.server.once("error", reject)
-      this.server.listen(this.rules.port ?? 0, "127.0.0.1", () => resolve())
-    })
-  }
-
-  close(): Promise<void> {
-    return new Promise((resolve) => {
-      this.server.close(() => resolve())
-      for (const socket of this.sockets) socket.destroy()
-    })
-  }
-
-  get url(): string {
-    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`
+  override listen(): Promise<void> {
+    return super.listen(this.rules.port)
   }
 
   /** Behaviours of the next requests, one each. */
@@ -239,29 +210,17 @@ export class Sink {
     return this.requests.filter((request) => request.path === "/flags/definitions")
   }
 
-  /** Resolves when the condition holds; checked after every request and answer. */
-  until(condition: () => boolean): Promise<void> {
-    if (condition()) return Promise.resolve()
-    return new Promise((resolve) => {
-      const listener = () => {
-        if (!condition()) return
-        this.listeners.delete(listener)
-        resolve()
-      }
-      this.listeners.add(listener)
-    })
-  }
-
-  private notify(): void {
-    for (const listener of this.listeners) listener()
-  }
-
   private accept(events: ReadonlyArray<SinkEvent>): void {
     this.acceptedCount += events.length
     if (this.rules.forgetful !== true) this.accepted.push(...events)
   }
 
-  private async handle(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+  protected async handle(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+    this.concurrent++
+    this.mostConcurrent = Math.max(this.mostConcurrent, this.concurrent)
+    response.once("close", () => {
+      this.concurrent--
+    })
     const url = new URL(incoming.url ?? "/", this.url)
     const scripted = this.script.shift()
     if (scripted?.kind === "reset" && scripted.when === "before") {

@@ -6,35 +6,12 @@ import { NodeHttpClient } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Layer, Option } from "effect"
 import { FeatureFlags, LocalEvaluation, PostHog, PostHogClient } from "effect-posthog"
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
+import { type ServerResponse } from "node:http"
 import { type AddressInfo, createServer as createTcpServer, type Socket } from "node:net"
 import { gzipSync } from "node:zlib"
 import { apiKey, captureMany, names, range } from "../support/posthog.js"
+import { serve } from "../support/server.js"
 import * as Sink from "../support/sink.js"
-
-/** A server that answers as the test says, as long as the scope lives. */
-const serve = (handle: (request: IncomingMessage, response: ServerResponse) => void) =>
-  Effect.map(
-    Effect.acquireRelease(
-      Effect.promise(async () => {
-        const server = createServer((request, response) => {
-          request.resume()
-          response.on("error", () => {})
-          handle(request, response)
-        })
-        await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
-        return server
-      }),
-      (server) =>
-        Effect.promise(() =>
-          new Promise((resolve) => {
-            server.close(resolve)
-            server.closeAllConnections()
-          })
-        )
-    ),
-    (server) => `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  )
 
 /** The same below HTTP. */
 const serveBytes = (handle: (socket: Socket) => void) =>

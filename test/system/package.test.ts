@@ -143,6 +143,7 @@ describe("package", () => {
     for (const part of ["http/", "effectAi/", "capture", "lane", "send"]) {
       assert.isEmpty(captures.filter((path) => path.startsWith(`internal/llm/${part}`)))
     }
+    assert.isEmpty(captures.filter((path) => path.endsWith("/captureV1.ts") || path.includes("mcp/")))
     const flags = await bundled(
       "import { FeatureFlags, PostHog } from \"effect-posthog\"; console.log(PostHog.layer({}), FeatureFlags.evaluate())"
     )

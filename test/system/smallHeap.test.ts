@@ -3,10 +3,10 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { createServer, type ServerResponse } from "node:http"
-import type { AddressInfo } from "node:net"
+import { type ServerResponse } from "node:http"
 import { gzipSync } from "node:zlib"
 import { run } from "../support/child.js"
+import { serve } from "../support/server.js"
 
 const endless = (response: ServerResponse, chunk: Buffer): void => {
   const write = (): void => {
@@ -22,35 +22,12 @@ const answers: Readonly<Record<string, (response: ServerResponse) => void>> = {
     endless(response.writeHead(200, { "content-encoding": "gzip" }), gzipSync(Buffer.alloc(64 * 1024 * 1024, 32)))
 }
 
-const serve = (answer: (response: ServerResponse) => void) =>
-  Effect.map(
-    Effect.acquireRelease(
-      Effect.promise(async () => {
-        const server = createServer((request, response) => {
-          request.resume()
-          response.on("error", () => {})
-          answer(response)
-        })
-        await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
-        return server
-      }),
-      (server) =>
-        Effect.promise(() =>
-          new Promise((resolve) => {
-            server.close(resolve)
-            server.closeAllConnections()
-          })
-        )
-    ),
-    (server) => `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  )
-
 describe("a process with a heap of 192 MB survives, and ends", () => {
   for (const client of ["node:http", "fetch"]) {
     for (const [what, answer] of Object.entries(answers)) {
       it.scopedLive(`${what}, over ${client}`, () =>
         Effect.gen(function*() {
-          const host = yield* serve(answer)
+          const host = yield* serve((_, response) => answer(response))
           const ended = yield* Effect.promise(() =>
             run("test/programs/smallHeap.ts", { args: [client, host], nodeArgs: ["--max-old-space-size=192"] })
           )

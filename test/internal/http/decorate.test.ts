@@ -30,9 +30,8 @@ import {
   Scope,
   Stream
 } from "effect"
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
-import type { AddressInfo } from "node:net"
 import { decorate } from "../../../src/internal/http/decorate.js"
+import { serve } from "../../support/server.js"
 
 type Answer = (request: HttpClientRequest.HttpClientRequest) => Effect.Effect<Response, HttpClientError.HttpClientError>
 
@@ -58,28 +57,6 @@ const watch = <E, R>(client: HttpClient.HttpClient.With<E, R>) => {
   })
   return { client: decorated, seen }
 }
-
-const serve = (handle: (request: IncomingMessage, response: ServerResponse) => void) =>
-  Effect.map(
-    Effect.acquireRelease(
-      Effect.promise(async () => {
-        const server = createServer((request, response) => {
-          request.resume()
-          handle(request, response)
-        })
-        await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
-        return server
-      }),
-      (server) =>
-        Effect.promise(() =>
-          new Promise((resolve) => {
-            server.close(resolve)
-            server.closeAllConnections()
-          })
-        )
-    ),
-    (server) => `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  )
 
 const prepend = (url: string) => HttpClient.mapRequest(HttpClientRequest.prependUrl(url))
 

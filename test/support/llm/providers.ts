@@ -5,9 +5,9 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
-import type { AddressInfo, Socket } from "node:net"
+import type { IncomingMessage, ServerResponse } from "node:http"
 import { constants, createGzip } from "node:zlib"
+import { LoopbackServer } from "../server.js"
 import * as replies from "./replies.js"
 import type { Reply } from "./replies.js"
 
@@ -63,63 +63,17 @@ const usual = ({ body, method, path }: ProviderRequest): Reply => {
 /** Says which host was meant. */
 const hostHeader = "x-meant-for"
 
-export class Providers {
+export class Providers extends LoopbackServer {
   /** Every request in the order of arrival. */
   readonly requests: Array<ProviderRequest> = []
   /** Closed connections of answers that were not sent to their end. */
   aborted = 0
 
   private readonly script: Array<Behaviour> = []
-  private readonly server: Server
-  private readonly sockets = new Set<Socket>()
-  private readonly listeners = new Set<() => void>()
-
-  constructor() {
-    this.server = createServer((request, response) => {
-      // A connection that breaks is what some tests want.
-      this.handle(request, response).catch(() => response.destroy())
-    })
-    this.server.keepAliveTimeout = 60_000
-    this.server.on("connection", (socket) => {
-      this.sockets.add(socket)
-      socket.once("close", () => this.sockets.delete(socket))
-    })
-  }
-
-  listen(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.server.once("error", reject)
-      this.server.listen(0, "127.0.0.1", () => resolve())
-    })
-  }
-
-  close(): Promise<void> {
-    return new Promise((resolve) => {
-      this.server.close(() => resolve())
-      for (const socket of this.sockets) socket.destroy()
-    })
-  }
-
-  get url(): string {
-    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`
-  }
 
   /** Behaviours of the next requests, one each. */
   next(...behaviours: ReadonlyArray<Behaviour>): void {
     this.script.push(...behaviours)
-  }
-
-  /** Resolves when the condition holds; looked at after each request and each answer that was broken off. */
-  until(condition: () => boolean): Promise<void> {
-    if (condition()) return Promise.resolve()
-    return new Promise((resolve) => {
-      const listener = () => {
-        if (!condition()) return
-        this.listeners.delete(listener)
-        resolve()
-      }
-      this.listeners.add(listener)
-    })
   }
 
   /** The platform's, whatever a test puts into its place. */
@@ -141,11 +95,7 @@ export class Providers {
     } as RequestInit)
   }
 
-  private notify(): void {
-    for (const listener of this.listeners) listener()
-  }
-
-  private async handle(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+  protected async handle(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
     const chunks: Array<Buffer> = []
     for await (const chunk of incoming) chunks.push(chunk as Buffer)
     const text = Buffer.concat(chunks).toString("utf8")
