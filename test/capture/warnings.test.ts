@@ -8,26 +8,9 @@ import { createServer } from "node:net"
 import { Warnings } from "../../src/internal/warnings.js"
 import * as BlackHole from "../support/blackHole.js"
 import { FakeClient } from "../support/fakeClient.js"
+import { collector } from "../support/log.js"
 import { captureMany, onFake, settle } from "../support/posthog.js"
 import * as Sink from "../support/sink.js"
-
-interface Logged {
-  readonly level: string
-  readonly text: string
-  readonly instance: unknown
-}
-
-const collector = () => {
-  const messages: Array<Logged> = []
-  const layer = Logger.replace(
-    Logger.defaultLogger,
-    Logger.make(({ annotations, logLevel, message }) => {
-      const text = Array.isArray(message) ? message.join(" ") : String(message)
-      messages.push({ level: logLevel._tag, text, instance: Object.fromEntries(annotations).instance })
-    })
-  )
-  return { messages, layer, texts: () => messages.map(({ level, text }) => `${level}: ${text}`) }
-}
 
 /** Runs a program on an instance, and gives what was logged, the end included. */
 const logged = <E>(

@@ -2,27 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Effect, Fiber, Layer, Logger, LogLevel, Metric, Stream, TestClock } from "effect"
 import { PostHog, type PostHogError, PostHogTest, TestLayer } from "effect-posthog"
 import { FakeClient } from "../support/fakeClient.js"
+import { collector } from "../support/log.js"
 import { captureMany, collectDiagnostics, onFake, range, settle } from "../support/posthog.js"
-
-interface Logged {
-  readonly level: string
-  readonly message: string
-  readonly package: unknown
-}
-
-/** A logger that collects, at the usual minimum level. */
-const collector = () => {
-  const messages: Array<Logged> = []
-  const layer = Logger.replace(
-    Logger.defaultLogger,
-    Logger.make(({ annotations, logLevel, message }) => {
-      const text = Array.isArray(message) ? message.join(" ") : String(message)
-      const map = Object.fromEntries(annotations)
-      messages.push({ level: logLevel._tag, message: text, package: map.package })
-    })
-  )
-  return { messages, layer }
-}
 
 describe("diagnostics", () => {
   it.scoped("a repair says what was replaced, also of a property whose name is that of a secret", () =>
@@ -140,10 +121,10 @@ describe("logs", () => {
       yield* captureMany(1)
       yield* PostHog.optOut
       assert.deepStrictEqual(messages.map(({ level }) => level), ["Warning", "Warning", "Warning", "Warning"])
-      assert.match(messages[0]!.message, /invalid_event/)
-      assert.match(messages[1]!.message, /"event":"repaired".*big: bigint/)
-      assert.match(messages[2]!.message, /too_large.*"large".*larger than 1000000 bytes/)
-      assert.match(messages[3]!.message, /rejected.*401/)
+      assert.match(messages[0]!.text, /invalid_event/)
+      assert.match(messages[1]!.text, /"event":"repaired".*big: bigint/)
+      assert.match(messages[2]!.text, /too_large.*"large".*larger than 1000000 bytes/)
+      assert.match(messages[3]!.text, /rejected.*401/)
       assert.isTrue(messages.every((message) => message.package === "effect-posthog"))
     }).pipe(
       Effect.provide(onFake(client, { beforeSend: (event) => event.event === "unwanted" ? null : event })),
@@ -159,7 +140,7 @@ describe("logs", () => {
         Effect.provide(onFake(new FakeClient(), { debug: true })),
         Effect.provide(fromOption.layer)
       )
-      assert.isTrue(fromOption.messages.some(({ level, message }) => level === "Debug" && /delivered/.test(message)))
+      assert.isTrue(fromOption.messages.some(({ level, text }) => level === "Debug" && /delivered/.test(text)))
 
       const atRunTime = collector()
       yield* Effect.gen(function*() {
