@@ -211,7 +211,7 @@ export const toolkit = <Tools extends Record<string, Tool.Any>, E = never, R = n
  */
 export interface McpOptions extends McpGiven {}
 
-/** As an error, which has no frames: what is known is what the client is told. */
+/** The failure as an error without frames: only the message for the client is known. */
 const toError = (name: string, message = ""): Error =>
   Object.assign(new Error(message), { name, stack: `${name}: ${message}` })
 
@@ -287,7 +287,7 @@ export const withMcpCapture: {
       ))
 )
 
-/** The name and the version that clients are told. */
+/** The name and the version that the server reports to clients. */
 const told = ({ name, version }: McpOptions) => ({ name, version: version ?? "0.0.0" })
 
 type McpServices = McpServer.McpServer | Layer.Layer.Success<ReturnType<typeof McpServer.layer>>

@@ -131,7 +131,7 @@ export type {
 } from "./internal/llm/given.js"
 
 /**
- * Runs an effect, and all fibers it forks, as one trace: one interaction with whoever uses the program. The calls of
+ * Runs an effect, and all fibers it forks, as one trace: one interaction with a user of the program. The calls of
  * models, spans, metrics, feedback and exceptions in it carry its id, in other processes too that go on with a carrier.
  *
  * At the end `$ai_trace` is captured when it has a name, an input or an output, or when it failed; PostHog makes up the

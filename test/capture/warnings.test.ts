@@ -2,7 +2,7 @@
  * What the operator of a program reads when PostHog cannot be reached, with real sockets where there are any.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Logger, TestClock } from "effect"
+import { Effect, Layer, TestClock } from "effect"
 import { FeatureFlags, LocalEvaluation, PostHog, PostHogClient, type PostHogConfig } from "effect-posthog"
 import { createServer } from "node:net"
 import { Warnings } from "../../src/internal/warnings.js"

@@ -38,7 +38,7 @@ export class BoundedText {
       return
     }
     this.cut = true
-    // Half a character is none.
+    // The cut must not divide a character.
     const end = this.room.left > 0 && isHighSurrogate(piece.charCodeAt(this.room.left - 1))
       ? this.room.left - 1
       : this.room.left

@@ -1,5 +1,5 @@
 /**
- * What models are told and what they say, as it may leave the program: without images and other media, without keys,
+ * The messages of a call, as they may leave the program: without images and other media, without keys,
  * with long texts cut, in no more room than an event has.
  *
  * A value is looked at once, from its end, because the newest messages matter most; what has no room is not looked at.
@@ -24,7 +24,7 @@ export interface Where {
 }
 
 /**
- * Sees a text or a part of what a model is told or says, and gives what is sent in its place; nothing, to leave it out.
+ * Gets a text or a part of a message, and returns what is sent in its place; `undefined` leaves it out.
  */
 export type Redact = (content: string | Part, where: Where) => unknown
 
@@ -380,7 +380,7 @@ export const look = (value: unknown, property: string, treatment: Treatment, roo
   return new Looked(pieces, true, 0, hasMessages)
 }
 
-/** A list that is none else than that, so that its elements can be asked for one by one. */
+/** Whether a value is an ordinary array, whose elements can be read one by one. */
 const isPlainList = (value: unknown): value is ReadonlyArray<unknown> => {
   try {
     return Array.isArray(value) && Object.getPrototypeOf(value) === Array.prototype

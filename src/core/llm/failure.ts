@@ -1,5 +1,5 @@
 /**
- * What may be told of a failure: of errors that hold a request nothing of the request.
+ * What an event says about a failure. Of an error that holds a request it says nothing of the request.
  *
  * @since 0.1.0
  */

@@ -1,5 +1,5 @@
 /**
- * One call of a model, told in one way whatever the provider, and what a provider's format has to answer about it.
+ * One call of a model in one form for all providers, and the interface that each provider's format implements.
  *
  * What a call said and got is given by functions: it is looked at only when an event will show it.
  *
@@ -23,7 +23,7 @@ export interface Usage {
   /** Anthropic's split of the writes by how long they are kept: both, or none. */
   readonly cacheCreation5mInputTokens?: number | undefined
   readonly cacheCreation1hInputTokens?: number | undefined
-  /** Whether the tokens of the cache are *not* counted in `inputTokens`. PostHog guesses where nobody says it. */
+  /** Whether the tokens of the cache are *not* counted in `inputTokens`. Without it PostHog guesses. */
   readonly cacheReportingExclusive?: boolean | undefined
   readonly webSearchCount?: number | undefined
   /** The provider's own object, from which PostHog reads the counts of audio and images. */
@@ -48,7 +48,7 @@ export interface Failure {
   /** The provider's type of the error, or the name of the class. */
   readonly type?: string | undefined
   readonly code?: string | undefined
-  /** For people. May quote what the model was told, so it is left out in privacy mode. */
+  /** For people. May quote the prompt, so it is left out in privacy mode. */
   readonly message?: string | undefined
 }
 
@@ -81,7 +81,7 @@ export interface AnswerFacts {
   readonly failure?: Failure | undefined
   /** Messages, one for each choice. */
   readonly output: () => ReadonlyArray<Message>
-  /** The provider works on and will tell the rest to whoever asks for this id. */
+  /** The provider is still working; a later request with this id gets the rest. */
   readonly pendingId?: string | undefined
   /** How long the provider says that it worked, for an answer that is asked for later. */
   readonly workedSeconds?: number | undefined
@@ -107,7 +107,7 @@ export interface Format {
   readonly stream?: ((limit: number) => StreamReader) | undefined
 }
 
-/** What an address tells. */
+/** What the address of a request says about a call. */
 export interface Endpoint {
   /** As PostHog knows it: `openai`, `anthropic`, `gemini`. */
   readonly provider: string

@@ -15,7 +15,7 @@ export interface StoredPrompt {
   readonly config: { readonly [name: string]: unknown } | undefined
 }
 
-/** The prompt in an answer; `undefined`: there is none. */
+/** The prompt in an answer; `undefined` when the answer has none. */
 export const readPrompt = (body: unknown): StoredPrompt | undefined => {
   if (!isRecord(body)) return undefined
   const { config, label, name, prompt, version } = body
@@ -28,7 +28,7 @@ export const readPrompt = (body: unknown): StoredPrompt | undefined => {
   }
 }
 
-/** A page of a list of prompts; `undefined`: it is none. */
+/** A page of a list of prompts; `undefined` when the answer is no such page. */
 export const readPage = (
   body: unknown
 ): { readonly prompts: ReadonlyArray<StoredPrompt>; readonly next: string | undefined } | undefined => {

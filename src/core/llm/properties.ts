@@ -1,5 +1,5 @@
 /**
- * The properties of the event about one call of a model, but for what the call was told and has said.
+ * The properties of the event about one call of a model, without its messages.
  *
  * @since 0.1.0
  */
@@ -15,7 +15,7 @@ type Members = Record<string, unknown>
 const countOf = (value: unknown): number | undefined =>
   typeof value === "number" && Number.isSafeInteger(value) && value >= 0 ? value : undefined
 
-/** Of what is reported as none there is nothing to tell. */
+/** A count of zero adds nothing to these properties, so it is left out. */
 const someOf = (value: unknown): number | undefined => {
   const count = countOf(value)
   return count === 0 ? undefined : count
@@ -29,7 +29,7 @@ const textOf = (value: unknown): string | undefined => typeof value === "string"
 /** Gemini's names of models stand in a collection. */
 const modelOf = (name: unknown): string | undefined => textOf(textOf(name)?.replace(/^models\//, ""))
 
-/** The split of writes to the cache by time, which is only told when it says the same as the whole. */
+/** The writes to the cache by time to live. Sent only when the two add up to the total, as PostHog asks. */
 const splitOf = (
   { cacheCreation1hInputTokens, cacheCreation5mInputTokens, cacheCreationInputTokens }: Usage
 ): Members => {
@@ -43,7 +43,8 @@ const splitOf = (
 }
 
 /**
- * PostHog adds the reasoning to the output of these models: of an answer that counts it there it would be paid twice.
+ * For these models PostHog adds the reasoning tokens to the output. Where the provider counts them in the output
+ * already, they would be paid for twice.
  */
 const addsReasoning = /gemini-(?:2\.5|3[\d.]*)-/i
 

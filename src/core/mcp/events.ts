@@ -201,7 +201,7 @@ const asked = (method: string, params: unknown): unknown => {
   return { request: { method, params: own } }
 }
 
-/** The properties of the event. `content`: whether what was asked for and answered is told. */
+/** The properties of the event. `content`: whether arguments and results are sent. */
 export const propertiesOf = (exchange: Exchange, peers: Peers, content: boolean): Record<string, unknown> => {
   const { durationMillis, exit, method, params, sessionId } = exchange
   const failure = failureOf(method, exit)

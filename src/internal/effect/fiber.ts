@@ -75,7 +75,7 @@ export const withReference = <B>(origin: Origin, reference: Reference<B>, value:
   currentSpan: origin.currentSpan
 })
 
-/** Of what a logger is told: there may be no fiber any more. */
+/** From the data that a logger gets: the fiber may have ended already. */
 export const originOf = (refs: FiberRefs.FiberRefs, context: Context.Context<never>): Origin => {
   const services = FiberRefs.getOrDefault(refs, DefaultServices.currentServices)
   return {
@@ -114,5 +114,5 @@ export const clockOf = ({ currentDefaultServices }: Origin): Clock.Clock =>
 /** The clock of a program that has chosen none. */
 export const liveClock = /* #__PURE__ */ Context.get(DefaultServices.liveServices, Clock.Clock)
 
-/** The tracer of a program that has chosen none: it makes spans, and tells nobody about them. */
+/** The default tracer: it makes spans and exports them nowhere. */
 export const nativeTracer = /* #__PURE__ */ Context.get(DefaultServices.liveServices, Tracer.Tracer)

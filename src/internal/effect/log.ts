@@ -80,7 +80,7 @@ export const make = (log: (entry: Entry) => void): Logger => EffectLogger.make((
 export const layer = <E, R>(logger: Effect.Effect<Logger, E, R>): Layer.Layer<never, E, Exclude<R, Scope.Scope>> =>
   EffectLogger.addScoped(logger)
 
-/** Effect tells of fibers that fail unobserved at debug level; here as errors. */
+/** Effect logs the failure of an unobserved fiber at debug level; here it becomes an error. */
 export const layerFiberFailures: Layer.Layer<never> = /* #__PURE__ */ Layer.setUnhandledErrorLogLevel(
   /* #__PURE__ */ Option.some(LogLevel.Error)
 )

@@ -64,7 +64,7 @@ export const placeOf = (options: CaptureOptions & Partial<NodeOptions>): EventOp
   }
 }
 
-/** The uuid of an event that nobody has taken. */
+/** The uuid for an event that the instance did not take. */
 export const uuidOf = (instance: Instance, origin: Origin, { uuid }: { readonly uuid?: string | undefined }): string =>
   canonicalUuid(uuid) ?? newIdOf(instance, origin)
 

@@ -47,7 +47,7 @@ export interface Step {
   readonly failure?: Failure | undefined
   readonly httpStatus?: number | undefined
   readonly stopReason?: string | undefined
-  /** Absent: there is none. What was looked at already is not looked at again. */
+  /** Absent: the event has none. Content that was looked at before is not looked at again. */
   readonly input?: (() => unknown) | Looked | undefined
   readonly output?: (() => unknown) | undefined
 }
@@ -156,7 +156,7 @@ const placed = (
   return {
     event,
     properties: { ...own, ...properties },
-    // What is no UUID is replaced, and told, where the event is written.
+    // A value that is no UUID is replaced where the event is written, and the repair is reported there.
     options: options.uuid === undefined ? { ...options, uuid: id } : options,
     personlessId: typeof given === "string" ? given : traceId,
     // Without a parent of its own it has not the one of its children.
@@ -212,7 +212,7 @@ export const captureAnyNow = (
       )
   )
 
-/** Captures a call of a model. Never fails. Gives the event's uuid; `undefined`: nobody takes events. */
+/** Captures a call of a model. Never fails. Gives the event's uuid; `undefined`: the instance takes no events. */
 export const captureCall = (
   instance: Instance,
   origin: Origin,
@@ -309,7 +309,7 @@ const failureProperties = (
     status,
     treatment === undefined || failure.message === undefined
       ? undefined
-      // Also where content is sent whole: a provider's message may quote the key, and nobody means that by content.
+      // Also where content is sent whole: a provider's message may quote the key, which is no content.
       : look(failure.message, "$ai_error", { ...treatment, full: false }, maxMessageBytes).within(maxMessageBytes)
   )
 

@@ -8,15 +8,15 @@ import type { Prices, Usage } from "../../core/llm/model.js"
 import type { CaptureOptions as EventOptions } from "../capture.js"
 
 /**
- * How the content of an event is treated: what models are told and say, and the input and output of spans.
+ * How the content of an event is treated: messages of calls, input and output of spans.
  *
  * @since 0.1.0
  * @category models
  */
 export interface ContentOptions {
   /**
-   * `true`: the content is not looked at and not sent. What the instance or the region says holds as well: whoever
-   * forbids it has the last word. Default: `false`.
+   * `true`: the content is not looked at and not sent. `true` of the instance or of the region
+   * cannot be undone here. Default: `false`.
    */
   readonly privacyMode?: boolean | undefined
   /** Whether the content is sent whole. Default: what the region says, else the instance's `fullAiCapture`. */

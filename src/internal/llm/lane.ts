@@ -102,10 +102,10 @@ const sendBy = (
 const isMissing = (failure: SendFailure): failure is Extract<SendFailure, { readonly _tag: "Rejected" }> =>
   failure._tag === "Rejected" && (failure.status === 404 || failure.status === 405)
 
-/** Sends by the first way that there is. One that was not there is not tried again. */
+/** Sends by the first route that the server has. A route that is missing is not tried again. */
 const firstOf = (ways: readonly [Way, ...ReadonlyArray<Way>], diagnostics: Diagnostics): Transport.Transport => {
   let current = 0
-  /** Set while nobody was told that another way is taken. */
+  /** A missing route that has not been reported yet. */
   let untold: { readonly path: string; readonly status: number } | undefined
 
   const tell = (taken: number): void => {

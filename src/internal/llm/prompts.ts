@@ -104,7 +104,7 @@ const readAnswer = (answer: Answer | NoAnswer, name: string | undefined, now: nu
   }
 }
 
-/** The token of the project as it stands in addresses, and a way to ask; or why nobody can be asked. */
+/** The token of the project as it stands in addresses, and the client for requests; or why there can be no request. */
 const asking = (
   { active, state }: Instance,
   name: string | undefined

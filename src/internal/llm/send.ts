@@ -1,5 +1,5 @@
 /**
- * The door of LLM analytics: how its events get to PostHog, whoever makes them.
+ * The door of LLM analytics: all of its events, by hand or captured, are sent from here.
  */
 import type * as Effect from "effect/Effect"
 import type { Properties } from "../../core/event/layers.js"

@@ -38,7 +38,7 @@ export const newIdOf = (instance: Instance, origin: Origin): string =>
     millisOf(origin)
   )
 
-/** An id as PostHog takes it. That it was given otherwise is told. */
+/** An id as PostHog takes it. A change is reported as a repair. */
 export const idOf = (instance: Instance, event: string, property: string, given: unknown): string | undefined => {
   const id = readId(given)
   if (id !== given) {

@@ -76,6 +76,6 @@ export const failureOf = (error: unknown): Failure => {
 export const statusOf = (error: unknown): number | undefined =>
   isAiError(error) ? count(member(error, "response", "status")) : undefined
 
-/** The error that a stream tells in the place of its end. */
+/** The error with which a stream ends. */
 export const failureOfPart = (error: unknown): Failure =>
   isAiError(error) ? failureOf(error) : ofBody(error) ?? (typeof error === "string" ? ofText(error) : { type: "error" })

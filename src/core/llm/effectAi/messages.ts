@@ -1,5 +1,5 @@
 /**
- * What `@effect/ai` says to a model and is told by it, in the terms of `core/llm/model.ts`. Nothing of `@effect/ai` is
+ * The prompts and answers of `@effect/ai`, in the terms of `core/llm/model.ts`. Nothing of `@effect/ai` is
  * imported here: its values are looked at by their members, so that one code reads every version of it.
  *
  * @since 0.1.0
@@ -22,7 +22,7 @@ export const callPart = (part: unknown, params: unknown = read(part, "params")):
   function: { name: read(part, "name"), arguments: params }
 })
 
-/** What a tool gave. On answers the value is a decoded one, and beside it stands what the model will be told. */
+/** What a tool gave. In answers the value is decoded, and the text that goes to the model stands beside it. */
 const resultOf = (part: unknown): unknown => read(part, "encodedResult") ?? read(part, "result")
 
 const failed = (part: unknown) => read(part, "isFailure") === true ? { is_error: true } : {}

@@ -114,7 +114,7 @@ const hasSearched = (candidate: unknown): boolean => {
     list(member(candidate, "content", "parts")).some((part) => searches.test(word(member(callOf(part), "name")) ?? ""))
 }
 
-/** What one answer, or one piece of it, tells besides its contents. */
+/** What an answer, or a piece of a stream, has besides its contents. */
 export interface Told extends Omit<AnswerFacts, "output" | "usage"> {
   readonly searched: boolean
 }

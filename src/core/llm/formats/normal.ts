@@ -24,8 +24,9 @@ export const said = (value: unknown): string | undefined =>
 const shortName = (value: unknown): string | undefined => word(value)?.split(":", 1)[0]!.split("#").at(-1)
 
 /**
- * The failure that a body tells, as Anthropic, Google, Amazon, Ollama and Cohere put it: an object `error`, a text
- * `error`, or a bare `message`, for Google also the first of a list. `isAnswer`: what a body has that is no failure.
+ * The failure in the body of an answer, as Anthropic, Google, Amazon, Ollama and Cohere put it: an object `error`, a
+ * text `error`, or a bare `message`, for Google also the first of a list. `isAnswer`: what a body has that is no
+ * failure.
  */
 export const failureIn = (body: unknown, isAnswer = (_body: JsonObject): boolean => false): Failure | undefined => {
   const whole = record(Array.isArray(body) ? body[0] : body)
@@ -84,7 +85,7 @@ export const linkPart = (mediaType: unknown, url: unknown): Part => {
     : known({ type: "file", mediaType: type, data: url })
 }
 
-/** A part that is told by its only member, as Google and Amazon do, and has no common form. */
+/** A part whose kind is the name of its only member, as Google and Amazon write it, and that has no common form. */
 export const unknownPart = (value: unknown): ReadonlyArray<Part> => {
   const object = record(value)
   const name = object === undefined ? undefined : Object.keys(object).find((name) => record(object[name]) !== undefined)

@@ -19,8 +19,9 @@ const described = (error: JsonObject): Failure => ({
 })
 
 /**
- * The failure that a body tells, whatever the status: OpenAI's and Azure's object `error`, the text `error` of xAI and
- * of Ollama, the bare object of Mistral and of Responses' event `error`, the `detail` of servers made with FastAPI.
+ * The failure in the body of an answer, whatever the status: OpenAI's and Azure's object `error`, the text `error` of
+ * xAI and of Ollama, the bare object of Mistral and of Responses' event `error`, the `detail` of servers made with
+ * FastAPI.
  */
 export const failureOf = (body: unknown): Failure | undefined => {
   const error = member(body, "error")
@@ -34,7 +35,7 @@ export const failureOf = (body: unknown): Failure | undefined => {
   if (isAnswer(whole)) return undefined
   if (whole["object"] === "error" || whole["type"] === "error") return failure(described(whole)) ?? { type: "error" }
   if (typeof whole["message"] === "string") return failure(described(whole))
-  // A list tells for each fault where it is, what is wrong and what was sent: only the second is no prompt.
+  // Each entry of a list has the place of the fault, the fault, and the value that was sent. Only the fault may leave.
   const detail = text(whole["detail"]) ?? text(member(list(whole["detail"])[0], "msg"))
   return detail === undefined ? undefined : { message: said(detail) }
 }
@@ -143,7 +144,7 @@ const outputTokens = (
     ? output + reasoning
     : output
 
-/** Searches of the web of which an answer shows no more than that there were some. */
+/** The number of web searches: the exact one if the answer has it, else 1 if it shows any sign of a search. */
 export const searchesShown = (body: unknown): number => {
   const exact = count(member(body, "usage", "server_tool_use", "web_search_requests"))
   if (exact !== undefined && exact > 0) return exact

@@ -58,7 +58,7 @@ export const legacyToolPart = (call: unknown): ReadonlyArray<Part> =>
     ? []
     : [functionPart(undefined, member(call, "name"), toolArguments(member(call, "arguments")))]
 
-/** OpenRouter tells that a host failed in the choice. */
+/** OpenRouter puts the failure of a host into the choice. */
 export const choiceFailure = (choices: ReadonlyArray<unknown>): Failure | undefined => {
   for (const choice of choices) {
     const failure = record(member(choice, "error")) === undefined ? undefined : failureOf(choice)
@@ -76,7 +76,7 @@ export const searches = (body: unknown): number =>
     )
   )
 
-/** Groq tells the usage of a stream in a member of its own. */
+/** Groq puts the usage of a stream into a member of its own. */
 export const usageMember = (body: unknown): unknown =>
   record(member(body, "usage")) ?? record(member(body, "x_groq", "usage"))
 

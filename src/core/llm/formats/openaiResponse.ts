@@ -1,5 +1,5 @@
 /**
- * What the object of a response tells besides its output.
+ * What the object of a response says besides its output.
  *
  * @since 0.1.0
  */
@@ -12,7 +12,7 @@ const terminal: ReadonlyArray<unknown> = ["completed", "failed", "cancelled", "i
 
 export const isTerminal = (status: unknown): boolean => terminal.includes(status)
 
-/** An incomplete answer is told by what cut it short. */
+/** The stop reason of an incomplete answer is what cut it short. */
 const stopReason = (body: unknown): string | undefined => {
   const status = member(body, "status")
   if (!isTerminal(status)) return undefined
@@ -32,7 +32,7 @@ const isPending = (body: unknown): boolean => {
   return status !== undefined && !isTerminal(status)
 }
 
-/** How long the provider says that it worked: whoever asks for an answer later does not know. */
+/** How long the provider worked, by its own account: a later request for the answer takes less time. */
 const workedSeconds = (body: unknown): number | undefined => {
   const [from, to] = [member(body, "created_at"), member(body, "completed_at")]
   return typeof from === "number" && typeof to === "number" && to >= from ? to - from : undefined

@@ -165,7 +165,7 @@ class ResponsesStream implements StreamReader {
     if (!isTerminal(this.head.status)) return
     this.searches = Math.max(this.searches, itemSearches(response))
     const output = list(response.output).slice(0, most.items)
-    // Some hosts leave the output out at the end, when all of it was told.
+    // Some hosts leave the output out of the last event, because the events before had all of it.
     if (output.length === 0) return
     this.items.clear()
     const room = { left: this.limit }

@@ -1,6 +1,6 @@
 /**
- * Reading what a program and a provider sent each other: JSON whose shape nobody promises. A member of another type
- * than the expected one is as good as absent. None of it throws, and none of it follows a value deeper than one member.
+ * Reads requests and answers: JSON whose shape is not guaranteed. A member of another type than the expected one counts
+ * as absent. No function here throws, and none looks deeper into a value than the members that it names.
  *
  * @since 0.1.0
  */

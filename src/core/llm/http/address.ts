@@ -1,6 +1,6 @@
 /**
- * What the address of a request tells: whether a model is called, how the body is to be read, which model, and what may
- * be told of the address itself.
+ * What the address of a request says: whether it calls a model, which one, and how to read the body. And the parts of
+ * the address that an event may show.
  *
  * @since 0.1.0
  */
@@ -11,7 +11,7 @@ import { isGateway, knownProvider, providerNamedBy, type Providers } from "./pro
 /** Longest address, without its query, in which a call of a model is looked for. */
 const maxAddress = 2_048
 
-/** Longest query that is told. */
+/** Most characters of a query that an event shows. */
 const maxQuery = 2_048
 
 /** How requests and answers are to be read. */
@@ -41,7 +41,7 @@ export interface Sent {
   readonly body?: (() => unknown) | undefined
 }
 
-/** What an address tells about a call. */
+/** What an address says about a call. */
 export interface Address {
   readonly shape: Shape
   readonly provider: string
@@ -51,7 +51,7 @@ export interface Address {
   readonly retrieves?: string | undefined
 }
 
-/** What a path tells. `prefix` is what stands before the provider's own path. */
+/** What a path says. `prefix` is what stands before the provider's own path. */
 interface Route extends Omit<Address, "provider" | "baseUrl"> {
   readonly prefix: string
 }
@@ -221,11 +221,11 @@ const route = (where: Where): Route | undefined => {
   return own ?? openai(where) ?? anthropic(where) ?? google(where) ?? bedrock(where) ?? retrieval(where)
 }
 
-/** What every path that is recognised has in it. The other requests of a program need no more than this. */
+/** Every path that is recognised matches this. All other requests of a program cost only this test. */
 const mayCall =
   /completions|responses|[eE]mbed|messages|:(?:generate|stream|predict|raw)|\/model\/|\/api\/(?:chat|generate)/
 
-/** What a request's address tells. `undefined`: it calls no model, or PostHog's gateway sends the event. */
+/** What a request's address says. `undefined`: the request calls no model, or PostHog's gateway sends the event. */
 export const addressOf = (sent: Sent, providers?: Providers): Address | undefined => {
   const [address] = splitQuery(sent.url)
   if (address.length > maxAddress || !mayCall.test(address)) return undefined
@@ -245,7 +245,7 @@ export const callsGateway = (url: string): boolean => {
   return parsed !== undefined && isGateway(parsed)
 }
 
-/** An address without user, password and the secrets of its query; `undefined`: it is none. */
+/** An address without user, password and the secrets of its query; `undefined`: the text is no address. */
 export const requestUrlOf = (url: string): string | undefined => {
   const [address, query] = splitQuery(url)
   const parsed = parse(address.slice(0, maxAddress))

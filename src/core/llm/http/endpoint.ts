@@ -35,7 +35,9 @@ const formats: { readonly [shape in Shape]: Format } = {
 const formatOf = ({ model, shape }: Address): Format =>
   shape === "invoke" && model?.includes("embed") === true ? invokeEmbedding : formats[shape]
 
-/** The call of a model that a request is. `undefined`: it is none, or PostHog's gateway sends the event. */
+/**
+ * Which provider's call of a model a request is. `undefined`: it calls no model, or PostHog's gateway sends the event.
+ */
 export const endpointOf = (sent: Sent, providers?: Providers): Endpoint | undefined => {
   const address = addressOf(sent, providers)
   if (address === undefined) return undefined

@@ -13,14 +13,14 @@ import { type Framing, framingOf, type Splitter, splitter } from "./framing.js"
 /** Most characters of an answer that is no stream. A longer one is not read. */
 export const maxBody = 8 * 1024 * 1024
 
-/** The word for a call whose answer nobody waited for. */
+/** The stop reason of a call that the program interrupted. */
 export const interrupted = "interrupted"
 
 export interface Settings {
   readonly endpoint: Endpoint
   /** Without what is secret in it. */
   readonly requestUrl: string | undefined
-  /** What the request says. Asked when the exchange has ended, so that nobody waits for it before. */
+  /** What the request says. Called after the exchange has ended, so that reading it does not delay the request. */
   readonly request: () => RequestFacts
   /** Milliseconds from any moment; never goes back. */
   readonly now: () => number
@@ -256,7 +256,7 @@ export class Exchange {
     return reader.answer()
   }
 
-  /** Values of JSON that follow one another, although nobody said so. */
+  /** Several values of JSON one after another, which the content type does not announce. */
   private fromPieces(text: string): Partial<AnswerFacts> | undefined {
     const reader = this.settings.endpoint.format.stream?.(this.settings.limit)
     if (reader === undefined) return undefined

@@ -157,7 +157,7 @@ const lines = (room: number, onLine: (line: string | undefined) => number): Text
   }
 }
 
-/** The value of a line of data; `undefined`: it is none. */
+/** The value of a line of data; `undefined` for other lines. */
 const dataOf = (line: string): string | undefined =>
   !line.startsWith("data")
     ? undefined
@@ -167,7 +167,7 @@ const dataOf = (line: string): string | undefined =>
     ? ""
     : undefined
 
-/** Server-sent events. Their data is the piece; `[DONE]` is no JSON and so it is none. */
+/** Server-sent events. The data of each is a piece. `[DONE]` is no JSON, so it is no piece. */
 const sse = (onPiece: (piece: unknown) => void): TextSplitter => {
   let data: Array<string> = []
   // Of all lines of the event, those too that are no data: each holds a part of the chunk that it came in.

@@ -72,7 +72,7 @@ export const knownProvider = (url: URL, providers: Providers | undefined): strin
 /** What is below a country as others are below `com`. */
 const below = /^(?:co|com|ac|org|net|gov|edu)$/
 
-/** A name for whoever answers on a host that is not known: `moonshot` for `api.moonshot.ai`. */
+/** The name of the provider on a host that is not known: `moonshot` for `api.moonshot.ai`. */
 export const providerNamedBy = (url: URL): string => {
   const host = hostOf(url)
   const labels = host.split(".")

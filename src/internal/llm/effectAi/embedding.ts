@@ -17,7 +17,7 @@ import type { Source } from "./source.js"
 /** Most requests of one call that are remembered. */
 const maxCalls = 1_000
 
-/** The tokens of all requests; a sum of which a part is not known is none. */
+/** The tokens of all requests; `undefined` when one of them did not report any. */
 const usageOf = (calls: ReadonlyArray<Call>): Usage | undefined => {
   let inputTokens = 0
   for (const { answer } of calls) {

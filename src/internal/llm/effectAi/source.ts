@@ -21,7 +21,7 @@ export interface Given {
   readonly provider?: string | undefined
   /** The model, where neither the request nor the answer names it: `@effect/ai` does not say it of embeddings. */
   readonly model?: string | undefined
-  /** Scheme, host and prefix of the provider's interface, such as `https://api.openai.com/v1`. Default: not told. */
+  /** Scheme, host and prefix of the provider's interface, such as `https://api.openai.com/v1`. Default: absent. */
   readonly baseUrl?: string | undefined
   /** Prices in US dollars of one token. Default: those that PostHog knows. */
   readonly prices?: Prices | undefined

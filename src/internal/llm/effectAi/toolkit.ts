@@ -104,7 +104,7 @@ const returned = (value: unknown) => ({
 const withHandle = (toolkit: WithHandler, handle: Handle): WithHandler =>
   Object.assign(Object.create(Object.getPrototypeOf(toolkit) as object | null) as object, toolkit, { handle })
 
-/** The toolkit of a call with each of its runs seen; whatever is no toolkit stays what it is. */
+/** The toolkit of a call, with each run of a tool captured. A value that is no toolkit is given back as it is. */
 export const watchToolkit = (call: AiCall, options: Given, toolkit: unknown): unknown => {
   const listener: Listener = {
     toolStarts: () => call.toolStarts(),

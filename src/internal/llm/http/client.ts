@@ -147,7 +147,7 @@ const taps: { readonly [name: string]: ((response: Response, watched: Watched) =
   stream: ({ stream }, watched) => tappedStream(stream, watched)
 }
 
-/** A member that says it cannot be another one has to be what it is. */
+/** Whether a member may be replaced: a Proxy must give a member that is not configurable as it is. */
 const isTapped = (target: object, name: string | symbol): name is string =>
   typeof name === "string" && Object.hasOwn(taps, name) &&
   Object.getOwnPropertyDescriptor(target, name)?.configurable !== false

@@ -1,5 +1,5 @@
 /**
- * The calls of models that an instance sees under way: which requests are watched, and what becomes of each.
+ * The calls of models that are under way in an instance: which requests are watched, and the event of each.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -39,11 +39,11 @@ export interface Options {
    * program gets a last piece without choices. Default `false`: such calls have no tokens and no costs.
    */
   readonly includeUsage?: boolean | undefined
-  /** Whether what models are told and say is left out. Default: as the instance and the region say. */
+  /** Whether messages are left out. Default: as the instance and the region say. */
   readonly privacyMode?: boolean | undefined
-  /** Whether it is sent whole. Default: as the region and the instance say. */
+  /** Whether messages are sent whole. Default: as the region and the instance say. */
   readonly fullCapture?: boolean | undefined
-  /** Sees it before it is sent, after those of the instance and the region. Default: none. */
+  /** Sees messages before they are sent, after the functions of the instance and of the region. Default: none. */
   readonly redact?: Redact | undefined
   /** More properties of the events. They win over what is known of the call. */
   readonly properties?: PropertiesInput | undefined
@@ -88,8 +88,8 @@ const maxFullText = 8 * 1024 * 1024
 const grace = 1_000
 
 /**
- * Stands for whatever still brings something of an answer. When nobody has it any more, nothing more comes, and the
- * exchange, which this object has and which must not have this object, is over.
+ * Whatever can still read an answer holds this object. When it is collected, nothing can read more of the answer, and
+ * the exchange ends. Therefore the exchange must not hold this object.
  */
 export class Watched {
   constructor(readonly exchange: Exchange) {}
@@ -123,7 +123,7 @@ export class Exchanges {
     })
   }
 
-  /** Watches a request that is about to be sent; `undefined`: nobody wants to know about it. */
+  /** Watches a request that is about to be sent; `undefined`: the request is not captured. */
   watch(origin: Origin, request: Request, options: Options): Watched | undefined {
     try {
       const endpoint = endpointOf(request, options.providers)
@@ -238,7 +238,7 @@ export class Exchanges {
     this.active.diagnostics.emit("GatewayCalled", () => ({ _tag: "GatewayCalled", url: requestUrlOf(url) ?? "" }))
   }
 
-  /** What is known by now is captured: later on nobody takes it. */
+  /** The instance closes: captures what is known of each call, because later it takes no events. */
   private close(): void {
     for (const exchange of this.open) exchange.abandon()
     this.open.clear()
@@ -258,7 +258,10 @@ const eventOptions = ({ fullCapture, privacyMode, properties, redact }: Options)
   redact
 })
 
-/** What a request says in its body: the text, the bytes or neither. Read once, and no more than a bound. */
+/**
+ * What a request says in its body: the text, the bytes or neither. Read once, and only when it is not larger than a
+ * bound.
+ */
 export const bodyOf = (given: unknown): () => unknown => {
   let parsed: { readonly value: unknown } | undefined
   return () => (parsed ??= { value: parse(given) }).value

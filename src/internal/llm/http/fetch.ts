@@ -22,7 +22,7 @@ const bodyOfRequest = (request: globalThis.Request): () => unknown => {
       }, () => {})
     }
   } catch {
-    // A body that cannot be copied is none of ours.
+    // A body that cannot be copied is left alone.
   }
   return () => bodyOf(text)()
 }
