@@ -13,8 +13,8 @@ import { FlagsUnavailable } from "../../PostHogError.js"
 import { completeNow, makeDeferred, until } from "../effect/waiting.js"
 import type { Active, Instance } from "../instance.js"
 import { monotonicMillis } from "../monotonic.js"
+import { sleepIdle } from "../sleepIdle.js"
 import * as Loader from "./loader.js"
-import { sleepIdle } from "./sleepIdle.js"
 
 export interface Poller {
   readonly loader: Loader.Loader

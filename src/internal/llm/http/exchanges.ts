@@ -14,9 +14,9 @@ import { describe } from "../../../core/thrown.js"
 import type { Origin } from "../../capture.js"
 import { currentState } from "../../context.js"
 import { clockOf } from "../../effect/fiber.js"
-import { sleepIdle } from "../../flags/sleepIdle.js"
 import type { Active, Instance } from "../../instance.js"
 import { monotonicMillis } from "../../monotonic.js"
+import { sleepIdle } from "../../sleepIdle.js"
 import { slot } from "../../slot.js"
 import { captureCall, type EventOptions, treatmentOf } from "../capture.js"
 import { isCaptured, listenerIn } from "../region.js"
@@ -271,9 +271,7 @@ const parse = (given: unknown): unknown => {
   try {
     const text = typeof given === "string"
       ? given
-      : given instanceof Uint8Array && given.length <= maxRequest
-      ? new TextDecoder().decode(given)
-      : given instanceof ArrayBuffer && given.byteLength <= maxRequest
+      : (given instanceof Uint8Array || given instanceof ArrayBuffer) && given.byteLength <= maxRequest
       ? new TextDecoder().decode(given)
       : undefined
     return text === undefined || text.length > maxRequest ? undefined : JSON.parse(text)

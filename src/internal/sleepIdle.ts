@@ -3,8 +3,8 @@
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import { liveClock } from "../effect/fiber.js"
-import { unref } from "../node.js"
+import { liveClock } from "./effect/fiber.js"
+import { unref } from "./node.js"
 
 /** More is not possible with a timer of the platform, which would go off at once. */
 const maxMillis = 2 ** 31 - 1
