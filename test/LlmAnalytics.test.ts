@@ -4,6 +4,7 @@ import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Duration, Effect, Fiber, Option, Schedule, Stream, TestClock } from "effect"
 import { ErrorTracking, LlmAnalytics, PostHog, PostHogTest } from "../src/index.js"
+import { run } from "./support/child.js"
 import { collectDiagnostics, onSink, settle } from "./support/posthog.js"
 import * as Sink from "./support/sink.js"
 
@@ -557,6 +558,52 @@ describe("privacy", () => {
       assert.match(input.at(-1)!.content, /^59 /)
       assert.deepStrictEqual(event?.properties.$ai_output_choices, [{ role: "assistant", content: "the answer" }])
     }).pipe(withTest()))
+})
+
+describe("a trace over several processes", () => {
+  for (const isPrivate of [false, true]) {
+    it.scopedLive(
+      `goes on in another one and comes back${isPrivate ? ", with its privacy mode" : ""}`,
+      () =>
+        Effect.gen(function*() {
+          const sink = yield* Sink.make()
+          const env = { POSTHOG_API_KEY: "phc_test", POSTHOG_HOST: sink.url, POSTHOG_ERROR_TRACKING: "false" }
+          const here = Effect.gen(function*() {
+            const carrier = JSON.stringify(yield* PostHog.toCarrier)
+            const { code, stderr, stdout } = yield* Effect.promise(() =>
+              run("test/programs/traced.ts", { args: [carrier], env })
+            )
+            assert.deepStrictEqual([code, stderr], [0, ""])
+            return JSON.parse(stdout) as PostHog.Carrier
+          }).pipe(
+            LlmAnalytics.withSpan("here", { id: "span-here" }),
+            LlmAnalytics.withTrace({ id: "trace-1", sessionId: "session-1" }),
+            isPrivate ? LlmAnalytics.withPrivacyMode : (self) => self,
+            PostHog.withDistinctId("user_1")
+          )
+          yield* Effect.gen(function*() {
+            const back = yield* here
+            yield* LlmAnalytics.generation({ model: "gpt-5-mini", input: "again" }).pipe(PostHog.withCarrier(back))
+            yield* PostHog.flush
+          }).pipe(Effect.provide(onSink(sink)))
+
+          const of = (name: string) => sink.accepted.filter(({ event }) => event === name)
+          for (const event of sink.accepted) {
+            assert.strictEqual(event.distinct_id, "user_1")
+            assert.strictEqual(event.properties.$ai_trace_id, "trace-1", event.event)
+            assert.strictEqual(event.properties.$ai_session_id, "session-1", event.event)
+          }
+          const there = of("$ai_span").find(({ properties }) => properties.$ai_span_name === "in another process")!
+          assert.strictEqual(there.properties.$ai_parent_id, "span-here")
+          const parents = of("$ai_generation").map(({ properties }) => properties.$ai_parent_id)
+          assert.deepStrictEqual(parents, [there.properties.$ai_span_id, there.properties.$ai_span_id])
+          assert.strictEqual(of("$exception").length, 1)
+          const inputs = of("$ai_generation").map(({ properties }) => JSON.stringify(properties.$ai_input))
+          assert.deepStrictEqual(inputs.map((input) => input === "null"), [isPrivate, isPrivate])
+        }),
+      60_000
+    )
+  }
 })
 
 describe("what has no bound of its own", () => {
