@@ -1,0 +1,87 @@
+/**
+ * Makes `effect-4/build`, the repository for Effect 4, out of the one for Effect 3. Files below `effect-4/` that are
+ * written by hand take the place of those with the same path.
+ *
+ * Fails on what it does not know, and on rows of the table that nothing needs.
+ */
+import { cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises"
+import { dirname, join, relative } from "node:path"
+import { fileURLToPath } from "node:url"
+import { makeKnown } from "./known.js"
+import { table } from "./table.js"
+import { type Problem, translateBlocks, type Translated, translateSource } from "./translate.js"
+
+const here = dirname(fileURLToPath(import.meta.url))
+const root = dirname(here)
+const build = join(here, "build")
+
+/** What is made for Effect 4. */
+const roots = ["src", "test", "examples", "bench", "docs", "dtslint", "README.md"]
+
+/** What is about the repository or the package for Effect 3 itself, or has no Effect in it. */
+const left: ReadonlyArray<RegExp> = [/^examples\/frameworks\/next\b/]
+
+const isLeft = (path: string): boolean => left.some((pattern) => pattern.test(path))
+
+async function* filesBelow(path: string): AsyncGenerator<string> {
+  for (const entry of await readdir(path, { withFileTypes: true })) {
+    if (entry.name === "node_modules" || entry.name === ".tmp") continue
+    if (entry.isDirectory()) yield* filesBelow(join(path, entry.name))
+    else yield join(path, entry.name)
+  }
+}
+
+const exists = async (path: string): Promise<boolean> => await readFile(path).then(() => true, () => false)
+
+const write = async (path: string, text: string): Promise<void> => {
+  await mkdir(dirname(path), { recursive: true })
+  await writeFile(path, text)
+}
+
+const problems: Array<Problem> = []
+const rows = new Set<string>()
+const known = makeKnown()
+
+const take = ({ problems: found, rows: used, text }: Translated): string => {
+  problems.push(...found)
+  for (const row of used) rows.add(row)
+  return text
+}
+
+const one = async (file: string): Promise<void> => {
+  const path = relative(root, file)
+  if (isLeft(path) || await exists(join(here, path))) return
+  const to = join(build, path)
+  // Pure, and its own: there is no Effect in it.
+  if (/\.m?ts$/.test(path) && !path.startsWith("src/core/")) {
+    return await write(to, take(translateSource(path, await readFile(file, "utf8"), table, known)))
+  }
+  if (path.endsWith(".md")) {
+    return await write(to, take(translateBlocks(path, await readFile(file, "utf8"), table, known)))
+  }
+  await mkdir(dirname(to), { recursive: true })
+  await cp(file, to)
+}
+
+await rm(build, { recursive: true, force: true })
+for (const name of roots) {
+  const path = join(root, name)
+  if (name.includes(".")) await one(path)
+  else for await (const file of filesBelow(path)) await one(file)
+}
+for (const name of roots) {
+  const path = join(here, name)
+  if (await exists(path)) await cp(path, join(build, name))
+  else await readdir(path).then(() => cp(path, join(build, name), { recursive: true }), () => undefined)
+}
+
+for (const { file, line, message } of problems) console.error(`${file}:${line}: ${message}`)
+const all = [
+  ...Object.keys(table.modules),
+  ...Object.keys(table.members),
+  ...Object.keys(table.shapes),
+  ...Object.keys(table.properties)
+]
+const unused = all.filter((row) => !rows.has(row))
+for (const row of unused) console.error(`table.ts: nothing needs the row ${row}`)
+if (problems.length + unused.length > 0) process.exitCode = 1

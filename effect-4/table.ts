@@ -1,0 +1,235 @@
+/**
+ * What has another name, or another form, in Effect 4. Read from top to bottom it is a guide for who moves a program
+ * from Effect 3 to 4. A row that no file needs fails the generator.
+ */
+import ts from "typescript"
+import type { Editor } from "./translate.js"
+
+/** A call that has another form in Effect 4. */
+export interface Shape {
+  /** Whether the member may be used in no other way than to call it. */
+  readonly onlyCalls?: boolean
+  /** Changes a call; says whether there was something to change. */
+  readonly apply: (call: ts.CallExpression, editor: Editor) => boolean
+}
+
+export interface Table {
+  /** Modules, by their names in Effect 3. */
+  readonly modules: Readonly<Record<string, string>>
+  /** Members: module, a dot, name. Or what takes their place, a text in quotes. */
+  readonly members: Readonly<Record<string, string>>
+  /** Calls, by their names in Effect 3. */
+  readonly shapes: Readonly<Record<string, Shape>>
+  /** Properties of values, by their name alone: only names that nothing else has. */
+  readonly properties: Readonly<Record<string, string>>
+}
+
+const http = (...names: ReadonlyArray<string>) =>
+  Object.fromEntries(names.map((name) => [`@effect/platform/${name}`, `effect/http/${name}`]))
+
+const httpApi = (...names: ReadonlyArray<string>) =>
+  Object.fromEntries(names.map((name) => [`@effect/platform/${name}`, `effect/http-api/${name}`]))
+
+const ai = (...names: ReadonlyArray<string>) =>
+  Object.fromEntries(names.map((name) => [`@effect/ai/${name}`, `effect/ai/${name}`]))
+
+/** All arguments become one list, when there are several. */
+const listed: Shape = {
+  onlyCalls: true,
+  apply: ({ arguments: given }, editor) => {
+    if (given.length < 2) return false
+    editor.insert(given[0]!.getStart(), "[")
+    editor.insert(given.at(-1)!.end, "]")
+    return true
+  }
+}
+
+/** `Tag("id")<Self, Shape>()` is `Service<Self, Shape>()("id")`. */
+const tag: Shape = {
+  apply: (call, editor) => {
+    const outer = call.parent
+    if (!ts.isCallExpression(outer) || outer.expression !== call) return false
+    const id = call.arguments[0]!.getText()
+    editor.remove(call.expression.end, call.end)
+    editor.insert(outer.end, `(${id})`)
+    return true
+  }
+}
+
+/** `timeoutFail({ duration, onTimeout })` is `timeoutOrElse({ duration, orElse })`, whose `orElse` is an effect. */
+const timeoutFail: Shape = {
+  onlyCalls: true,
+  apply: ({ arguments: given }, editor) => {
+    const options = given.at(-1)
+    if (options === undefined || !ts.isObjectLiteralExpression(options)) return false
+    for (const property of options.properties) {
+      if (!ts.isPropertyAssignment(property) || property.name.getText() !== "onTimeout") continue
+      const { initializer } = property
+      editor.replace(property.name, "orElse")
+      const effect = editor.need("effect/Effect", false)
+      if (ts.isArrowFunction(initializer) && !ts.isBlock(initializer.body)) {
+        editor.insert(initializer.body.getStart(), `${effect}.fail(`)
+        editor.insert(initializer.body.end, ")")
+      } else {
+        editor.insert(initializer.getStart(), `() => ${effect}.fail((`)
+        editor.insert(initializer.end, ")())")
+      }
+      return true
+    }
+    return false
+  }
+}
+
+export const table: Table = {
+  modules: {
+    ...http(
+      "FetchHttpClient",
+      "Headers",
+      "HttpBody",
+      "HttpClient",
+      "HttpClientError",
+      "HttpClientRequest",
+      "HttpClientResponse",
+      "HttpServerError",
+      "HttpServerRequest",
+      "HttpServerResponse",
+      "HttpMiddleware",
+      "HttpRouter",
+      "HttpServer",
+      "UrlParams"
+    ),
+    ...httpApi(
+      "HttpApi",
+      "HttpApiBuilder",
+      "HttpApiClient",
+      "HttpApiEndpoint",
+      "HttpApiGroup",
+      "HttpApiMiddleware",
+      "HttpApiSchema",
+      "HttpApiSecurity"
+    ),
+    ...ai(
+      "AiError",
+      "Chat",
+      "EmbeddingModel",
+      "LanguageModel",
+      "McpServer",
+      "Model",
+      "Prompt",
+      "Response",
+      "Telemetry",
+      "Tool",
+      "Toolkit"
+    ),
+    "@effect/cli/Args": "effect/cli/Argument",
+    "@effect/cli/Command": "effect/cli/Command",
+    "@effect/platform-node/NodeContext": "@effect/platform-node/NodeServices",
+    "@effect/platform/Error": "effect/PlatformError",
+    "@effect/platform/FileSystem": "effect/FileSystem",
+    "@effect/platform/HttpApp": "effect/http/HttpEffect",
+    "@effect/platform/HttpLayerRouter": "effect/http/HttpRouter",
+    "@effect/platform/KeyValueStore": "effect/persistence/KeyValueStore",
+    "@effect/rpc/RpcSerialization": "effect/rpc/RpcSerialization",
+    "@effect/rpc/RpcServer": "effect/rpc/RpcServer",
+    "effect/Either": "effect/Result",
+    "effect/TestClock": "effect/testing/TestClock"
+  },
+  members: {
+    // Effects.
+    "effect/Effect.async": "effect/Effect.callback",
+    "effect/Effect.catchAll": "effect/Effect.catch",
+    "effect/Effect.catchAllCause": "effect/Effect.catchCause",
+    "effect/Effect.catchAllDefect": "effect/Effect.catchDefect",
+    "effect/Effect.clock": "effect/Clock.Clock",
+    "effect/Effect.either": "effect/Effect.result",
+    "effect/Effect.fork": "effect/Effect.forkChild",
+    "effect/Effect.forkDaemon": "effect/Effect.forkDetach",
+    "effect/Effect.locallyWith": "effect/Effect.updateService",
+    "effect/Effect.runtime": "effect/Effect.context",
+    "effect/Effect.tapErrorCause": "effect/Effect.tapCause",
+    "effect/Effect.timeoutFail": "effect/Effect.timeoutOrElse",
+    "effect/Effect.unsafeMakeLatch": "effect/Latch.makeUnsafe",
+    "effect/Effect.unsafeMakeSemaphore": "effect/Semaphore.makeUnsafe",
+    "effect/Effect.whenEffect": "effect/Effect.when",
+    "effect/Effect.withFiberRuntime": "effect/Effect.withFiber",
+    "effect/Effect.zipLeft": "effect/Effect.tap",
+    "effect/Effect.zipRight": "effect/Effect.andThen",
+    "effect/Effect.Effect.Context": "effect/Effect.Services",
+    "effect/Effect.Effect.Error": "effect/Effect.Error",
+    "effect/Effect.Effect.Success": "effect/Effect.Success",
+
+    // Services and what runs effects.
+    "effect/Context.Tag": "effect/Context.Service",
+    "effect/Context.TagClass": "effect/Context.ServiceClass",
+    "effect/Context.unsafeGet": "effect/Context.getUnsafe",
+    "effect/Runtime.Runtime": "effect/Context.Context",
+    "effect/Runtime.runFork": "effect/Effect.runForkWith",
+    "effect/Runtime.runPromise": "effect/Effect.runPromiseWith",
+    "effect/Runtime.runSync": "effect/Effect.runSyncWith",
+    "effect/Fiber.RuntimeFiber": "effect/Fiber.Fiber",
+    "effect/Layer.scoped": "effect/Layer.effect",
+    "effect/Layer.scopedDiscard": "effect/Layer.effectDiscard",
+    "effect/Layer.unwrapEffect": "effect/Layer.unwrap",
+    "effect/Layer.unwrapScoped": "effect/Layer.unwrap",
+    "effect/Scope.CloseableScope": "effect/Scope.Closeable",
+    "effect/Scope.extend": "effect/Scope.provide",
+
+    // What went wrong.
+    "effect/Cause.UnknownException": "effect/Cause.UnknownError",
+    "effect/Cause.failureOption": "effect/Cause.findErrorOption",
+    "effect/Cause.isDie": "effect/Cause.hasDies",
+    "effect/Cause.isInterrupted": "effect/Cause.hasInterrupts",
+    "effect/Exit.isInterrupted": "effect/Exit.hasInterrupts",
+    "effect/ConfigError.ConfigError": "effect/Config.ConfigError",
+    "effect/ParseResult.ParseError": "effect/Schema.SchemaError",
+
+    // Data.
+    "effect/BigDecimal.unsafeFromString": "effect/BigDecimal.fromStringUnsafe",
+    "effect/Chunk.unsafeLast": "effect/Chunk.lastUnsafe",
+    "effect/DateTime.unsafeMake": "effect/DateTime.makeUnsafe",
+    "effect/DateTime.unsafeMakeZoned": "effect/DateTime.makeZonedUnsafe",
+    "effect/DateTime.zoneUnsafeMakeNamed": "effect/DateTime.zoneMakeNamedUnsafe",
+    "effect/Duration.DurationInput": "effect/Duration.Input",
+    "effect/Either.Either": "effect/Result.Result",
+    "effect/Either.isLeft": "effect/Result.isFailure",
+    "effect/Either.isRight": "effect/Result.isSuccess",
+    "effect/Either.left": "effect/Result.fail",
+    "effect/Either.right": "effect/Result.succeed",
+    "effect/LogLevel.Debug": "\"Debug\"",
+    "effect/LogLevel.Error": "\"Error\"",
+    "effect/LogLevel.Info": "\"Info\"",
+    "effect/LogLevel.None": "\"None\"",
+    "effect/LogLevel.Warning": "\"Warn\"",
+    "effect/Option.fromNullable": "effect/Option.fromNullishOr",
+    "effect/Order.number": "effect/Order.Number",
+    "effect/Order.string": "effect/Order.String",
+    "effect/Queue.unsafeOffer": "effect/Queue.offerUnsafe",
+    "effect/Stream.tapErrorCause": "effect/Stream.tapCause",
+    "effect/Stream.unwrapScoped": "effect/Stream.unwrap",
+
+    // Configuration and schemas.
+    "effect/Config.duration": "effect/Config.Duration",
+    "effect/Config.redacted": "effect/Config.Redacted",
+    "effect/Config.string": "effect/Config.String",
+    "effect/Layer.setConfigProvider": "effect/ConfigProvider.layer",
+    "effect/Schema.DateFromSelf": "effect/Schema.Date",
+    "effect/Schema.Schema": "effect/Schema.Codec",
+    "effect/Schema.decodeUnknown": "effect/Schema.decodeUnknownEffect",
+    "effect/Schema.decodeUnknownEither": "effect/Schema.decodeUnknownResult",
+    "effect/Schema.parseJson": "effect/Schema.fromJsonString",
+
+    // HTTP.
+    "@effect/platform/Headers.unsafeFromRecord": "effect/http/Headers.fromRecordUnsafe",
+    "@effect/platform/HttpBody.unsafeJson": "effect/http/HttpBody.jsonUnsafe",
+    "@effect/platform/HttpClient.catchAll": "effect/http/HttpClient.catch",
+    "@effect/platform/HttpClientRequest.bodyUnsafeJson": "effect/http/HttpClientRequest.bodyJsonUnsafe",
+    "@effect/platform/HttpServerResponse.unsafeJson": "effect/http/HttpServerResponse.jsonUnsafe"
+  },
+  shapes: {
+    "effect/Context.Tag": tag,
+    "effect/Effect.timeoutFail": timeoutFail,
+    "effect/Schema.Literal": listed,
+    "effect/Schema.Union": listed
+  },
+  properties: {}
+}

@@ -1,0 +1,21 @@
+import { fileURLToPath } from "node:url"
+import { defineConfig } from "vitest/config"
+
+const here = fileURLToPath(new URL("./", import.meta.url))
+
+/** The whole suite on Effect 4: what `generate.ts` has made of it. */
+export default defineConfig({
+  root: `${here}build`,
+  resolve: {
+    alias: [
+      { find: /^effect-posthog$/, replacement: `${here}build/src/index.ts` },
+      { find: /^effect-posthog\/(.*)$/, replacement: `${here}build/src/$1.ts` },
+      { find: /^@effect\/vitest$/, replacement: `${here}vitest.ts` },
+      { find: /^effect\/testing$/, replacement: `${here}testing.ts` }
+    ]
+  },
+  test: {
+    include: ["test/**/*.test.ts"],
+    testTimeout: 20_000
+  }
+})
