@@ -231,7 +231,7 @@ export const layerLogger = (options: LoggerOptions = {}): Layer.Layer<never, nev
         (logger) => Effect.sync(() => removeLogger(instanceOf(service), logger))
       ))
   )
-  return options.unhandledFiberFailures === true
+  return Log.wantsFiberFailures(options)
     ? Layer.merge(logger, Log.layerFiberFailures)
     : logger
 }

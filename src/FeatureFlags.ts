@@ -33,7 +33,7 @@ import { type FlagSource, type FlagValue, parsePayload } from "./core/flags/resp
 import type { Any, FeatureFlag, Value } from "./FeatureFlag.js"
 import { currentState, type State } from "./internal/context.js"
 import type { ContextScope } from "./internal/contextValues.js"
-import { serviceOf, updateReference, withFiber } from "./internal/effect/fiber.js"
+import { referenceAt, serviceOf, updateReference, withFiber } from "./internal/effect/fiber.js"
 import { evaluateOn } from "./internal/flags/evaluate.js"
 import { keyOf } from "./internal/flags/given.js"
 import type {
@@ -107,7 +107,7 @@ export type {
 }
 
 const ask = <A, E>(f: (instance: Instance, state: State) => Effect.Effect<A, E>): Effect.Effect<A, E, PostHog> =>
-  withFiber((fiber) => f(instanceOf(serviceOf(fiber, PostHog)), fiber.getFiberRef(currentState)))
+  withFiber((fiber) => f(instanceOf(serviceOf(fiber, PostHog)), referenceAt(fiber, currentState)))
 
 /**
  * Evaluates flags for the user of the call or of the context: one request, and the answer as a snapshot. Never fails; a

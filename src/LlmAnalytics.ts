@@ -28,6 +28,7 @@ import type { Redact, Where } from "./core/llm/content.js"
 import { readId } from "./core/llm/ids.js"
 import type { Failure, Message, Part, Prices, Usage } from "./core/llm/model.js"
 import { currentState } from "./internal/context.js"
+import { referenceAt } from "./internal/effect/fiber.js"
 import * as internal from "./internal/llm/byHand.js"
 import { captureAny, captureAnyNow } from "./internal/llm/capture.js"
 import type {
@@ -458,7 +459,7 @@ export const captureNow = (
 const current = (name: "traceId" | "sessionId" | "parentId") =>
   ask((instance, fiber) =>
     Effect.sync(() => {
-      const ids = idsIn(fiber.getFiberRef(currentState), ownerOf(instance))
+      const ids = idsIn(referenceAt(fiber, currentState), ownerOf(instance))
       return Option.fromNullable(name === "parentId" && ids.parentId === ids.traceId ? undefined : ids[name])
     })
   )

@@ -24,7 +24,7 @@ import { has } from "./core/guard.js"
 import { withState } from "./internal/capture.js"
 import { setCarrier } from "./internal/carrier.js"
 import { asyncState, currentState } from "./internal/context.js"
-import { snapshotOf, withFiber } from "./internal/effect/fiber.js"
+import { referenceAt, snapshotOf, withFiber } from "./internal/effect/fiber.js"
 import { instanceOf } from "./internal/instance.js"
 import * as internal from "./internal/llm/http/client.js"
 import { Exchanges, type Options } from "./internal/llm/http/exchanges.js"
@@ -131,7 +131,7 @@ export const fetch = (options: FetchOptions = {}): Effect.Effect<typeof globalTh
       const exchanges = Exchanges.of(instanceOf(posthog))
       if (exchanges === undefined) return Effect.succeed(send)
       const origin = snapshotOf(fiber)
-      const lookUp = fiber.getFiberRef(asyncState)
+      const lookUp = referenceAt(fiber, asyncState)
       const { storage } = options
       return Effect.succeed(internalFetch.withCapture(
         send,
@@ -140,7 +140,7 @@ export const fetch = (options: FetchOptions = {}): Effect.Effect<typeof globalTh
           const state = lookUp?.()
           const here = withState(origin, state)
           if (storage === undefined) return here
-          return withState(here, setCarrier(here.getFiberRef(currentState), storage.getStore()))
+          return withState(here, setCarrier(referenceAt(here, currentState), storage.getStore()))
         },
         options
       ))

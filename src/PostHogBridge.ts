@@ -32,7 +32,7 @@ import { withCarrier } from "./internal/contextRegions.js"
 import type { ContextScope, ContextValues } from "./internal/contextValues.js"
 import { packageAnnotation } from "./internal/diagnostics.js"
 import { isInterruption } from "./internal/effect/cause.js"
-import { getReference, originOfRuntime, runtimeWith } from "./internal/effect/fiber.js"
+import { getReference, originOfRuntime, referenceAt, runtimeWith } from "./internal/effect/fiber.js"
 import { instanceOf } from "./internal/instance.js"
 import { builtin } from "./internal/node.js"
 import { closeOnSignals } from "./internal/signals.js"
@@ -135,7 +135,7 @@ export const make = async <R, E>(layer: Layer.Layer<R, E>, options: Options = {}
   const service = Option.getOrUndefined(Context.getOption(runtime.context as Context.Context<R | PostHog>, PostHog))
   const origin = originOfRuntime(runtime)
   const runPromise = Runtime.runPromise(runtime)
-  const outside = origin.getFiberRef(currentState)
+  const outside = referenceAt(origin, currentState)
   let closed: Promise<void> | undefined
   const close = (): Promise<void> => {
     stopListening()

@@ -27,7 +27,7 @@ import type { Gate } from "./delivery/gate.js"
 import type { Branch } from "./delivery/lane.js"
 import type { Outbox } from "./delivery/outbox.js"
 import type { Diagnostics } from "./diagnostics.js"
-import { clockOf, type Origin, withReference } from "./effect/fiber.js"
+import { clockOf, type Origin, referenceAt, spanAt, tracerAt, withReference } from "./effect/fiber.js"
 import { monotonicMillis } from "./monotonic.js"
 import type { Resolved } from "./options.js"
 import { traceMembers } from "./trace.js"
@@ -227,7 +227,7 @@ export const make = (
   }
 
   const isSilent = (origin: Origin, event: string): boolean =>
-    gate.phase === "opted_out" || origin.getFiberRef(currentState).isSilent(owner, event)
+    gate.phase === "opted_out" || referenceAt(origin, currentState).isSilent(owner, event)
 
   /** The text of the event, or `undefined` when there is nothing to send, which is counted. */
   const prepare = (origin: Origin, input: Input): string | undefined => {
@@ -258,12 +258,12 @@ export const make = (
           isDraft: beforeSend.length > 0,
           flags: isObject(call?.flags) ? layerOf(writer, call.flags) : kind.withFlags ? undefined : null,
           trace: options.traceIds && kind.withContext
-            ? traceMembers(origin.currentSpan, origin.currentTracer, kind.withAnySpan === true)
+            ? traceMembers(spanAt(origin), tracerAt(origin), kind.withAnySpan === true)
             : "",
           omits: input.omits,
           personlessId: input.personlessId
         } satisfies Call,
-        kind.withContext ? origin.getFiberRef(currentState).surroundings(owner, event) : globals(),
+        kind.withContext ? referenceAt(origin, currentState).surroundings(owner, event) : globals(),
         millisOf(origin)
       )
       if (composed._tag === "Invalid") return drop("invalid_event", event, "", composed.why)

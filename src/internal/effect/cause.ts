@@ -1,18 +1,22 @@
 /**
- * What is in a `Cause`. Hides its shape (a tree of failures), where Effect keeps the span of a failure, and the error
- * with which `Effect.runPromise` rejects.
+ * What is in a `Cause`. Hides its shape (a tree of failures), where Effect keeps the spans through which a failure
+ * went, and the error with which `Effect.runPromise` rejects.
  */
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import * as Runtime from "effect/Runtime"
 import type * as Tracer from "effect/Tracer"
+import { type Origin, spanAt } from "./fiber.js"
 
 /** Where Effect keeps the span in which something failed. */
 const spanSymbol: unique symbol = Symbol.for("effect/SpanAnnotation") as never
 
-/** What a Cause is made of: one thing that was thrown, or two Causes. */
+/** Something that was thrown, with what Effect has noted about it: a Proxy around it has the span. */
+export type Leaf = unknown
+
+/** What a Cause is made of: one thing that was thrown, or several Causes. */
 export type Part =
-  | { readonly _tag: "One"; readonly thrown: unknown }
+  | { readonly _tag: "One"; readonly leaf: Leaf }
   | {
     readonly _tag: "Several"
     readonly how: "Parallel" | "Sequential"
@@ -26,28 +30,44 @@ export const outermost = (cause: Cause.Cause<unknown>): Part | undefined => {
     case "Interrupt":
       return undefined
     case "Fail":
-      return { _tag: "One", thrown: cause.error }
+      return { _tag: "One", leaf: cause.error }
     case "Die":
-      return { _tag: "One", thrown: cause.defect }
+      return { _tag: "One", leaf: cause.defect }
     default:
       return { _tag: "Several", how: cause._tag, members: [cause.left, cause.right] }
   }
 }
 
-/** The span in which something failed, if Effect has noted it. */
-export const spanOf = (thrown: unknown): Tracer.AnySpan | undefined =>
-  typeof thrown === "object" && thrown !== null && spanSymbol in thrown
-    ? thrown[spanSymbol] as Tracer.AnySpan | undefined
+/** All that was thrown, in no particular order. */
+export const leavesOf = (cause: Cause.Cause<unknown>): ReadonlyArray<Leaf> => thrownBy(cause)
+
+/** Of something that was thrown, in no Cause. */
+export const leafOf = (thrown: unknown): Leaf => thrown
+
+/** What the program has thrown. */
+export const originalOf = (leaf: Leaf): unknown => {
+  try {
+    return Cause.originalError(leaf)
+  } catch {
+    // It does not let itself be looked at.
+    return leaf
+  }
+}
+
+/** The spans through which it went, as lines of a stack, innermost first; `undefined` if Effect has noted none. */
+export const spansOf = (leaf: Leaf): string | undefined =>
+  typeof leaf === "object" && leaf !== null && spanSymbol in leaf
+    ? stackOfSpans(leaf[spanSymbol] as Tracer.AnySpan | undefined)
     : undefined
 
-/** What the program has thrown: Effect puts a Proxy around it to note the span. */
-export const originalOf = (thrown: unknown): unknown => Cause.originalError(thrown)
+/** The spans around a place, as {@link spansOf}. */
+export const spansAround = (origin: Origin): string | undefined => stackOfSpans(spanAt(origin))
 
 /**
- * The spans around a place as lines of a stack, innermost first. Effect's own text of an error with spans is not used:
- * it ends at the first generator, also where Effect has not run it.
+ * Effect's own text of an error with spans is not used: it ends at the first generator, also where Effect has not run
+ * it.
  */
-export const stackOfSpans = (span: Tracer.AnySpan | undefined): string | undefined => {
+const stackOfSpans = (span: Tracer.AnySpan | undefined): string | undefined => {
   if (span?._tag !== "Span") return undefined
   const stack = Cause.prettyErrors(Cause.fail(Object.assign(new Error(""), { stack: "", [spanSymbol]: span })))[0]
     ?.stack

@@ -32,6 +32,13 @@ export interface Origin {
 /** The effect that `f` makes of the fiber that runs it. */
 export const withFiber = Effect.withFiberRuntime
 
+export const referenceAt = <A>(origin: Origin, reference: Reference<A>): A => origin.getFiberRef(reference)
+
+/** The innermost span, also one of another process. */
+export const spanAt = (origin: Origin): Tracer.AnySpan | undefined => origin.currentSpan
+
+export const tracerAt = (origin: Origin): Tracer.Tracer => origin.currentTracer
+
 /** A service that the fiber is known to have. */
 export const serviceOf = <I, S>({ currentContext }: Fiber, tag: Context.Tag<I, S>): S =>
   Context.unsafeGet(currentContext as Context.Context<I>, tag)

@@ -2,11 +2,16 @@
  * Effect's HTTP client. Hides its tracing switches, what its errors look like, and what its clients are made of.
  */
 import * as HttpClient from "@effect/platform/HttpClient"
-import type * as HttpClientError from "@effect/platform/HttpClientError"
+import * as HttpClientError from "@effect/platform/HttpClientError"
 import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as Effect from "effect/Effect"
 import { globalValue } from "effect/GlobalValue"
+
+/** Sends a request, and gives the response before anything of its body was read. */
+export type Execute<E, R> = (
+  request: HttpClientRequest.HttpClientRequest
+) => Effect.Effect<HttpClientResponse.HttpClientResponse, E, R>
 
 /** A client whose requests are no part of the program's traces. */
 export const untraced = <E, R>(client: HttpClient.HttpClient.With<E, R>): HttpClient.HttpClient.With<E, R> =>
@@ -23,6 +28,12 @@ export const refusedResponse = (thrown: unknown): HttpClientResponse.HttpClientR
   const { _tag, reason, response } = (thrown ?? {}) as Partial<HttpClientError.ResponseError>
   return _tag === "ResponseError" && reason === "StatusCode" ? response : undefined
 }
+
+/** The error of a client that has got no response. */
+export const transportError = (
+  request: HttpClientRequest.HttpClientRequest,
+  cause: unknown
+): HttpClientError.HttpClientError => new HttpClientError.RequestError({ request, reason: "Transport", cause })
 
 /** Whether the error says that the response has no body. */
 export const isBodyMissing = (error: HttpClientError.ResponseError): boolean => error.reason === "EmptyBody"
@@ -46,17 +57,20 @@ export const partsOf = <E, R>(client: HttpClient.HttpClient.With<E, R>): Parts<E
 }
 
 /**
- * `HttpClient.withScope` further out has noted what aborts the request when the scope ends, by the request object. It
- * holds for the request that is sent instead, too. Were the map elsewhere, this one would be empty and change nothing.
+ * Sends `other` with the client below instead of `request`. `HttpClient.withScope` further out has noted what aborts
+ * the request when the scope ends, by the request object: it holds for the other one, too. Were the map elsewhere, this
+ * one would be empty and change nothing.
  */
-export const keepScope = (
-  from: HttpClientRequest.HttpClientRequest,
-  to: HttpClientRequest.HttpClientRequest
-): void => {
+export const sendInstead = <E, R>(
+  request: HttpClientRequest.HttpClientRequest,
+  other: HttpClientRequest.HttpClientRequest,
+  send: Execute<E, R>
+): Effect.Effect<HttpClientResponse.HttpClientResponse, E, R> => {
   const scoped = globalValue(
     "@effect/platform/HttpClient/scopedRequests",
     () => new WeakMap<HttpClientRequest.HttpClientRequest, AbortController>()
   )
-  const controller = scoped.get(from)
-  if (controller !== undefined) scoped.set(to, controller)
+  const controller = scoped.get(request)
+  if (controller !== undefined) scoped.set(other, controller)
+  return send(other)
 }

@@ -80,6 +80,19 @@ export const make = (log: (entry: Entry) => void): Logger => EffectLogger.make((
 export const layer = <E, R>(logger: Effect.Effect<Logger, E, R>): Layer.Layer<never, E, Exclude<R, Scope.Scope>> =>
   EffectLogger.addScoped(logger)
 
+/** Options that concern what Effect logs by itself. */
+export interface OwnOptions {
+  /**
+   * Also captures failures of fibers that nobody observes. Effect logs those at debug level, so this raises that level
+   * to error. Effect cannot tell an abandoned fiber from one whose failure is handled after `Fiber.join`, so `handled`
+   * is left out of the event. Default `false`.
+   */
+  readonly unhandledFiberFailures?: boolean | undefined
+}
+
+/** Whether entries that say that a fiber has failed are wanted. */
+export const wantsFiberFailures = (options: OwnOptions): boolean => options.unhandledFiberFailures === true
+
 /** Effect logs the failure of an unobserved fiber at debug level; here it becomes an error. */
 export const layerFiberFailures: Layer.Layer<never> = /* #__PURE__ */ Layer.setUnhandledErrorLogLevel(
   /* #__PURE__ */ Option.some(LogLevel.Error)

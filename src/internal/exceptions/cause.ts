@@ -4,7 +4,7 @@
 import type * as Cause from "effect/Cause"
 import { hasStack } from "../../core/exceptions/coerce.js"
 import type { Failure } from "../../core/exceptions/list.js"
-import { causeIn, originalOf, outermost, spanOf, stackOfSpans, thrownBy } from "../effect/cause.js"
+import { causeIn, type Leaf, leafOf, leavesOf, originalOf, outermost, spansOf, thrownBy } from "../effect/cause.js"
 
 /** Causes that nest deeper are flattened. */
 const maxDepth = 30
@@ -12,21 +12,13 @@ const maxDepth = 30
 /** PostHog takes so many entries. More failures of a flattened Cause are not looked at. */
 const maxFailures = 50
 
-const one = (thrown: unknown): Failure => {
-  const original = unwrapped(thrown)
+const one = (leaf: Leaf): Failure => {
+  const thrown = originalOf(leaf)
   try {
-    return { _tag: "One", thrown: original, spans: stackOfSpans(spanOf(thrown)) }
+    return { _tag: "One", thrown, spans: spansOf(leaf) }
   } catch {
     // A Proxy that throws when it is looked at, or a cause that leads back to itself.
-    return { _tag: "One", thrown: original, spans: undefined }
-  }
-}
-
-const unwrapped = (thrown: unknown): unknown => {
-  try {
-    return originalOf(thrown)
-  } catch {
-    return thrown
+    return { _tag: "One", thrown, spans: undefined }
   }
 }
 
@@ -39,19 +31,17 @@ const several = (how: "Parallel" | "Sequential", members: ReadonlyArray<Failure>
 const ofCause = (cause: Cause.Cause<unknown>, depth: number): Failure | undefined => {
   const part = outermost(cause)
   if (part === undefined) return undefined
-  if (part._tag === "One") return one(part.thrown)
-  return several(
-    part.how,
-    depth >= maxDepth
-      ? thrownBy(cause).slice(0, maxFailures).map(one)
-      : part.members.map((member) => ofCause(member, depth + 1)).filter((member) => member !== undefined)
-  )
+  if (part._tag === "One") return one(part.leaf)
+  const members = depth >= maxDepth
+    ? leavesOf(cause).slice(0, maxFailures).map(one)
+    : part.members.slice(0, maxFailures).map((member) => ofCause(member, depth + 1))
+  return several(part.how, members.filter((member) => member !== undefined))
 }
 
 /** What went wrong; `undefined` when nothing did, as with an interruption. */
 export const toFailure = (given: unknown): Failure | undefined => {
   const cause = causeIn(given)
-  return cause === undefined ? one(given) : ofCause(cause, 0)
+  return cause === undefined ? one(leafOf(given)) : ofCause(cause, 0)
 }
 
 /** Whether something that was thrown has no stack of its own; of a Cause: whether any of its failures has none. */

@@ -9,6 +9,7 @@ import { toLevel } from "../../core/exceptions/level.js"
 import { maxText, redactText } from "../../core/secrets.js"
 import { packageAnnotation } from "../diagnostics.js"
 import { isEmpty, thrownBy } from "../effect/cause.js"
+import { spanAt } from "../effect/fiber.js"
 import * as Log from "../effect/log.js"
 import type { Instance } from "../instance.js"
 import { slot } from "../slot.js"
@@ -116,10 +117,10 @@ export const makeLogger = (instance: Instance, options: LoggerOptions): Log.Logg
     if (!hasCause && entry.isBelow(captureLevel)) return
     if (entry.annotation("package") === packageAnnotation || entry.annotation(skipAnnotation) === false) return
     const isFiberFailure = entry.isFiberFailure()
-    if (isFiberFailure && options.unhandledFiberFailures !== true) return
+    if (isFiberFailure && !Log.wantsFiberFailures(options)) return
     const origin = entry.origin()
     const level = entry.level()
-    const span = origin.currentSpan
+    const span = spanAt(origin)
     const error = hasCause ? undefined : parts.find(isError)
     const said = messageOf(parts.filter((part) => part !== error))
     const given = hasCause

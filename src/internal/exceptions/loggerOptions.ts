@@ -2,6 +2,7 @@
  * What the logger of error tracking can be told.
  */
 import type * as LogLevel from "effect/LogLevel"
+import type { OwnOptions } from "../effect/log.js"
 
 /**
  * Options of `ErrorTracking.layerLogger`.
@@ -9,7 +10,7 @@ import type * as LogLevel from "effect/LogLevel"
  * @since 0.1.0
  * @category models
  */
-export interface LoggerOptions {
+export interface LoggerOptions extends OwnOptions {
   /** Messages of this level and above are captured; those with a cause always are. Default `LogLevel.Error`. */
   readonly captureLevel?: LogLevel.LogLevel | undefined
   /**
@@ -17,10 +18,4 @@ export interface LoggerOptions {
    * `none`.
    */
   readonly metadata?: "none" | "all" | ReadonlyArray<string> | undefined
-  /**
-   * Also captures failures of fibers that nobody observes. Effect logs those at debug level, so this raises that level
-   * to error. Effect cannot tell an abandoned fiber from one whose failure is handled after `Fiber.join`, so `handled`
-   * is left out of the event. Default `false`.
-   */
-  readonly unhandledFiberFailures?: boolean | undefined
 }

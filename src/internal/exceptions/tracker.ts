@@ -8,8 +8,8 @@ import { withSpans } from "../../core/exceptions/frames.js"
 import { toList } from "../../core/exceptions/list.js"
 import { type CaptureOptions, elapsedOf, type Kind } from "../capture.js"
 import { currentState } from "../context.js"
-import { stackOfSpans } from "../effect/cause.js"
-import type { Origin } from "../effect/fiber.js"
+import { spansAround } from "../effect/cause.js"
+import { type Origin, referenceAt } from "../effect/fiber.js"
 import type { Active, Instance } from "../instance.js"
 import { slot } from "../slot.js"
 import { toFailure } from "./cause.js"
@@ -100,7 +100,7 @@ const make = (instance: Instance, { diagnostics, options, owner }: Active): Trac
 
   const markOf = (origin: Origin, options?: CaptureOptions): Mark => ({
     at: elapsedOf(origin),
-    who: options?.distinctId ?? origin.getFiberRef(currentState).surroundings(owner, "$exception").distinctId
+    who: options?.distinctId ?? referenceAt(origin, currentState).surroundings(owner, "$exception").distinctId
   })
 
   const report: Tracker["report"] = (origin, report) => {
@@ -123,7 +123,7 @@ const make = (instance: Instance, { diagnostics, options, owner }: Active): Trac
       return Effect.void
     }
     claims.report(given, failure, now)
-    const fallback = () => withSpans(report.fallback ?? "", stackOfSpans(origin.currentSpan))
+    const fallback = () => withSpans(report.fallback ?? "", spansAround(origin))
     const { fields, list } = toList(failure, reporter, fallback, framesFor())
     // Member by member: in V8 of Node 20, spreading into an object costs a microsecond for each.
     const properties = merge(fieldsOf(fields), own) as Record<string, unknown>
@@ -137,7 +137,7 @@ const make = (instance: Instance, { diagnostics, options, owner }: Active): Trac
     if (report.fiberId !== undefined) properties.fiber_id = report.fiberId
     if (heldBack !== 0) properties.exceptions_held_back = heldBack
     // Where it is reported may be outside of the trace in which it came about.
-    const here = origin.getFiberRef(currentState).property(owner, "$exception", "$ai_trace_id")
+    const here = referenceAt(origin, currentState).property(owner, "$exception", "$ai_trace_id")
     const trace = here === undefined ? idsOf(instance, given, failure, now.at) : undefined
     if (trace?.traceId !== undefined) properties.$ai_trace_id ??= trace.traceId
     if (trace?.sessionId !== undefined) properties.$ai_session_id ??= trace.sessionId

@@ -5,12 +5,7 @@ import * as HttpClient from "@effect/platform/HttpClient"
 import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as Effect from "effect/Effect"
-import { keepScope, partsOf } from "../effect/http.js"
-
-/** Sends a request, and gives the response before anything of its body was read. */
-export type Execute<E, R> = (
-  request: HttpClientRequest.HttpClientRequest
-) => Effect.Effect<HttpClientResponse.HttpClientResponse, E, R>
+import { type Execute, partsOf, sendInstead } from "../effect/http.js"
 
 /**
  * A client whose requests pass through `wrap`. It gets each request as it will be sent, and what sends it. It may send
@@ -33,10 +28,7 @@ export const decorate = <E, R, E1, R1>(
     : (request) => parts.postprocess(Effect.succeed(request))
   return HttpClient.makeWith<E, R, E | E1, R | R1>(
     Effect.flatMap((request) =>
-      wrap(request, (other) => {
-        if (other !== request) keepScope(request, other)
-        return send(other)
-      })
+      wrap(request, (other) => other === request ? send(other) : sendInstead(request, other, send))
     ),
     parts === undefined ? Effect.succeed : parts.preprocess
   )

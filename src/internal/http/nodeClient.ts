@@ -4,11 +4,12 @@
  * once. It also costs less per request, and follows no redirect.
  */
 import * as HttpClient from "@effect/platform/HttpClient"
-import * as HttpClientError from "@effect/platform/HttpClientError"
+import type * as HttpClientError from "@effect/platform/HttpClientError"
 import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import { transportError } from "../effect/http.js"
 import { builtin, type HostProcess, hostProcess, isNode } from "../node.js"
 
 // The parts of Node that are used
@@ -170,10 +171,9 @@ const send = (
   url: URL,
   body: Uint8Array | undefined,
   signal: AbortSignal
-): Effect.Effect<HttpClientResponse.HttpClientResponse, HttpClientError.RequestError> =>
+): Effect.Effect<HttpClientResponse.HttpClientResponse, HttpClientError.HttpClientError> =>
   Effect.async((resume) => {
-    const fail = (cause: unknown) =>
-      resume(Effect.fail(new HttpClientError.RequestError({ request, reason: "Transport", cause })))
+    const fail = (cause: unknown) => resume(Effect.fail(transportError(request, cause)))
     const isSecure = url.protocol === "https:"
     let outgoing: Outgoing
     try {

@@ -10,7 +10,7 @@ import { readRequest, type RequestFacts } from "../../core/http/incoming.js"
 import { PostHog } from "../../PostHog.js"
 import { currentState, type State } from "../context.js"
 import { type AllValues, type CurrentContext, type Region, showRequest } from "../contextValues.js"
-import { type Origin, serviceOf, setReference, withFiber } from "../effect/fiber.js"
+import { type Origin, referenceAt, serviceOf, setReference, spanAt, withFiber } from "../effect/fiber.js"
 import { claim } from "../exceptions/tracker.js"
 import { instanceOf } from "../instance.js"
 import { captureEnd, captureError, elapsedOf } from "./report.js"
@@ -126,15 +126,15 @@ export const within = <A, E, R, Request, R2>(
 ): Effect.Effect<A, E, R | R2 | PostHog> =>
   withFiber<A, E, R | R2 | PostHog>((fiber) => {
     const service = serviceOf(fiber, PostHog)
-    const region = regionOf(source, fiber.currentSpan)
+    const region = regionOf(source, spanAt(fiber))
     const { captureErrors, distinctId, eventOf } = settings
-    const outside = fiber.getFiberRef(currentState)
+    const outside = referenceAt(fiber, currentState)
     /** The context as the handler has left it: what is captured afterwards is about the same request. */
     let left: State | undefined
     let entered: State | undefined
     /** Also when the handler was interrupted, or did not come to its end in this fiber. */
     const latest = (origin: Origin): State | undefined => {
-      const current = origin.getFiberRef(currentState)
+      const current = referenceAt(origin, currentState)
       return left ?? (current.isIn(region) ? current : entered)
     }
     const leave = setReference(currentState, outside)
@@ -168,7 +168,7 @@ export const within = <A, E, R, Request, R2>(
         Effect.zipRight(setReference(currentState, inside), handler),
         {
           onSuccess: (response): Effect.Effect<A, E> => {
-            left = fiber.getFiberRef(currentState)
+            left = referenceAt(fiber, currentState)
             const sustained = server.sustain(response, left, observer)
             return Effect.zipRight(
               leave,
@@ -178,7 +178,7 @@ export const within = <A, E, R, Request, R2>(
             )
           },
           onFailure: (cause): Effect.Effect<A, E> => {
-            left = fiber.getFiberRef(currentState)
+            left = referenceAt(fiber, currentState)
             return Effect.zipRight(Effect.zipRight(leave, server.failed(cause, observer)), Effect.failCause(cause))
           }
         }

@@ -15,7 +15,7 @@ import { PostHog } from "../../PostHog.js"
 import { elapsedOf, millisOf, type Origin } from "../capture.js"
 import { currentState, type State } from "../context.js"
 import type { Owner } from "../contextValues.js"
-import { type Fiber, serviceOf, withFiber } from "../effect/fiber.js"
+import { type Fiber, referenceAt, serviceOf, spanAt, withFiber } from "../effect/fiber.js"
 import { thrownIn, toFailure } from "../exceptions/cause.js"
 import { noteIds } from "../exceptions/links.js"
 import { type Instance, instanceOf } from "../instance.js"
@@ -71,7 +71,7 @@ const rootOf = (span: Tracer.AnySpan): Tracer.AnySpan => {
  * in it: what goes on for days in one span has many.
  */
 const traceIdOf = (instance: Instance, fiber: Fiber): string => {
-  const span = fiber.currentSpan
+  const span = spanAt(fiber)
   const given = readId(span?.traceId)
   if (span === undefined || given === undefined) return newIdOf(instance, fiber)
   const before = taken.getOrMake(instance, () => new WeakSet())
@@ -113,7 +113,7 @@ export const endedBy = (instance: Instance, origin: Origin, exit: Exit.Exit<unkn
   noteIds(
     instance,
     [exit.cause, ...thrown].filter(isObject),
-    idsIn(origin.getFiberRef(currentState), ownerOf(instance)),
+    idsIn(referenceAt(origin, currentState), ownerOf(instance)),
     elapsedOf(origin)
   )
   const told = failureIn(thrown[0])
@@ -172,10 +172,10 @@ export const nodeRegion = <A, E, R>(
     place: EventOptions
   ) => Effect.Effect<unknown>
 ): Effect.Effect<A, E, R> => {
-  const before = fiber.getFiberRef(currentState)
+  const before = referenceAt(fiber, currentState)
   const { parentId, sessionId, traceId } = idsIn(before, ownerOf(instance))
   const spanId = idOf(instance, "$ai_span", "$ai_span_id", options.id) ?? newIdOf(instance, fiber)
-  const trace = traceId ?? readId(fiber.currentSpan?.traceId) ?? newIdOf(instance, fiber)
+  const trace = traceId ?? readId(spanAt(fiber)?.traceId) ?? newIdOf(instance, fiber)
   const state = change(inSpan(before, spanId, traceId === undefined ? trace : undefined))
   const place = { spanId, parentId: parentId ?? null, traceId: trace, sessionId }
   return region(self, fiber, state, (end, exit, latency) => capture(end, exit, latency, place))
@@ -211,7 +211,7 @@ export const traceRegion = <A, E, R>(
   fiber: Fiber,
   options: RegionOptions
 ): Effect.Effect<A, E, R> => {
-  const before = fiber.getFiberRef(currentState)
+  const before = referenceAt(fiber, currentState)
   const outer = idsIn(before, ownerOf(instance))
   const traceId = idOf(instance, "$ai_trace", "$ai_trace_id", options.id) ??
     (outer.traceId === undefined ? traceIdOf(instance, fiber) : newIdOf(instance, fiber))

@@ -19,7 +19,7 @@ import {
 import { takesIntent } from "../../core/mcp/text.js"
 import { aside, elapsedOf, millisOf, ordinary, type Origin } from "../capture.js"
 import { currentState } from "../context.js"
-import { snapshotOf, withFiber } from "../effect/fiber.js"
+import { referenceAt, snapshotOf, withFiber } from "../effect/fiber.js"
 import type { Active, Instance } from "../instance.js"
 import { newId, treatmentOf } from "../llm/capture.js"
 import { sessionOfHeader } from "./session.js"
@@ -280,7 +280,7 @@ export class Watcher {
         protocolVersion: text(read(read(exit, "value"), "protocolVersion")) ?? request.peers.protocolVersion
       }
       : request.peers
-    const state = origin.getFiberRef(currentState)
+    const state = referenceAt(origin, currentState)
     const content = treatmentOf(this.active, state, { privacyMode: options.privacyMode }) !== undefined
     const properties = propertiesOf(exchange, peers, content)
     const { captured } = instance.door.take(origin, {

@@ -12,7 +12,7 @@ import { type Attributes, noted, notedAnswer, providerOf } from "../../../core/l
 import type { AnswerFacts, Failure } from "../../../core/llm/model.js"
 import { aside, elapsedOf, withState } from "../../capture.js"
 import { currentState } from "../../context.js"
-import { type Origin, snapshotOf } from "../../effect/fiber.js"
+import { type Origin, referenceAt, snapshotOf, spanAt, tracerAt } from "../../effect/fiber.js"
 import type { Active, Instance } from "../../instance.js"
 import { captureCall, newId, roomOf, treatmentOf } from "../capture.js"
 import { changePolicy, idsIn, inSpan, isCaptured } from "../region.js"
@@ -99,8 +99,8 @@ export class AiCall {
     options: ModelOptions
   ) {
     this.spanId = newId(active, origin)
-    const state = origin.getFiberRef(currentState)
-    this.traceId = idsIn(state, active.owner).traceId ?? origin.currentSpan?.traceId ?? this.spanId
+    const state = referenceAt(origin, currentState)
+    this.traceId = idsIn(state, active.owner).traceId ?? spanAt(origin)?.traceId ?? this.spanId
     this.inside = withState(origin, inSpan(state, this.spanId, this.traceId))
     const treatment = treatmentOf(active, state, source.options)
     this.options = repeatable(options)
@@ -108,7 +108,7 @@ export class AiCall {
     this.whole = treatment?.full === true
     this.messages = treatment === undefined ? undefined : promptMessages(this.options.prompt, this.whole)
     this.limit = treatment === undefined ? 0 : roomOf(active, treatment.full)
-    this.tracer = keeping(origin.currentTracer, `LanguageModel.${method}`, this.spans)
+    this.tracer = keeping(tracerAt(origin), `LanguageModel.${method}`, this.spans)
     this.start = elapsedOf(origin)
   }
 
@@ -235,7 +235,7 @@ export const begin = (
 ): AiCall | undefined => {
   const instance = source.instance(fiber)
   const { active } = instance
-  if (active === undefined || isCaptured(fiber.getFiberRef(currentState))) return undefined
+  if (active === undefined || isCaptured(referenceAt(fiber, currentState))) return undefined
   const origin = snapshotOf(fiber)
   return instance.door.isSilent(origin, "$ai_generation") && instance.door.isSilent(origin, "$ai_span")
     ? undefined

@@ -7,7 +7,7 @@ import { providerOf } from "../../../core/llm/effectAi/request.js"
 import type { Call, Usage } from "../../../core/llm/model.js"
 import { aside, elapsedOf } from "../../capture.js"
 import { currentState, type State } from "../../context.js"
-import { snapshotOf, withFiber } from "../../effect/fiber.js"
+import { referenceAt, snapshotOf, withFiber } from "../../effect/fiber.js"
 import { captureCall, newId, treatmentOf } from "../capture.js"
 import { changePolicy, isCaptured } from "../region.js"
 import { endedBy } from "../spans.js"
@@ -39,7 +39,7 @@ export const embedding = <A, E, R>(
   withFiber((fiber) => {
     const instance = source.instance(fiber)
     const { active } = instance
-    const state = fiber.getFiberRef(currentState)
+    const state = referenceAt(fiber, currentState)
     if (active === undefined || isCaptured(state)) return run
     const origin = snapshotOf(fiber)
     if (instance.door.isSilent(origin, "$ai_embedding")) return run

@@ -8,7 +8,7 @@ import { read } from "../../../core/guard.js"
 import { failureIn } from "../../../core/llm/failure.js"
 import { aside, elapsedOf, withState } from "../../capture.js"
 import { currentState, type State } from "../../context.js"
-import { snapshotOf, withFiber } from "../../effect/fiber.js"
+import { referenceAt, snapshotOf, spanAt, tracerAt, withFiber } from "../../effect/fiber.js"
 import type { Active, Instance } from "../../instance.js"
 import { captureStep, newId } from "../capture.js"
 import { changePolicy, idsIn, inSpan } from "../region.js"
@@ -66,7 +66,7 @@ const run = (
       Effect.onExit((exit) => {
         const ended = Exit.isSuccess(exit)
           ? returned(exit.value)
-          : endedBy(instance, withState(origin, inside(origin.getFiberRef(currentState))), exit)
+          : endedBy(instance, withState(origin, inside(referenceAt(origin, currentState))), exit)
         listener.toolEnds(Exit.isFailure(exit) && ended.failure !== undefined)
         const captured = captureStep(
           instance,
@@ -118,7 +118,7 @@ export const watchToolkit = (call: AiCall, options: Given, toolkit: unknown): un
     const given = resolved as WithHandler
     call.tools = given.tools
     const original = (read(given, watchedKey) ?? given) as WithHandler
-    const parent = { ...call.place, tracer: call.origin.currentTracer }
+    const parent = { ...call.place, tracer: tracerAt(call.origin) }
     return withHandle(
       given,
       (name, params) =>
@@ -142,10 +142,10 @@ export function watchHandlers(source: Source, toolkit: WithHandler): WithHandler
       const { active } = instance
       if (active === undefined) return handled
       const origin = snapshotOf(fiber)
-      const traceId = idsIn(origin.getFiberRef(currentState), active.owner).traceId ??
-        origin.currentSpan?.traceId ?? newId(active, origin)
+      const traceId = idsIn(referenceAt(origin, currentState), active.owner).traceId ??
+        spanAt(origin)?.traceId ?? newId(active, origin)
       return run(
-        { instance, active, traceId, tracer: origin.currentTracer },
+        { instance, active, traceId, tracer: tracerAt(origin) },
         source.options,
         nobody,
         name,
