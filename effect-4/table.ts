@@ -56,6 +56,46 @@ const tag: Shape = {
   }
 }
 
+/** What takes a level of logs, which is a reference like others. */
+const minimumLogLevel: Shape = {
+  onlyCalls: true,
+  apply: ({ arguments: given }, editor) => {
+    editor.insert(given.at(-1)!.getStart(), `${editor.need("effect/References", false)}.MinimumLogLevel, `)
+    return true
+  }
+}
+
+/** `Logger.replace(Logger.defaultLogger, mine)` and `Logger.remove(Logger.defaultLogger)`: the list of loggers. */
+const loggers: Shape = {
+  onlyCalls: true,
+  apply: ({ arguments: given }, editor) => {
+    const [removed, added] = given
+    editor.remove(removed!.getStart(), added?.getStart() ?? removed!.end)
+    editor.insert(added?.getStart() ?? removed!.end, "[")
+    editor.insert(given.at(-1)!.end, "]")
+    return true
+  }
+}
+
+/** `ConfigProvider.fromMap(new Map(entries))`: out of an object. */
+const fromMap: Shape = {
+  onlyCalls: true,
+  apply: ({ arguments: [map] }, editor) => {
+    if (map === undefined || !ts.isNewExpression(map)) return false
+    editor.edits.push({ start: map.getStart(), end: map.expression.end, text: "Object.fromEntries" })
+    return true
+  }
+}
+
+/** What was called, and is an effect by itself: `yieldNow()`. */
+const called: Shape = {
+  onlyCalls: true,
+  apply: (call, editor) => {
+    editor.remove(call.expression.end, call.end)
+    return true
+  }
+}
+
 /** `timeoutFail({ duration, onTimeout })` is `timeoutOrElse({ duration, orElse })`, whose `orElse` is an effect. */
 const timeoutFail: Shape = {
   onlyCalls: true,
@@ -183,6 +223,12 @@ export const table: Table = {
     "effect/ConfigError.ConfigError": "effect/Config.ConfigError",
     "effect/ParseResult.ParseError": "effect/Schema.SchemaError",
 
+    // Logs.
+    "effect/Logger.minimumLogLevel": "effect/Layer.succeed",
+    "effect/Logger.remove": "effect/Logger.layer",
+    "effect/Logger.replace": "effect/Logger.layer",
+    "effect/Logger.withMinimumLogLevel": "effect/Effect.provideService",
+
     // Data.
     "effect/BigDecimal.unsafeFromString": "effect/BigDecimal.fromStringUnsafe",
     "effect/Chunk.unsafeLast": "effect/Chunk.lastUnsafe",
@@ -211,6 +257,8 @@ export const table: Table = {
     "effect/Config.duration": "effect/Config.Duration",
     "effect/Config.redacted": "effect/Config.Redacted",
     "effect/Config.string": "effect/Config.String",
+    "effect/ConfigProvider.fromMap": "effect/ConfigProvider.fromUnknown",
+    "effect/ConfigProvider.fromJson": "effect/ConfigProvider.fromUnknown",
     "effect/Layer.setConfigProvider": "effect/ConfigProvider.layer",
     "effect/Schema.DateFromSelf": "effect/Schema.Date",
     "effect/Schema.Schema": "effect/Schema.Codec",
@@ -226,8 +274,14 @@ export const table: Table = {
     "@effect/platform/HttpServerResponse.unsafeJson": "effect/http/HttpServerResponse.jsonUnsafe"
   },
   shapes: {
+    "effect/ConfigProvider.fromMap": fromMap,
     "effect/Context.Tag": tag,
     "effect/Effect.timeoutFail": timeoutFail,
+    "effect/Effect.yieldNow": called,
+    "effect/Logger.minimumLogLevel": minimumLogLevel,
+    "effect/Logger.remove": loggers,
+    "effect/Logger.replace": loggers,
+    "effect/Logger.withMinimumLogLevel": minimumLogLevel,
     "effect/Schema.Literal": listed,
     "effect/Schema.Union": listed
   },

@@ -412,7 +412,7 @@ describe("tools", () => {
   it.effect("that are interrupted say so", () =>
     Effect.gen(function*() {
       const fiber = yield* Effect.fork(weather())
-      yield* Effect.repeatN(Effect.yieldNow(), 100)
+      yield* Effect.repeat(Effect.yieldNow(), { times: 100 })
       yield* Fiber.interrupt(fiber)
       const span = the(yield* spans)
       assert.strictEqual(span.$ai_stop_reason, "interrupted")

@@ -481,14 +481,14 @@ it.live("calls through PostHog's gateway are left to it, and that is told once",
         Stream.runForEach((diagnostic) => Effect.sync(() => told.push(diagnostic))),
         Effect.forkScoped
       )
-      yield* Effect.repeatN(Effect.yieldNow(), 100)
+      yield* Effect.repeat(Effect.yieldNow(), { times: 100 })
       for (let i = 0; i < 2; i++) {
         const response = yield* client.execute(
           HttpClientRequest.setUrl(chatRequest(), "https://gateway.us.posthog.com/v1/chat/completions?key=secret1")
         )
         yield* response.json
       }
-      yield* Effect.repeatN(Effect.yieldNow(), 100)
+      yield* Effect.repeat(Effect.yieldNow(), { times: 100 })
       assert.deepStrictEqual(yield* PostHogTest.captured, [])
       assert.deepStrictEqual(told.map((diagnostic: any) => diagnostic._tag), ["GatewayCalled"])
       assert.isFalse(JSON.stringify(told).includes("secret1"))

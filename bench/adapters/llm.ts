@@ -69,12 +69,12 @@ const answering = (body: Stream.Stream<Uint8Array> | undefined): HttpClient.Http
   })
 
 const plain = answering(undefined)
-const streaming = answering(Stream.fromChunk(megabyte).pipe(Stream.rechunk(1)))
+const streaming = answering(Stream.fromIterable(megabyte).pipe(Stream.rechunk(1)))
 
 const calls = 300
 
 const callMany = (client: HttpClient.HttpClient.With<any, any>) =>
-  Effect.repeatN(Effect.flatMap(client.execute(request(false)), (response) => response.json), calls - 1)
+  Effect.repeat(Effect.flatMap(client.execute(request(false)), (response) => response.json), { times: calls - 1 })
 
 const readStream = (client: HttpClient.HttpClient.With<any, any>) =>
   Effect.flatMap(client.execute(request(true)), (response) => Stream.runDrain(response.stream))
@@ -83,7 +83,7 @@ const readStream = (client: HttpClient.HttpClient.With<any, any>) =>
 let untilFirst = 0
 const readFirst = (client: HttpClient.HttpClient.With<any, any>) => {
   untilFirst = 0
-  return Effect.repeatN(
+  return Effect.repeat(
     Effect.suspend(() => {
       const start = performance.now()
       return Effect.flatMap(
@@ -96,7 +96,7 @@ const readFirst = (client: HttpClient.HttpClient.With<any, any>) => {
             }))
       )
     }),
-    calls - 1
+    { times: calls - 1 }
   )
 }
 

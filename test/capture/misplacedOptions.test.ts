@@ -37,7 +37,7 @@ describe("options among properties", () => {
     it.effect(`are told once, with what to write: ${what}`, () =>
       Effect.gen(function*() {
         const messages = yield* messagesOf(Effect.provide(
-          Effect.repeatN(effect, 2),
+          Effect.repeat(effect, { times: 2 }),
           PostHogTest.layer({ flags: [PostHogTest.override(FeatureFlag.boolean("beta"), true)] })
         ))
         assert.deepStrictEqual(messages.map((message) => message.includes(`"names":["${name}"]`)), [true])
@@ -82,7 +82,7 @@ describe("options among properties", () => {
       const fiber = yield* Effect.fork(
         Stream.runHead(Stream.filter(PostHog.diagnostics, ({ _tag }) => _tag === "OptionsAmongProperties"))
       )
-      yield* Effect.repeatN(Effect.yieldNow(), 10)
+      yield* Effect.repeat(Effect.yieldNow(), { times: 10 })
       yield* PostHog.capture("x", given({ distinctId: "u" }))
       assert.deepStrictEqual(
         yield* Fiber.join(fiber),

@@ -57,9 +57,9 @@ describe("withoutCapture", () => {
   it.effect("a read in it is no exposure, and one after it is", () =>
     Effect.gen(function*() {
       const snapshot = yield* FeatureFlags.evaluate({ distinctId: "u" })
-      yield* PostHog.withoutCapture(Effect.repeatN(snapshot.isEnabled("beta"), 2))
+      yield* PostHog.withoutCapture(Effect.repeat(snapshot.isEnabled("beta"), { times: 2 }))
       assert.deepStrictEqual(yield* captured, [])
-      yield* Effect.repeatN(snapshot.isEnabled("beta"), 2)
+      yield* Effect.repeat(snapshot.isEnabled("beta"), { times: 2 })
       assert.deepStrictEqual(yield* captured, ["$feature_flag_called"])
     }).pipe(Effect.provide(PostHogTest.layer({ flags }))))
 

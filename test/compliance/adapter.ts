@@ -156,7 +156,7 @@ class Client {
         }
       })
     )))
-    await this.runtime.runPromise(Effect.repeatN(Effect.yieldNow(), 100))
+    await this.runtime.runPromise(Effect.repeat(Effect.yieldNow(), { times: 100 }))
   }
 
   capture(body: Capture): Promise<string | null> {

@@ -62,7 +62,7 @@ describe("an anonymous request has one id", () => {
         yield* Fiber.join(yield* Effect.fork(PostHog.capture("forked")))
         yield* Effect.timeout(PostHog.capture("in time"), "1 minute")
         yield* ErrorTracking.capture(new Error("by hand"))
-        return yield* Effect.dieMessage("broken")
+        return yield* Effect.die(new Error("broken"))
       }).pipe(PostHogHttp.middleware({ requestEvent: "request" }))
       yield* ask(app, aRequest())
       const events = yield* PostHogTest.captured

@@ -11,7 +11,7 @@ const [, , host] = process.argv
 const PostHogHere = PostHogCli.layer({ apiKey: "phc_test", host }).pipe(Layer.provide(FetchHttpClient.layer))
 
 PostHog.capture("command run", {}, { distinctId: "u" }).pipe(
-  Effect.repeatN(4),
+  Effect.repeat({ times: 4 }),
   Effect.zipRight(Effect.sync(() => process.stdout.write("done\n"))),
   Effect.provide(PostHogHere),
   (program) => NodeRuntime.runMain(program, { disablePrettyLogger: true })

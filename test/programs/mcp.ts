@@ -18,7 +18,7 @@ const Server = McpServer.toolkit(tools).pipe(
   })),
   Layer.provide(PostHogLive),
   // Standard output belongs to the protocol.
-  Layer.provide(Logger.replace(Logger.defaultLogger, Logger.none))
+  Layer.provide(Logger.remove(Logger.defaultLogger))
 )
 
 NodeRuntime.runMain(Layer.launch(Server))

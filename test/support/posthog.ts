@@ -40,7 +40,7 @@ export const assertAddsUp = (stats: PostHog.Stats): void => {
 export const stats = Effect.tap(PostHog.stats, (stats) => Effect.sync(() => assertAddsUp(stats)))
 
 /** Lets forked fibers get to where they wait. */
-export const settle = Effect.repeatN(Effect.yieldNow(), 100)
+export const settle = Effect.repeat(Effect.yieldNow(), { times: 100 })
 
 /** Collects diagnostics from now on. */
 export const collectDiagnostics = Effect.gen(function*() {

@@ -265,7 +265,9 @@ describe("PostHogClient", () => {
         sockets.add(request.socket)
         response.end("{}")
       })
-      yield* Effect.repeatN(Effect.flatMap(get(host), ({ text }) => text), 4).pipe(Effect.provide(PostHogClient.layer))
+      yield* Effect.repeat(Effect.flatMap(get(host), ({ text }) => text), { times: 4 }).pipe(
+        Effect.provide(PostHogClient.layer)
+      )
       assert.strictEqual(sockets.size, 1)
       yield* Effect.promise(() => ended)
     }))

@@ -171,7 +171,7 @@ const day = (seed: number) =>
       return Effect.forkDaemon(Effect.ensuring(offered, Effect.sync(() => waitingForRoom--)))
     })
     const steps: ReadonlyArray<Effect.Effect<unknown>> = [
-      Effect.repeatN(offer, 1 + below(9)),
+      Effect.repeat(offer, { times: 1 + below(9) }),
       offer,
       Effect.map(Effect.forkDaemon(outbox.flush), (fiber) => fibers.push(fiber)),
       Effect.map(Effect.forkDaemon(outbox.sendNow(text(next++), lane())), (fiber) => fibers.push(fiber)),
