@@ -42,6 +42,8 @@ import * as Option from "effect/Option"
 import type { Sink } from "effect/Sink"
 import type { Stream } from "effect/Stream"
 import * as ErrorTracking from "./ErrorTracking.js"
+import { modelNameIn } from "./internal/effect/ai.js"
+import { serviceIfAny } from "./internal/effect/fiber.js"
 import { instanceOf } from "./internal/instance.js"
 import { embedding } from "./internal/llm/effectAi/embedding.js"
 import { plain, streamed } from "./internal/llm/effectAi/languageModel.js"
@@ -72,14 +74,15 @@ const ask: Source["ask"] = {
 }
 
 /** Events go to the instance of the fiber that calls, which is another one within `PostHog.using`. */
-const sourceOf = (service: Service, options: Options, providerName: string | undefined): Source => {
+const sourceOf = (service: Service, options: Options, context: Context.Context<never> = Context.empty()): Source => {
   const instance = instanceOf(service)
   return {
     options,
-    providerName,
+    providerName: Option.getOrUndefined(Context.getOption(context, Model.ProviderName)),
+    modelName: modelNameIn(context),
     ask,
     instance: (fiber) =>
-      Option.match(Context.getOption(fiber.currentContext as Context.Context<PostHog>, PostHog), {
+      Option.match(serviceIfAny(fiber, PostHog), {
         onNone: () => instance,
         onSome: instanceOf
       })
@@ -102,7 +105,7 @@ const captureEmbeddingModel = (model: EmbeddingModel.Service, source: Source): E
 /** What a context of services becomes: those of its models that there are, captured. */
 const captureAll = <A>(context: Context.Context<A>, service: Service, options: Options): Context.Context<A> => {
   const all = context as Context.Context<LanguageModel.LanguageModel | EmbeddingModel.EmbeddingModel | A>
-  const source = sourceOf(service, options, Option.getOrUndefined(Context.getOption(context, Model.ProviderName)))
+  const source = sourceOf(service, options, context)
   let captured = all
   for (const model of Option.toArray(Context.getOption(context, LanguageModel.LanguageModel))) {
     captured = Context.add(captured, LanguageModel.LanguageModel, captureLanguageModel(model, source))
@@ -171,7 +174,7 @@ export const languageModel = (
   self: LanguageModel.Service,
   options: Options = {}
 ): Effect.Effect<LanguageModel.Service, never, PostHog> =>
-  Effect.map(PostHog, (service) => captureLanguageModel(self, sourceOf(service, options, undefined)))
+  Effect.map(PostHog, (service) => captureLanguageModel(self, sourceOf(service, options)))
 
 /**
  * An embedding model that is captured, for programs that make one without a layer.
@@ -183,7 +186,7 @@ export const embeddingModel = (
   self: EmbeddingModel.Service,
   options: Options = {}
 ): Effect.Effect<EmbeddingModel.Service, never, PostHog> =>
-  Effect.map(PostHog, (service) => captureEmbeddingModel(self, sourceOf(service, options, undefined)))
+  Effect.map(PostHog, (service) => captureEmbeddingModel(self, sourceOf(service, options)))
 
 /**
  * A toolkit whose runs are captured as spans, for programs that resolve calls of tools themselves
@@ -200,7 +203,7 @@ export const toolkit = <Tools extends Record<string, Tool.Any>, E = never, R = n
   Effect.flatMap(PostHog, (service) =>
     Effect.map(
       Effect.isEffect(self) ? self : Effect.succeed(self),
-      (given) => watchHandlers(sourceOf(service, options, undefined), given)
+      (given) => watchHandlers(sourceOf(service, options), given)
     ))
 
 /**

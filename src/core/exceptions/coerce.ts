@@ -5,6 +5,7 @@
  */
 
 import { freeze, thaw, Written } from "../event/json.js"
+import { answerOf, descriptionOf, isAiError, kindOf, reasonOf } from "../llm/effectAi/errors.js"
 import { redactJson } from "../secrets.js"
 
 /** A thrown value as PostHog can show it. */
@@ -165,29 +166,20 @@ const ofError = (error: object): Omit<Coerced, "stack" | "fields"> => {
   }
 }
 
-/**
- * Marks errors of `@effect/ai`. They hold the request of a call of a model, key and prompt included, and where a stream
- * broke their message quotes it.
- */
-const aiErrorKey = "~@effect/ai/AiError"
-
 /** Most characters of what a provider says to a request that it refuses. */
 const maxBody = 1_000
 
-/** The message of such an error, of parts that say nothing of the request. */
+/** The message of an error of `@effect/ai`, of parts that say nothing of the request. */
 const ofAiError = (error: object): Omit<Coerced, "stack" | "fields"> => {
-  const response = read(error, "response")
-  const status = isObject(response) ? read(response, "status") : undefined
-  const reason = readText(error, "reason")
-  const said = [
-    reason,
-    readText(error, "description"),
-    // Only then it is the provider's own text.
-    reason === "StatusCode" ? readText(error, "body")?.slice(0, maxBody) : undefined
-  ].filter((part) => part !== undefined && part !== "")
+  const reason = reasonOf(error)
+  const { body, status } = answerOf(reason)
+  const said = [kindOf(reason), descriptionOf(reason), body?.slice(0, maxBody)]
+    .filter((part) => part !== undefined && part !== "")
+  const text = said.join(": ").slice(0, maxText)
+  const tag = read(reason as object, "_tag")
   return {
-    type: readText(error, "_tag") ?? "AiError",
-    value: `${said.join(": ")}${typeof status === "number" ? ` (${status})` : ""}`,
+    type: typeof tag === "string" ? tag : "AiError",
+    value: typeof status === "number" ? `${text}${text === "" ? "" : " "}(${status})` : text,
     isConverted: false
   }
 }
@@ -196,16 +188,8 @@ const ofAiError = (error: object): Omit<Coerced, "stack" | "fields"> => {
 const fieldsOfAiError = (error: object): Readonly<Record<string, unknown>> => ({
   module: readText(error, "module"),
   method: readText(error, "method"),
-  reason: readText(error, "reason")
+  reason: kindOf(reasonOf(error))
 })
-
-const isAiError = (value: object): boolean => {
-  try {
-    return aiErrorKey in value
-  } catch {
-    return false
-  }
-}
 
 /** Members that are said elsewhere, or that Effect adds. */
 const notFields = new Set(["_tag", "name", "message", "stack", "cause", "errors", "span"])
@@ -283,7 +267,9 @@ export const behind = (
   if (!isObject(thrown)) return []
   const parts: Array<{ readonly source: "cause" | "member"; readonly thrown: unknown }> = []
   const isOne = isError(thrown)
-  const cause = given(thrown, "cause") ?? (isOne ? undefined : memberError(thrown))
+  // The reason of an error of `@effect/ai` is its cause as well, and was told with it.
+  const reason = isAiError(thrown) ? reasonOf(thrown) : thrown
+  const cause = given(reason as object, "cause") ?? (isOne ? undefined : memberError(thrown))
   if (cause !== undefined && cause !== null) parts.push({ source: "cause", thrown: cause })
   for (const member of membersOf(thrown, isOne)) parts.push({ source: "member", thrown: member })
   return parts

@@ -14,6 +14,11 @@ import { usageOf } from "./usage.js"
 /** An `Option` of the decoded parts, or the value itself. */
 const optional = (value: unknown): unknown => isObject(value) ? member(value, "value") : value
 
+/** Whether the provider itself searches the web. Since version 4 parts have only the name that the tool has here. */
+const isSearch = (part: unknown): boolean =>
+  member(part, "providerExecuted") === true &&
+  /web_?search/i.test(text(member(part, "providerName")) ?? text(member(part, "name")) ?? "")
+
 /** What the parts say besides their content. */
 class Facts {
   private finish: unknown
@@ -31,9 +36,7 @@ class Facts {
         this.id = word(optional(member(part, "id"))) ?? this.id
         break
       case "tool-call":
-        if (member(part, "providerExecuted") === true && /web_search/.test(text(member(part, "providerName")) ?? "")) {
-          this.searches++
-        }
+        if (isSearch(part)) this.searches++
         break
       case "finish":
         this.finish = part

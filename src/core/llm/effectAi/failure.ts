@@ -1,6 +1,5 @@
 /**
- * Errors of `@effect/ai`, without what must not leave: these errors hold the request, and with it the key in clear;
- * where a stream broke, their message quotes the whole request, prompts included. So only members that are known to be
+ * What errors of `@effect/ai` say of a call that failed, without what must not leave: only members that are known to be
  * harmless are read, and never `message`.
  *
  * @since 0.1.0
@@ -9,21 +8,9 @@ import { read } from "../../guard.js"
 import { redactText } from "../../secrets.js"
 import { code, count, member, text, word } from "../formats/read.js"
 import type { Failure } from "../model.js"
+import { answerOf, descriptionOf, isAiError, kindOf, reasonOf } from "./errors.js"
 
-/** Marks the errors of `@effect/ai`; the one of version 3 and the one of its kin. */
-const aiErrorKeys = ["~@effect/ai/AiError", "~effect/ai/AiError", "~effect/ai/AiError/AiError"]
-
-/** Whether something that was thrown is an error of `@effect/ai`. */
-export const isAiError = (error: unknown): boolean => {
-  for (const key of aiErrorKeys) {
-    try {
-      if (typeof error === "object" && error !== null && key in error) return true
-    } catch {
-      return false
-    }
-  }
-  return false
-}
+export { isAiError }
 
 /** Most characters of what is said about a failure. */
 const maxMessage = 2_000
@@ -54,27 +41,22 @@ const ofText = (body: string): Failure => {
 /** Longest body that is parsed. */
 const maxBody = 100_000
 
-const ofAnswer = (error: unknown): Failure => {
-  const body = text(member(error, "body"))
-  const isProviders = member(error, "reason") === "StatusCode"
-  return isProviders && body !== undefined && body !== "" ? ofText(body.slice(0, maxBody)) : {}
-}
-
 /** What an error of a model's call says. An error that is not `@effect/ai`'s is the program's own: only its name. */
 export const failureOf = (error: unknown): Failure => {
-  const tag = word(read(error, "_tag")) ?? word(read(error, "name"))
-  if (!isAiError(error)) return { type: tag ?? "Error" }
-  const said = ofAnswer(error)
+  if (!isAiError(error)) return { type: word(read(error, "_tag")) ?? word(read(error, "name")) ?? "Error" }
+  const reason = reasonOf(error)
+  const { body } = answerOf(reason)
+  const said: Failure = body === undefined ? {} : ofText(body.slice(0, maxBody))
   return {
-    type: said.type ?? tag,
-    code: said.code ?? word(member(error, "reason")),
-    message: said.message ?? tell(member(error, "description"))
+    type: said.type ?? word(read(reason, "_tag")) ?? word(read(reason, "name")),
+    code: said.code ?? word(kindOf(reason)),
+    message: said.message ?? tell(descriptionOf(reason))
   }
 }
 
 /** The status of the provider's answer, where there was one. */
 export const statusOf = (error: unknown): number | undefined =>
-  isAiError(error) ? count(member(error, "response", "status")) : undefined
+  isAiError(error) ? count(answerOf(reasonOf(error)).status) : undefined
 
 /** The error with which a stream ends. */
 export const failureOfPart = (error: unknown): Failure =>

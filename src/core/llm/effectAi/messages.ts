@@ -15,6 +15,8 @@ const withContent = (role: string, parts: ReadonlyArray<Part>): Message => ({
   content: parts.length === 1 && parts[0]!.type === "text" ? String(parts[0]!.text) : parts
 })
 
+const isPart = (part: Part | undefined): part is Part => part !== undefined
+
 /** A call of a tool. */
 export const callPart = (part: unknown, params: unknown = read(part, "params")): Part => ({
   type: "function",
@@ -22,8 +24,16 @@ export const callPart = (part: unknown, params: unknown = read(part, "params")):
   function: { name: read(part, "name"), arguments: params }
 })
 
-/** What a tool gave. In answers the value is decoded, and the text that goes to the model stands beside it. */
-const resultOf = (part: unknown): unknown => read(part, "encodedResult") ?? read(part, "result")
+/**
+ * What a tool gave. In answers the value is decoded, and the text that goes to the model stands beside it. Since
+ * version 4 a tool may say by itself what goes to the model.
+ */
+const resultOf = (part: unknown, whole: boolean): unknown => {
+  const told = read(part, "modelOutput")
+  return isList(told)
+    ? told.map((inner) => contentPart(inner, whole)).filter(isPart)
+    : read(part, "encodedResult") ?? read(part, "result")
+}
 
 const failed = (part: unknown) => read(part, "isFailure") === true ? { is_error: true } : {}
 
@@ -50,7 +60,7 @@ export const contentPart = (part: unknown, whole: boolean): Part | undefined => 
     case "tool-result":
       // What the provider's own tools gave is a part of the answer; what ours gave is a message of its own.
       return read(part, "providerExecuted") === true
-        ? { type: "tool_result", tool_use_id: read(part, "id"), content: resultOf(part), ...failed(part) }
+        ? { type: "tool_result", tool_use_id: read(part, "id"), content: resultOf(part, whole), ...failed(part) }
         : undefined
     case "source":
       return sourcePart(part)
@@ -59,14 +69,12 @@ export const contentPart = (part: unknown, whole: boolean): Part | undefined => 
   }
 }
 
-const isPart = (part: Part | undefined): part is Part => part !== undefined
-
-const resultMessage = (part: unknown): Message => ({
+const resultMessage = (part: unknown, whole: boolean): Message => ({
   role: "tool",
   tool_call_id: read(part, "id"),
   name: read(part, "name"),
   // PostHog shows any value; the type knows what models say.
-  content: resultOf(part) as string,
+  content: resultOf(part, whole) as string,
   ...failed(part)
 })
 
@@ -82,7 +90,7 @@ const messagesOfOne = (message: unknown, whole: boolean): ReadonlyArray<Message>
     typeof part === "string" ? { type: "text", text: part } : contentPart(part, whole)
   )
     .filter(isPart)
-  const results = content.filter(isOurResult).map(resultMessage)
+  const results = content.filter(isOurResult).map((part) => resultMessage(part, whole))
   return parts.length === 0 && results.length > 0 ? results : [withContent(role, parts), ...results]
 }
 

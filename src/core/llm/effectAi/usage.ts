@@ -4,6 +4,7 @@
  *
  * @since 0.1.0
  */
+import { isObject } from "../../guard.js"
 import { count, list, member, record } from "../formats/read.js"
 import type { Usage } from "../model.js"
 
@@ -43,6 +44,31 @@ const common = (usage: unknown): Counts => {
     totalTokens: inputTokens === undefined || outputTokens === undefined ? undefined : total,
     reasoningTokens: count(member(usage, "reasoningTokens")),
     cacheReadInputTokens: count(member(usage, "cachedInputTokens"))
+  }
+}
+
+/**
+ * Usage since version 4, which says itself what is in what. Where PostHog takes the cache to be apart (`way`), the
+ * tokens apart from it are sent; else all of them.
+ */
+const inParts = (usage: unknown, way: Way): Usage => {
+  const input = member(usage, "inputTokens")
+  const output = member(usage, "outputTokens")
+  const total = count(member(input, "total"))
+  const uncached = count(member(input, "uncached"))
+  const isApart = uncached !== undefined && (total === undefined || way === "anthropic" || way === "bedrock")
+  const reasoningTokens = count(member(output, "reasoning"))
+  const all = count(member(output, "total"))
+  const text = count(member(output, "text"))
+  return {
+    inputTokens: isApart ? uncached : total,
+    // Of Google's models PostHog adds the thoughts itself.
+    outputTokens: way === "google" && reasoningTokens !== undefined ? text ?? all : all,
+    totalTokens: total === undefined || all === undefined ? undefined : total + all,
+    reasoningTokens,
+    cacheReadInputTokens: count(member(input, "cacheRead")),
+    cacheCreationInputTokens: count(member(input, "cacheWrite")),
+    cacheReportingExclusive: isApart
   }
 }
 
@@ -91,10 +117,13 @@ export const usageOf = (
   streamed: boolean,
   searches: number
 ): Usage => {
-  const counts = common(member(finish, "usage"))
+  const given = member(finish, "usage")
   const searched = (usage: Usage): Usage =>
     usage.webSearchCount === undefined && searches > 0 ? { ...usage, webSearchCount: searches } : usage
-  switch (wayOf(finish, provider)) {
+  const way = wayOf(finish, provider)
+  if (isObject(member(given, "inputTokens"))) return searched(inParts(given, way))
+  const counts = common(given)
+  switch (way) {
     case "anthropic":
       return searched(ofAnthropic(member(finish, "metadata", "anthropic", "usage"), counts, streamed))
     case "google": {

@@ -4,15 +4,15 @@
 import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type * as Fiber from "effect/Fiber"
-import * as Tracer from "effect/Tracer"
+import type * as Tracer from "effect/Tracer"
 import { isList, read } from "../../../core/guard.js"
 import { offered, promptMessages, toolDefinitions } from "../../../core/llm/effectAi/messages.js"
 import { type Attributes, noted, notedAnswer, providerOf } from "../../../core/llm/effectAi/request.js"
 import type { AnswerFacts, Failure } from "../../../core/llm/model.js"
 import { aside, elapsedOf, withState } from "../../capture.js"
 import { currentState } from "../../context.js"
-import { type Origin, referenceAt, snapshotOf, spanAt, tracerAt } from "../../effect/fiber.js"
+import { telling } from "../../effect/ai.js"
+import { type Fiber, type Origin, referenceAt, snapshotOf, spanAt, tracerAt } from "../../effect/fiber.js"
 import type { Active, Instance } from "../../instance.js"
 import { captureCall, newId, roomOf, treatmentOf } from "../capture.js"
 import { changePolicy, idsIn, inSpan, isCaptured } from "../region.js"
@@ -51,20 +51,6 @@ const repeatable = (options: ModelOptions): ModelOptions => {
   return { ...options, prompt: Array.from(prompt as Iterable<unknown>) }
 }
 
-/**
- * A fiber's tracer that keeps the spans of a name: their attributes say what the request was, also when it fails, and
- * nobody else can tell.
- */
-const keeping = (tracer: Tracer.Tracer, wanted: string, kept: Array<Tracer.Span>): Tracer.Tracer =>
-  Tracer.make({
-    span: (...args) => {
-      const span = tracer.span(...args)
-      if (args[0] === wanted && kept.length < maxSpans) kept.push(span)
-      return span
-    },
-    context: (f, fiber) => tracer.context(f, fiber)
-  })
-
 export class AiCall {
   readonly options: ModelOptions
   readonly spanId: string
@@ -84,7 +70,6 @@ export class AiCall {
   private readonly messages: ReadonlyArray<unknown> | undefined
   private readonly start: number
   private firstToken: number | undefined
-  private firstTool: number | undefined
   private runningTools = 0
   private toolsSince = 0
   private toolMillis = 0
@@ -108,7 +93,10 @@ export class AiCall {
     this.whole = treatment?.full === true
     this.messages = treatment === undefined ? undefined : promptMessages(this.options.prompt, this.whole)
     this.limit = treatment === undefined ? 0 : roomOf(active, treatment.full)
-    this.tracer = keeping(tracerAt(origin), `LanguageModel.${method}`, this.spans)
+    // Attributes of the span say what the request was, also when it fails.
+    this.tracer = telling(tracerAt(origin), (name, span) => {
+      if (name === `LanguageModel.${method}` && this.spans.length < maxSpans) this.spans.push(span)
+    })
     this.start = elapsedOf(origin)
   }
 
@@ -130,13 +118,17 @@ export class AiCall {
   }
 
   toolStarts(): void {
-    const { now } = this
-    this.firstTool ??= now
-    if (this.runningTools++ === 0) this.toolsSince = now
+    if (this.runningTools++ === 0) this.toolsSince = this.now
   }
 
   toolEnds(): void {
     if (--this.runningTools === 0) this.toolMillis += this.now - this.toolsSince
+  }
+
+  /** What the provider said came while tools ran: until now it was its time as well. */
+  goesOn(): void {
+    this.toolMillis = 0
+    this.toolsSince = this.now
   }
 
   private get now(): number {
@@ -158,7 +150,6 @@ export class AiCall {
   /** The time of the provider, without that of the program's tools. */
   private get latencyMillis(): number {
     const { now } = this
-    if (this.method !== "streamText") return (this.firstTool ?? now) - this.start
     return now - this.start - this.toolMillis - (this.runningTools > 0 ? now - this.toolsSince : 0)
   }
 
@@ -180,7 +171,7 @@ export class AiCall {
         provider,
         baseUrl: options.baseUrl,
         request: {
-          model: request.model,
+          model: request.model ?? this.source.modelName,
           streamed: this.method === "streamText",
           input: () => messages,
           parameters: request.parameters,
@@ -229,7 +220,7 @@ export const eventOptions = ({ fullCapture, privacyMode, properties, redact }: G
  */
 export const begin = (
   source: Source,
-  fiber: Fiber.RuntimeFiber<unknown, unknown>,
+  fiber: Fiber,
   method: "generateText" | "generateObject" | "streamText",
   options: ModelOptions
 ): AiCall | undefined => {

@@ -2,8 +2,10 @@
  * An embedding model of `@effect/ai` whose calls are captured.
  */
 import * as Effect from "effect/Effect"
-import { isList } from "../../../core/guard.js"
+import * as Exit from "effect/Exit"
+import { isList, read } from "../../../core/guard.js"
 import { providerOf } from "../../../core/llm/effectAi/request.js"
+import { count, member } from "../../../core/llm/formats/read.js"
 import type { Call, Usage } from "../../../core/llm/model.js"
 import { aside, elapsedOf } from "../../capture.js"
 import { currentState, type State } from "../../context.js"
@@ -17,6 +19,12 @@ import type { Source } from "./source.js"
 /** Most requests of one call that are remembered. */
 const maxCalls = 1_000
 
+/** What the model itself says of the tokens, which it does since version 4. */
+const usageIn = (exit: Exit.Exit<unknown, unknown>): Usage | undefined => {
+  const inputTokens = Exit.isSuccess(exit) ? count(member(read(exit.value, "usage"), "inputTokens")) : undefined
+  return inputTokens === undefined ? undefined : { inputTokens, cacheReportingExclusive: false }
+}
+
 /** The tokens of all requests; `undefined` when one of them did not report any. */
 const usageOf = (calls: ReadonlyArray<Call>): Usage | undefined => {
   let inputTokens = 0
@@ -28,8 +36,8 @@ const usageOf = (calls: ReadonlyArray<Call>): Usage | undefined => {
 }
 
 /**
- * Captures one call as one embedding, whatever requests it takes. `@effect/ai` tells neither the model nor how many
- * tokens it took: the HTTP client does, where that is captured too.
+ * Captures one call as one embedding, whatever requests it takes. Up to version 4, `@effect/ai` tells neither the model
+ * nor how many tokens it took: the HTTP client does, where that is captured too.
  */
 export const embedding = <A, E, R>(
   source: Source,
@@ -61,8 +69,8 @@ export const embedding = <A, E, R>(
           kind: "embedding",
           provider: options.provider ?? seen[0]?.provider ?? providerOf(source.providerName),
           baseUrl: options.baseUrl ?? seen[0]?.baseUrl,
-          request: { model: seen[0]?.request.model ?? options.model, input: () => given },
-          answer: { model: seen[0]?.answer.model, usage: usageOf(seen) },
+          request: { model: seen[0]?.request.model ?? source.modelName ?? options.model, input: () => given },
+          answer: { model: seen[0]?.answer.model, usage: usageOf(seen) ?? usageIn(exit) },
           httpStatus: status ?? seen.at(-1)?.httpStatus,
           latencySeconds: (elapsedOf(origin) - start) / 1000,
           failure,

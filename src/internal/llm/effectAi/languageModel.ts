@@ -1,14 +1,12 @@
 /**
  * A language model of `@effect/ai` whose calls are captured.
  */
-import * as Cause from "effect/Cause"
-import type * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { isList, read } from "../../../core/guard.js"
 import { answerOf, PartsReader } from "../../../core/llm/effectAi/answer.js"
+import { goesOnBesideTools, watchStream } from "../../effect/ai.js"
 import { withFiber } from "../../effect/fiber.js"
 import { type AiCall, begin, endingOf, interrupted, type ModelOptions } from "./call.js"
 import type { Source } from "./source.js"
@@ -43,10 +41,7 @@ export function plain(source: Source, method: "generateText" | "generateObject",
     })
 }
 
-/**
- * A method that streams, with its calls captured. What concerns a call is in force while the model is asked for the
- * next parts, and not in between, where the consumer's code runs.
- */
+/** A method that streams, with its calls captured. */
 export function streamed<F extends Streamed>(source: Source, inner: F): F
 export function streamed(source: Source, inner: Streamed) {
   return (options: ModelOptions) =>
@@ -62,39 +57,30 @@ export function streamed(source: Source, inner: Streamed) {
 
 const observed = <A, E, R>(call: AiCall, stream: Stream.Stream<A, E, R>): Stream.Stream<A, E, R> => {
   const reader = new PartsReader(() => call.said, call.limit, call.whole)
-  const pull = Effect.map(
-    call.around(Stream.toPull(stream)),
-    (pull) => pull.pipe(call.around, Effect.onExit((exit) => see(call, reader, exit)))
-  )
-  return Stream.fromPull(
-    // Added first, so that it runs last: what was under way has been interrupted by then, and has said so.
-    Effect.zipRight(Effect.addFinalizer(() => cutOff(call, reader)), pull)
-  )
-}
-
-/** Looks at what one pull gave. */
-const see = (
-  call: AiCall,
-  reader: PartsReader,
-  exit: Exit.Exit<Chunk.Chunk<unknown>, Option.Option<unknown>>
-): Effect.Effect<void> => {
-  if (Exit.isSuccess(exit)) {
-    for (const part of exit.value) if (reader.read(part)) call.token()
-    return Effect.void
-  }
-  // What is no failure is the end.
-  const cause = Cause.flatMap(exit.cause, Option.match({ onNone: () => Cause.empty, onSome: Cause.fail }))
-  // The finalizer knows whether the consumer goes on.
-  if (Cause.isInterruptedOnly(cause) && !Cause.isEmpty(cause)) return Effect.void
-  const answer = reader.answer()
-  const ending = endingOf(Cause.isEmpty(cause) ? Exit.void : Exit.failCause(cause), call, answer)
-  // An error among the parts came after the provider had begun to answer.
-  return call.finish(answer.failure === undefined ? ending : { httpStatus: 200, ...ending })
-}
-
-/** The consumer has seen enough, or was interrupted. */
-const cutOff = (call: AiCall, reader: PartsReader): Effect.Effect<void> =>
-  Effect.suspend(() => {
-    const answer = reader.answer()
-    return call.finish({ answer: { ...answer, stopReason: answer.stopReason ?? interrupted } })
+  return watchStream(stream, call.around, {
+    parts: (parts) => {
+      for (const part of parts) {
+        if (reader.read(part)) call.token()
+        if (goesOnBesideTools && isProviders(part)) call.goesOn()
+      }
+    },
+    ended: (exit) => {
+      const answer = reader.answer()
+      const ending = endingOf(exit, call, answer)
+      // An error among the parts came after the provider had begun to answer.
+      return call.finish(answer.failure === undefined ? ending : { httpStatus: 200, ...ending })
+    },
+    // The consumer has seen enough, or was interrupted.
+    closed: Effect.suspend(() => {
+      const answer = reader.answer()
+      return call.finish({ answer: { ...answer, stopReason: answer.stopReason ?? interrupted } })
+    })
   })
+}
+
+/** Whether a part is the provider's, and comes when that says it: the last one is held back until the tools are done. */
+const isProviders = (part: unknown): boolean => {
+  const type = read(part, "type")
+  return type !== "finish" && type !== "tool-approval-request" &&
+    (type !== "tool-result" || read(part, "providerExecuted") === true)
+}

@@ -1,10 +1,10 @@
 /**
  * What is the same for all calls of one model of `@effect/ai`.
  */
-import type * as Fiber from "effect/Fiber"
 import type { PropertiesInput } from "../../../core/event/layers.js"
 import type { Redact } from "../../../core/llm/content.js"
 import type { Prices } from "../../../core/llm/model.js"
+import type { Fiber } from "../../effect/fiber.js"
 import type { Instance } from "../../instance.js"
 
 /**
@@ -39,8 +39,10 @@ export interface Source {
   readonly options: Given
   /** What `@effect/ai` calls the provider where it says so (`Model.ProviderName`). */
   readonly providerName: string | undefined
+  /** The model for which the layer was made, where `@effect/ai` says so. */
+  readonly modelName: string | undefined
   /** Where the events of a fiber go. */
-  readonly instance: (fiber: Fiber.RuntimeFiber<unknown, unknown>) => Instance
+  readonly instance: (fiber: Fiber) => Instance
   /** What `@effect/ai` says about its tools. */
   readonly ask: {
     readonly schema: (tool: object) => unknown

@@ -8,6 +8,7 @@ import { read } from "../../../core/guard.js"
 import { failureIn } from "../../../core/llm/failure.js"
 import { aside, elapsedOf, withState } from "../../capture.js"
 import { currentState, type State } from "../../context.js"
+import { watchHandled } from "../../effect/ai.js"
 import { referenceAt, snapshotOf, spanAt, tracerAt, withFiber } from "../../effect/fiber.js"
 import type { Active, Instance } from "../../instance.js"
 import { captureStep, newId } from "../capture.js"
@@ -16,7 +17,8 @@ import { endedBy } from "../spans.js"
 import { type AiCall, eventOptions } from "./call.js"
 import type { Given, Source } from "./source.js"
 
-type Handle = (name: string, params: unknown) => Effect.Effect<unknown, unknown, unknown>
+/** What is more than the name and the parameters is handed on as it is. */
+type Handle = (name: string, params: unknown, ...rest: ReadonlyArray<never>) => Effect.Effect<unknown, unknown, unknown>
 
 interface WithHandler {
   readonly tools: unknown
@@ -60,10 +62,10 @@ const run = (
     const start = elapsedOf(origin)
     listener.toolStarts()
     const inside = (state: State): State => changePolicy(inSpan(state, spanId, traceId), { isCaptured: false })
-    return handled.pipe(
-      Effect.withTracer(parent.tracer),
-      Effect.locallyWith(currentState, inside),
-      Effect.onExit((exit) => {
+    return watchHandled(
+      handled,
+      (self) => Effect.locallyWith(Effect.withTracer(self, parent.tracer), currentState, inside),
+      (exit) => {
         const ended = Exit.isSuccess(exit)
           ? returned(exit.value)
           : endedBy(instance, withState(origin, inside(referenceAt(origin, currentState))), exit)
@@ -91,7 +93,7 @@ const run = (
           }
         )
         return aside(Effect.asVoid(captured))
-      })
+      }
     )
   })
 
@@ -121,8 +123,8 @@ export const watchToolkit = (call: AiCall, options: Given, toolkit: unknown): un
     const parent = { ...call.place, tracer: tracerAt(call.origin) }
     return withHandle(
       given,
-      (name, params) =>
-        run(parent, options, listener, name, params, Effect.suspend(() => original.handle(name, params)))
+      (name, params, ...rest) =>
+        run(parent, options, listener, name, params, Effect.suspend(() => original.handle(name, params, ...rest)))
     )
   }
   return Effect.isEffect(toolkit) ? Effect.map(toolkit, watch) : watch(toolkit)
@@ -135,9 +137,9 @@ export function watchHandlers<Toolkit extends { readonly tools: unknown; readonl
 ): Toolkit
 export function watchHandlers(source: Source, toolkit: WithHandler): WithHandler {
   const original = (read(toolkit, watchedKey) ?? toolkit) as WithHandler
-  const watched = withHandle(original, (name, params) =>
+  const watched = withHandle(original, (name, params, ...rest) =>
     withFiber((fiber) => {
-      const handled = Effect.suspend(() => original.handle(name, params))
+      const handled = Effect.suspend(() => original.handle(name, params, ...rest))
       const instance = source.instance(fiber)
       const { active } = instance
       if (active === undefined) return handled
