@@ -19,11 +19,11 @@
 import * as KeyValueStore from "@effect/platform/KeyValueStore"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
+import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import * as Schema from "effect/Schema"
 import { describe } from "./core/thrown.js"
 import { read } from "./internal/effect/store.js"
 
@@ -34,13 +34,10 @@ import { read } from "./internal/effect/store.js"
  * @since 0.1.0
  * @category errors
  */
-export class FlagDefinitionStoreError extends Schema.TaggedError<FlagDefinitionStoreError>()(
-  "FlagDefinitionStoreError",
-  {
-    operation: Schema.Literal("get", "put", "lease", "release"),
-    cause: Schema.Defect
-  }
-) {
+export class FlagDefinitionStoreError extends Data.TaggedError("FlagDefinitionStoreError")<{
+  readonly operation: "get" | "put" | "lease" | "release"
+  readonly cause: unknown
+}> {
   /** What happened. */
   override get message(): string {
     return `The store of flag definitions failed (${this.operation}): ${describe(this.cause)}`

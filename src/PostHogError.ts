@@ -15,7 +15,7 @@
  *
  * @since 0.1.0
  */
-import * as Schema from "effect/Schema"
+import * as Data from "effect/Data"
 import type { FlagsUnavailable } from "./internal/flags/errors.js"
 
 /**
@@ -32,21 +32,20 @@ import type { FlagsUnavailable } from "./internal/flags/errors.js"
  * @since 0.1.0
  * @category errors
  */
-export class ConfigurationError extends Schema.TaggedError<ConfigurationError>()("ConfigurationError", {
-  reason: Schema.Literal(
-    "personal_api_key",
-    "project_secret_key",
-    "malformed_api_key",
-    "project_api_key",
-    "malformed_secret_key",
-    "invalid_host",
-    "invalid_option"
-  ),
+export class ConfigurationError extends Data.TaggedError("ConfigurationError")<{
+  readonly reason:
+    | "personal_api_key"
+    | "project_secret_key"
+    | "malformed_api_key"
+    | "project_api_key"
+    | "malformed_secret_key"
+    | "invalid_host"
+    | "invalid_option"
   /** The option that is wrong. */
-  option: Schema.String,
+  readonly option: string
   /** What is wrong and what to do. Never contains a key. */
-  message: Schema.String
-}) {}
+  readonly message: string
+}> {}
 
 /**
  * Events that somebody waits for (`flush`, `captureNow`) were not acknowledged. `reason` says why:
@@ -61,19 +60,19 @@ export class ConfigurationError extends Schema.TaggedError<ConfigurationError>()
  * @since 0.1.0
  * @category errors
  */
-export class DeliveryError extends Schema.TaggedError<DeliveryError>()("DeliveryError", {
-  reason: Schema.Literal("connection", "timeout", "status", "rejected", "queue_full", "closed"),
+export class DeliveryError extends Data.TaggedError("DeliveryError")<{
+  readonly reason: "connection" | "timeout" | "status" | "rejected" | "queue_full" | "closed"
   /** Status of the last answer, if there was one. */
-  status: Schema.optional(Schema.Number),
+  readonly status?: number | undefined
   /** How many of the events were acknowledged before this. */
-  delivered: Schema.Number,
+  readonly delivered: number
   /** How many of the events are given up. */
-  dropped: Schema.Number,
+  readonly dropped: number
   /** How many of the events are still queued and will be tried again. */
-  queued: Schema.Number,
+  readonly queued: number
   /** What the transport or the server said, for people. */
-  detail: Schema.optional(Schema.String)
-}) {
+  readonly detail?: string | undefined
+}> {
   /** What happened and what to do. */
   override get message(): string {
     const what = {

@@ -27,11 +27,10 @@ import type * as ConfigError from "effect/ConfigError"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { readBoolean } from "./core/config/text.js"
 import * as ErrorTracking from "./ErrorTracking.js"
-import { variable } from "./internal/environment.js"
+import { readSwitch, variable } from "./internal/environment.js"
 import { compose, present } from "./internal/liveLayers.js"
-import { keyText, Problem } from "./internal/optionKinds.js"
+import { keyText } from "./internal/optionKinds.js"
 import { disabledBy } from "./internal/options.js"
 import * as LocalEvaluation from "./LocalEvaluation.js"
 import * as PostHog from "./PostHog.js"
@@ -65,7 +64,6 @@ export interface PostHogLive extends Layer.Layer<PostHog.PostHog, ConfigurationE
 
 type Live<Self> = Layer.Layer<Self, ConfigurationError | ConfigError.ConfigError, HttpClient.HttpClient>
 
-const readSwitch = (text: string) => readBoolean(text) ?? new Problem("is neither true nor false")
 const readText = (text: string) => text
 
 /**

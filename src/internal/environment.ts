@@ -3,9 +3,11 @@
  */
 import * as Config from "effect/Config"
 import * as Either from "effect/Either"
-import { readList, unquote } from "../core/config/text.js"
-import { text, texts } from "./effect/variables.js"
-import { Problem } from "./optionKinds.js"
+import * as Redacted from "effect/Redacted"
+import { readBoolean, readInteger, readList, unquote } from "../core/config/text.js"
+import type { Origin } from "./effect/fiber.js"
+import { text, textOf, texts } from "./effect/variables.js"
+import { durationOf, type Kind, Problem } from "./optionKinds.js"
 
 /**
  * A variable that may be absent, or blank as compose files leave it. `read` gets the text without white space and
@@ -33,3 +35,37 @@ export const listVariable = (name: string): Config.Config<ReadonlyArray<string> 
     const list = items === undefined ? [] : readList(items.join(","))
     return list.length === 0 ? undefined : list
   })
+
+export const readSwitch = (text: string): boolean | Problem =>
+  readBoolean(text) ?? new Problem("is neither true nor false")
+
+/** How a text is read that is not blank. A number that is its default is an example of it. */
+const read = (text: string, { check, fallback, form }: Kind<unknown, unknown>): unknown => {
+  switch (form) {
+    case "flag":
+      return readSwitch(text)
+    case "number":
+      return readInteger(text) ??
+        new Problem(`is no whole number; write one such as ${Number.isFinite(fallback) ? String(fallback) : 10_000}`)
+    case "time":
+      return durationOf(text)
+    case "text":
+      return text
+    case "key":
+      return Redacted.make(text)
+    default:
+      return check(text.toLowerCase())
+  }
+}
+
+/** The variable of an option. */
+export const readVariable = (
+  name: string,
+  option: string,
+  kind: Kind<unknown, unknown>
+): Config.Config<unknown> =>
+  kind.form === "list" ? listVariable(name) : variable(name, option, (text) => read(text, kind))
+
+/** The deployment sets the release by a variable, also where the program gives its other options itself. */
+export const releaseIdFor = (origin: Origin): string | undefined =>
+  unquote(textOf(origin, "POSTHOG_RELEASE_ID") ?? "") || undefined

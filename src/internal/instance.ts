@@ -12,6 +12,7 @@ import type { Owner } from "./contextValues.js"
 import type { FlushReport } from "./delivery/flushes.js"
 import type { Stats } from "./delivery/statistics.js"
 import type { Diagnostics } from "./diagnostics.js"
+import type { Origin } from "./effect/fiber.js"
 import type { Http } from "./http/client.js"
 import type { Resolved } from "./options.js"
 import type { Slots } from "./slot.js"
@@ -29,6 +30,8 @@ export interface Active {
   readonly newUuid: (millis: number) => string
   /** `undefined`: nothing is sent anywhere, as in tests. */
   readonly http: Http | undefined
+  /** The fiber that made the instance, as it was then. */
+  readonly origin: Origin
 }
 
 export interface Instance {

@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import { readHost } from "../core/config/host.js"
-import { readBoolean, readDuration, readInteger, unquote } from "../core/config/text.js"
+import { readDuration, unquote } from "../core/config/text.js"
 import { ConfigurationError } from "../PostHogError.js"
 
 /** Why a value cannot be that of an option: what comes after the option's name, and never with a secret in it. */
@@ -14,12 +14,18 @@ export class Problem {
   constructor(readonly text: string, readonly reason: ConfigurationError["reason"] = "invalid_option") {}
 }
 
+/**
+ * What the variable of an option has as text; a list: one of these words. `readVariable` reads it: only programs that
+ * take options from the environment bundle that.
+ */
+export type Form = "flag" | "number" | "time" | "text" | "key" | "list" | ReadonlyArray<string>
+
 /** One option: `In` is what a program gives, `Out` what an instance works with. */
 export interface Kind<In, Out> {
   /** The value when none is given. */
   readonly fallback: In
-  /** The value of a text from the environment that is not blank; without it the option has no variable. */
-  readonly read: ((text: string) => In | Problem) | "list" | undefined
+  /** `undefined`: no text can say it, so that it has no variable. */
+  readonly form: Form | undefined
   readonly check: (given: unknown) => Out | Problem
 }
 
@@ -48,15 +54,13 @@ export const flag = <const Fallback extends boolean>(
   fallback: Fallback
 ): Kind<boolean, boolean> & { readonly fallback: Fallback } => ({
   fallback,
-  read: (text) => readBoolean(text) ?? new Problem("is neither true nor false"),
+  form: "flag",
   check: (given) => typeof given === "boolean" ? given : new Problem("is neither true nor false")
 })
 
 export const count = (fallback: number, least: number): Kind<number, number> => ({
   fallback,
-  read: (text) =>
-    readInteger(text) ??
-      new Problem(`is no whole number; write one such as ${Number.isFinite(fallback) ? fallback : 10_000}`),
+  form: "number",
   check: (given) =>
     typeof given === "number" && given >= least
       ? Math.floor(given)
@@ -78,12 +82,11 @@ export const retries = (fallback: number): Kind<number, number> => ({
 
 export interface Timed extends Kind<Duration.DurationInput, Duration.Duration> {
   readonly fallback: Duration.Duration
-  readonly read: (text: string) => Duration.Duration | Problem
 }
 
 const timed = (check: typeof durationOf) => (fallback: Duration.Duration): Timed => ({
   fallback,
-  read: durationOf,
+  form: "time",
   check
 })
 
@@ -95,7 +98,7 @@ export const timeLimit = timed(limitOf)
 
 export const host = (fallback: string): Kind<string, string> => ({
   fallback,
-  read: (text) => text,
+  form: "text",
   check: (given) => {
     const read = typeof given === "string" ? readHost(given) : { problem: "is no text" }
     return "host" in read ? read.host : new Problem(read.problem, "invalid_host")
@@ -119,7 +122,7 @@ export const key = (
   wanted: string
 ): Kind<Redacted.Redacted<string> | string | undefined, Redacted.Redacted<string> | undefined> => ({
   fallback: undefined,
-  read: (text) => Redacted.make(text),
+  form: "key",
   check: (given) => {
     if (given !== undefined && typeof given !== "string" && !Redacted.isRedacted(given)) {
       return new Problem("is neither a text nor Redacted")
@@ -136,7 +139,7 @@ export const key = (
 /** A list of texts. */
 export const list = (): Kind<ReadonlyArray<string>, ReadonlyArray<string>> => ({
   fallback: [],
-  read: "list",
+  form: "list",
   check: (given) =>
     Array.isArray(given) && given.every((item) => typeof item === "string")
       ? given as ReadonlyArray<string>
@@ -148,22 +151,25 @@ export const choice = <Word extends string>(
   words: ReadonlyArray<Word>,
   fallback: Word
 ): Kind<Word, Word> => {
-  const check = (given: unknown): Word | Problem =>
-    words.find((word) => word === given) ?? new Problem(`is none of ${words.map((word) => `"${word}"`).join(", ")}`)
-  return { fallback, read: (text) => check(text.toLowerCase()), check }
+  return {
+    fallback,
+    form: words,
+    check: (given) =>
+      words.find((word) => word === given) ?? new Problem(`is none of ${words.map((word) => `"${word}"`).join(", ")}`)
+  }
 }
 
 /** A text, or nothing. */
 export const text = (): Kind<string | undefined, string | undefined> => ({
   fallback: undefined,
-  read: (text) => text,
+  form: "text",
   check: (given) => given === undefined || typeof given === "string" ? given : new Problem("is no text")
 })
 
 /** What only a program can give, such as a function. */
 export const given = <In, Out>(fallback: In, check: (given: unknown) => Out | Problem): Kind<In, Out> => ({
   fallback,
-  read: undefined,
+  form: undefined,
   check
 })
 

@@ -17,7 +17,7 @@ import type { WireEvent } from "../core/event/wireEvent.js"
 import type { Redact } from "../core/llm/content.js"
 import type { ConfigurationError } from "../PostHogError.js"
 import { defaultRetries } from "./delivery/schedules.js"
-import { listVariable, variable } from "./environment.js"
+import { readVariable } from "./environment.js"
 import * as Kind from "./optionKinds.js"
 import { Problem } from "./optionKinds.js"
 
@@ -334,8 +334,8 @@ const table = /* #__PURE__ */ (() =>
 type Table = typeof table
 
 /** The variable of an option is its name in capitals; what no text can say has none. */
-const variableOf = (option: string, { read }: Kind.Kind<unknown, unknown>): string | undefined =>
-  read === undefined ? undefined : `POSTHOG_${option.replace(/[A-Z]/g, "_$&").toUpperCase()}`
+const variableOf = (option: string, { form }: Kind.Kind<unknown, unknown>): string | undefined =>
+  form === undefined ? undefined : `POSTHOG_${option.replace(/[A-Z]/g, "_$&").toUpperCase()}`
 
 /** What is known of each option, for the documentation: its variable and its default. */
 export const descriptions: () => ReadonlyArray<{
@@ -364,27 +364,14 @@ export const config: Config.Config<Options> = /* #__PURE__ */ (() =>
   Config.map(
     Config.all(
       Object.entries<Kind.Kind<unknown, unknown>>(table).flatMap(([option, kind]) => {
-        const { read } = kind
         const name = variableOf(option, kind)
-        return name === undefined || read === undefined
+        return name === undefined
           ? []
-          : [
-            Config.map(
-              read === "list" ? listVariable(name) : variable(name, option, read),
-              (value) => [option, value] as const
-            )
-          ]
+          : [Config.map(readVariable(name, option, kind), (value) => [option, value] as const)]
       })
     ),
     (entries) => Object.fromEntries(entries.filter(([, value]) => value !== undefined)) as Options
   ))()
-
-/** From the environment alone. */
-export const releaseId: Config.Config<string | undefined> = /* #__PURE__ */ variable(
-  "POSTHOG_RELEASE_ID",
-  "releaseId",
-  (text) => text
-)
 
 type Checked = {
   readonly [Name in Exclude<keyof Table, "overflow">]: Exclude<ReturnType<Table[Name]["check"]>, Problem>

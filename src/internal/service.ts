@@ -18,14 +18,11 @@ import * as Lane from "./delivery/lane.js"
 import * as Outbox from "./delivery/outbox.js"
 import * as Transport from "./delivery/transport.js"
 import * as Diagnostics from "./diagnostics.js"
-import { withFiber } from "./effect/fiber.js"
+import { type Origin, snapshotOf, withFiber } from "./effect/fiber.js"
 import * as Http from "./http/client.js"
 import { type Instance, type Service, TypeId } from "./instance.js"
-import { releaseId, resolve, type Resolved } from "./options.js"
+import { resolve, type Resolved } from "./options.js"
 import { unrun } from "./unrun.js"
-
-/** The deployment sets the release by a variable, also where the program gives its other options itself. */
-const releaseIdOf = /* #__PURE__ */ Effect.orElseSucceed(releaseId, () => undefined)
 
 /** An instance that sends over the network, or one that does nothing when the options say so. */
 export const make = Effect.fnUntraced(function*(
@@ -33,7 +30,7 @@ export const make = Effect.fnUntraced(function*(
   key: string,
   client: HttpClient.HttpClient
 ): Effect.fn.Return<Service, ConfigurationError, Scope.Scope> {
-  const options = yield* resolve({ ...input, releaseId: input.releaseId ?? (yield* releaseIdOf) })
+  const options = yield* resolve(input)
   const { apiKey } = options
   if (apiKey === undefined) return yield* makeDisabled(options.disabled ?? "no_api_key", key)
   const http = yield* Http.make(options, client)
@@ -53,6 +50,8 @@ export const make = Effect.fnUntraced(function*(
 
 /** The last part of a tag's key: what metrics and logs call the instance. */
 const instanceName = (key: string): string => key.slice(key.lastIndexOf("/") + 1)
+
+const origin: Effect.Effect<Origin> = /* #__PURE__ */ withFiber((fiber) => Effect.succeed(snapshotOf(fiber)))
 
 /** An instance around an outbox. */
 export const makeWith = Effect.fnUntraced(function*(
@@ -77,7 +76,7 @@ export const makeWith = Effect.fnUntraced(function*(
   const door = Capture.make(options, owner, outbox, newUuid, gate, books, diagnostics)
   const instance: Instance = {
     door,
-    active: { options, owner, diagnostics, newUuid, http },
+    active: { options, owner, diagnostics, newUuid, http, origin: yield* origin },
     state: () => gate.phase,
     slots: new Map(),
     closing: new Set()

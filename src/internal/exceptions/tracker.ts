@@ -10,6 +10,7 @@ import { type CaptureOptions, elapsedOf, type Kind } from "../capture.js"
 import { currentState } from "../context.js"
 import { spansAround } from "../effect/cause.js"
 import { type Origin, referenceAt } from "../effect/fiber.js"
+import { releaseIdFor } from "../environment.js"
 import type { Active, Instance } from "../instance.js"
 import { slot } from "../slot.js"
 import { toFailure } from "./cause.js"
@@ -91,12 +92,17 @@ const trackerSlot = /* #__PURE__ */ slot<Tracker>("ErrorTracking")
 const trackerOf = (instance: Instance, active: Active): Tracker =>
   trackerSlot.getOrMake(instance, () => make(instance, active))
 
-const make = (instance: Instance, { diagnostics, options, owner }: Active): Tracker => {
+/** That of the environment, which tests do not look at. */
+const deployedReleaseId = ({ http, origin }: Active): string | undefined =>
+  http === undefined ? undefined : releaseIdFor(origin)
+
+const make = (instance: Instance, active: Active): Tracker => {
+  const { diagnostics, options, owner } = active
   const { door, state } = instance
   const claims = new Claims()
   const guard = new StormGuard()
   const framesFor = makeFrameReader(options)
-  const release = options.releaseId ?? injectedReleaseId()
+  const release = options.releaseId ?? deployedReleaseId(active) ?? injectedReleaseId()
 
   const markOf = (origin: Origin, options?: CaptureOptions): Mark => ({
     at: elapsedOf(origin),

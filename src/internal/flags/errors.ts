@@ -2,7 +2,7 @@
  * The typed errors of feature flags, which `PostHogError` exports: in a file of their own, so that programs without
  * flags do not bundle them.
  */
-import * as Schema from "effect/Schema"
+import * as Data from "effect/Data"
 
 const unresolvedTexts = {
   experience_continuity: "it has experience continuity, which only PostHog can keep",
@@ -33,32 +33,34 @@ const unresolvedTexts = {
  * @since 0.1.0
  * @category errors
  */
-export class FlagsUnavailable extends Schema.TaggedError<FlagsUnavailable>()("FlagsUnavailable", {
-  reason: Schema.Literal(
-    "timeout",
-    "connection",
-    "status",
-    "quota_limited",
-    "invalid_response",
-    "errors_while_computing",
-    "not_evaluated",
-    "invalid_request",
-    "unresolved_locally",
-    "no_definitions",
-    "no_secret_key",
-    "disabled",
-    "opted_out",
-    "closed"
-  ),
+export class FlagsUnavailable extends Data.TaggedError("FlagsUnavailable")<{
+  readonly reason:
+    | "timeout"
+    | "connection"
+    | "status"
+    | "quota_limited"
+    | "invalid_response"
+    | "errors_while_computing"
+    | "not_evaluated"
+    | "invalid_request"
+    | "unresolved_locally"
+    | "no_definitions"
+    | "no_secret_key"
+    | "disabled"
+    | "opted_out"
+    | "closed"
   /** Status of the last answer, if there was one. */
-  status: Schema.optional(Schema.Number),
+  readonly status?: number | undefined
   /** What the transport or the server said, for people. */
-  detail: Schema.optional(Schema.String),
+  readonly detail?: string | undefined
   /** Why the flag cannot be evaluated in this process, see `LocalEvaluation`. */
-  unresolved: Schema.optional(
-    Schema.Literal("experience_continuity", "unsupported_definition", "unresolved_dependency", "missing_context")
-  )
-}) {
+  readonly unresolved?:
+    | "experience_continuity"
+    | "unsupported_definition"
+    | "unresolved_dependency"
+    | "missing_context"
+    | undefined
+}> {
   /** What happened and what to do. */
   override get message(): string {
     const what = {
@@ -90,7 +92,7 @@ export class FlagsUnavailable extends Schema.TaggedError<FlagsUnavailable>()("Fl
  * @since 0.1.0
  * @category errors
  */
-export class MissingDistinctId extends Schema.TaggedError<MissingDistinctId>()("MissingDistinctId", {}) {
+export class MissingDistinctId extends Data.TaggedError("MissingDistinctId") {
   /** What happened and what to do. */
   override get message(): string {
     return "There is no distinct id to evaluate feature flags for; pass distinctId or run inside PostHog.withDistinctId"
@@ -104,10 +106,10 @@ export class MissingDistinctId extends Schema.TaggedError<MissingDistinctId>()("
  * @since 0.1.0
  * @category errors
  */
-export class FlagNotFound extends Schema.TaggedError<FlagNotFound>()("FlagNotFound", {
+export class FlagNotFound extends Data.TaggedError("FlagNotFound")<{
   /** Key of the flag. */
-  key: Schema.String
-}) {
+  readonly key: string
+}> {
   /** What happened and what to do. */
   override get message(): string {
     return `There is no active feature flag "${this.key}"; check the key, and that the flag is enabled in PostHog`
@@ -120,14 +122,14 @@ export class FlagNotFound extends Schema.TaggedError<FlagNotFound>()("FlagNotFou
  * @since 0.1.0
  * @category errors
  */
-export class UnknownVariant extends Schema.TaggedError<UnknownVariant>()("UnknownVariant", {
+export class UnknownVariant extends Data.TaggedError("UnknownVariant")<{
   /** Key of the flag. */
-  key: Schema.String,
+  readonly key: string
   /** What PostHog answered: a variant, or `true` for a flag that has none. */
-  value: Schema.Union(Schema.String, Schema.Boolean),
+  readonly value: string | boolean
   /** The variants that the program knows. */
-  variants: Schema.Array(Schema.String)
-}) {
+  readonly variants: ReadonlyArray<string>
+}> {
   /** What happened and what to do. */
   override get message(): string {
     return `Feature flag "${this.key}" is ${JSON.stringify(this.value)} and should be one of ${
@@ -142,14 +144,14 @@ export class UnknownVariant extends Schema.TaggedError<UnknownVariant>()("Unknow
  * @since 0.1.0
  * @category errors
  */
-export class PayloadInvalid extends Schema.TaggedError<PayloadInvalid>()("PayloadInvalid", {
+export class PayloadInvalid extends Data.TaggedError("PayloadInvalid")<{
   /** Key of the flag. */
-  key: Schema.String,
+  readonly key: string
   /** Where the payload differs from the schema, for people. */
-  detail: Schema.String,
+  readonly detail: string
   /** The `ParseError`. */
-  cause: Schema.optional(Schema.Defect)
-}) {
+  readonly cause?: unknown
+}> {
   /** What happened and what to do. */
   override get message(): string {
     return `The payload of feature flag "${this.key}" is not what the program expects: ${this.detail}`
@@ -162,10 +164,10 @@ export class PayloadInvalid extends Schema.TaggedError<PayloadInvalid>()("Payloa
  * @since 0.1.0
  * @category errors
  */
-export class FlagDisabled extends Schema.TaggedError<FlagDisabled>()("FlagDisabled", {
+export class FlagDisabled extends Data.TaggedError("FlagDisabled")<{
   /** Key of the flag. */
-  key: Schema.String
-}) {
+  readonly key: string
+}> {
   /** What happened and what to do. */
   override get message(): string {
     return `Feature flag "${this.key}" is not enabled for this user`

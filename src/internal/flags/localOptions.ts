@@ -43,7 +43,7 @@ export const defaults = {
 export const config: Config.Config<Options> = /* #__PURE__ */ (() =>
   Config.map(
     variable(intervalVariable, "pollingInterval", (text) =>
-      text.toLowerCase() === "manual" ? "manual" as const : interval.read(text)),
+      text.toLowerCase() === "manual" ? "manual" as const : Kind.durationOf(text)),
     (pollingInterval) =>
       pollingInterval === undefined ? {} : { pollingInterval }
   ))()

@@ -1,7 +1,7 @@
 /**
  * Why a prompt cannot be had.
  */
-import * as Schema from "effect/Schema"
+import * as Data from "effect/Data"
 
 /**
  * A prompt could not be fetched from PostHog, nothing was kept of an earlier time, and there was no fallback. `reason`
@@ -18,26 +18,25 @@ import * as Schema from "effect/Schema"
  * @since 0.1.0
  * @category errors
  */
-export class PromptUnavailable extends Schema.TaggedError<PromptUnavailable>()("PromptUnavailable", {
-  reason: Schema.Literal(
-    "not_found",
-    "invalid_request",
-    "no_secret_key",
-    "connection",
-    "timeout",
-    "status",
-    "invalid_response",
-    "disabled",
-    "opted_out",
-    "closed"
-  ),
+export class PromptUnavailable extends Data.TaggedError("PromptUnavailable")<{
+  readonly reason:
+    | "not_found"
+    | "invalid_request"
+    | "no_secret_key"
+    | "connection"
+    | "timeout"
+    | "status"
+    | "invalid_response"
+    | "disabled"
+    | "opted_out"
+    | "closed"
   /** The name of the prompt; absent for lists. */
-  name: Schema.optional(Schema.String),
+  readonly name?: string | undefined
   /** Status of the answer, if there was one. */
-  status: Schema.optional(Schema.Number),
+  readonly status?: number | undefined
   /** What the transport or the server said, for people. */
-  detail: Schema.optional(Schema.String)
-}) {
+  readonly detail?: string | undefined
+}> {
   /** What happened and what to do. */
   override get message(): string {
     const what = {

@@ -4,12 +4,15 @@
  */
 import * as Config from "effect/Config"
 import * as ConfigProvider from "effect/ConfigProvider"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as SchemaGetter from "effect/SchemaGetter"
 import * as SchemaIssue from "effect/SchemaIssue"
+import type { Origin } from "./fiber.js"
 
 /** What `config` gives, `undefined` where the provider knows nothing of that name. */
 const orAbsent = <A>(config: Config.Config<A | undefined>): Config.Config<A | undefined> =>
@@ -41,3 +44,9 @@ export const texts = (name: string): Config.Config<ReadonlyArray<string> | undef
 /** Reads the environment of the process, wherever the program takes its configuration from. */
 export const fromEnvironment = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.provideService(self, ConfigProvider.ConfigProvider, ConfigProvider.fromEnv())
+
+/** A text that the provider of an origin gives at once; `undefined`: it has none, or takes its time. */
+export const textOf = ({ context }: Origin, name: string): string | undefined => {
+  const exit = Effect.runSyncExit(Context.get(context, ConfigProvider.ConfigProvider).load([name]))
+  return Exit.isSuccess(exit) ? exit.value?.value : undefined
+}
