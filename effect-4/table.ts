@@ -33,17 +33,6 @@ const httpApi = (...names: ReadonlyArray<string>) =>
 const ai = (...names: ReadonlyArray<string>) =>
   Object.fromEntries(names.map((name) => [`@effect/ai/${name}`, `effect/ai/${name}`]))
 
-/** All arguments become one list, when there are several. */
-const listed: Shape = {
-  onlyCalls: true,
-  apply: ({ arguments: given }, editor) => {
-    if (given.length < 2) return false
-    editor.insert(given[0]!.getStart(), "[")
-    editor.insert(given.at(-1)!.end, "]")
-    return true
-  }
-}
-
 /** `Tag("id")<Self, Shape>()` is `Service<Self, Shape>()("id")`. */
 const tag: Shape = {
   apply: (call, editor) => {
@@ -281,9 +270,7 @@ export const table: Table = {
     "effect/Logger.minimumLogLevel": minimumLogLevel,
     "effect/Logger.remove": loggers,
     "effect/Logger.replace": loggers,
-    "effect/Logger.withMinimumLogLevel": minimumLogLevel,
-    "effect/Schema.Literal": listed,
-    "effect/Schema.Union": listed
+    "effect/Logger.withMinimumLogLevel": minimumLogLevel
   },
   properties: {}
 }

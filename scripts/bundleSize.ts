@@ -1,15 +1,19 @@
 /**
- * What a program that captures weighs on top of Effect and `HttpClient`, minified, and which modules make it up.
+ * What a program that captures weighs on top of Effect and `HttpClient`, minified, and which modules make it up. For
+ * Effect 4 after `npx tsx effect-4/generate.ts`.
  *
- *     npx tsx scripts/bundleSize.ts [entry]
+ *     npx tsx scripts/bundleSize.ts [--effect=4] [entry]
  */
 import { build } from "esbuild"
-import { resolve } from "node:path"
+import { join, resolve } from "node:path"
 import { gzipSync } from "node:zlib"
+
+const root = process.argv.includes("--effect=4") ? "effect-4/build" : "."
+const given = process.argv.slice(2).find((argument) => !argument.startsWith("--"))
 
 const bundle = async (entry: string) => {
   const { metafile, outputFiles } = await build({
-    entryPoints: [entry],
+    entryPoints: [join(root, entry)],
     outdir: ".tmp/size",
     bundle: true,
     minify: true,
@@ -18,7 +22,7 @@ const bundle = async (entry: string) => {
     target: "node20",
     metafile: true,
     write: false,
-    alias: { "effect-posthog": resolve("src") }
+    alias: { "effect-posthog": resolve(root, "src") }
   })
   const { text } = outputFiles[0]!
   const [output] = Object.values(metafile.outputs)
@@ -29,16 +33,18 @@ const bundle = async (entry: string) => {
 }
 
 const base = await bundle("bench/bundles/effect.ts")
-const ours = await bundle(process.argv[2] ?? "bench/bundles/effect-posthog.ts")
+const ours = await bundle(given ?? "bench/bundles/effect-posthog.ts")
 
 const added = Array.from(ours.modules)
   .map(([name, bytes]) => [name, bytes - (base.modules.get(name) ?? 0)] as const)
   .filter(([, bytes]) => bytes > 0)
   .sort(([, a], [, b]) => b - a)
-for (const [name, bytes] of added) console.log(String(bytes).padStart(7), name.replace(/^node_modules\//, ""))
+for (const [name, bytes] of added) {
+  console.log(String(bytes).padStart(7), name.replace(/^(?:effect-4\/)?node_modules\//, ""))
+}
 
 const sum = (isCounted: (name: string) => boolean) =>
   added.reduce((all, [name, bytes]) => isCounted(name) ? all + bytes : all, 0)
-const isOurs = (name: string) => name.startsWith("src/")
+const isOurs = (name: string) => name.startsWith(join(root, "src/"))
 console.log(`\n${sum(isOurs)} bytes of this library, ${sum((name) => !isOurs(name))} of others`)
 console.log(`${ours.gzipped - base.gzipped} bytes on top, gzipped`)
