@@ -49,7 +49,8 @@ import { embedding } from "./internal/llm/effectAi/embedding.js"
 import { plain, streamed } from "./internal/llm/effectAi/languageModel.js"
 import type { Given, Source } from "./internal/llm/effectAi/source.js"
 import { watchHandlers } from "./internal/llm/effectAi/toolkit.js"
-import { type McpGiven, type McpRequest, type McpSource, Watcher } from "./internal/mcp/watcher.js"
+import { watchProtocol } from "./internal/mcp/protocol.js"
+import type { McpGiven, McpRequest, McpSource } from "./internal/mcp/watcher.js"
 import { PostHog, type Service } from "./PostHog.js"
 
 export type {
@@ -214,41 +215,14 @@ export const toolkit = <Tools extends Record<string, Tool.Any>, E = never, R = n
  */
 export interface McpOptions extends McpGiven {}
 
-/** The failure as an error without frames: only the message for the client is known. */
-const toError = (name: string, message = ""): Error =>
-  Object.assign(new Error(message), { name, stack: `${name}: ${message}` })
-
 const mcpSource = (service: Service, options: McpOptions): McpSource => ({
   options,
   instance: instanceOf(service),
-  exception: ({ message, type }, properties, distinctId) =>
-    ErrorTracking.capture(toError(type, message), { properties, distinctId, source: "mcp.tool_call" }).pipe(
+  exception: (thrown, properties, distinctId) =>
+    ErrorTracking.capture(thrown, { properties, distinctId, source: "mcp.tool_call" }).pipe(
       Effect.provideService(PostHog, service)
     )
 })
-
-type Protocol = Context.Tag.Service<typeof RpcServer.Protocol>
-
-const watchProtocol = (protocol: Protocol, service: Service, options: McpOptions): Protocol => {
-  const source = mcpSource(service, options)
-  const { active } = source.instance
-  if (active === undefined) return protocol
-  const watcher = new Watcher(source, active, protocol.supportsAck)
-  return {
-    ...protocol,
-    run: (f) =>
-      Effect.flatMap(Effect.serviceOption(McpServer.McpServer), (server) => {
-        const tools = () => Option.isSome(server) ? server.value.tools : []
-        return protocol.run((clientId, message) =>
-          watcher.request(clientId, message, tools, (seen) => f(clientId, seen))
-        )
-      }),
-    send: (clientId, response, transferables) => {
-      const [answer, captured] = watcher.answer(clientId, response)
-      return Effect.ensuring(protocol.send(clientId, answer, transferables), captured)
-    }
-  }
-}
 
 /**
  * A layer with the protocol of an MCP server, whose requests are captured: `$mcp_tool_call` and its kin. Goes around
@@ -286,7 +260,10 @@ export const withMcpCapture: {
     Layer.flatMap(self, (context) =>
       Layer.effect(
         RpcServer.Protocol,
-        Effect.map(PostHog, (service) => watchProtocol(Context.get(context, RpcServer.Protocol), service, options))
+        Effect.map(
+          PostHog,
+          (service) => watchProtocol(Context.get(context, RpcServer.Protocol), mcpSource(service, options))
+        )
       ))
 )
 

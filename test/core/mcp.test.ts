@@ -151,9 +151,32 @@ describe("failures", () => {
         cause: { _tag: "Parallel", left: { _tag: "Interrupt" }, right: { _tag: "Die", defect: "d" } }
       }, "internal"]
     ] as const
-    for (const [exit, type] of types) expect(failureOf("tools/call", exit)?.type).toBe(type)
-    expect(failureOf("tools/call", { _tag: "Success", value: { isError: false } })).toBeUndefined()
-    expect(failureOf("tools/list", result(undefined))).toBeUndefined()
+    for (const [exit, type] of types) expect(failureOf({ method: "tools/call", exit })?.type).toBe(type)
+    expect(failureOf({ method: "tools/call", exit: { _tag: "Success", value: { isError: false } } })).toBeUndefined()
+    expect(failureOf({ method: "tools/list", exit: result(undefined) })).toBeUndefined()
+  })
+
+  it("are read as Effect 4 has them: lists of reasons, errors of tools as text, and what a handler threw", () => {
+    const failure = (...reasons: ReadonlyArray<object>) => ({ _tag: "Failure", cause: { reasons } })
+    const said = (text: string) => ({ _tag: "Success", value: { isError: true, content: [{ type: "text", text }] } })
+    const interrupt = { _tag: "Interrupt", fiberId: 1 }
+    const types = [
+      [failure(interrupt), "cancelled"],
+      [
+        failure(interrupt, { _tag: "Fail", error: { _tag: "ProtocolError", code: -32602, message: "m" } }),
+        "validation"
+      ],
+      [failure({ _tag: "Die", defect: new RangeError("m") }), "RangeError"],
+      [failure(), "cancelled"],
+      [said(`{"_tag":"OutOfStock","message":"none left"}`), "OutOfStock"],
+      [said("out of stock"), "Error"],
+      [said("{no json"), "Error"]
+    ] as const
+    for (const [exit, type] of types) expect(failureOf({ method: "tools/call", exit })?.type).toBe(type)
+    expect(failureOf({ method: "tools/call", exit: said(`{"_tag":"A","message":"none left"}`) })?.message)
+      .toBe("none left")
+    expect(failureOf({ method: "tools/call", exit: said("Internal error"), thrown: { value: new RangeError("no") } }))
+      .toMatchObject({ type: "RangeError", message: "no", isFault: true })
   })
 
   it("and names are no longer than PostHog takes them", () => {

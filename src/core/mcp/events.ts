@@ -38,8 +38,10 @@ export interface Peers {
 export interface Exchange {
   readonly method: string
   readonly params: unknown
-  /** The answer, as it is sent: `{ _tag: "Success", value }` or `{ _tag: "Failure", cause }`. */
+  /** The answer: `{ _tag: "Success", value }` or `{ _tag: "Failure", cause }`, with a Cause of Effect 3 or of 4. */
   readonly exit: unknown
+  /** What a handler threw, where more is known of it than the answer says. */
+  readonly thrown?: { readonly value: unknown } | undefined
   readonly durationMillis: number
   readonly sessionId: string
   readonly intent?: string | undefined
@@ -117,23 +119,46 @@ const failed = (type: string, message: unknown, status?: number): McpFailure => 
   isFault: !notFaults.has(type)
 })
 
+/** Longest text that may be an error as JSON. */
+const maxJson = 20_000
+
+/** Since Effect 4 an error of a tool is told as text alone, which may be JSON. */
+const inText = (said: unknown): unknown => {
+  if (typeof said !== "string" || said.length > maxJson || !said.startsWith("{")) return undefined
+  try {
+    return JSON.parse(said)
+  } catch {
+    return undefined
+  }
+}
+
 /** What a tool says in the place of a result. */
 const ofResult = (value: unknown): McpFailure => {
-  const structured = read(value, "structuredContent")
-  const { status, type } = typeOf(structured)
   const content = read(value, "content")
   const first = isList(content) ? read(content[0], "text") : undefined
+  const structured = read(value, "structuredContent") ?? inText(first)
+  const { status, type } = typeOf(structured)
   return failed(type ?? "Error", read(structured, "message") ?? read(structured, "description") ?? first, status)
 }
 
-/** The first failure, defect or interruption of a cause as it is sent. */
+/** The first failure, defect or interruption of a cause: a tree in Effect 3, a list in Effect 4. */
 const leafOf = (cause: unknown, depth = 0): unknown => {
+  const reasons = read(cause, "reasons") ?? cause
+  if (isList(reasons)) return reasons.find((reason) => read(reason, "_tag") !== "Interrupt") ?? reasons[0]
   const tag = read(cause, "_tag")
   if (depth > 10 || (tag !== "Sequential" && tag !== "Parallel")) return cause
   const left = leafOf(read(cause, "left"), depth + 1)
   return read(left, "_tag") === "Empty" || read(left, "_tag") === "Interrupt"
     ? leafOf(read(cause, "right"), depth + 1)
     : left
+}
+
+const ofDefect = (defect: unknown): McpFailure => {
+  const { type } = typeOf(defect)
+  return failed(
+    type === undefined || type === "Error" ? "internal" : type,
+    typeof defect === "string" ? defect : read(defect, "message")
+  )
 }
 
 const ofCause = (cause: unknown): McpFailure => {
@@ -146,19 +171,14 @@ const ofCause = (cause: unknown): McpFailure => {
     const type = code === -32602 ? "validation" : code === -32603 ? "internal" : typeOf(error).type
     return failed(type ?? "Error", read(error, "message"))
   }
-  if (tag === "Die") {
-    const defect = read(leaf, "defect")
-    const { type } = typeOf(defect)
-    return failed(
-      type === undefined || type === "Error" ? "internal" : type,
-      typeof defect === "string" ? defect : read(defect, "message")
-    )
-  }
-  return failed("cancelled", undefined)
+  return tag === "Die" ? ofDefect(read(leaf, "defect")) : failed("cancelled", undefined)
 }
 
 /** Why the request failed; `undefined`: it did not. */
-export const failureOf = (method: string, exit: unknown): McpFailure | undefined => {
+export const failureOf = (
+  { exit, method, thrown }: Pick<Exchange, "exit" | "method" | "thrown">
+): McpFailure | undefined => {
+  if (thrown !== undefined) return ofDefect(thrown.value)
   if (read(exit, "_tag") !== "Success") return ofCause(read(exit, "cause"))
   const value = read(exit, "value")
   return method === "tools/call" && read(value, "isError") === true ? ofResult(value) : undefined
@@ -204,7 +224,7 @@ const asked = (method: string, params: unknown): unknown => {
 /** The properties of the event. `content`: whether arguments and results are sent. */
 export const propertiesOf = (exchange: Exchange, peers: Peers, content: boolean): Record<string, unknown> => {
   const { durationMillis, exit, method, params, sessionId } = exchange
-  const failure = failureOf(method, exit)
+  const failure = failureOf(exchange)
   const value = read(exit, "_tag") === "Success" ? read(exit, "value") : undefined
   const hasContent = content && method !== "initialize" && !method.endsWith("/list")
   return present({

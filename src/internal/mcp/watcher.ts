@@ -1,9 +1,8 @@
 /**
- * The requests of an MCP server and their answers, followed at its protocol: what comes in and what goes out passes
- * there, whatever the server is made of.
+ * The requests of an MCP server and their answers: what is known of each, and the events about them.
  */
 import * as Effect from "effect/Effect"
-import { isList, isRecord, read } from "../../core/guard.js"
+import { isList, read } from "../../core/guard.js"
 import { Lru } from "../../core/lru.js"
 import {
   eventOf,
@@ -23,22 +22,6 @@ import { referenceAt, snapshotOf, withFiber } from "../effect/fiber.js"
 import type { Active, Instance } from "../instance.js"
 import { newId, treatmentOf } from "../llm/capture.js"
 import { sessionOfHeader } from "./session.js"
-
-/** A request as the protocol hands it over. */
-interface Message {
-  readonly _tag: string
-  readonly id?: unknown
-  readonly tag?: string
-  readonly payload?: unknown
-  readonly headers?: ReadonlyArray<readonly [string, string]>
-}
-
-/** An answer as the protocol takes it. */
-interface Answer {
-  readonly _tag: string
-  readonly requestId?: unknown
-  readonly exit?: unknown
-}
 
 /** What a server says about a tool. */
 export interface ToolDefinition {
@@ -84,17 +67,41 @@ export interface McpRequest {
 export interface McpSource {
   readonly options: McpGiven
   readonly instance: Instance
+  /** Captures an exception. */
   readonly exception: (
-    failure: McpFailure,
+    thrown: unknown,
     properties: Record<string, unknown>,
     distinctId: string | undefined
   ) => Effect.Effect<void>
 }
 
+/** A request that comes in. */
+export interface Incoming {
+  readonly method: string
+  readonly params: unknown
+  readonly headers: Readonly<Record<string, string>>
+  readonly clientId: number
+  /** Whether the client has a connection of its own. */
+  readonly isConnected: boolean
+  /** All tools that the server has. */
+  readonly tools: () => ReadonlyArray<ToolDefinition>
+  /** What the server knows of the client by itself. */
+  readonly peers?: Partial<Peers> | undefined
+}
+
+/** How a request ended. */
+export interface Outcome {
+  /** The answer, as `core/mcp/events.ts` reads it. */
+  readonly exit: unknown
+  /** What the failure was, where more is known than the answer says. */
+  readonly thrown?: { readonly value: unknown } | undefined
+}
+
 /** A request that has not been answered. */
-interface Pending {
+export interface Pending {
   readonly origin: Origin
   readonly method: string
+  /** Without the intent. */
   readonly params: unknown
   readonly intent: string | undefined
   readonly description: string | undefined
@@ -117,36 +124,26 @@ interface Session {
 /** After so long without a request a connection begins a new session. */
 const maxSilence = 30 * 60 * 1000
 
-const maxPending = 10_000
 const maxClients = 1_000
-
-const headersOf = (message: Message): Readonly<Record<string, string>> => {
-  const headers: Record<string, string> = {}
-  if (!isList(message.headers)) return headers
-  for (const [name, value] of message.headers.slice(0, 200)) headers[String(name).toLowerCase()] = String(value)
-  return headers
-}
 
 const text = (value: unknown): string | undefined => typeof value === "string" && value !== "" ? value : undefined
 
+/** The failure as an error without frames: only the message for the client is known. */
+const errorOf = ({ message = "", type }: McpFailure): Error =>
+  Object.assign(new Error(message), { name: type, stack: `${type}: ${message}` })
+
 /** Follows the requests of all clients of a server. */
 export class Watcher {
-  private readonly pending = new Lru<string, Pending>(maxPending)
   private readonly clients = new Lru<string, Client>(maxClients)
   private readonly sessions = new Lru<number, Session>(maxClients)
   private version: string | undefined
 
-  constructor(
-    private readonly source: McpSource,
-    private readonly active: Active,
-    /** Whether a client has a connection of its own. */
-    private readonly hasConnections: boolean
-  ) {
+  constructor(private readonly source: McpSource, private readonly active: Active) {
     this.version = source.options.version
   }
 
-  private session(clientId: number, headers: Readonly<Record<string, string>>, origin: Origin): Effect.Effect<string> {
-    if (this.hasConnections) return Effect.sync(() => this.connection(clientId, origin))
+  private session({ clientId, headers, isConnected }: Incoming, origin: Origin): Effect.Effect<string> {
+    if (isConnected) return Effect.sync(() => this.connection(clientId, origin))
     const given = text(headers["mcp-session-id"])
     return Effect.map(
       given === undefined ? Effect.succeed(undefined) : sessionOfHeader(given),
@@ -169,13 +166,14 @@ export class Watcher {
     return session.id
   }
 
-  private peers(headers: Readonly<Record<string, string>>, client: string | undefined): Peers {
+  private peers({ headers, peers: known }: Incoming, client: string | undefined): Peers {
     const { name } = this.source.options
     return {
       serverName: name,
       serverVersion: this.version,
       protocolVersion: text(headers["mcp-protocol-version"]),
       ...client === undefined ? undefined : this.clients.get(client),
+      ...known,
       userAgent: text(headers["user-agent"]),
       vendorClient: text(headers["x-anthropic-client"])
     }
@@ -189,67 +187,57 @@ export class Watcher {
     }
   }
 
-  /** Notes a request, and hands it on in a context that has the session. */
-  readonly request = <M extends Message>(
-    clientId: number,
-    message: M,
-    tools: () => ReadonlyArray<ToolDefinition>,
-    handle: (message: M) => Effect.Effect<void>
-  ): Effect.Effect<void> => {
-    const method = message.tag ?? ""
-    if (message._tag !== "Request" || eventOf(method) === undefined) return handle(message)
-    return withFiber<void>((fiber) => {
+  /** Notes a request. `undefined`: there is no event about it. */
+  begin(request: Incoming): Effect.Effect<Pending | undefined> {
+    const { clientId, headers, isConnected, method, params } = request
+    if (eventOf(method) === undefined) return Effect.succeed(undefined)
+    return withFiber((fiber) => {
       const origin = snapshotOf(fiber)
-      const headers = headersOf(message)
-      const distinctId = this.whose({ method, headers })
-      return Effect.flatMap(this.session(clientId, headers, origin), (sessionId) => {
-        const tool = method === "tools/call"
-          ? tools().find(({ name }) => name === read(message.payload, "name"))
-          : undefined
-        // A call of a tool that the server does not have says nothing about the server.
-        if (method === "tools/call" && tool === undefined) return handle(message)
-        const parted = this.source.options.intent === true && tool !== undefined && takesIntent(tool.inputSchema)
-          ? partIntent(message.payload)
-          : { intent: undefined, params: message.payload }
-        const client = this.hasConnections ? String(clientId) : text(headers["mcp-session-id"])
-        this.pending.set(keyOf(clientId, message.id), {
-          origin,
-          method,
-          params: parted.params,
-          intent: parted.intent,
-          description: text(tool?.description),
-          sessionId,
-          client,
-          peers: this.peers(headers, client),
-          distinctId,
-          timestamp: millisOf(origin),
-          start: elapsedOf(origin)
-        })
-        return Effect.locallyWith(
-          handle(parted.params === message.payload ? message : { ...message, payload: parted.params }),
-          currentState,
-          (state) =>
-            state.set({ sessionId, ...distinctId === undefined ? undefined : { distinctId } }, undefined, undefined)
-        )
-      })
+      const tool = method === "tools/call"
+        ? request.tools().find(({ name }) => name === read(params, "name"))
+        : undefined
+      // A call of a tool that the server does not have says nothing about the server.
+      if (method === "tools/call" && tool === undefined) return Effect.succeed(undefined)
+      const parted = this.source.options.intent === true && tool !== undefined && takesIntent(tool.inputSchema)
+        ? partIntent(params)
+        : { intent: undefined, params }
+      const client = isConnected ? String(clientId) : text(headers["mcp-session-id"])
+      return Effect.map(this.session(request, origin), (sessionId) => ({
+        origin,
+        method,
+        params: parted.params,
+        intent: parted.intent,
+        description: text(tool?.description),
+        sessionId,
+        client,
+        peers: this.peers(request, client),
+        distinctId: this.whose({ method, headers }),
+        timestamp: millisOf(origin),
+        start: elapsedOf(origin)
+      }))
     })
   }
 
-  /** Captures what an answer says, and gives the answer as the client shall see it. */
-  readonly answer = <A extends Answer>(clientId: number, answer: A): readonly [A, Effect.Effect<void>] => {
-    if (answer._tag !== "Exit") return [answer, Effect.void]
-    const key = keyOf(clientId, answer.requestId)
-    const request = this.pending.get(key)
-    if (request === undefined) return [answer, Effect.void]
-    this.pending.delete(key)
-    if (request.method === "initialize") this.meet(request, answer.exit)
-    const durationMillis = elapsedOf(request.origin) - request.start
-    const captured = Effect.suspend(() => this.captured(request, answer.exit, durationMillis))
-    return [
-      request.method === "tools/list" && this.source.options.intent === true ? withIntents(answer) : answer,
-      captured
-    ]
+  /** What is captured while a request is handled is in its session. */
+  inside<A, E, R>({ distinctId, sessionId }: Pending, handled: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
+    return Effect.locallyWith(
+      handled,
+      currentState,
+      (state) =>
+        state.set({ sessionId, ...distinctId === undefined ? undefined : { distinctId } }, undefined, undefined)
+    )
   }
+
+  /** Captures what came of a request. */
+  end(request: Pending, outcome: Outcome): Effect.Effect<void> {
+    if (request.method === "initialize") this.meet(request, outcome.exit)
+    const durationMillis = elapsedOf(request.origin) - request.start
+    return Effect.suspend(() => this.captured(request, outcome, durationMillis))
+  }
+
+  /** What a request is answered, as the client shall see it. */
+  readonly answered = <A>({ method }: Pending, value: A): A =>
+    method === "tools/list" && this.source.options.intent === true ? withIntents(value) : value
 
   /** The client has said who it is, and the server too. */
   private meet(request: Pending, exit: unknown): void {
@@ -264,12 +252,12 @@ export class Watcher {
     })
   }
 
-  private captured(request: Pending, exit: unknown, durationMillis: number): Effect.Effect<void> {
+  private captured(request: Pending, { exit, thrown }: Outcome, durationMillis: number): Effect.Effect<void> {
     const { source: { instance, options } } = this
     const { distinctId, method, origin, sessionId } = request
     const event = eventOf(method)!
     if (instance.door.isSilent(origin, event)) return Effect.void
-    const exchange: Exchange = { ...request, exit, durationMillis }
+    const exchange: Exchange = { ...request, exit, thrown, durationMillis }
     const info = read(request.params, "clientInfo")
     const peers = method === "initialize"
       ? {
@@ -295,12 +283,12 @@ export class Watcher {
   }
 
   private exception(exchange: Exchange, distinctId: string | undefined): Effect.Effect<void> {
-    const { method, params, sessionId } = exchange
-    const failure = failureOf(method, exchange.exit)
+    const { method, params, sessionId, thrown } = exchange
+    const failure = failureOf(exchange)
     if (method !== "tools/call" || failure?.isFault !== true || this.source.options.exceptions === false) {
       return Effect.void
     }
-    return this.source.exception(failure, {
+    return this.source.exception(thrown === undefined ? errorOf(failure) : thrown.value, {
       $session_id: sessionId,
       $mcp_tool_name: targetOf(method, params),
       $mcp_server_name: this.source.options.name
@@ -308,14 +296,9 @@ export class Watcher {
   }
 }
 
-/** Numbers and texts are other ids in JSON-RPC, but answers have them as texts. */
-const keyOf = (clientId: number, id: unknown): string => `${clientId} ${String(id)}`
-
-const withIntents = <A extends Answer>(answer: A): A => {
-  const { exit } = answer
-  const value = read(exit, "value")
+const withIntents = <A>(value: A): A => {
   const tools = read(value, "tools")
-  if (!isRecord(exit) || !isRecord(value) || !isList(tools)) return answer
-  const changed = tools.map((tool) => takesIntent(read(tool, "inputSchema")) ? withIntent(tool) : tool)
-  return { ...answer, exit: { ...exit, value: { ...value, tools: changed } } }
+  return isList(tools)
+    ? { ...value, tools: tools.map((tool) => takesIntent(read(tool, "inputSchema")) ? withIntent(tool) : tool) }
+    : value
 }
