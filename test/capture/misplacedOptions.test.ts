@@ -1,13 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import { DateTime, Effect, Fiber, Logger, Option, Stream } from "effect"
+import { DateTime, Effect, Fiber, Option, Stream } from "effect"
 import { FeatureFlag, FeatureFlags, PostHog, PostHogTest, TestLayer } from "effect-posthog"
+import { collector } from "../support/log.js"
 
 const messagesOf = <A, E, R>(effect: Effect.Effect<A, E, R>) => {
-  const messages: Array<string> = []
-  const logger = Logger.make(({ message }) => {
-    messages.push(Array.isArray(message) ? message.join(" ") : String(message))
-  })
-  return Effect.as(Effect.provide(effect, Logger.replace(Logger.defaultLogger, logger)), messages)
+  const { layer, messages } = collector()
+  return effect.pipe(Effect.provide(layer), Effect.map(() => messages.map(({ text }) => text)))
 }
 
 /** As JavaScript would call it, or a program whose properties have the type of a record. */

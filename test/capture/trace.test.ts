@@ -3,8 +3,9 @@
  */
 import { FetchHttpClient, HttpClient } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
-import { type Context, Effect, type Exit, Layer, Option, Tracer } from "effect"
+import { Context, Effect, type Exit, Layer, Option, Tracer } from "effect"
 import { ErrorTracking, FeatureFlags, PostHog, PostHogTest, TestLayer } from "effect-posthog"
+import { layerTracer, makeTracer } from "../support/effect.js"
 import { apiKey, stats } from "../support/posthog.js"
 import * as Sink from "../support/sink.js"
 
@@ -14,13 +15,15 @@ class RecordedSpan implements Tracer.Span {
   readonly traceId: string
   readonly sampled = true
   readonly attributes = new Map<string, unknown>()
+  readonly context = Context.empty()
+  /** How Effect 4 calls the context. */
+  readonly annotations = Context.empty()
   readonly links: ReadonlyArray<Tracer.SpanLink> = []
   readonly status: Tracer.SpanStatus = { _tag: "Started", startTime: 0n }
 
   constructor(
     readonly name: string,
     readonly parent: Option.Option<Tracer.AnySpan>,
-    readonly context: Context.Context<never>,
     readonly kind: Tracer.SpanKind,
     number: number
   ) {
@@ -40,17 +43,14 @@ class RecordedSpan implements Tracer.Span {
 }
 
 /** A tracer as a program chooses it, which keeps its spans. */
-const makeTracer = () => {
+const recorder = () => {
   const spans: Array<RecordedSpan> = []
-  const tracer = Tracer.make({
-    span: (name, parent, context, _, __, kind) => {
-      const span = new RecordedSpan(name, parent, context, kind, spans.length + 1)
-      spans.push(span)
-      return span
-    },
-    context: (f) => f()
+  const tracer = makeTracer(({ kind, name, parent }) => {
+    const span = new RecordedSpan(name, parent, kind, spans.length + 1)
+    spans.push(span)
+    return span
   })
-  return { spans, layer: Layer.setTracer(tracer) }
+  return { spans, layer: layerTracer(tracer) }
 }
 
 const trace = Effect.map(
@@ -64,7 +64,7 @@ const external = Tracer.externalSpan({ traceId, spanId })
 
 describe("events in a trace", () => {
   it.effect("carry the ids of the innermost span of the program's tracer", () => {
-    const { layer } = makeTracer()
+    const { layer } = recorder()
     return Effect.gen(function*() {
       yield* PostHog.capture("outside")
       yield* PostHog.capture("inner").pipe(
@@ -81,7 +81,7 @@ describe("events in a trace", () => {
   })
 
   it.effect("so do those of fibers that are forked in the span", () => {
-    const { layer } = makeTracer()
+    const { layer } = recorder()
     return Effect.gen(function*() {
       yield* Effect.all([PostHog.capture("a"), PostHog.capture("b")], { concurrency: 2 }).pipe(
         Effect.withSpan("request")
@@ -108,7 +108,7 @@ describe("events in a trace", () => {
     }).pipe(Effect.provide(TestLayer)))
 
   it.effect("carry none of spans that nobody records, and none where tracing is switched off", () => {
-    const { layer } = makeTracer()
+    const { layer } = recorder()
     return Effect.gen(function*() {
       yield* PostHog.capture("a").pipe(Effect.withSpan("native"))
       yield* PostHog.capture("b").pipe(Effect.withSpan("off"), Effect.withTracerEnabled(false), Effect.provide(layer))
@@ -171,7 +171,7 @@ describe("the library's own requests", () => {
     Effect.gen(function*() {
       const sink = yield* Sink.make()
       sink.rules = { flags: () => ({ beta: true }), otherwise: () => Sink.ok }
-      const { layer, spans } = makeTracer()
+      const { layer, spans } = recorder()
       // The tracer is there when the instance is built, when it sends and when it closes.
       yield* Effect.gen(function*() {
         yield* PostHog.capture("queued")

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Chunk, DateTime, Duration, FastCheck, Option, Redacted } from "effect"
+import { Chunk, DateTime, Duration, Option, Redacted } from "effect"
+import * as FastCheck from "fast-check"
 import { runInNewContext } from "node:vm"
 import { TooLarge, writeMembers, Writer, writeString } from "../../src/core/event/json.js"
 

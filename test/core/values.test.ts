@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { FastCheck } from "effect"
+import * as FastCheck from "fast-check"
 import { readHost } from "../../src/core/config/host.js"
 import { checkApiKey } from "../../src/core/config/keys.js"
 import { readBoolean, readDuration, readInteger, readList, unquote } from "../../src/core/config/text.js"

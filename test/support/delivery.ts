@@ -1,5 +1,6 @@
 /** What tests of delivery look at. */
-import { Effect, Tracer } from "effect"
+import { Effect } from "effect"
+import { makeTracer } from "./effect.js"
 import type { FakeClient } from "./fakeClient.js"
 
 /** The parts of events that must be the same on every attempt. */
@@ -15,14 +16,10 @@ export const gaps = (client: FakeClient): ReadonlyArray<number> =>
 /** Runs an effect under a tracer that notes the names of all spans. */
 export const withSpanNames =
   (spans: Array<string>) => <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-    Effect.flatMap(Effect.tracer, (native) =>
-      Effect.withTracer(
-        self,
-        Tracer.make({
-          span: (name, ...rest) => {
-            spans.push(name)
-            return native.span(name, ...rest)
-          },
-          context: (f, fiber) => native.context(f, fiber)
-        })
-      ))
+    Effect.withTracer(
+      self,
+      makeTracer(({ name, usual }) => {
+        spans.push(name)
+        return usual()
+      })
+    )

@@ -2,13 +2,13 @@
  * An `HttpClient` without a network, for tests under TestClock: answers at once, as scripted, and records what it was sent.
  */
 import * as HttpClient from "@effect/platform/HttpClient"
-import * as HttpClientError from "@effect/platform/HttpClientError"
 import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { gunzipSync } from "node:zlib"
+import { transportError } from "./effect.js"
 import type { SinkEvent } from "./sink.js"
 
 export type Answer =
@@ -59,13 +59,12 @@ export class FakeClient {
       const answer = this.script.shift() ?? this.otherwise(recorded)
       switch (answer) {
         case "refused":
-          return new HttpClientError.RequestError({
+          return Effect.fail(transportError(
             request,
-            reason: "Transport",
-            cause: Object.assign(new TypeError("fetch failed"), {
+            Object.assign(new TypeError("fetch failed"), {
               cause: Object.assign(new Error("connect ECONNREFUSED 127.0.0.1:1"), { code: "ECONNREFUSED" })
             })
-          })
+          ))
         case "hang":
           return Effect.never
         case "interrupts":
@@ -73,7 +72,7 @@ export class FakeClient {
         case "stuck":
           return Effect.uninterruptible(Effect.never)
         case "dies":
-          return Effect.dieMessage("a client with a bug")
+          return Effect.die(new Error("a client with a bug"))
         default: {
           if (answer.status >= 200 && answer.status < 300) this.accepted.push(...recorded.events)
           const delay = answer.delay === undefined ? Effect.void : Effect.sleep(answer.delay)

@@ -1,5 +1,5 @@
 /** What a program logs, as data. */
-import { Logger } from "effect"
+import { layerLogger } from "./effect.js"
 
 export interface Logged {
   readonly level: string
@@ -12,13 +12,8 @@ export interface Logged {
 /** A logger that collects, at the usual minimum level. */
 export const collector = () => {
   const messages: Array<Logged> = []
-  const layer = Logger.replace(
-    Logger.defaultLogger,
-    Logger.make(({ annotations, logLevel, message }) => {
-      const text = Array.isArray(message) ? message.join(" ") : String(message)
-      const map = Object.fromEntries(annotations)
-      messages.push({ level: logLevel._tag, text, package: map.package, instance: map.instance })
-    })
-  )
+  const layer = layerLogger(({ annotations, level, text }) => {
+    messages.push({ level, text, package: annotations.package, instance: annotations.instance })
+  })
   return { messages, layer, texts: () => messages.map(({ level, text }) => `${level}: ${text}`) }
 }

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { FastCheck } from "effect"
+import * as FastCheck from "fast-check"
 import { endpointOf } from "../../../src/core/llm/http/endpoint.js"
 import { Exchange, interrupted, maxBody } from "../../../src/core/llm/http/exchange.js"
 import type { Call } from "../../../src/core/llm/model.js"

@@ -14,6 +14,7 @@ import * as Outbox from "../../../src/internal/delivery/outbox.js"
 import type { Results, Transport } from "../../../src/internal/delivery/transport.js"
 import type { Diagnostics } from "../../../src/internal/diagnostics.js"
 import { check } from "../../../src/internal/options.js"
+import { isRunning } from "../../support/effect.js"
 import { assertAddsUp } from "../../support/posthog.js"
 import { type Random, random } from "../../support/random.js"
 
@@ -204,7 +205,7 @@ const day = (seed: number) =>
     yield* Fiber.join(closing)
     const end = balanced()
     assert.deepStrictEqual([end.queued, end.inFlight, journal.live.size, waitingForRoom], [0, 0, 0, 0])
-    assert.isTrue(fibers.every((fiber) => fiber.unsafePoll() !== null), "nobody waits for ever")
+    assert.isTrue(!fibers.some(isRunning), "nobody waits for ever")
     assert.isAtLeast(accepted.length, end.delivered)
     return end
   })
@@ -215,10 +216,10 @@ describe("Books", () => {
       Effect.gen(function*() {
         let delivered = 0
         for (let seed = from; seed < from + 20; seed++) {
-          const end = yield* Effect.mapErrorCause(day(seed), (cause) => {
-            process.stderr.write(`seed ${seed}\n`)
-            return cause
-          })
+          const end = yield* Effect.tapErrorCause(
+            day(seed),
+            () => Effect.sync(() => process.stderr.write(`seed ${seed}\n`))
+          )
           delivered += end.delivered
         }
         assert.isAbove(delivered, 0)

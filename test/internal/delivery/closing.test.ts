@@ -4,6 +4,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Exit, Fiber, Layer, Option, Scope, TestClock } from "effect"
 import { PostHog, type PostHogConfig } from "effect-posthog"
+import { isRunning } from "../../support/effect.js"
 import { type Answer, FakeClient } from "../../support/fakeClient.js"
 import { assertAddsUp, captureMany, names, onFake, range, sum } from "../../support/posthog.js"
 
@@ -29,7 +30,7 @@ const closeWithin = (
     const closing = yield* Effect.fork(close)
     let millis = 0
     yield* TestClock.adjust(0)
-    for (; millis < limitMillis && closing.unsafePoll() === null; millis += 50) yield* TestClock.adjust(50)
+    for (; millis < limitMillis && isRunning(closing); millis += 50) yield* TestClock.adjust(50)
     yield* Fiber.join(closing)
     const stats = yield* service.stats
     assertAddsUp(stats)

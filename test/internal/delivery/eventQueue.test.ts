@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { FastCheck } from "effect"
+import * as FastCheck from "fast-check"
 import type { Batch } from "../../../src/internal/delivery/batch.js"
 import { EventQueue } from "../../../src/internal/delivery/eventQueue.js"
 

@@ -104,7 +104,7 @@ describe("retrySchedule", () => {
       assert.deepStrictEqual(yield* failing({ retrySchedule: twice }), [1e3, 1e3])
       const spaced = Schedule.spaced("1 second")
       assert.deepStrictEqual(yield* failing({ retrySchedule: spaced, maxRetries: 3 }), [1e3, 1e3, 1e3])
-      assert.deepStrictEqual(yield* failing({ retrySchedule: Schedule.stop }), [])
+      assert.deepStrictEqual(yield* failing({ retrySchedule: Schedule.recurs(0) }), [])
     }))
 
   it.effect("has Retry-After as its floor", () =>

@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Random, TestClock } from "effect"
+import { Effect, Fiber, TestClock } from "effect"
 import { PostHog } from "effect-posthog"
 import { gaps, identity } from "../../support/delivery.js"
+import { withSeed } from "../../support/effect.js"
 import { type Answer, FakeClient } from "../../support/fakeClient.js"
 import { captureMany, collectDiagnostics, names, onFake, range, stats } from "../../support/posthog.js"
 
@@ -61,7 +62,7 @@ describe("retries", () => {
         assert.isAtMost(delays[i]!, base * 1250)
       }
       assert.isAbove(new Set(delays.map((delay, i) => delay / bases[i]!)).size, 4, "there is chance in it")
-    }).pipe(Effect.provide(onFake(client)), Effect.withRandom(Random.make("retries")))
+    }).pipe(Effect.provide(onFake(client)), withSeed("retries"))
   })
 
   it.effect("waits at least as long as Retry-After says, in both of its forms, up to 30 seconds", () =>

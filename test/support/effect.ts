@@ -1,0 +1,138 @@
+/**
+ * What tests ask of Effect that its majors answer in different forms. `effect-4/test/support/effect.ts` is this file for
+ * Effect 4; tests say by `major` what is otherwise there.
+ */
+import * as HttpClientError from "@effect/platform/HttpClientError"
+import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import * as FiberId from "effect/FiberId"
+import * as FiberRef from "effect/FiberRef"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import type * as Option from "effect/Option"
+import * as Random from "effect/Random"
+import * as Tracer from "effect/Tracer"
+import { nativeTracer } from "../../src/internal/effect/fiber.js"
+
+/** The major version of Effect. */
+export const major = 3 as 3 | 4
+
+/** A reference of fibers with its first value. */
+export const makeReference = <A>(_name: string, initial: A): FiberRef.FiberRef<A> => FiberRef.unsafeMake(initial)
+
+/** The value of a reference here. */
+export const getReference = FiberRef.get
+
+/** Runs an effect with another value of a reference. */
+export const locally =
+  <A>(reference: FiberRef.FiberRef<A>, value: A) => <B, E, R>(self: Effect.Effect<B, E, R>): Effect.Effect<B, E, R> =>
+    Effect.locally(self, reference, value)
+
+/** Whether a fiber has not ended. */
+export const isRunning = (fiber: Fiber.RuntimeFiber<unknown, unknown>): boolean => fiber.unsafePoll() === null
+
+/** A Cause with both, which were thrown at the same time. */
+export const parallel: <E, E2>(left: Cause.Cause<E>, right: Cause.Cause<E2>) => Cause.Cause<E | E2> = Cause.parallel
+
+/** A Cause with both, the second of which was thrown after the first. */
+export const sequential: <E, E2>(left: Cause.Cause<E>, right: Cause.Cause<E2>) => Cause.Cause<E | E2> = Cause.sequential
+
+/** A Cause of an interruption. */
+export const interruption: Cause.Cause<never> = Cause.interrupt(FiberId.none)
+
+/** How a clock tells the time. */
+export interface Time {
+  /** What the time of day is, in milliseconds. */
+  readonly millis: () => number
+  /** What has passed, in nanoseconds, wherever it is counted from. */
+  readonly nanos: () => bigint
+  readonly sleep: (duration: Duration.Duration) => Effect.Effect<void>
+}
+
+/** The time of a clock. */
+export const timeOf = (clock: Clock.Clock): Time => ({
+  millis: () => clock.unsafeCurrentTimeMillis(),
+  nanos: () => clock.unsafeCurrentTimeNanos(),
+  sleep: (duration) => clock.sleep(duration)
+})
+
+/** A clock that tells this time. */
+export const makeClock = ({ millis, nanos, sleep }: Time): Clock.Clock => ({
+  [Clock.ClockTypeId]: Clock.ClockTypeId,
+  unsafeCurrentTimeMillis: millis,
+  unsafeCurrentTimeNanos: nanos,
+  currentTimeMillis: Effect.sync(millis),
+  currentTimeNanos: Effect.sync(nanos),
+  sleep
+})
+
+/** Runs an effect on another clock. */
+export const withClock: (clock: Clock.Clock) => <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R> =
+  Effect.withClock
+
+/** Runs an effect with random numbers that are the same each time. */
+export const withSeed = (seed: string): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R> =>
+  Effect.withRandom(Random.make(seed))
+
+/** What is known of a span that begins. */
+export interface Begun {
+  readonly name: string
+  readonly parent: Option.Option<Tracer.AnySpan>
+  readonly kind: Tracer.SpanKind
+  /** Makes the span that Effect would make. */
+  readonly usual: () => Tracer.Span
+}
+
+/** A tracer that makes its spans so. */
+export const makeTracer = (make: (begun: Begun) => Tracer.Span): Tracer.Tracer =>
+  Tracer.make({
+    span: (name, parent, context, links, startTime, kind, options) =>
+      make({
+        name,
+        parent,
+        kind,
+        usual: () => nativeTracer.span(name, parent, context, links, startTime, kind, options)
+      }),
+    context: (f) => f()
+  })
+
+/** Chooses a tracer. */
+export const layerTracer: (tracer: Tracer.Tracer) => Layer.Layer<never> = Layer.setTracer
+
+/** One call of `Effect.log`. */
+export interface Entry {
+  /** As Effect 3 writes it: `Warning`, for instance. */
+  readonly level: string
+  readonly parts: ReadonlyArray<unknown>
+  /** The parts in one. */
+  readonly text: string
+  readonly annotations: Readonly<Record<string, unknown>>
+  readonly cause: Cause.Cause<unknown>
+}
+
+/** A logger. */
+export const makeLogger = (log: (entry: Entry) => void): Logger.Logger<unknown, void> =>
+  Logger.make(({ annotations, cause, logLevel, message }) => {
+    const parts = Array.isArray(message) ? message as ReadonlyArray<unknown> : [message]
+    log({
+      level: logLevel._tag,
+      parts,
+      text: parts.join(" "),
+      annotations: Object.fromEntries(annotations),
+      cause
+    })
+  })
+
+/** Puts a logger in the place of that which writes to the console. */
+export const layerLogger = (log: (entry: Entry) => void): Layer.Layer<never> =>
+  Logger.replace(Logger.defaultLogger, makeLogger(log))
+
+/** What a client fails with that has no connection. */
+export const transportError = (
+  request: HttpClientRequest.HttpClientRequest,
+  cause: unknown
+): HttpClientError.HttpClientError => new HttpClientError.RequestError({ request, reason: "Transport", cause })
