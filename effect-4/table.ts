@@ -203,6 +203,8 @@ export const table: Table = {
     "effect/Scope.CloseableScope": "effect/Scope.Closeable",
     "effect/Scope.extend": "effect/Scope.provide",
 
+    "effect/TestServices.provideLive": "effect/testing/TestClock.withLive",
+
     // What went wrong.
     "effect/Cause.UnknownException": "effect/Cause.UnknownError",
     "effect/Cause.failureOption": "effect/Cause.findErrorOption",
@@ -239,6 +241,7 @@ export const table: Table = {
     "effect/Order.number": "effect/Order.Number",
     "effect/Order.string": "effect/Order.String",
     "effect/Queue.unsafeOffer": "effect/Queue.offerUnsafe",
+    "effect/Schedule.intersect": "effect/Schedule.max",
     "effect/Stream.tapErrorCause": "effect/Stream.tapCause",
     "effect/Stream.unwrapScoped": "effect/Stream.unwrap",
 
@@ -256,6 +259,7 @@ export const table: Table = {
     "effect/Schema.parseJson": "effect/Schema.fromJsonString",
 
     // HTTP.
+    "@effect/platform-node/NodeHttpClient.layer": "@effect/platform-node/NodeHttpClient.layerNodeHttp",
     "@effect/platform/Headers.unsafeFromRecord": "effect/http/Headers.fromRecordUnsafe",
     "@effect/platform/HttpBody.unsafeJson": "effect/http/HttpBody.jsonUnsafe",
     "@effect/platform/HttpClient.catchAll": "effect/http/HttpClient.catch",
@@ -270,7 +274,8 @@ export const table: Table = {
     "effect/Logger.minimumLogLevel": minimumLogLevel,
     "effect/Logger.remove": loggers,
     "effect/Logger.replace": loggers,
-    "effect/Logger.withMinimumLogLevel": minimumLogLevel
+    "effect/Logger.withMinimumLogLevel": minimumLogLevel,
+    "effect/Schedule.intersect": listed
   },
   properties: {}
 }

@@ -2,7 +2,7 @@
  * What the operator of a program reads when PostHog cannot be reached, with real sockets where there are any.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, TestClock } from "effect"
+import { Effect, Fiber, Layer, TestClock } from "effect"
 import { FeatureFlags, LocalEvaluation, PostHog, PostHogClient, type PostHogConfig } from "effect-posthog"
 import { createServer } from "node:net"
 import { Warnings } from "../../src/internal/warnings.js"
@@ -138,7 +138,7 @@ describe("the first failure", () => {
       )
       yield* settle
       yield* TestClock.adjust("1 minute")
-      yield* closing.await
+      yield* Fiber.await(closing)
       assert.match(messages[0]!.text, /they are sent again until shutdownTimeout is over$/)
       assert.include(messages.at(-1)!.text, "PostHog: closed, and 1 events were lost")
     })
@@ -154,7 +154,7 @@ describe("no flood", () => {
       yield* captureMany(1)
       const flush = yield* Effect.fork(PostHog.flush)
       yield* TestClock.adjust("5 minutes")
-      yield* flush.await
+      yield* Fiber.await(flush)
       assert.deepStrictEqual(messages.map(({ level }) => level), ["Warning", "Warning", "Info"])
       assert.include(texts()[2], "Info: PostHog: events reach https://us.i.posthog.com again")
       // The same soon after is nothing new; later it is.
@@ -164,7 +164,7 @@ describe("no flood", () => {
         yield* captureMany(1)
         const again = yield* Effect.fork(PostHog.flush)
         yield* TestClock.adjust("30 seconds")
-        yield* again.await
+        yield* Fiber.await(again)
       }
       assert.deepStrictEqual(messages.map(({ level }) => level), ["Warning", "Warning", "Info", "Warning", "Info"])
     }).pipe(Effect.provide(onFake(client)), Effect.provide(layer))

@@ -1,6 +1,6 @@
 import { HttpClient, HttpClientResponse } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Fiber } from "effect"
 import {
   ErrorTracking,
   FeatureFlag,
@@ -36,7 +36,7 @@ const everything = Effect.gen(function*() {
   yield* ErrorTracking.capture(new Error("by hand"))
   yield* Effect.exit(Effect.fail(new Error("edge")).pipe(ErrorTracking.captureErrors()))
   yield* Effect.logError("logged")
-  yield* Effect.fork(PostHog.capture("forked")).pipe(Effect.flatMap((fiber) => fiber.await))
+  yield* Effect.fork(PostHog.capture("forked")).pipe(Effect.flatMap(Fiber.await))
   assert.isTrue(yield* FeatureFlags.isEnabled("beta", { distinctId: "u" }))
 })
 

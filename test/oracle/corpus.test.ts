@@ -7,6 +7,7 @@ import { Cause, Data, Effect, Either, Exit, Option, Redacted, Schema } from "eff
 import { ErrorTracking, PostHogTest } from "effect-posthog"
 import { runInNewContext } from "node:vm"
 import { expect } from "vitest"
+import { interruption, parallel, sequential } from "../support/effect.js"
 
 class Declined extends Data.TaggedError("Declined")<{ readonly order: string }> {}
 
@@ -63,7 +64,7 @@ const circularAggregate = () => {
 
 const decoding = () => {
   const decoded = Schema.decodeUnknownEither(Schema.Struct({ total: Schema.Number }))({ total: "much" })
-  return Either.isLeft(decoded) ? decoded.left : "decoded"
+  return Either.merge(decoded)
 }
 
 /** Things that are thrown, or given as causes. */
@@ -92,17 +93,17 @@ const thrown: Readonly<Record<string, () => unknown>> = {
     Object.assign(new AggregateError([], "a"), { errors: new Proxy([], { get: no }) }),
   "a cause that contains an error twice": () => {
     const error = new Error("twice")
-    return Cause.parallel(Cause.fail(error), Cause.die(error))
+    return parallel(Cause.fail(error), Cause.die(error))
   },
   "a deep sequence": () => {
     let cause: Cause.Cause<unknown> = Cause.empty
-    for (let i = 0; i < 10_000; i++) cause = Cause.sequential(cause, Cause.fail(new Error(`leaf ${i}`)))
+    for (let i = 0; i < 10_000; i++) cause = sequential(cause, Cause.fail(new Error(`leaf ${i}`)))
     return cause
   },
   "a wide parallel cause": () =>
     Array.from({ length: 200 }, (_, i) => Cause.fail(new Error(`leaf ${i}`)))
-      .reduce<Cause.Cause<unknown>>(Cause.parallel, Cause.empty),
-  "an interruption beside a failure": () => Cause.parallel(Cause.interrupt({ _tag: "None" } as never), Cause.fail("f")),
+      .reduce<Cause.Cause<unknown>>(parallel, Cause.empty),
+  "an interruption beside a failure": () => parallel(interruption, Cause.fail("f")),
   "a recursion of 10,000": () => recursion(10_000),
   "a stack overflow": overflow,
   "an error of another realm": () => runInNewContext("new RangeError('far')", {}, { filename: "/far/away.js" }),

@@ -2,6 +2,7 @@
  * What tests ask of Effect that its majors answer in different forms. `effect-4/test/support/effect.ts` is this file for
  * Effect 4; tests say by `major` what is otherwise there.
  */
+import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpClientError from "@effect/platform/HttpClientError"
 import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as Cause from "effect/Cause"
@@ -15,6 +16,7 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import type * as Option from "effect/Option"
 import * as Random from "effect/Random"
+import * as Schema from "effect/Schema"
 import * as Tracer from "effect/Tracer"
 import { nativeTracer } from "../../src/internal/effect/fiber.js"
 
@@ -134,5 +136,9 @@ export const layerLogger = (log: (entry: Entry) => void): Layer.Layer<never> =>
 /** What a client fails with that has no connection. */
 export const transportError = (
   request: HttpClientRequest.HttpClientRequest,
-  cause: unknown
+  cause?: unknown
 ): HttpClientError.HttpClientError => new HttpClientError.RequestError({ request, reason: "Transport", cause })
+
+/** An endpoint of an API that answers with a text. */
+export const textEndpoint = <const Name extends string>(name: Name, path: `/${string}`) =>
+  HttpApiEndpoint.get(name, path).addSuccess(Schema.String)

@@ -7,6 +7,7 @@ import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
+import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import * as HttpClientError from "effect/http/HttpClientError"
 import type * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Layer from "effect/Layer"
@@ -14,6 +15,7 @@ import * as Logger from "effect/Logger"
 import type * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import * as References from "effect/References"
+import * as Schema from "effect/Schema"
 import * as Tracer from "effect/Tracer"
 import { nativeTracer } from "../../src/internal/effect/fiber.js"
 
@@ -75,9 +77,8 @@ export const makeClock = ({ millis, nanos, sleep }: Time): Clock.Clock => {
 }
 
 /** Runs an effect on another clock. */
-export const withClock =
-  (clock: Clock.Clock) => <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-    Effect.provideService(self, Clock.Clock, clock)
+export const withClock = (clock: Clock.Clock) => <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.provideService(self, Clock.Clock, clock)
 
 /** Runs an effect with random numbers that are the same each time. */
 export const withSeed = (seed: string): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R> =>
@@ -137,6 +138,10 @@ export const layerLogger = (log: (entry: Entry) => void): Layer.Layer<never> => 
 /** What a client fails with that has no connection. */
 export const transportError = (
   request: HttpClientRequest.HttpClientRequest,
-  cause: unknown
+  cause?: unknown
 ): HttpClientError.HttpClientError =>
   new HttpClientError.HttpClientError({ reason: new HttpClientError.TransportError({ request, cause }) })
+
+/** An endpoint of an API that answers with a text. */
+export const textEndpoint = <const Name extends string>(name: Name, path: `/${string}`) =>
+  HttpApiEndpoint.get(name, path, { success: Schema.String })

@@ -1,15 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import * as FiberRef from "effect/FiberRef"
 import type { Call } from "../../../src/core/llm/model.js"
 import { currentState } from "../../../src/internal/context.js"
-import { snapshotOf } from "../../../src/internal/effect/fiber.js"
+import { getReference, snapshotOf } from "../../../src/internal/effect/fiber.js"
 import { instanceOf } from "../../../src/internal/instance.js"
 import { captureCall } from "../../../src/internal/llm/capture.js"
 import { inSpan, inTrace } from "../../../src/internal/llm/region.js"
 import { libraryVersion } from "../../../src/internal/version.js"
 import { PostHog } from "../../../src/PostHog.js"
 import * as PostHogTest from "../../../src/PostHogTest.js"
+import { locally } from "../../support/effect.js"
 
 const call: Call = {
   kind: "generation",
@@ -31,7 +31,7 @@ describe("captureCall", () => {
       const uuid = yield* Effect.withFiberRuntime<string | undefined>((fiber) =>
         captureCall(instanceOf(service), snapshotOf(fiber as never), call)
       ).pipe(
-        Effect.locally(currentState, inSpan(inTrace(yield* FiberRef.get(currentState), "t1", "s1"), "p1", undefined))
+        locally(currentState, inSpan(inTrace(yield* getReference(currentState), "t1", "s1"), "p1", undefined))
       )
       const [event] = yield* PostHogTest.captured
       assert.strictEqual(event?.uuid, uuid)
