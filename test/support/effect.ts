@@ -7,16 +7,22 @@ import * as HttpClientError from "@effect/platform/HttpClientError"
 import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
+import * as Data from "effect/Data"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import * as FiberRef from "effect/FiberRef"
 import * as Layer from "effect/Layer"
+import * as List from "effect/List"
 import * as Logger from "effect/Logger"
+import * as MutableList from "effect/MutableList"
 import type * as Option from "effect/Option"
+import * as Order from "effect/Order"
 import * as Random from "effect/Random"
 import * as Schema from "effect/Schema"
+import * as SortedMap from "effect/SortedMap"
+import * as SortedSet from "effect/SortedSet"
 import * as Tracer from "effect/Tracer"
 import { nativeTracer } from "../../src/internal/effect/fiber.js"
 
@@ -142,3 +148,13 @@ export const transportError = (
 /** An endpoint of an API that answers with a text. */
 export const textEndpoint = <const Name extends string>(name: Name, path: `/${string}`) =>
   HttpApiEndpoint.get(name, path).addSuccess(Schema.String)
+
+/** Data that Effect 4 has no more, with what it is as JSON. */
+export const dataOf3 = (): ReadonlyArray<readonly [data: unknown, json: unknown]> => [
+  [List.make(1, 2), [1, 2]],
+  [List.empty(), []],
+  [SortedMap.make(Order.string)(["b", 2], ["a", 1]), { a: 1, b: 2 }],
+  [SortedSet.make(Order.number)(2, 1), [1, 2]],
+  [MutableList.make(1, 2), [1, 2]],
+  [Data.struct({ a: 1 }), { a: 1 }]
+]

@@ -145,3 +145,6 @@ export const transportError = (
 /** An endpoint of an API that answers with a text. */
 export const textEndpoint = <const Name extends string>(name: Name, path: `/${string}`) =>
   HttpApiEndpoint.get(name, path, { success: Schema.String })
+
+/** Data that Effect 4 has no more: here is none. */
+export const dataOf3 = (): ReadonlyArray<readonly [data: unknown, json: unknown]> => []

@@ -2,13 +2,14 @@
  * What a value stands for that is neither a plain object nor a plain array: binary data, collections, what the platform
  * has, and Effect's data. `docs/properties.md` is this module as a table.
  *
- * Effect's data is known by its type id, a symbol of the registry, so that nothing of Effect has to be imported and an
- * object that only looks alike stays what it is. What is said here about a value may throw as it is read further;
+ * Effect's data is known by its type id, so that nothing of Effect has to be imported and an object that only looks
+ * alike stays what it is. What is said here about a value may throw as it is read further;
  * nothing is read before it is asked for.
  *
  * @since 0.1.0
  */
 import { has, isInstance, read } from "../guard.js"
+import { entriesOfMajor, epochMillisOf, exitOf, idOf, isEffect, listsOfMajor, valuesOfMajor } from "./effectData.js"
 
 /** What a value stands for. */
 export type Meaning =
@@ -155,8 +156,7 @@ export const platformOf = (value: object): Meaning | undefined => {
 
 const boxed = (primitive: unknown): Meaning | undefined => primitive === undefined ? undefined : valued(primitive)
 
-const redactedId = Symbol.for("effect/Redacted")
-const effectId = Symbol.for("effect/Effect")
+const redactedId = idOf("Redacted")
 const inspect = Symbol.for("nodejs.util.inspect.custom")
 
 type Reader = (value: object) => Meaning | undefined
@@ -211,55 +211,29 @@ export const bigintText = (value: bigint): string | undefined =>
 
 /** ISO 8601 in UTC, which PostHog reads as a time. */
 const timeOf: Reader = (value) => {
-  const millis = read(value, "epochMillis")
+  const millis = epochMillisOf(value)
   return typeof millis === "number" ? valued(new Date(millis)) : undefined
 }
 
 const zoneOf: Reader = (value) => valued(read(value, "id") ?? read(value, "offset"))
 
-const exitOf = (value: object): Meaning =>
-  read(value, "_tag") === "Success"
-    ? valued({ _tag: "Success", value: read(value, "effect_instruction_i0") })
-    : valued({ _tag: "Failure", cause: read(value, "effect_instruction_i0") })
-
-const causeOf: Reader = (value) => {
-  const tag = read(value, "_tag")
-  switch (tag) {
-    case "Fail":
-      return valued({ _tag: tag, error: read(value, "error") })
-    case "Die":
-      return valued({ _tag: tag, defect: read(value, "defect") })
-    case "Interrupt":
-      return valued({ _tag: tag })
-    case "Sequential":
-    case "Parallel":
-      return valued({ _tag: tag, left: read(value, "left"), right: read(value, "right") })
-    default:
-      return valued({ _tag: "Empty" })
-  }
-}
-
 /** By type id. */
-const readers: ReadonlyArray<readonly [symbol, Reader]> = ([
+const readers: ReadonlyArray<readonly [PropertyKey, Reader]> = ([
   ["Option", (value) => valued(read(value, "_tag") === "Some" ? read(value, "value") : undefined)],
-  ["Either", (value) => valued(read(value, "_tag") === "Right" ? read(value, "right") : read(value, "left"))],
   ["Duration", durationOf],
   ["DateTime", timeOf],
   ["BigDecimal", decimalOf],
   ["Chunk", lists],
-  ["List", lists],
   ["HashMap", entries],
   ["HashSet", lists],
-  ["Cause", causeOf],
   ["DateTime/TimeZone", zoneOf],
-  ["SortedMap", entries],
-  ["SortedSet", lists],
   ["MutableHashMap", entries],
   ["MutableHashSet", lists],
-  ["MutableList", lists],
-  ["RedBlackTree", entries],
-  ["Trie", entries]
-] satisfies ReadonlyArray<readonly [string, Reader]>).map(([name, reader]) => [Symbol.for(`effect/${name}`), reader])
+  ["Trie", entries],
+  ...valuesOfMajor.map(([name, read]): readonly [string, Reader] => [name, (value) => valued(read(value))]),
+  ...listsOfMajor.map((name): readonly [string, Reader] => [name, lists]),
+  ...entriesOfMajor.map((name): readonly [string, Reader] => [name, entries])
+] satisfies ReadonlyArray<readonly [string, Reader]>).map(([name, reader]) => [idOf(name), reader])
 
 /** What Effect's data stands for. All of it has a `toJSON`, which the caller has found. */
 export const effectOf = (value: object): Meaning | undefined => {
@@ -267,7 +241,7 @@ export const effectOf = (value: object): Meaning | undefined => {
   // First, whatever else it says that it is.
   if (has(value, redactedId)) return valued("<redacted>")
   for (const [id, reader] of readers) if (has(value, id)) return reader(value)
-  const operation = has(value, effectId) && !isInstance(value, Error) ? read(value, "_op") : undefined
-  if (operation === "Success" || operation === "Failure") return exitOf(value)
-  return typeof operation === "string" ? marker("effect that was not run", "[Effect]") : undefined
+  const exit = exitOf(value)
+  if (exit !== undefined) return valued(exit)
+  return isEffect(value) ? marker("effect that was not run", "[Effect]") : undefined
 }
