@@ -33,6 +33,17 @@ const httpApi = (...names: ReadonlyArray<string>) =>
 const ai = (...names: ReadonlyArray<string>) =>
   Object.fromEntries(names.map((name) => [`@effect/ai/${name}`, `effect/ai/${name}`]))
 
+/** All arguments become one list, when there are several. */
+const listed: Shape = {
+  onlyCalls: true,
+  apply: ({ arguments: given }, editor) => {
+    if (given.length < 2) return false
+    editor.insert(given[0]!.getStart(), "[")
+    editor.insert(given.at(-1)!.end, "]")
+    return true
+  }
+}
+
 /** `Tag("id")<Self, Shape>()` is `Service<Self, Shape>()("id")`. */
 const tag: Shape = {
   apply: (call, editor) => {
@@ -238,8 +249,6 @@ export const table: Table = {
     "effect/LogLevel.None": "\"None\"",
     "effect/LogLevel.Warning": "\"Warn\"",
     "effect/Option.fromNullable": "effect/Option.fromNullishOr",
-    "effect/Order.number": "effect/Order.Number",
-    "effect/Order.string": "effect/Order.String",
     "effect/Queue.unsafeOffer": "effect/Queue.offerUnsafe",
     "effect/Schedule.intersect": "effect/Schedule.max",
     "effect/Stream.tapErrorCause": "effect/Stream.tapCause",
