@@ -97,7 +97,10 @@ const captureLanguageModel = (model: LanguageModel.LanguageModel, source: Source
   streamText: streamed(source, model.streamText)
 })
 
-const captureEmbeddingModel = (model: EmbeddingModel.EmbeddingModel, source: Source): EmbeddingModel.EmbeddingModel => ({
+const captureEmbeddingModel = (
+  model: EmbeddingModel.EmbeddingModel,
+  source: Source
+): EmbeddingModel.EmbeddingModel => ({
   ...model,
   embed: (input) => embedding(source, input, Effect.suspend(() => model.embed(input))),
   embedMany: (inputs) => embedding(source, inputs, Effect.suspend(() => model.embedMany(inputs)))
@@ -318,8 +321,10 @@ type HttpLayer<Of extends Protocols, RA, RE, RR> = WithPostHog<ReturnType<typeof
 export const layerMcpStdio = <const Of extends Protocols, RA = never, RE = never, RR = never>(
   options: McpServerOptions<Of, RA, RE, RR>
 ): StdioLayer<Of, RA, RE, RR> =>
-  Layer.unwrap(Effect.map(withMcpCapture(options.protocols, options), (protocols) =>
-    McpServer.layerStdio({ ...options, version: options.version ?? "0.0.0", protocols }))) as StdioLayer<Of, RA, RE, RR>
+  Layer.unwrap(
+    Effect.map(withMcpCapture(options.protocols, options), (protocols) =>
+      McpServer.layerStdio({ ...options, version: options.version ?? "0.0.0", protocols }))
+  ) as StdioLayer<Of, RA, RE, RR>
 
 /**
  * As `McpServer.layerHttp`, with its requests captured.
@@ -330,5 +335,7 @@ export const layerMcpStdio = <const Of extends Protocols, RA = never, RE = never
 export const layerMcpHttp = <const Of extends Protocols, RA = never, RE = never, RR = never>(
   options: McpHttpOptions<Of, RA, RE, RR>
 ): HttpLayer<Of, RA, RE, RR> =>
-  Layer.unwrap(Effect.map(withMcpCapture(options.protocols, options), (protocols) =>
-    McpServer.layerHttp({ ...options, version: options.version ?? "0.0.0", protocols }))) as HttpLayer<Of, RA, RE, RR>
+  Layer.unwrap(
+    Effect.map(withMcpCapture(options.protocols, options), (protocols) =>
+      McpServer.layerHttp({ ...options, version: options.version ?? "0.0.0", protocols }))
+  ) as HttpLayer<Of, RA, RE, RR>

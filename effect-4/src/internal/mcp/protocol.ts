@@ -91,7 +91,9 @@ const watched = (
       return watcher.inside(request, handled).pipe(
         Effect.map((value) => watcher.answered(request, value)),
         Effect.onExit((exit) =>
-          isUnfinished(exit) ? Effect.void : ended(watcher, request, { exit, thrown }, isHttp && method === "initialize")
+          isUnfinished(exit)
+            ? Effect.void
+            : ended(watcher, request, { exit, thrown }, isHttp && method === "initialize")
         )
       )
     })
@@ -109,7 +111,10 @@ const ended = (watcher: Watcher, request: Pending, outcome: Outcome, isFirst: bo
     })
     : watcher.end(request, outcome)
 
-const watchProtocol = <Protocol extends McpProtocol.ProtocolAdapter>(protocol: Protocol, watcher: Watcher): Protocol => ({
+const watchProtocol = <Protocol extends McpProtocol.ProtocolAdapter>(
+  protocol: Protocol,
+  watcher: Watcher
+): Protocol => ({
   ...protocol,
   installHandlers: (core: unknown, lifecycle: unknown, target: Target) =>
     Effect.contextWith((context: Context.Context<never>) => {
