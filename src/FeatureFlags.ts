@@ -31,9 +31,9 @@ import * as Schema from "effect/Schema"
 import type { Properties } from "./core/event/layers.js"
 import { type FlagSource, type FlagValue, parsePayload } from "./core/flags/response.js"
 import type { Any, FeatureFlag, Value } from "./FeatureFlag.js"
-import { currentState, type State } from "./internal/context.js"
+import { changeState, inState, type State, stateAt } from "./internal/context.js"
 import type { ContextScope } from "./internal/contextValues.js"
-import { referenceAt, serviceOf, updateReference, withFiber } from "./internal/effect/fiber.js"
+import { serviceOf, withFiber } from "./internal/effect/fiber.js"
 import { evaluateOn } from "./internal/flags/evaluate.js"
 import { keyOf } from "./internal/flags/given.js"
 import type {
@@ -107,7 +107,7 @@ export type {
 }
 
 const ask = <A, E>(f: (instance: Instance, state: State) => Effect.Effect<A, E>): Effect.Effect<A, E, PostHog> =>
-  withFiber((fiber) => f(instanceOf(serviceOf(fiber, PostHog)), referenceAt(fiber, currentState)))
+  withFiber((fiber) => f(instanceOf(serviceOf(fiber, PostHog)), stateAt(fiber)))
 
 /**
  * Evaluates flags for the user of the call or of the context: one request, and the answer as a snapshot. Never fails; a
@@ -219,7 +219,7 @@ export const withSnapshot: {
 } = /* #__PURE__ */ dual(
   2,
   <A, E, R>(self: Effect.Effect<A, E, R>, snapshot: Snapshot): Effect.Effect<A, E, R> =>
-    Effect.locallyWith(self, currentState, (state) => state.set({ flags: snapshot }, scopeOf(snapshot), undefined))
+    inState(self, (state) => state.set({ flags: snapshot }, scopeOf(snapshot), undefined))
 )
 
 /**
@@ -230,7 +230,7 @@ export const withSnapshot: {
  * @category combinators
  */
 export const setSnapshot = (snapshot: Snapshot): Effect.Effect<void> =>
-  updateReference(currentState, (state) => state.set({ flags: snapshot }, scopeOf(snapshot), undefined))
+  changeState((state) => state.set({ flags: snapshot }, scopeOf(snapshot), undefined))
 
 /** Options of the short forms: whom to evaluate for, and how to read. */
 type ShortOptions<A> = Omit<EvaluateOptions, "flagKeys"> & ReadOptions<A>

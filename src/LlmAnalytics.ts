@@ -27,8 +27,7 @@ import type { PropertiesInput } from "./core/event/layers.js"
 import type { Redact, Where } from "./core/llm/content.js"
 import { readId } from "./core/llm/ids.js"
 import type { Failure, Message, Part, Prices, Usage } from "./core/llm/model.js"
-import { currentState } from "./internal/context.js"
-import { referenceAt } from "./internal/effect/fiber.js"
+import { inState, stateAt } from "./internal/context.js"
 import * as internal from "./internal/llm/byHand.js"
 import { captureAny, captureAnyNow } from "./internal/llm/capture.js"
 import type {
@@ -190,7 +189,7 @@ export const withSession: {
   const sessionId = readId(id)
   return sessionId === undefined
     ? self
-    : Effect.locallyWith(self, currentState, (state) => inSession(state, sessionId))
+    : inState(self, (state) => inSession(state, sessionId))
 })
 
 /**
@@ -252,7 +251,7 @@ export const withParent: {
   <A, E, R>(self: Effect.Effect<A, E, R>, spanId: string): Effect.Effect<A, E, R>
 } = /* #__PURE__ */ dual(2, <A, E, R>(self: Effect.Effect<A, E, R>, spanId: string): Effect.Effect<A, E, R> => {
   const id = readId(spanId)
-  return id === undefined ? self : Effect.locallyWith(self, currentState, (state) => inSpan(state, id, undefined))
+  return id === undefined ? self : inState(self, (state) => inSpan(state, id, undefined))
 })
 
 /**
@@ -287,9 +286,8 @@ export const withPrompt: {
     self: Effect.Effect<A, E, R>,
     { name, version }: { readonly name: string; readonly version?: number | undefined }
   ): Effect.Effect<A, E, R> =>
-    Effect.locallyWith(
+    inState(
       self,
-      currentState,
       (state) => state.setTexts(["$ai_generation"], { $ai_prompt_name: name, $ai_prompt_version: version ?? null })
     )
 )
@@ -302,7 +300,7 @@ export const withPrompt: {
  * @category combinators
  */
 export const withPrivacyMode = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.locallyWith(self, currentState, (state) => changePolicy(state, { privacyMode: true }))
+  inState(self, (state) => changePolicy(state, { privacyMode: true }))
 
 /**
  * Runs an effect in which the content of events is sent whole: media stay, nothing is cut or replaced.
@@ -311,7 +309,7 @@ export const withPrivacyMode = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.E
  * @category combinators
  */
 export const withFullCapture = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.locallyWith(self, currentState, (state) => changePolicy(state, { fullCapture: true }))
+  inState(self, (state) => changePolicy(state, { fullCapture: true }))
 
 /**
  * Runs an effect in which a function sees each text and each part of the content before it is sent, after the functions
@@ -338,11 +336,7 @@ export const withRedaction: {
 } = /* #__PURE__ */ dual(
   2,
   <A, E, R>(self: Effect.Effect<A, E, R>, redact: Redact): Effect.Effect<A, E, R> =>
-    Effect.locallyWith(
-      self,
-      currentState,
-      (state) => changePolicy(state, { redact: [...policyIn(state).redact, redact] })
-    )
+    inState(self, (state) => changePolicy(state, { redact: [...policyIn(state).redact, redact] }))
 )
 
 /**
@@ -459,7 +453,7 @@ export const captureNow = (
 const current = (name: "traceId" | "sessionId" | "parentId") =>
   ask((instance, fiber) =>
     Effect.sync(() => {
-      const ids = idsIn(referenceAt(fiber, currentState), ownerOf(instance))
+      const ids = idsIn(stateAt(fiber), ownerOf(instance))
       return Option.fromNullable(name === "parentId" && ids.parentId === ids.traceId ? undefined : ids[name])
     })
   )

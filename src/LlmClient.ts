@@ -21,10 +21,9 @@ import { dual } from "effect/Function"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { has } from "./core/guard.js"
-import { withState } from "./internal/capture.js"
 import { setCarrier } from "./internal/carrier.js"
-import { asyncState, currentState } from "./internal/context.js"
-import { referenceAt, snapshotOf, withFiber } from "./internal/effect/fiber.js"
+import { asyncState, snapshot, stateAt, withState } from "./internal/context.js"
+import { referenceAt, withFiber } from "./internal/effect/fiber.js"
 import { instanceOf } from "./internal/instance.js"
 import * as internal from "./internal/llm/http/client.js"
 import { Exchanges, type Options } from "./internal/llm/http/exchanges.js"
@@ -130,7 +129,7 @@ export const fetch = (options: FetchOptions = {}): Effect.Effect<typeof globalTh
       const send = options.fetch ?? globalThis.fetch
       const exchanges = Exchanges.of(instanceOf(posthog))
       if (exchanges === undefined) return Effect.succeed(send)
-      const origin = snapshotOf(fiber)
+      const origin = snapshot(fiber)
       const lookUp = referenceAt(fiber, asyncState)
       const { storage } = options
       return Effect.succeed(internalFetch.withCapture(
@@ -140,7 +139,7 @@ export const fetch = (options: FetchOptions = {}): Effect.Effect<typeof globalTh
           const state = lookUp?.()
           const here = withState(origin, state)
           if (storage === undefined) return here
-          return withState(here, setCarrier(referenceAt(here, currentState), storage.getStore()))
+          return withState(here, setCarrier(stateAt(here), storage.getStore()))
         },
         options
       ))

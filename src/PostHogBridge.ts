@@ -25,14 +25,14 @@ import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
 import * as Scope from "effect/Scope"
 import type { PropertiesInput } from "./core/event/layers.js"
-import { type CaptureOptions, ordinaryInput, withState } from "./internal/capture.js"
+import { type CaptureOptions, ordinaryInput } from "./internal/capture.js"
 import { type Carrier, toStored } from "./internal/carrier.js"
-import { asyncState, currentState, type State } from "./internal/context.js"
+import { asyncState, getState, inState, type State, stateAt, withState } from "./internal/context.js"
 import { withCarrier } from "./internal/contextRegions.js"
 import type { ContextScope, ContextValues } from "./internal/contextValues.js"
 import { packageAnnotation } from "./internal/diagnostics.js"
 import { isInterruption } from "./internal/effect/cause.js"
-import { getReference, originOfRuntime, referenceAt, runtimeWith } from "./internal/effect/fiber.js"
+import { originOfRuntime, runtimeWith } from "./internal/effect/fiber.js"
 import { instanceOf } from "./internal/instance.js"
 import { builtin } from "./internal/node.js"
 import { closeOnSignals } from "./internal/signals.js"
@@ -135,7 +135,7 @@ export const make = async <R, E>(layer: Layer.Layer<R, E>, options: Options = {}
   const service = Option.getOrUndefined(Context.getOption(runtime.context as Context.Context<R | PostHog>, PostHog))
   const origin = originOfRuntime(runtime)
   const runPromise = Runtime.runPromise(runtime)
-  const outside = referenceAt(origin, currentState)
+  const outside = stateAt(origin)
   let closed: Promise<void> | undefined
   const close = (): Promise<void> => {
     stopListening()
@@ -145,7 +145,7 @@ export const make = async <R, E>(layer: Layer.Layer<R, E>, options: Options = {}
   return {
     run: (effect) => {
       const state = here()
-      return runPromise(state === undefined ? effect : Effect.locally(effect, currentState, state))
+      return runPromise(state === undefined ? effect : inState(effect, () => state))
     },
     capture: (event, properties, options) => {
       if (service === undefined) return warn(noPostHog)
@@ -212,7 +212,7 @@ export interface AsyncStorage<in Store> {
 }
 
 /** The function goes on with the same request, which a carrier would not know. */
-const stored = /* #__PURE__ */ Effect.map(/* #__PURE__ */ getReference(currentState), toStored)
+const stored = /* #__PURE__ */ Effect.map(getState, toStored)
 
 /**
  * Calls a function with the current context as the store of an `AsyncLocalStorage`, and waits for what it gives. What

@@ -23,7 +23,7 @@ import { dual, identity } from "effect/Function"
 import * as Option from "effect/Option"
 import { isObject, read } from "./core/guard.js"
 import type { RequestFacts } from "./core/http/incoming.js"
-import { currentState } from "./internal/context.js"
+import { currentPlace } from "./internal/context.js"
 import type { ContextScope, CurrentContext } from "./internal/contextValues.js"
 import { serviceOf, withFiber } from "./internal/effect/fiber.js"
 import { webServer } from "./internal/http/fetchServer.js"
@@ -169,7 +169,7 @@ export const withRequest: {
     // The fiber may be anybody's here, and go on after it was interrupted in the middle.
     Effect.locallyWith(
       within(self, request, request, webFactsOf(request), resolve(options), webServer),
-      currentState,
+      currentPlace,
       identity
     )
 )

@@ -13,23 +13,10 @@ import {
   Toolkit
 } from "@effect/ai"
 import { assert, describe, it } from "@effect/vitest"
-import {
-  Cause,
-  Deferred,
-  Effect,
-  Exit,
-  Fiber,
-  FiberRef,
-  Layer,
-  Option,
-  Schema,
-  Stream,
-  TestClock,
-  type Tracer
-} from "effect"
+import { Cause, Deferred, Effect, Exit, Fiber, Layer, Option, Schema, Stream, TestClock, type Tracer } from "effect"
 import { ErrorTracking, LlmAnalytics, PostHog, PostHogTest } from "effect-posthog"
 import * as EffectAi from "../src/EffectAi.js"
-import { currentState } from "../src/internal/context.js"
+import { getState } from "../src/internal/context.js"
 import { isCaptured } from "../src/internal/llm/region.js"
 
 type Part = Response.PartEncoded
@@ -472,7 +459,7 @@ describe("tools", () => {
       Effect.provide(toolsWith({
         weather: Effect.gen(function*() {
           seenTracer = yield* Effect.tracer
-          marked = isCaptured(yield* FiberRef.get(currentState))
+          marked = isCaptured(yield* getState)
           return { degrees: 3 }
         })
       })),
@@ -598,13 +585,13 @@ describe("a streamed call", () => {
       yield* LanguageModel.streamText({ prompt: "Hi" }).pipe(
         Stream.mapEffect(() =>
           Effect.gen(function*() {
-            seen.push((yield* Effect.tracer) === tracer, isCaptured(yield* FiberRef.get(currentState)))
+            seen.push((yield* Effect.tracer) === tracer, isCaptured(yield* getState))
           })
         ),
         Stream.runDrain
       )
       assert.deepStrictEqual(seen, [true, false, true, false])
-      assert.isFalse(isCaptured(yield* FiberRef.get(currentState)))
+      assert.isFalse(isCaptured(yield* getState))
     }).pipe((effect) => run(effect, { stream: Stream.make(text("Hel"), finish()).pipe(Stream.rechunk(1)) })))
 
   it.effect("a call by the consumer is captured too", () =>

@@ -20,14 +20,14 @@ import { isInstance, isObject, isRecord } from "../core/guard.js"
 import { describe } from "../core/thrown.js"
 import type { DeliveryError, DropReason } from "../PostHogError.js"
 import { applyHooks } from "./beforeSend.js"
-import { currentState, type State } from "./context.js"
+import { stateAt } from "./context.js"
 import { flagsLayer, type FlagsOnEvents, type Owner } from "./contextValues.js"
 import type { Books } from "./delivery/books.js"
 import type { Gate } from "./delivery/gate.js"
 import type { Branch } from "./delivery/lane.js"
 import type { Outbox } from "./delivery/outbox.js"
 import type { Diagnostics } from "./diagnostics.js"
-import { clockOf, type Origin, referenceAt, spanAt, tracerAt, withReference } from "./effect/fiber.js"
+import { clockOf, type Origin, spanAt, tracerAt } from "./effect/fiber.js"
 import { monotonicMillis } from "./monotonic.js"
 import type { Resolved } from "./options.js"
 import { traceMembers } from "./trace.js"
@@ -150,10 +150,6 @@ export const ordinaryInput = (
   options: CaptureOptions | undefined
 ): Input => ({ event, properties: readable(properties), subject: undefined, options, kind: ordinary })
 
-/** The same with another context, if there is one. */
-export const withState = (origin: Origin, state: State | undefined): Origin =>
-  state === undefined ? origin : withReference(origin, currentState, state)
-
 /** Milliseconds for distances, see `monotonicMillis`. */
 export const elapsedOf = (origin: Origin): number => monotonicMillis(clockOf(origin))
 
@@ -227,7 +223,7 @@ export const make = (
   }
 
   const isSilent = (origin: Origin, event: string): boolean =>
-    gate.phase === "opted_out" || referenceAt(origin, currentState).isSilent(owner, event)
+    gate.phase === "opted_out" || stateAt(origin).isSilent(owner, event)
 
   /** The text of the event, or `undefined` when there is nothing to send, which is counted. */
   const prepare = (origin: Origin, input: Input): string | undefined => {
@@ -263,7 +259,7 @@ export const make = (
           omits: input.omits,
           personlessId: input.personlessId
         } satisfies Call,
-        kind.withContext ? referenceAt(origin, currentState).surroundings(owner, event) : globals(),
+        kind.withContext ? stateAt(origin).surroundings(owner, event) : globals(),
         millisOf(origin)
       )
       if (composed._tag === "Invalid") return drop("invalid_event", event, "", composed.why)

@@ -1,6 +1,8 @@
 /**
  * The value behind `withContext` and its kin: what has been set in a fiber, by scope, and what an event takes from it.
  */
+import * as Effect from "effect/Effect"
+import { dual } from "effect/Function"
 import { type Properties, unreadable } from "../core/event/layers.js"
 import type { Surroundings } from "../core/event/properties.js"
 import { readOwn } from "../core/guard.js"
@@ -27,7 +29,17 @@ import {
   withLookedUp,
   withProperties
 } from "./contextValues.js"
-import { makeReference, type Reference } from "./effect/fiber.js"
+import {
+  type Fiber,
+  makeReference,
+  type Origin,
+  type Reference,
+  referenceAt,
+  setReference,
+  snapshotOf,
+  withFiber,
+  withReference
+} from "./effect/fiber.js"
 
 /** What the events of one instance take from a context; filled as it is asked for. */
 interface Memo {
@@ -231,11 +243,91 @@ export class State {
   }
 }
 
-/** The fiber's context. A join keeps the parent's value: a child's identity must never become its parent's. */
-export const currentState: Reference<State> = makeReference(
-  "effect-posthog/context/currentState",
-  () => new State({ shared: emptyNode, instances: new Map() }, undefined, undefined)
+/** Where a fiber finds its context. In a request it stays the same, and its state changes. */
+export interface Place {
+  state: State
+  /** Whose `setContext` changes what is here, for all fibers that find it; `undefined`: outside of a request. */
+  readonly owner: Fiber | undefined
+  /**
+   * Fibers that have found this place, and have set something for themselves since. Not only as their reference: in
+   * Effect 4 that ends with the span or other region of Effect in which it is set.
+   */
+  forks: WeakMap<object, Place> | undefined
+}
+
+const placeOf = (state: State, owner: Fiber | undefined): Place => ({ state, owner, forks: undefined })
+
+/** A join keeps the parent's value: a child's identity must never become its parent's. */
+export const currentPlace: Reference<Place> = makeReference(
+  "effect-posthog/context/currentPlace",
+  () => placeOf(new State({ shared: emptyNode, instances: new Map() }, undefined, undefined), undefined)
 )
+
+export const placeAt = (origin: Origin): Place => {
+  const place = referenceAt(origin, currentPlace)
+  return place.forks?.get(origin) ?? place
+}
+
+export const stateAt = (origin: Origin): State => placeAt(origin).state
+
+/** The context of the fiber that runs it. */
+export const getState: Effect.Effect<State> = /* #__PURE__ */ withFiber((fiber) => Effect.succeed(stateAt(fiber)))
+
+/** Runs an effect, and all fibers it forks, in another context. */
+export const inState: {
+  (change: (state: State) => State): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  <A, E, R>(self: Effect.Effect<A, E, R>, change: (state: State) => State): Effect.Effect<A, E, R>
+} = /* #__PURE__ */ dual(
+  2,
+  <A, E, R>(self: Effect.Effect<A, E, R>, change: (state: State) => State): Effect.Effect<A, E, R> =>
+    withFiber((fiber) => {
+      const { owner, state } = placeAt(fiber)
+      return Effect.locally(self, currentPlace, placeOf(change(state), owner && fiber))
+    })
+)
+
+/**
+ * Changes the context of the fiber. In a request it holds to the end of the innermost region of ours, which may be the
+ * request, for all fibers of that region; but what a fiber sets that was forked in it holds for that fiber. Elsewhere
+ * it holds as long as Effect lets a fiber keep what it sets.
+ */
+export const changeState = (change: (state: State) => State): Effect.Effect<void> =>
+  withFiber((fiber) => {
+    const place = placeAt(fiber)
+    const state = change(place.state)
+    const { owner } = place
+    if (owner === undefined) return setReference(currentPlace, placeOf(state, undefined))
+    if (owner === fiber) {
+      place.state = state
+      return Effect.void
+    }
+    const own = placeOf(state, fiber)
+    ;(place.forks ??= new WeakMap()).set(fiber, own)
+    return setReference(currentPlace, own)
+  })
+
+/**
+ * The place of a request, with values that are made when the first event needs them, see {@link State.enter}. A request
+ * that passes two middlewares has one.
+ */
+export const enterRequest = (fiber: Fiber, region: Region, make: (under: State) => AllValues): Place => {
+  const outside = placeAt(fiber)
+  const state = outside.state.enter(region, make)
+  if (outside.owner !== fiber || !outside.state.isIn(region)) return placeOf(state, fiber)
+  outside.state = state
+  return outside
+}
+
+/** The same with another context, if there is one. */
+export const withState = (origin: Origin, state: State | undefined): Origin =>
+  state === undefined ? origin : withReference(origin, currentPlace, placeOf(state, undefined))
+
+/** A fiber with its context as it is now, for an event that is captured when both may be others. */
+export const snapshot = (fiber: Fiber): Origin => {
+  const origin = snapshotOf(fiber)
+  const { owner, state } = placeAt(fiber)
+  return owner === undefined ? origin : withState(origin, state)
+}
 
 /** Gives the context of the code that runs, where that is known by an `AsyncLocalStorage`. A bridge sets it. */
 export const asyncState: Reference<(() => State | undefined) | undefined> = makeReference(

@@ -10,9 +10,8 @@ import type { Groups } from "../core/event/layers.js"
 import { read } from "../core/guard.js"
 import * as internal from "./carrier.js"
 import type { Carrier } from "./carrier.js"
-import { currentState } from "./context.js"
+import { changeState, getState, inState } from "./context.js"
 import type { ContextScope, ContextValues, CurrentContext, Owner } from "./contextValues.js"
-import { getReference, updateReference } from "./effect/fiber.js"
 
 const isEffectFirst = (args: IArguments): boolean => {
   try {
@@ -56,7 +55,7 @@ export const withContext: {
 } = /* #__PURE__ */ dual(
   isEffectFirst,
   <A, E, R>(self: Effect.Effect<A, E, R>, values: ContextValues, scope?: ContextScope): Effect.Effect<A, E, R> =>
-    Effect.locallyWith(self, currentState, (state) => state.set(values, scope, undefined))
+    inState(self, (state) => state.set(values, scope, undefined))
 )
 
 /**
@@ -99,7 +98,7 @@ export const withEventContext: {
     event: string,
     values: ContextValues,
     scope?: ContextScope
-  ): Effect.Effect<A, E, R> => Effect.locallyWith(self, currentState, (state) => state.set(values, scope, event))
+  ): Effect.Effect<A, E, R> => inState(self, (state) => state.set(values, scope, event))
 )
 
 /**
@@ -198,15 +197,17 @@ export const withoutCapture = <A, E, R>(self: Effect.Effect<A, E, R>, scope?: Co
 
 /**
  * Adds values to the context of all events for the rest of this fiber and the fibers it forks from now on. Meant for
- * handlers that learn the user half-way. The parent fiber never sees it, also not after a join; the other side of this
- * is that a `setContext` inside `Effect.timeout`, `Effect.race` or another operator that forks ends with that operator.
- * Inside a `withContext` region it ends with the region.
+ * handlers that learn the user half-way: in a request that `PostHogHttp` handles it holds for the whole request, with
+ * the fibers that were forked before and the event of the request, wherever in the handler it is said. The parent fiber
+ * never sees it, also not after a join; the other side of this is that a `setContext` inside `Effect.timeout`,
+ * `Effect.race` or another operator that forks ends with that operator. Inside a `withContext` region it ends with the
+ * region.
  *
  * @since 0.1.0
  * @category combinators
  */
 export const setContext = (values: ContextValues, scope?: ContextScope): Effect.Effect<void> =>
-  updateReference(currentState, (state) => state.set(values, scope, undefined))
+  changeState((state) => state.set(values, scope, undefined))
 
 /**
  * As {@link setContext}, for the events of one name.
@@ -215,7 +216,7 @@ export const setContext = (values: ContextValues, scope?: ContextScope): Effect.
  * @category combinators
  */
 export const setEventContext = (event: string, values: ContextValues, scope?: ContextScope): Effect.Effect<void> =>
-  updateReference(currentState, (state) => state.set(values, scope, event))
+  changeState((state) => state.set(values, scope, event))
 
 /**
  * The values that the current context holds: those for all instances, with `scope` those of one instance merged over
@@ -230,7 +231,7 @@ export const getContext = (
     readonly event?: string | undefined
   }
 ): Effect.Effect<CurrentContext> =>
-  Effect.map(getReference(currentState), (state) => {
+  Effect.map(getState, (state) => {
     const key = read(read(options, "instance"), "key")
     const event = read(options, "event")
     const owner: Owner = { key: typeof key === "string" ? key : "", globalProperties: {} }
@@ -258,7 +259,7 @@ export const getContext = (
  * @category carriers
  */
 export const toCarrier: Effect.Effect<Carrier> = /* #__PURE__ */ Effect.map(
-  /* #__PURE__ */ getReference(currentState),
+  getState,
   internal.toCarrier
 )
 
@@ -289,5 +290,5 @@ export const withCarrier: {
 } = /* #__PURE__ */ dual(
   2,
   <A, E, R>(self: Effect.Effect<A, E, R>, carrier: unknown): Effect.Effect<A, E, R> =>
-    Effect.locallyWith(self, currentState, (state) => internal.setCarrier(state, carrier))
+    inState(self, (state) => internal.setCarrier(state, carrier))
 )

@@ -11,6 +11,7 @@ import { makeUuidV7 } from "../core/event/uuid.js"
 import type * as PostHogConfig from "../PostHogConfig.js"
 import type { ConfigurationError } from "../PostHogError.js"
 import * as Capture from "./capture.js"
+import { snapshot } from "./context.js"
 import { Books, reporter } from "./delivery/books.js"
 import { captureV0 } from "./delivery/captureV0.js"
 import { Gate } from "./delivery/gate.js"
@@ -18,7 +19,7 @@ import * as Lane from "./delivery/lane.js"
 import * as Outbox from "./delivery/outbox.js"
 import * as Transport from "./delivery/transport.js"
 import * as Diagnostics from "./diagnostics.js"
-import { type Origin, snapshotOf, withFiber } from "./effect/fiber.js"
+import { type Origin, withFiber } from "./effect/fiber.js"
 import * as Http from "./http/client.js"
 import { type Instance, type Service, TypeId } from "./instance.js"
 import { resolve, type Resolved } from "./options.js"
@@ -51,7 +52,7 @@ export const make = Effect.fnUntraced(function*(
 /** The last part of a tag's key: what metrics and logs call the instance. */
 const instanceName = (key: string): string => key.slice(key.lastIndexOf("/") + 1)
 
-const origin: Effect.Effect<Origin> = /* #__PURE__ */ withFiber((fiber) => Effect.succeed(snapshotOf(fiber)))
+const origin: Effect.Effect<Origin> = /* #__PURE__ */ withFiber((fiber) => Effect.succeed(snapshot(fiber)))
 
 /** An instance around an outbox. */
 export const makeWith = Effect.fnUntraced(function*(

@@ -7,9 +7,9 @@ import { coerce } from "../../core/exceptions/coerce.js"
 import { withSpans } from "../../core/exceptions/frames.js"
 import { toList } from "../../core/exceptions/list.js"
 import { type CaptureOptions, elapsedOf, type Kind } from "../capture.js"
-import { currentState } from "../context.js"
+import { stateAt } from "../context.js"
 import { spansAround } from "../effect/cause.js"
-import { type Origin, referenceAt } from "../effect/fiber.js"
+import type { Origin } from "../effect/fiber.js"
 import { releaseIdFor } from "../environment.js"
 import type { Active, Instance } from "../instance.js"
 import { slot } from "../slot.js"
@@ -106,7 +106,7 @@ const make = (instance: Instance, active: Active): Tracker => {
 
   const markOf = (origin: Origin, options?: CaptureOptions): Mark => ({
     at: elapsedOf(origin),
-    who: options?.distinctId ?? referenceAt(origin, currentState).surroundings(owner, "$exception").distinctId
+    who: options?.distinctId ?? stateAt(origin).surroundings(owner, "$exception").distinctId
   })
 
   const report: Tracker["report"] = (origin, report) => {
@@ -143,7 +143,7 @@ const make = (instance: Instance, active: Active): Tracker => {
     if (report.fiberId !== undefined) properties.fiber_id = report.fiberId
     if (heldBack !== 0) properties.exceptions_held_back = heldBack
     // Where it is reported may be outside of the trace in which it came about.
-    const here = referenceAt(origin, currentState).property(owner, "$exception", "$ai_trace_id")
+    const here = stateAt(origin).property(owner, "$exception", "$ai_trace_id")
     const trace = here === undefined ? idsOf(instance, given, failure, now.at) : undefined
     if (trace?.traceId !== undefined) properties.$ai_trace_id ??= trace.traceId
     if (trace?.sessionId !== undefined) properties.$ai_session_id ??= trace.sessionId

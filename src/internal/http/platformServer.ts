@@ -9,7 +9,7 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { currentState } from "../context.js"
+import { currentPlace } from "../context.js"
 import { isInterruption } from "../effect/cause.js"
 import { serviceIfAny, streamLocally, withFiber } from "../effect/fiber.js"
 import { beforeResponse, sentResponse, withoutResponse } from "../effect/server.js"
@@ -54,7 +54,7 @@ export const platformServer: Server<HttpServerResponse.HttpServerResponse> = {
   },
   succeeded: () => Effect.void,
   // The server makes the body outside of the middleware. When that fails, the status has been sent, whatever it is.
-  sustain: (response, state, { onFailure }) => {
+  sustain: (response, place, { onFailure }) => {
     const { body } = response
     if (body._tag !== "Stream") return response
     const stream = onFailure === undefined ? body.stream : Stream.tapErrorCause(body.stream, (cause) => {
@@ -64,7 +64,7 @@ export const platformServer: Server<HttpServerResponse.HttpServerResponse> = {
     return HttpServerResponse.setBody(
       response,
       HttpBody.stream(
-        streamLocally(stream, currentState, state),
+        streamLocally(stream, currentPlace, place),
         body.contentType,
         body.contentLength
       )

@@ -3,8 +3,8 @@
  */
 import type * as Cause from "effect/Cause"
 import type * as Effect from "effect/Effect"
-import { aside, ordinary, withState } from "../capture.js"
-import type { State } from "../context.js"
+import { aside, ordinary } from "../capture.js"
+import { type State, withState } from "../context.js"
 import { clockOf, fiberName, type Origin, withFiber } from "../effect/fiber.js"
 import { middleware } from "../exceptions/reporters.js"
 import { send } from "../exceptions/tracker.js"
@@ -14,13 +14,13 @@ import { monotonicMillis } from "../monotonic.js"
 /** The response does not wait for what is captured, and where it comes from is the handler. */
 export const captureError = (
   service: Service,
-  stateOf: (origin: Origin) => State | undefined,
+  stateOf: () => State | undefined,
   cause: Cause.Cause<unknown>,
   status: number | undefined
 ): Effect.Effect<void> =>
   withFiber((fiber) =>
     aside(
-      send(instanceOf(service), withState(fiber, stateOf(fiber)), {
+      send(instanceOf(service), withState(fiber, stateOf()), {
         reporter: middleware,
         given: cause,
         level: "error",
@@ -38,7 +38,7 @@ export const elapsedOf = (origin: Origin): number => Math.floor(monotonicMillis(
 
 export const captureEnd = (
   service: Service,
-  stateOf: (origin: Origin) => State | undefined,
+  stateOf: () => State | undefined,
   event: string,
   status: number | undefined,
   begin: number
@@ -47,7 +47,7 @@ export const captureEnd = (
     const properties = { $response_status_code: status, duration_ms: Math.max(elapsedOf(fiber) - begin, 0) }
     const { door } = instanceOf(service)
     return aside(
-      door.capture(withState(fiber, stateOf(fiber)), {
+      door.capture(withState(fiber, stateOf()), {
         event,
         properties,
         subject: undefined,

@@ -8,9 +8,9 @@ import type * as Tracer from "effect/Tracer"
 import { isIdentifier, merge, type Properties } from "../../core/event/layers.js"
 import { readRequest, type RequestFacts } from "../../core/http/incoming.js"
 import { PostHog } from "../../PostHog.js"
-import { currentState, type State } from "../context.js"
+import { currentPlace, enterRequest, type Place, type State } from "../context.js"
 import { type AllValues, type CurrentContext, type Region, showRequest } from "../contextValues.js"
-import { type Origin, referenceAt, serviceOf, setReference, spanAt, withFiber } from "../effect/fiber.js"
+import { referenceAt, serviceOf, setReference, spanAt, withFiber } from "../effect/fiber.js"
 import { claim } from "../exceptions/tracker.js"
 import { instanceOf } from "../instance.js"
 import { captureEnd, captureError, elapsedOf } from "./report.js"
@@ -35,8 +35,8 @@ export interface Server<in out A> {
   /** Before the request is handled. */
   readonly begin: (observer: Observer) => Effect.Effect<void>
   readonly succeeded: (response: A, observer: Observer) => Effect.Effect<void>
-  /** A response, with what of it is made after the handler in the context that the handler has left. */
-  readonly sustain: (response: A, state: State, observer: Observer) => A
+  /** A response, with what of it is made after the handler in the context of the request. */
+  readonly sustain: (response: A, place: Place, observer: Observer) => A
   readonly failed: (cause: Cause.Cause<unknown>, observer: Observer) => Effect.Effect<void>
   /** When the handler's fiber was interrupted, where nothing else tells that the request has ended. */
   readonly interrupted: ((observer: Observer) => Effect.Effect<void>) | undefined
@@ -128,16 +128,11 @@ export const within = <A, E, R, Request, R2>(
     const service = serviceOf(fiber, PostHog)
     const region = regionOf(source, spanAt(fiber))
     const { captureErrors, distinctId, eventOf } = settings
-    const outside = referenceAt(fiber, currentState)
-    /** The context as the handler has left it: what is captured afterwards is about the same request. */
-    let left: State | undefined
-    let entered: State | undefined
-    /** Also when the handler was interrupted, or did not come to its end in this fiber. */
-    const latest = (origin: Origin): State | undefined => {
-      const current = referenceAt(origin, currentState)
-      return left ?? (current.isIn(region) ? current : entered)
-    }
-    const leave = setReference(currentState, outside)
+    const outside = referenceAt(fiber, currentPlace)
+    /** What is captured afterwards, or outside of the handler's fiber, is about the same request. */
+    let place: Place | undefined
+    const latest = (): State | undefined => place?.state
+    const leave = setReference(currentPlace, outside)
 
     const named = eventOf?.(request)
     const event = typeof named === "string" && named.trim() !== "" ? named : undefined
@@ -159,17 +154,16 @@ export const within = <A, E, R, Request, R2>(
     // Cheaper than `Effect.locally`, and the fiber belongs to the request anyhow: where it is interrupted nothing comes
     // after it.
     const run = (known: string | undefined): Effect.Effect<A, E, R> => {
-      const inside = outside.enter(region, (under) => {
+      const entered = enterRequest(fiber, region, (under) => {
         const values = requestValues(request, facts, settings, known, region)
         return known === undefined && under.hasDistinctId ? { ...values, distinctId: undefined } : values
       })
-      entered = inside
+      place = entered
       const handled = Effect.matchCauseEffect(
-        Effect.zipRight(setReference(currentState, inside), handler),
+        Effect.zipRight(setReference(currentPlace, entered), handler),
         {
           onSuccess: (response): Effect.Effect<A, E> => {
-            left = referenceAt(fiber, currentState)
-            const sustained = server.sustain(response, left, observer)
+            const sustained = server.sustain(response, entered, observer)
             return Effect.zipRight(
               leave,
               observer.onEnd === undefined
@@ -177,10 +171,8 @@ export const within = <A, E, R, Request, R2>(
                 : Effect.as(server.succeeded(sustained, observer), sustained)
             )
           },
-          onFailure: (cause): Effect.Effect<A, E> => {
-            left = referenceAt(fiber, currentState)
-            return Effect.zipRight(Effect.zipRight(leave, server.failed(cause, observer)), Effect.failCause(cause))
-          }
+          onFailure: (cause): Effect.Effect<A, E> =>
+            Effect.zipRight(Effect.zipRight(leave, server.failed(cause, observer)), Effect.failCause(cause))
         }
       )
       if (observer.onEnd === undefined) return handled

@@ -11,8 +11,8 @@ import { failureOf, propertiesOf, withOwn } from "../../core/llm/properties.js"
 import { utf8Length } from "../../core/llm/utf8.js"
 import type { DeliveryError } from "../../PostHogError.js"
 import { type CaptureOptions, elapsedOf, millisOf, ordinary, type Origin } from "../capture.js"
-import { currentState, type State } from "../context.js"
-import { referenceAt, spanAt } from "../effect/fiber.js"
+import { type State, stateAt } from "../context.js"
+import { spanAt } from "../effect/fiber.js"
 import { exceptionOf } from "../exceptions/links.js"
 import type { Active, Instance } from "../instance.js"
 import { libraryVersion } from "../version.js"
@@ -137,7 +137,7 @@ const placed = (
   properties: Properties,
   options: EventOptions
 ): AiInput => {
-  const state = referenceAt(origin, currentState)
+  const state = stateAt(origin)
   const ids = idsIn(state, active.owner)
   const id = canonicalUuid(options.uuid) ?? newId(active, origin)
   const traceId = options.traceId ?? ids.traceId ?? spanAt(origin)?.traceId ?? id
@@ -255,7 +255,7 @@ const sendCall = (
   call: Call,
   options: EventOptions
 ): Effect.Effect<string | undefined> => {
-  const state = referenceAt(origin, currentState)
+  const state = stateAt(origin)
   const treatment = treatmentOf(active, state, options)
   const failure = call.failure ?? call.answer.failure
   const output = call.answer.output ?? (failure === undefined ? undefined : () => [])
@@ -324,7 +324,7 @@ export const lookBefore = (
 ): Looked | (() => unknown) => {
   const unseen = () => null
   if (active === undefined || door.isSilent(origin, step.event)) return unseen
-  const treatment = treatmentOf(active, referenceAt(origin, currentState), options)
+  const treatment = treatmentOf(active, stateAt(origin), options)
   if (treatment === undefined) return unseen
   try {
     return look(get(), "$ai_input_state", treatment, roomOf(active, treatment.full))
@@ -349,7 +349,7 @@ const sendStep = (
   step: Step,
   options: EventOptions
 ): Effect.Effect<string | undefined> => {
-  const treatment = treatmentOf(active, referenceAt(origin, currentState), options)
+  const treatment = treatmentOf(active, stateAt(origin), options)
   const properties = {
     ...lookAt(
       { $ai_output_state: step.output, $ai_input_state: step.input },

@@ -6,7 +6,7 @@
  */
 import * as Effect from "effect/Effect"
 import type { Call } from "../../core/llm/model.js"
-import { currentState, type State } from "../context.js"
+import { inState, type State } from "../context.js"
 import type { AiPolicy, Owner } from "../contextValues.js"
 
 /** Events that stand somewhere in the tree of a trace. */
@@ -67,4 +67,4 @@ export const listenerIn = (state: State): ((call: Call) => void) | undefined =>
 
 /** Runs an effect in which calls of models are captured by somebody who knows more, or no longer. */
 export const withCaptured = <A, E, R>(self: Effect.Effect<A, E, R>, captured: boolean): Effect.Effect<A, E, R> =>
-  Effect.locallyWith(self, currentState, (state) => changePolicy(state, { isCaptured: captured }))
+  inState(self, (state) => changePolicy(state, { isCaptured: captured }))

@@ -13,9 +13,9 @@ import { readId } from "../../core/llm/ids.js"
 import type { Failure } from "../../core/llm/model.js"
 import { PostHog } from "../../PostHog.js"
 import { elapsedOf, millisOf, type Origin } from "../capture.js"
-import { currentState, type State } from "../context.js"
+import { inState, type State, stateAt } from "../context.js"
 import type { Owner } from "../contextValues.js"
-import { type Fiber, referenceAt, serviceOf, spanAt, withFiber } from "../effect/fiber.js"
+import { type Fiber, serviceOf, spanAt, withFiber } from "../effect/fiber.js"
 import { thrownIn, toFailure } from "../exceptions/cause.js"
 import { noteIds } from "../exceptions/links.js"
 import { type Instance, instanceOf } from "../instance.js"
@@ -113,7 +113,7 @@ export const endedBy = (instance: Instance, origin: Origin, exit: Exit.Exit<unkn
   noteIds(
     instance,
     [exit.cause, ...thrown].filter(isObject),
-    idsIn(referenceAt(origin, currentState), ownerOf(instance)),
+    idsIn(stateAt(origin), ownerOf(instance)),
     elapsedOf(origin)
   )
   const told = failureIn(thrown[0])
@@ -148,13 +148,12 @@ const region = <A, E, R>(
   atEnd: (fiber: Fiber, exit: Exit.Exit<A, E>, latencySeconds: number) => Effect.Effect<unknown>
 ): Effect.Effect<A, E, R> => {
   const start = elapsedOf(fiber)
-  return Effect.locally(
+  return inState(
     Effect.onExit(
       self,
       (exit) => withFiber((end) => atEnd(end, exit, Math.max(elapsedOf(end) - start, 0) / 1_000))
     ),
-    currentState,
-    state
+    () => state
   )
 }
 
@@ -172,7 +171,7 @@ export const nodeRegion = <A, E, R>(
     place: EventOptions
   ) => Effect.Effect<unknown>
 ): Effect.Effect<A, E, R> => {
-  const before = referenceAt(fiber, currentState)
+  const before = stateAt(fiber)
   const { parentId, sessionId, traceId } = idsIn(before, ownerOf(instance))
   const spanId = idOf(instance, "$ai_span", "$ai_span_id", options.id) ?? newIdOf(instance, fiber)
   const trace = traceId ?? readId(spanAt(fiber)?.traceId) ?? newIdOf(instance, fiber)
@@ -211,7 +210,7 @@ export const traceRegion = <A, E, R>(
   fiber: Fiber,
   options: RegionOptions
 ): Effect.Effect<A, E, R> => {
-  const before = referenceAt(fiber, currentState)
+  const before = stateAt(fiber)
   const outer = idsIn(before, ownerOf(instance))
   const traceId = idOf(instance, "$ai_trace", "$ai_trace_id", options.id) ??
     (outer.traceId === undefined ? traceIdOf(instance, fiber) : newIdOf(instance, fiber))

@@ -17,8 +17,8 @@ import {
 } from "../../core/mcp/events.js"
 import { takesIntent } from "../../core/mcp/text.js"
 import { aside, elapsedOf, millisOf, ordinary, type Origin } from "../capture.js"
-import { currentState } from "../context.js"
-import { referenceAt, snapshotOf, withFiber } from "../effect/fiber.js"
+import { inState, snapshot, stateAt } from "../context.js"
+import { withFiber } from "../effect/fiber.js"
 import type { Active, Instance } from "../instance.js"
 import { newId, treatmentOf } from "../llm/capture.js"
 import { sessionOfHeader } from "./session.js"
@@ -192,7 +192,7 @@ export class Watcher {
     const { clientId, headers, isConnected, method, params } = request
     if (eventOf(method) === undefined) return Effect.succeed(undefined)
     return withFiber((fiber) => {
-      const origin = snapshotOf(fiber)
+      const origin = snapshot(fiber)
       const tool = method === "tools/call"
         ? request.tools().find(({ name }) => name === read(params, "name"))
         : undefined
@@ -220,9 +220,8 @@ export class Watcher {
 
   /** What is captured while a request is handled is in its session. */
   inside<A, E, R>({ distinctId, sessionId }: Pending, handled: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
-    return Effect.locallyWith(
+    return inState(
       handled,
-      currentState,
       (state) =>
         state.set({ sessionId, ...distinctId === undefined ? undefined : { distinctId } }, undefined, undefined)
     )
@@ -268,7 +267,7 @@ export class Watcher {
         protocolVersion: text(read(read(exit, "value"), "protocolVersion")) ?? request.peers.protocolVersion
       }
       : request.peers
-    const state = referenceAt(origin, currentState)
+    const state = stateAt(origin)
     const content = treatmentOf(this.active, state, { privacyMode: options.privacyMode }) !== undefined
     const properties = propertiesOf(exchange, peers, content)
     const { captured } = instance.door.take(origin, {

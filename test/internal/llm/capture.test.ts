@@ -1,15 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import type { Call } from "../../../src/core/llm/model.js"
-import { currentState } from "../../../src/internal/context.js"
-import { getReference, snapshotOf } from "../../../src/internal/effect/fiber.js"
+import { inState, snapshot } from "../../../src/internal/context.js"
 import { instanceOf } from "../../../src/internal/instance.js"
 import { captureCall } from "../../../src/internal/llm/capture.js"
 import { inSpan, inTrace } from "../../../src/internal/llm/region.js"
 import { libraryVersion } from "../../../src/internal/version.js"
 import { PostHog } from "../../../src/PostHog.js"
 import * as PostHogTest from "../../../src/PostHogTest.js"
-import { locally } from "../../support/effect.js"
 
 const call: Call = {
   kind: "generation",
@@ -29,9 +27,9 @@ describe("captureCall", () => {
     Effect.gen(function*() {
       const service = yield* PostHog
       const uuid = yield* Effect.withFiberRuntime<string | undefined>((fiber) =>
-        captureCall(instanceOf(service), snapshotOf(fiber as never), call)
+        captureCall(instanceOf(service), snapshot(fiber as never), call)
       ).pipe(
-        locally(currentState, inSpan(inTrace(yield* getReference(currentState), "t1", "s1"), "p1", undefined))
+        inState((state) => inSpan(inTrace(state, "t1", "s1"), "p1", undefined))
       )
       const [event] = yield* PostHogTest.captured
       assert.strictEqual(event?.uuid, uuid)

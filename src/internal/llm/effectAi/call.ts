@@ -9,10 +9,10 @@ import { isList, read } from "../../../core/guard.js"
 import { offered, promptMessages, toolDefinitions } from "../../../core/llm/effectAi/messages.js"
 import { type Attributes, noted, notedAnswer, providerOf } from "../../../core/llm/effectAi/request.js"
 import type { AnswerFacts, Failure } from "../../../core/llm/model.js"
-import { aside, elapsedOf, withState } from "../../capture.js"
-import { currentState } from "../../context.js"
+import { aside, elapsedOf } from "../../capture.js"
+import { inState, snapshot, stateAt, withState } from "../../context.js"
 import { telling } from "../../effect/ai.js"
-import { type Fiber, type Origin, referenceAt, snapshotOf, spanAt, tracerAt } from "../../effect/fiber.js"
+import { type Fiber, type Origin, spanAt, tracerAt } from "../../effect/fiber.js"
 import type { Active, Instance } from "../../instance.js"
 import { captureCall, newId, roomOf, treatmentOf } from "../capture.js"
 import { changePolicy, idsIn, inSpan, isCaptured } from "../region.js"
@@ -84,7 +84,7 @@ export class AiCall {
     options: ModelOptions
   ) {
     this.spanId = newId(active, origin)
-    const state = referenceAt(origin, currentState)
+    const state = stateAt(origin)
     this.traceId = idsIn(state, active.owner).traceId ?? spanAt(origin)?.traceId ?? this.spanId
     this.inside = withState(origin, inSpan(state, this.spanId, this.traceId))
     const treatment = treatmentOf(active, state, source.options)
@@ -102,9 +102,8 @@ export class AiCall {
 
   /** Runs a part of the call: others that see calls of models leave this one alone. */
   readonly around = <B, E, R>(self: Effect.Effect<B, E, R>): Effect.Effect<B, E, R> =>
-    Effect.locallyWith(
+    inState(
       Effect.withTracer(self, this.tracer),
-      currentState,
       (state) => changePolicy(state, { isCaptured: true })
     )
 
@@ -226,8 +225,8 @@ export const begin = (
 ): AiCall | undefined => {
   const instance = source.instance(fiber)
   const { active } = instance
-  if (active === undefined || isCaptured(referenceAt(fiber, currentState))) return undefined
-  const origin = snapshotOf(fiber)
+  if (active === undefined || isCaptured(stateAt(fiber))) return undefined
+  const origin = snapshot(fiber)
   return instance.door.isSilent(origin, "$ai_generation") && instance.door.isSilent(origin, "$ai_span")
     ? undefined
     : new AiCall(source, instance, active, origin, method, options)

@@ -8,8 +8,8 @@ import { providerOf } from "../../../core/llm/effectAi/request.js"
 import { count, member } from "../../../core/llm/formats/read.js"
 import type { Call, Usage } from "../../../core/llm/model.js"
 import { aside, elapsedOf } from "../../capture.js"
-import { currentState, type State } from "../../context.js"
-import { referenceAt, snapshotOf, withFiber } from "../../effect/fiber.js"
+import { inState, snapshot, type State, stateAt } from "../../context.js"
+import { withFiber } from "../../effect/fiber.js"
 import { captureCall, newId, treatmentOf } from "../capture.js"
 import { changePolicy, isCaptured } from "../region.js"
 import { endedBy } from "../spans.js"
@@ -47,9 +47,9 @@ export const embedding = <A, E, R>(
   withFiber((fiber) => {
     const instance = source.instance(fiber)
     const { active } = instance
-    const state = referenceAt(fiber, currentState)
+    const state = stateAt(fiber)
     if (active === undefined || isCaptured(state)) return run
-    const origin = snapshotOf(fiber)
+    const origin = snapshot(fiber)
     if (instance.door.isSilent(origin, "$ai_embedding")) return run
     const { options } = source
     const uuid = newId(active, origin)
@@ -60,7 +60,7 @@ export const embedding = <A, E, R>(
       if (seen.length < maxCalls) seen.push(call)
     }
     const inside = (state: State): State => changePolicy(state, { isCaptured: true, tell })
-    return Effect.locallyWith(run, currentState, inside).pipe(Effect.onExit((exit) => {
+    return inState(run, inside).pipe(Effect.onExit((exit) => {
       const { failure, status } = endedBy(instance, origin, exit)
       const captured = captureCall(
         instance,

@@ -6,10 +6,10 @@ import * as Exit from "effect/Exit"
 import type * as Tracer from "effect/Tracer"
 import { read } from "../../../core/guard.js"
 import { failureIn } from "../../../core/llm/failure.js"
-import { aside, elapsedOf, withState } from "../../capture.js"
-import { currentState, type State } from "../../context.js"
+import { aside, elapsedOf } from "../../capture.js"
+import { inState, snapshot, type State, stateAt, withState } from "../../context.js"
 import { watchHandled } from "../../effect/ai.js"
-import { referenceAt, snapshotOf, spanAt, tracerAt, withFiber } from "../../effect/fiber.js"
+import { spanAt, tracerAt, withFiber } from "../../effect/fiber.js"
 import type { Active, Instance } from "../../instance.js"
 import { captureStep, newId } from "../capture.js"
 import { changePolicy, idsIn, inSpan } from "../region.js"
@@ -57,18 +57,18 @@ const run = (
 ): Effect.Effect<unknown, unknown, unknown> =>
   withFiber((fiber) => {
     const { active, instance, spanId: parentId, traceId } = parent
-    const origin = snapshotOf(fiber)
+    const origin = snapshot(fiber)
     const spanId = newId(active, origin)
     const start = elapsedOf(origin)
     listener.toolStarts()
     const inside = (state: State): State => changePolicy(inSpan(state, spanId, traceId), { isCaptured: false })
     return watchHandled(
       handled,
-      (self) => Effect.locallyWith(Effect.withTracer(self, parent.tracer), currentState, inside),
+      (self) => inState(Effect.withTracer(self, parent.tracer), inside),
       (exit) => {
         const ended = Exit.isSuccess(exit)
           ? returned(exit.value)
-          : endedBy(instance, withState(origin, inside(referenceAt(origin, currentState))), exit)
+          : endedBy(instance, withState(origin, inside(stateAt(origin))), exit)
         listener.toolEnds(Exit.isFailure(exit) && ended.failure !== undefined)
         const captured = captureStep(
           instance,
@@ -143,8 +143,8 @@ export function watchHandlers(source: Source, toolkit: WithHandler): WithHandler
       const instance = source.instance(fiber)
       const { active } = instance
       if (active === undefined) return handled
-      const origin = snapshotOf(fiber)
-      const traceId = idsIn(referenceAt(origin, currentState), active.owner).traceId ??
+      const origin = snapshot(fiber)
+      const traceId = idsIn(stateAt(origin), active.owner).traceId ??
         spanAt(origin)?.traceId ?? newId(active, origin)
       return run(
         { instance, active, traceId, tracer: tracerAt(origin) },

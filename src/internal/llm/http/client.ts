@@ -13,8 +13,9 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { Origin } from "../../capture.js"
+import { snapshot } from "../../context.js"
 import { isInterruption } from "../../effect/cause.js"
-import { snapshotOf, withFiber } from "../../effect/fiber.js"
+import { withFiber } from "../../effect/fiber.js"
 import { refusedResponse } from "../../effect/http.js"
 import { decorate } from "../../http/decorate.js"
 import type { Instance } from "../../instance.js"
@@ -52,7 +53,7 @@ export const withCapture = <E, R, R1>(
             return execute(request)
           }
           const seen = requestOf(request)
-          const origin = snapshotOf(fiber)
+          const origin = snapshot(fiber)
           const watched = exchanges.watch(origin, seen, options)
           if (watched === undefined) {
             return execute(request)

@@ -12,8 +12,8 @@ import type { Providers } from "../../../core/llm/http/providers.js"
 import type { Call, Endpoint, Prices, RequestFacts } from "../../../core/llm/model.js"
 import { describe } from "../../../core/thrown.js"
 import type { Origin } from "../../capture.js"
-import { currentState } from "../../context.js"
-import { clockOf, referenceAt } from "../../effect/fiber.js"
+import { stateAt } from "../../context.js"
+import { clockOf } from "../../effect/fiber.js"
 import type { Active, Instance } from "../../instance.js"
 import { monotonicMillis } from "../../monotonic.js"
 import { sleepIdle } from "../../sleepIdle.js"
@@ -131,7 +131,7 @@ export class Exchanges {
         this.tellGateway(request.url)
         return undefined
       }
-      const state = referenceAt(origin, currentState)
+      const state = stateAt(origin)
       const event = endpoint.format.kind === "embedding" ? "$ai_embedding" : "$ai_generation"
       const isOthers = isCaptured(state) && listenerIn(state) === undefined
       if (isOthers || this.instance.door.isSilent(origin, event)) return undefined
@@ -150,7 +150,7 @@ export class Exchanges {
     options: Options
   ): Watched {
     const clock = clockOf(origin)
-    const treatment = treatmentOf(this.active, referenceAt(origin, currentState), options)
+    const treatment = treatmentOf(this.active, stateAt(origin), options)
     const start = monotonicMillis(clock)
     const exchange: Exchange = new Exchange({
       endpoint,
@@ -224,7 +224,7 @@ export class Exchanges {
 
   private capture({ call, origin }: Pending, options: Options): void {
     try {
-      const listener = listenerIn(referenceAt(origin, currentState))
+      const listener = listenerIn(stateAt(origin))
       if (listener !== undefined) return listener(call)
       run(captureCall(this.instance, origin, priced(call, options), eventOptions(options)))
     } catch (thrown) {
