@@ -4,7 +4,7 @@
  * The ids are in the context, as properties of the events that have them: so carriers and bridges take them along, and
  * events that a program captures by their names have them too.
  */
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import type { Call } from "../../core/llm/model.js"
 import { inState, type State } from "../context.js"
 import type { AiPolicy, Owner } from "../contextValues.js"
