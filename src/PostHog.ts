@@ -296,7 +296,10 @@ export const layerInstanceConfig = <Self>(
  * @since 0.1.0
  * @category layers
  */
-export const layerNoop: Layer.Layer<PostHog> = Layer.sync(PostHog, () => internal.makeIgnoring("PostHog"))
+export const layerNoop: Layer.Layer<PostHog> = /* #__PURE__ */ Layer.sync(
+  PostHog,
+  () => internal.makeIgnoring("PostHog")
+)
 
 /**
  * Runs an effect on another instance: whatever asks for `PostHog` in it gets that one.

@@ -73,17 +73,20 @@ export const make = Effect.fnUntraced(function*(
     return count < maxBatchSize && spacing > 0 && elapsed.now() - lastDue < spacing ? "soon" : "enough"
   }
 
+  const until = (isMeant: (signal: Signal) => boolean): Effect.Effect<Signal> =>
+    Effect.flatMap(next, (signal) => isMeant(signal) ? Effect.succeed(signal) : until(isMeant))
+
   /** Waits until there is enough, or nothing any more, or for as long as an event may wait. */
   const collected: Effect.Effect<Signal> = Effect.raceFirst(
     Effect.as(wait, "enough" as const),
-    Effect.repeat(next, { until: (signal) => signal !== "some" })
+    until((signal) => signal !== "some")
   )
 
   /** Waits for the end of the time between two starts, or until a request is full. */
   const spaced: Effect.Effect<Signal> = Effect.suspend(() =>
     Effect.raceFirst(
       Effect.as(Effect.sleep(Math.max(lastDue + spacing - elapsed.now(), 0)), "enough" as const),
-      Effect.repeat(next, { until: (signal) => signal === "enough" || signal === "now" })
+      until((signal) => signal === "enough" || signal === "now")
     )
   )
 

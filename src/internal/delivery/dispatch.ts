@@ -12,6 +12,7 @@ import type { DropReason } from "../../PostHogError.js"
 import type { Diagnostics } from "../diagnostics.js"
 import { isInterruption } from "../effect/cause.js"
 import { interruptNow } from "../effect/fiber.js"
+import { stepper } from "../effect/retry.js"
 import type { Resolved } from "../options.js"
 import type { About } from "../warnings.js"
 import type { Batch } from "./batch.js"
@@ -266,7 +267,7 @@ export class Dispatch {
     this.endPause()
     this.pauses++
     this.paused = options.background
-      ? fork(Effect.schedule(Effect.sync(() => this.resume()), Schedules.resumption(options.retryPause)))
+      ? fork(Effect.map(Effect.flatten(stepper(Schedules.resumption(options.retryPause))), () => this.resume()))
       : "until a flush"
   }
 

@@ -54,20 +54,18 @@ type Policy = { readonly maxRetries: number; readonly retrySchedule: Schedule.Sc
 const deliver = (parcel: Parcel, job: Job, transport: Transport, policy: Policy): Effect.Effect<void, SendFailure> => {
   const label = job.label ??= makeLabel()
   let attempt = 0
-  return Effect.suspend(() => {
+  const once = Effect.suspend(() => {
     if (attempt > 0) label.attempt++
     job.onAttempt(parcel.piece, attempt++)
     return Effect.flatMap(transport.send(parcel.piece, label, job.mayGoOn), (results) => settle(parcel, job, results))
-  }).pipe(
-    Effect.retry({
-      schedule: Schedules.retries(
-        policy.retrySchedule,
-        policy.maxRetries,
-        job.cut,
-        (failure, attempt, delayMillis) => job.onPause(parcel.piece, failure, attempt, delayMillis)
-      ),
-      while: job.mayGoOn
-    })
+  })
+  return Schedules.retrying(
+    once,
+    policy.retrySchedule,
+    policy.maxRetries,
+    job.mayGoOn,
+    job.cut,
+    (failure, attempt, delayMillis) => job.onPause(parcel.piece, failure, attempt, delayMillis)
   )
 }
 

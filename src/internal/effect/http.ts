@@ -21,7 +21,7 @@ export const untraced = <E, R>(client: HttpClient.HttpClient.With<E, R>): HttpCl
 export const withFailedResponse = <A, R>(
   self: Effect.Effect<A, HttpClientError.HttpClientError, R>
 ): Effect.Effect<A | HttpClientResponse.HttpClientResponse, HttpClientError.RequestError, R> =>
-  Effect.catchTag(self, "ResponseError", ({ response }) => Effect.succeed(response))
+  Effect.catchAll(self, (error) => error._tag === "ResponseError" ? Effect.succeed(error.response) : Effect.fail(error))
 
 /** The response for whose status a client has failed, if that is what it failed with. */
 export const refusedResponse = (thrown: unknown): HttpClientResponse.HttpClientResponse | undefined => {

@@ -1,40 +1,55 @@
 /**
- * Times as schedules. Hides Effect's algebra of them: how they are put together, how one looks at what went wrong, and
- * how one is followed step by step.
+ * Times as schedules. Hides Effect's algebra of them: how they are put together, and how one is followed step by step.
+ *
+ * `Effect.retry`, `Effect.repeat` and the combinators that join schedules are not used: they are four fifths of what
+ * Effect has about schedules, and a program that captures would bundle them for one loop.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 
-/** Once, after a delay. */
-export const after = (delay: Duration.Duration): Schedule.Schedule<unknown> => Schedule.fromDelay(delay)
-
-/** Delays that double, up to `most`, each times a random factor of `jitter`. Without end. */
+/** Delays that double, up to `most` milliseconds, each times a random factor of `jitter`. Without end. */
 export const exponential = (
-  first: Duration.Duration,
-  most: Duration.Duration,
+  first: number,
+  most: number,
   jitter: { readonly min: number; readonly max: number }
 ): Schedule.Schedule<unknown> =>
-  Schedule.exponential(first).pipe(Schedule.either(Schedule.spaced(most)), Schedule.jitteredWith(jitter))
+  Schedule.exponential(first).pipe(
+    Schedule.delayed((delay) => Math.min(Duration.toMillis(delay), most)),
+    Schedule.jitteredWith(jitter)
+  )
 
 /**
- * Goes on as `delays` does, at most `times` times and as long as `isWanted` holds for the failure. `delayOf` is called
- * before each delay begins, with the attempt that follows (from 1), and says how long it is.
+ * Repeats an effect as long as `isWanted` holds for its failure, at most `times` times, and as long as `delays` goes on.
+ * `delayOf` is called before each delay begins, with the attempt that follows (from 1), and says how long it is, in
+ * milliseconds.
  */
-export const retrying = <E, E2 extends E>(
+export const retrying = <A, E, E2 extends E>(
+  self: Effect.Effect<A, E>,
   delays: Schedule.Schedule<unknown>,
   times: number,
   isWanted: (failure: E) => failure is E2,
-  delayOf: (failure: E2, attempt: number, delay: Duration.Duration) => Duration.Duration
-): Schedule.Schedule<unknown, E> =>
-  delays.pipe(
-    Schedule.intersect(Schedule.recurs(times)),
-    Schedule.intersect(Schedule.identity<E>()),
-    Schedule.whileInput(isWanted),
-    Schedule.modifyDelayEffect(([[, retries], failure], delay) =>
-      Effect.sync(() => delayOf(failure as E2, retries + 1, Duration.decode(delay)))
+  delayOf: (failure: E2, attempt: number, delayMillis: number) => number
+): Effect.Effect<A, E> =>
+  Effect.suspend(() => {
+    let attempt = 0
+    let delayFor: (delayMillis: number) => number
+    return Effect.flatMap(
+      Schedule.driver(Schedule.delayed(delays, (delay) => delayFor(Duration.toMillis(delay)))),
+      (driver) => {
+        const again = (failure: E): Effect.Effect<A, E> => {
+          if (!isWanted(failure) || attempt >= times) return Effect.fail(failure)
+          delayFor = (delayMillis) => delayOf(failure, ++attempt, delayMillis)
+          return Effect.matchEffect(driver.next(failure), {
+            onFailure: () => Effect.fail(failure),
+            onSuccess: () => once
+          })
+        }
+        const once: Effect.Effect<A, E> = Effect.catchAll(self, again)
+        return once
+      }
     )
-  )
+  })
 
 /** Waits for the next delay of a schedule, each time it is run. */
 export const stepper = (delays: Schedule.Schedule<unknown>): Effect.Effect<Effect.Effect<void>> =>

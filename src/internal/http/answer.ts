@@ -3,7 +3,6 @@
  * answer without an end, or with a few kilobytes that are gigabytes when they are unpacked.
  */
 import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
-import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { isBodyMissing } from "../effect/http.js"
@@ -86,16 +85,16 @@ const readInto = (
   return disconnect(
     Stream.runForEachWhile(response.stream, (chunk) => Effect.sync(() => take(chunk))).pipe(
       // A body that there is not can be no stream.
-      Effect.catchIf(isBodyMissing, () => Effect.void)
+      Effect.catchAll((error) => isBodyMissing(error) ? Effect.void : Effect.fail(error))
     )
   )
 }
 
-/** Reads the body, no more than `maxBytes` of it after decompression, for no longer than `limit`. Never fails. */
+/** Reads the body, no more than `maxBytes` of it after decompression, for no longer than `limitMillis`. Never fails. */
 export const readBody = (
   response: HttpClientResponse.HttpClientResponse,
   maxBytes: number,
-  limit: Duration.Duration
+  limitMillis: number
 ): Effect.Effect<Body> => {
   if (isBodyless(response.status)) return Effect.succeed(empty)
   let text = ""
@@ -110,7 +109,7 @@ export const readBody = (
     text = whole
   }
   return Effect.suspend(() => readInto(response, maxBytes, take, takeAll)).pipe(
-    Effect.timeoutOption(limit),
+    Effect.timeoutOption(limitMillis),
     Effect.exit,
     Effect.map((exit): Body => ({
       text: text + decoder.decode(),

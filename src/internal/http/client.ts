@@ -84,13 +84,15 @@ const transform = (
   { transformClient }: Resolved,
   client: HttpClient.HttpClient
 ): Effect.Effect<HttpClient.HttpClient, ConfigurationError> =>
-  transformClient === undefined ? Effect.succeed(client) : Effect.try({
-    try: () => {
+  Effect.suspend(() => {
+    if (transformClient === undefined) return Effect.succeed(client)
+    try {
       const transformed: unknown = transformClient(client)
-      if (!isClient(transformed)) throw new Error("it gives no HttpClient")
-      return transformed
-    },
-    catch: (thrown) => invalidOption("transformClient", `cannot be used: ${describeThrown(thrown)}`)
+      if (isClient(transformed)) return Effect.succeed(transformed)
+      throw new Error("it gives no HttpClient")
+    } catch (thrown) {
+      return invalidOption("transformClient", `cannot be used: ${describeThrown(thrown)}`)
+    }
   })
 
 const isClient = (value: unknown): value is HttpClient.HttpClient =>
@@ -108,10 +110,10 @@ const makeWith = (host: string, client: HttpClient.HttpClient): Http => {
   const read = (
     response: HttpClientResponse.HttpClientResponse,
     { bodyTimeout, maxBytes }: Limits,
-    left: Duration.Duration
+    left: number
   ): Effect.Effect<Answer> =>
     Effect.map(
-      readBody(response, maxBytes, bodyTimeout === undefined ? left : Duration.min(left, bodyTimeout)),
+      readBody(response, maxBytes, bodyTimeout === undefined ? left : Math.min(left, Duration.toMillis(bodyTimeout))),
       ({ text, unread }) => {
         const location = redirectedTo(response)
         return {
@@ -147,7 +149,7 @@ const makeWith = (host: string, client: HttpClient.HttpClient): Http => {
             ? Effect.succeed(noAnswer("timeout", `no answer within ${Duration.format(timeout)}`))
             : response.value === undefined
             ? Effect.succeed(undefined)
-            : read(response.value, limits, Duration.millis(Math.max(deadline - monotonicMillis(clock), 0)))
+            : read(response.value, limits, Math.max(deadline - monotonicMillis(clock), 0))
         ),
         // Whatever a client can do, throwing and interrupting itself included, is a failed exchange. (A fiber that is
         // interrupted from outside does not come here.)
