@@ -120,6 +120,22 @@ const timeoutFail: Shape = {
   }
 }
 
+/** The parameters of a tool are a schema, and not its fields. */
+const toolParameters: Shape = {
+  apply: ({ arguments: given }, editor) => {
+    const options = given[1]
+    if (options === undefined || !ts.isObjectLiteralExpression(options)) return false
+    for (const property of options.properties) {
+      if (!ts.isPropertyAssignment(property) || property.name.getText() !== "parameters") continue
+      if (!ts.isObjectLiteralExpression(property.initializer)) continue
+      editor.insert(property.initializer.getStart(), `${editor.need("effect/Schema", false)}.Struct(`)
+      editor.insert(property.initializer.end, ")")
+      return true
+    }
+    return false
+  }
+}
+
 export const table: Table = {
   modules: {
     ...http(
@@ -276,6 +292,7 @@ export const table: Table = {
     "@effect/platform/HttpServerResponse.unsafeJson": "effect/http/HttpServerResponse.jsonUnsafe"
   },
   shapes: {
+    "@effect/ai/Tool.make": toolParameters,
     "effect/ConfigProvider.fromMap": fromMap,
     "effect/Context.Tag": tag,
     "effect/Effect.timeoutFail": timeoutFail,

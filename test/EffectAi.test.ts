@@ -1,44 +1,30 @@
 /**
  * Calls through `@effect/ai`, with models made by hand: what the events say, and that the program notices nothing.
  */
-import {
-  AiError,
-  Chat,
-  EmbeddingModel,
-  LanguageModel,
-  Prompt,
-  type Response,
-  Telemetry,
-  Tool,
-  Toolkit
-} from "@effect/ai"
+import { type AiError, Chat, LanguageModel, Prompt, type Response, Telemetry, Tool, Toolkit } from "@effect/ai"
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Deferred, Effect, Exit, Fiber, Layer, Option, Schema, Stream, TestClock, type Tracer } from "effect"
+import { Cause, Deferred, Effect, Exit, Fiber, Layer, Schema, Stream, TestClock, type Tracer } from "effect"
 import { ErrorTracking, LlmAnalytics, PostHog, PostHogTest } from "effect-posthog"
 import * as EffectAi from "../src/EffectAi.js"
 import { getState } from "../src/internal/context.js"
 import { isCaptured } from "../src/internal/llm/region.js"
+import {
+  annotate,
+  embedded,
+  embeddedTokens,
+  embeddings,
+  finish,
+  refused,
+  refusedCode,
+  resultOf
+} from "./support/effectAi.js"
 
 type Part = Response.PartEncoded
 type StreamPart = Response.StreamPartEncoded
 
-const finish = (reason: Response.FinishReason = "stop"): Part & StreamPart => ({
-  type: "finish",
-  reason,
-  usage: { inputTokens: 10, outputTokens: 5, totalTokens: 15 }
-})
-
 const about: Part & StreamPart = { type: "response-metadata", id: "r1", modelId: "gpt-5-mini-2025" }
 
 const call = (id: string, name: string, params: unknown): Part & StreamPart => ({ type: "tool-call", id, name, params })
-
-/** What a provider's package notes. */
-const annotate = (span: Tracer.Span) =>
-  Telemetry.addGenAIAnnotations(span, {
-    system: "openai",
-    operation: { name: "chat" },
-    request: { model: "gpt-5-mini", temperature: 0.5, maxTokens: 100 }
-  })
 
 interface Answers {
   readonly plain?: Effect.Effect<Array<Part>, AiError.AiError>
@@ -88,21 +74,6 @@ const the = <A>(list: ReadonlyArray<A>): A => {
   assert.strictEqual(list.length, 1)
   return list[0]!
 }
-
-const failed = new AiError.HttpResponseError({
-  module: "Test",
-  method: "generateText",
-  reason: "StatusCode",
-  request: {
-    method: "POST",
-    url: "https://example.com",
-    urlParams: [],
-    hash: Option.none(),
-    headers: { "x-api-key": "sk-secret-1234567890" }
-  },
-  response: { status: 429, headers: {} },
-  body: `{"error":{"type":"rate_limit_error","message":"Slow down"}}`
-}, { disableValidation: true })
 
 const Weather = Tool.make("weather", {
   description: "The weather of a city",
@@ -162,18 +133,18 @@ describe("a plain call", () => {
 
   it.effect("that is refused says what the provider said, without key", () =>
     Effect.gen(function*() {
-      assert.propertyVal(yield* Effect.flip(LanguageModel.generateText({ prompt: "Hi" })), "body", failed.body)
+      assert.propertyVal(yield* Effect.flip(LanguageModel.generateText({ prompt: "Hi" })), "module", refused.module)
       const generation = the(yield* generations)
       assert.deepInclude(generation, {
         $ai_is_error: true,
         $ai_http_status: 429,
-        $ai_error: { type: "rate_limit_error", code: "StatusCode", status: 429, message: "Slow down" },
+        $ai_error: { type: "rate_limit_error", ...refusedCode, status: 429, message: "Slow down" },
         $ai_output_choices: [],
         $ai_model: "gpt-5-mini",
         $ai_provider: "openai"
       })
       assert.notInclude(JSON.stringify(generation), "sk-secret")
-    }).pipe((effect) => run(effect, { plain: Effect.fail(failed) })))
+    }).pipe((effect) => run(effect, { plain: Effect.fail(refused) })))
 
   it.effect("that is interrupted is no error", () =>
     Effect.gen(function*() {
@@ -285,14 +256,14 @@ describe("a plain call", () => {
       const exception = the(yield* events("$exception"))
       assert.strictEqual(exception.$ai_trace_id, "trace-1")
       assert.notInclude(JSON.stringify(exception), "sk-secret")
-    }).pipe((effect) => run(effect, { plain: Effect.fail(failed) })))
+    }).pipe((effect) => run(effect, { plain: Effect.fail(refused) })))
 
   it.effect("that fails outside of any region still has a trace, which its exception names", () =>
     Effect.gen(function*() {
       yield* Effect.ignore(ErrorTracking.captureErrors(LanguageModel.generateText({ prompt: "Hi" })))
       const exception = the(yield* events("$exception"))
       assert.strictEqual(exception.$ai_trace_id, the(yield* generations).$ai_trace_id)
-    }).pipe((effect) => run(effect, { plain: Effect.fail(failed) })))
+    }).pipe((effect) => run(effect, { plain: Effect.fail(refused) })))
 
   it.effect("wrapped twice is captured once", () =>
     Effect.gen(function*() {
@@ -371,7 +342,7 @@ describe("tools", () => {
 
   it.effect("that fail take the call with them, but the generation is no error", () =>
     Effect.gen(function*() {
-      assert.deepStrictEqual(yield* Effect.exit(weather()), Exit.fail("no such city"))
+      assert.strictEqual<unknown>(yield* Effect.flip(weather()), "no such city")
       const generation = the(yield* generations)
       assert.notProperty(generation, "$ai_is_error")
       assert.strictEqual(generation.$ai_model, "gpt-5-mini")
@@ -471,7 +442,7 @@ describe("tools", () => {
   it.effect("that the program runs itself are spans below the region, and those of a captured toolkit only once", () =>
     Effect.gen(function*() {
       const captured = yield* EffectAi.toolkit(tools)
-      const { isFailure } = yield* captured.handle("weather", { city: "Oslo" }).pipe(
+      const { isFailure } = yield* resultOf(captured.handle("weather", { city: "Oslo" })).pipe(
         LlmAnalytics.withTrace({ id: "t1" })
       )
       assert.isFalse(isFailure)
@@ -526,12 +497,12 @@ describe("a streamed call", () => {
   it.effect("that breaks shows what came, and the failure", () =>
     Effect.gen(function*() {
       const error = yield* Effect.flip(Stream.runDrain(LanguageModel.streamText({ prompt: "Hi" })))
-      assert.propertyVal(error, "body", failed.body)
+      assert.propertyVal(error, "module", refused.module)
       assert.deepInclude(the(yield* generations), {
         $ai_is_error: true,
         $ai_output_choices: [{ role: "assistant", content: [{ type: "text", text: "Hel" }] }]
       })
-    }).pipe((effect) => run(effect, { stream: Stream.concat(Stream.make(text("Hel")), Stream.fail(failed)) })))
+    }).pipe((effect) => run(effect, { stream: Stream.concat(Stream.make(text("Hel")), Stream.fail(refused)) })))
 
   it.effect("with an error in the place of its end is an error, with status 200", () =>
     Effect.gen(function*() {
@@ -617,8 +588,8 @@ describe("a streamed call", () => {
 
   it.effect("whose tool fails is no error of the model", () =>
     Effect.gen(function*() {
-      const exit = yield* Effect.exit(Stream.runDrain(LanguageModel.streamText({ prompt: "Hi", toolkit: tools })))
-      assert.deepStrictEqual(exit, Exit.fail("no such city"))
+      const failed = yield* Effect.flip(Stream.runDrain(LanguageModel.streamText({ prompt: "Hi", toolkit: tools })))
+      assert.strictEqual<unknown>(failed, "no such city")
       assert.notProperty(the(yield* generations), "$ai_is_error")
       assert.strictEqual(the(yield* spans).$ai_is_error, true)
     }).pipe(Effect.provide(toolsWith({ weather: Effect.fail("no such city") })), (effect) =>
@@ -637,25 +608,17 @@ describe("a streamed call", () => {
 })
 
 describe("embeddings", () => {
-  const model = Layer.effect(
-    EmbeddingModel.EmbeddingModel,
-    EmbeddingModel.make({
-      embedMany: (inputs) => Effect.succeed(inputs.map((_, index) => ({ index, embeddings: [index] })))
-    })
-  )
-
   it.effect("are one event for each call", () =>
     Effect.gen(function*() {
-      const embeddings = yield* EmbeddingModel.EmbeddingModel
-      assert.deepStrictEqual(yield* embeddings.embed("a"), [0])
-      assert.deepStrictEqual(yield* embeddings.embedMany(["a", "b"]), [[0], [1]])
+      assert.deepStrictEqual(yield* embedded, [[0], [[0], [1]]])
       const all = yield* events("$ai_embedding")
       assert.deepStrictEqual(all.map(({ $ai_input }) => $ai_input), ["a", ["a", "b"]])
       assert.deepInclude(all[0], { $ai_model: "text-embedding-3-small", $ai_framework: "effect-ai" })
       assert.notProperty(all[0], "$ai_input_tokens")
+      assert.strictEqual(all[1]!.$ai_input_tokens, embeddedTokens)
       assert.isNull(all[0]!.$ai_output_choices)
     }).pipe(
-      Effect.provide(model.pipe(EffectAi.withCapture({ model: "text-embedding-3-small" }))),
+      Effect.provide(embeddings.pipe(EffectAi.withCapture({ model: "text-embedding-3-small" }))),
       Effect.provide(PostHogTest.TestLayer)
     ))
 })
