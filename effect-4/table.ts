@@ -96,6 +96,15 @@ const called: Shape = {
   }
 }
 
+/** `runMain(program, { disablePrettyLogger: true })`: which logger is used is not said there. */
+const runMain: Shape = {
+  apply: ({ arguments: [program, options] }, editor) => {
+    if (options === undefined || !/^\{ disablePrettyLogger: true \}$/.test(options.getText())) return false
+    editor.remove(program!.end, options.end)
+    return true
+  }
+}
+
 /** `timeoutFail({ duration, onTimeout })` is `timeoutOrElse({ duration, orElse })`, whose `orElse` is an effect. */
 const timeoutFail: Shape = {
   onlyCalls: true,
@@ -293,6 +302,7 @@ export const table: Table = {
   },
   shapes: {
     "@effect/ai/Tool.make": toolParameters,
+    "@effect/platform-node/NodeRuntime.runMain": runMain,
     "effect/ConfigProvider.fromMap": fromMap,
     "effect/Context.Tag": tag,
     "effect/Effect.timeoutFail": timeoutFail,

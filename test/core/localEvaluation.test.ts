@@ -84,9 +84,9 @@ for (const { folder, isThere } of folders) {
               now: row.now === undefined ? now : Date.parse(row.now),
               propertyMatchingVersion
             })
-            const result = Either.isRight(matched) ? matched.right : "inconclusive"
+            const result = Either.getOrElse(matched, () => "inconclusive")
             const isReason = Either.isRight(matched) || row.unresolved_reason === undefined ||
-              matched.left === row.unresolved_reason
+              Either.merge(matched) === row.unresolved_reason
             return result === expected && isReason ? [] : [{ ...row, propertyMatchingVersion, result: matched }]
           })
         )
@@ -104,7 +104,7 @@ for (const { folder, isThere } of folders) {
           return found !== row.expected
         }
         const matched = LocalEvaluation.matchProperty(row.filter, row.properties, { now: at })
-        return (Either.isRight(matched) ? matched.right : "inconclusive") !== row.expected
+        return Either.getOrElse(matched, () => "inconclusive") !== row.expected
       })
       assertNone(wrong, cases.length)
     })

@@ -119,7 +119,10 @@ const thrown: Readonly<Record<string, () => unknown>> = {
   "an error with secrets": () =>
     Object.assign(new Declined({ order: "o" }), { apiKey: "k", password: "p", hidden: Redacted.make("r") }),
   "an error of a schema": decoding,
-  "a failed Exit": () => Effect.runSyncExit(Option.none()),
+  "a failed Exit": () =>
+    Effect.runSyncExit(Effect.gen(function*() {
+      return yield* Option.none()
+    })),
   "an Exit that succeeded": () => Exit.succeed(1),
   "nothing": () => undefined,
   "null": () => null,

@@ -158,3 +158,6 @@ export const dataOf3 = (): ReadonlyArray<readonly [data: unknown, json: unknown]
   [MutableList.make(1, 2), [1, 2]],
   [Data.struct({ a: 1 }), { a: 1 }]
 ]
+
+/** What was thrown elsewhere and came as JSON. */
+export const defectOf: (json: unknown) => unknown = Schema.decodeUnknownSync(Schema.Defect)

@@ -148,3 +148,6 @@ export const textEndpoint = <const Name extends string>(name: Name, path: `/${st
 
 /** Data that Effect 4 has no more: here is none. */
 export const dataOf3 = (): ReadonlyArray<readonly [data: unknown, json: unknown]> => []
+
+/** What was thrown elsewhere and came as JSON. */
+export const defectOf: (json: unknown) => unknown = Schema.decodeUnknownSync(Schema.Defect())

@@ -2,7 +2,7 @@
  * Servers and proxies without the routes for LLM analytics: events go where they are taken, and none is lost by finding out.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Schedule } from "effect"
+import { Effect, Fiber, Schedule } from "effect"
 import { PostHog, type PostHogError } from "effect-posthog"
 import { numbers, sendMany, sendOne, sendOneNow } from "../../support/ai.js"
 import { collectDiagnostics, onSink, stats } from "../../support/posthog.js"
@@ -176,7 +176,7 @@ describe("a server without a route", () => {
         yield* Effect.promise(() => sink.until(() => sink.requests.length === 1))
         yield* PostHog.optOut
         open()
-        yield* flushing
+        yield* Fiber.join(flushing)
         assert.deepInclude(yield* stats, { dropped: { opted_out: 2 } })
       }).pipe(Effect.provide(onSink(sink)))
       assert.deepStrictEqual(paths(sink), [v1])

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Chunk, Context, Deferred, Effect, Exit, Fiber, Layer, Scope, Stream, TestClock } from "effect"
+import { Context, Deferred, Effect, Exit, Fiber, Layer, Scope, Stream, TestClock } from "effect"
 import { PostHog } from "effect-posthog"
 import { isRunning } from "../../support/effect.js"
 import { type Answer, FakeClient } from "../../support/fakeClient.js"
@@ -78,7 +78,8 @@ describe("closing", () => {
       yield* Effect.yieldNow()
       const interrupted = yield* Effect.fork(Fiber.interrupt(program))
       yield* TestClock.adjust("5 seconds")
-      const exit = yield* Fiber.join(interrupted)
+      yield* Fiber.join(interrupted)
+      const exit = yield* Fiber.await(program)
       assert.isTrue(Exit.isInterrupted(exit))
       assert.deepInclude(yield* stats, { queued: 0, inFlight: 0, delivered: 3 })
     }))
@@ -155,7 +156,7 @@ describe("closing", () => {
       yield* settle
       yield* capture(service, 1)
       yield* close
-      const tags = Chunk.toReadonlyArray(yield* Fiber.join(all)).map((diagnostic) => diagnostic._tag)
+      const tags = Array.from(yield* Fiber.join(all), (diagnostic) => diagnostic._tag)
       assert.deepStrictEqual(tags, ["RequestCompleted", "EventsDelivered"])
     }))
 })

@@ -2,7 +2,7 @@
  * Consent and the end of an instance, the same for a live instance and for one of tests.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Layer, Option, Scope, TestClock } from "effect"
+import { Effect, Exit, Fiber, Layer, Option, Scope, TestClock } from "effect"
 import { FeatureFlags, PostHog, type PostHogConfig, PostHogTest } from "effect-posthog"
 import { FakeClient } from "../../support/fakeClient.js"
 import { onFake, stats } from "../../support/posthog.js"
@@ -106,7 +106,7 @@ describe("a live instance that closes", () => {
         yield* PostHog.optIn
         yield* PostHog.capture("late")
         yield* TestClock.adjust("10 seconds")
-        yield* closing
+        yield* Fiber.join(closing)
         assert.strictEqual(client.requests.length, 1)
         assert.deepInclude(yield* stats, { accepted: 4, dropped: { opted_out: 3, closed: 1 } })
       }).pipe(Effect.provide(context))
@@ -123,7 +123,7 @@ describe("a live instance that closes", () => {
         yield* TestClock.adjust(0)
         const flushed = yield* Effect.fork(PostHog.flush)
         yield* TestClock.adjust("3 seconds")
-        assert.deepStrictEqual(yield* flushed, { delivered: 1, dropped: 0 })
+        assert.deepStrictEqual(yield* Fiber.join(flushed), { delivered: 1, dropped: 0 })
       }).pipe(Effect.provide(context))
     }))
 })

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Schema } from "effect"
+import { Effect } from "effect"
 import { ErrorTracking, PostHogTest } from "effect-posthog"
 import { build } from "esbuild"
 import { execFile, execFileSync } from "node:child_process"
@@ -12,6 +12,7 @@ import { runInNewContext } from "node:vm"
 import { afterAll } from "vitest"
 import { mayRead } from "../../../src/core/exceptions/readable.js"
 import { ProgramFiles } from "../../../src/internal/exceptions/readable.js"
+import { defectOf } from "../../support/effect.js"
 
 const root = fileURLToPath(new URL("../../../", import.meta.url))
 const folder = realpathSync(mkdtempSync(join(tmpdir(), "readable ")))
@@ -237,7 +238,7 @@ describe("a stack that somebody wrote", () => {
         pipe
       ]
       plant("package.json", `{ "token": "${secret}" }`)
-      const remote = Schema.decodeUnknownSync(Schema.Defect)
+      const remote = defectOf
       const errors = paths.flatMap((path) => [
         Object.assign(new Error("no"), { stack: text(path) }),
         remote({ name: "Error", message: "no", stack: text(path) })
