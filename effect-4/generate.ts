@@ -8,6 +8,7 @@ import { cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises"
 import { dirname, join, relative } from "node:path"
 import { fileURLToPath } from "node:url"
 import { makeKnown } from "./known.js"
+import { makeIsPure } from "./pure.js"
 import { table } from "./table.js"
 import { type Problem, translateBlocks, type Translated, translateSource } from "./translate.js"
 
@@ -35,6 +36,8 @@ async function* filesBelow(path: string): AsyncGenerator<string> {
   }
 }
 
+const isPure = makeIsPure(root, here)
+
 const exists = async (path: string): Promise<boolean> => await readFile(path).then(() => true, () => false)
 
 const write = async (path: string, text: string): Promise<void> => {
@@ -54,7 +57,7 @@ const take = ({ problems: found, rows: used, text }: Translated): string => {
 
 const one = async (file: string): Promise<void> => {
   const path = relative(root, file)
-  if (isLeft(path) || await exists(join(here, path))) return
+  if (isLeft(path) || isPure(path) || await exists(join(here, path))) return
   const to = join(build, path)
   // Pure, and its own: there is no Effect in it.
   if (/\.m?ts$/.test(path) && !path.startsWith("src/core/")) {
