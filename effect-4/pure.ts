@@ -25,7 +25,7 @@ export const makeIsPure = (root: string, overlays: string): (path: string) => bo
     const { importedFiles } = ts.preProcessFile(readFileSync(file, "utf8"))
     const reaches = importedFiles.some(({ fileName }) => {
       const imported = fileOf(file, fileName)
-      if (imported !== undefined) return /\.ts$/.test(imported) && existsSync(imported) && reachesEffect(imported)
+      if (imported !== undefined) return imported.endsWith(".ts") && existsSync(imported) && reachesEffect(imported)
       return /^(?:effect|@effect)(?:\/|$)/.test(fileName) && fileName !== "@effect/vitest"
     })
     known.set(file, reaches)
