@@ -45,6 +45,17 @@ const write = async (path: string, text: string): Promise<void> => {
   await writeFile(path, text)
 }
 
+/** Programs of a page that are written by hand: `effect-4/blocks/docs/http.md/2.ts` is the second of that page. */
+const ownBlocks = async (path: string): Promise<ReadonlyMap<number, string>> => {
+  const folder = join(here, "blocks", path)
+  const names = await readdir(folder).catch(() => [])
+  return new Map(
+    await Promise.all(
+      names.map(async (name) => [Number.parseInt(name), await readFile(join(folder, name), "utf8")] as const)
+    )
+  )
+}
+
 const problems: Array<Problem> = []
 const rows = new Set<string>()
 const known = makeKnown()
@@ -64,7 +75,10 @@ const one = async (file: string): Promise<void> => {
     return await write(to, take(translateSource(path, await readFile(file, "utf8"), table, known)))
   }
   if (path.endsWith(".md")) {
-    return await write(to, take(translateBlocks(path, await readFile(file, "utf8"), table, known)))
+    return await write(
+      to,
+      take(translateBlocks(path, await readFile(file, "utf8"), table, known, await ownBlocks(path)))
+    )
   }
   await mkdir(dirname(to), { recursive: true })
   await cp(file, to)

@@ -105,6 +105,100 @@ const runMain: Shape = {
   }
 }
 
+/** `Schema.optionalWith(schema, { default: () => value })`. */
+const optionalWith: Shape = {
+  onlyCalls: true,
+  apply: (call, editor) => {
+    const [schema, options] = call.arguments
+    if (schema === undefined || options === undefined || !ts.isObjectLiteralExpression(options)) return false
+    const [property] = options.properties
+    if (property === undefined || !ts.isPropertyAssignment(property)) return false
+    if (!ts.isArrowFunction(property.initializer) || options.properties.length > 1) return false
+    const { body } = property.initializer
+    const [name, effect] = [editor.need("effect/Schema", false), editor.need("effect/Effect", false)]
+    editor.remove(call.expression.end, schema.getStart())
+    editor.edits.push({
+      start: schema.end,
+      end: body.getStart(),
+      text: `.pipe(${name}.withDecodingDefaultType(${effect}.succeed(`
+    })
+    editor.edits.push({ start: body.end, end: call.end, text: ")))" })
+    return true
+  }
+}
+
+/** `Schema.Record({ key, value })`: two arguments. */
+const record: Shape = {
+  onlyCalls: true,
+  apply: ({ arguments: [options] }, editor) => {
+    if (options === undefined || !ts.isObjectLiteralExpression(options)) return false
+    const [key, value] = options.properties
+    if (key === undefined || value === undefined) return false
+    if (!ts.isPropertyAssignment(key) || !ts.isPropertyAssignment(value)) return false
+    editor.remove(options.getStart(), key.initializer.getStart())
+    editor.edits.push({ start: key.initializer.end, end: value.initializer.getStart(), text: ", " })
+    editor.remove(value.initializer.end, options.end)
+    return true
+  }
+}
+
+/** `Schema.filter(f)`: a check, which is made of a function. */
+const filter: Shape = {
+  onlyCalls: true,
+  apply: ({ arguments: [f] }, editor) => {
+    if (f === undefined) return false
+    editor.insert(f.getStart(), `${editor.need("effect/Schema", false)}.makeFilter(`)
+    editor.insert(f.end, ")")
+    return true
+  }
+}
+
+/** `Metric.tagged(metric, name, value)`: attributes are an object. */
+const tagged: Shape = {
+  onlyCalls: true,
+  apply: ({ arguments: given }, editor) => {
+    const [name, value] = given.slice(-2)
+    if (name === undefined || value === undefined) return false
+    editor.insert(name.getStart(), "{ [")
+    editor.edits.push({ start: name.end, end: value.getStart(), text: "]: " })
+    editor.insert(value.end, " }")
+    return true
+  }
+}
+
+/** `HttpRouter.get(path, handler)`: the method is the first argument. */
+const route = (method: string): Shape => ({
+  onlyCalls: true,
+  apply: ({ arguments: given }, editor) => {
+    editor.insert(given[0]!.getStart(), `"${method}", `)
+    return true
+  }
+})
+
+/** `HttpRouter.empty.pipe(…routes, middleware)`: layers, one beside the other. */
+const router: Shape = {
+  onlyCalls: true,
+  apply: ({ arguments: given }, editor) => {
+    const name = editor.need("effect/http/HttpRouter", false)
+    for (const part of given) {
+      if (/^HttpRouter\.(get|post)\(/.test(part.getText())) continue
+      editor.insert(part.getStart(), `${name}.middleware(`)
+      editor.insert(part.end, ", { global: true })")
+    }
+    return true
+  }
+}
+
+/** `HttpApp.toWebHandlerLayer(router, layer)`: of layers, as routers are. */
+const toWebHandlerLayer: Shape = {
+  onlyCalls: true,
+  apply: ({ arguments: given }, editor) => {
+    editor.insert(given[0]!.getStart(), `${editor.need("effect/Layer", false)}.provide(`)
+    editor.insert(given.at(-1)!.end, ")")
+    return true
+  }
+}
+
 /** `timeoutFail({ duration, onTimeout })` is `timeoutOrElse({ duration, orElse })`, whose `orElse` is an effect. */
 const timeoutFail: Shape = {
   onlyCalls: true,
@@ -165,13 +259,8 @@ export const table: Table = {
     ),
     ...httpApi(
       "HttpApi",
-      "HttpApiBuilder",
       "HttpApiClient",
-      "HttpApiEndpoint",
-      "HttpApiGroup",
-      "HttpApiMiddleware",
-      "HttpApiSchema",
-      "HttpApiSecurity"
+      "HttpApiGroup"
     ),
     ...ai(
       "AiError",
@@ -186,8 +275,6 @@ export const table: Table = {
       "Tool",
       "Toolkit"
     ),
-    "@effect/cli/Args": "effect/cli/Argument",
-    "@effect/cli/Command": "effect/cli/Command",
     "@effect/platform-node/NodeContext": "@effect/platform-node/NodeServices",
     "@effect/platform/Error": "effect/PlatformError",
     "@effect/platform/FileSystem": "effect/FileSystem",
@@ -274,8 +361,10 @@ export const table: Table = {
     "effect/LogLevel.None": "\"None\"",
     "effect/LogLevel.Warning": "\"Warn\"",
     "effect/Option.fromNullable": "effect/Option.fromNullishOr",
+    "effect/Metric.tagged": "effect/Metric.withAttributes",
     "effect/Queue.unsafeOffer": "effect/Queue.offerUnsafe",
     "effect/Schedule.intersect": "effect/Schedule.max",
+    "effect/Stream.repeatEffect": "effect/Stream.fromEffectRepeat",
     "effect/Stream.tapErrorCause": "effect/Stream.tapCause",
     "effect/Stream.unwrapScoped": "effect/Stream.unwrap",
 
@@ -290,6 +379,9 @@ export const table: Table = {
     "effect/Schema.Schema": "effect/Schema.Codec",
     "effect/Schema.decodeUnknown": "effect/Schema.decodeUnknownEffect",
     "effect/Schema.decodeUnknownEither": "effect/Schema.decodeUnknownResult",
+    "effect/Schema.UUID": "\"Schema.String.check(Schema.isUUID())\"",
+    "effect/Schema.filter": "effect/Schema.check",
+    "effect/Schema.optionalWith": "\"\"",
     "effect/Schema.parseJson": "effect/Schema.fromJsonString",
 
     // HTTP.
@@ -298,11 +390,20 @@ export const table: Table = {
     "@effect/platform/HttpBody.unsafeJson": "effect/http/HttpBody.jsonUnsafe",
     "@effect/platform/HttpClient.catchAll": "effect/http/HttpClient.catch",
     "@effect/platform/HttpClientRequest.bodyUnsafeJson": "effect/http/HttpClientRequest.bodyJsonUnsafe",
+    "@effect/platform/HttpApp.toWebHandlerLayer": "effect/http/HttpRouter.toWebHandler",
+    "@effect/platform/HttpRouter.empty.pipe": "effect/Layer.mergeAll",
+    "@effect/platform/HttpRouter.get": "effect/http/HttpRouter.add",
+    "@effect/platform/HttpRouter.post": "effect/http/HttpRouter.add",
+    "@effect/platform/HttpServer.serve": "effect/http/HttpRouter.serve",
     "@effect/platform/HttpServerResponse.unsafeJson": "effect/http/HttpServerResponse.jsonUnsafe"
   },
   shapes: {
     "@effect/ai/Tool.make": toolParameters,
     "@effect/platform-node/NodeRuntime.runMain": runMain,
+    "@effect/platform/HttpApp.toWebHandlerLayer": toWebHandlerLayer,
+    "@effect/platform/HttpRouter.empty.pipe": router,
+    "@effect/platform/HttpRouter.get": route("GET"),
+    "@effect/platform/HttpRouter.post": route("POST"),
     "effect/ConfigProvider.fromMap": fromMap,
     "effect/Context.Tag": tag,
     "effect/Effect.timeoutFail": timeoutFail,
@@ -311,7 +412,11 @@ export const table: Table = {
     "effect/Logger.remove": loggers,
     "effect/Logger.replace": loggers,
     "effect/Logger.withMinimumLogLevel": minimumLogLevel,
-    "effect/Schedule.intersect": listed
+    "effect/Schedule.intersect": listed,
+    "effect/Metric.tagged": tagged,
+    "effect/Schema.Record": record,
+    "effect/Schema.filter": filter,
+    "effect/Schema.optionalWith": optionalWith
   },
   properties: {}
 }

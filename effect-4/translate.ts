@@ -443,11 +443,23 @@ const blocks = /^([ \t]*(?:\* )?)```ts\n([\s\S]*?)^\1```/gm
 
 const hasImport = (program: string): boolean => /^import /m.test(program)
 
-/** The programs of a Markdown text, or those in the doc comments of a source, for Effect 4. */
-export const translateBlocks = (file: string, text: string, table: Table, known: Known): Translated => {
+/**
+ * The programs of a Markdown text, or those in the doc comments of a source, for Effect 4. `own` has those that are
+ * written by hand, by their places.
+ */
+export const translateBlocks = (
+  file: string,
+  text: string,
+  table: Table,
+  known: Known,
+  own: ReadonlyMap<number, string> = new Map()
+): Translated => {
   const problems: Array<Problem> = []
   const rows = new Set<string>()
+  let place = 0
   const result = text.replace(blocks, (_, prefix: string, program: string, offset: number) => {
+    const written = own.get(++place)
+    if (written !== undefined) return `${prefix}\`\`\`ts\n${written}${prefix}\`\`\``
     const bare = prefix.trimEnd()
     const plain = program.split("\n").map((line) =>
       line.startsWith(prefix) ? line.slice(prefix.length) : line === bare ? "" : line

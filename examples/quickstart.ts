@@ -10,6 +10,7 @@ import {
   HttpBody,
   HttpClient,
   HttpClientRequest,
+  HttpMiddleware,
   HttpRouter,
   HttpServer,
   HttpServerRequest,
@@ -62,9 +63,9 @@ const shop = HttpRouter.empty.pipe(
   HttpRouter.get("/products/:id", product),
   HttpRouter.post("/checkout", checkout),
   // Everything that a request captures belongs to its customer, session and company.
-  HttpRouter.use((route) =>
+  HttpMiddleware.make((app) =>
     Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ headers, url }) =>
-      PostHog.withContext(route, {
+      PostHog.withContext(app, {
         distinctId: headers["x-customer"],
         sessionId: headers["x-session"],
         groups: { company: headers["x-company"] },
@@ -129,7 +130,7 @@ const printStats = (name: string) =>
 const program = Effect.gen(function*() {
   yield* printAcknowledged("PostHog")
   yield* printAcknowledged("Marketing").pipe(PostHog.using(Marketing))
-  yield* HttpServer.serveEffect(shop)
+  yield* Layer.build(HttpServer.serve(shop))
   yield* HttpServer.addressFormattedWith((address) => Console.log(`The shop is open at ${address}.`))
   yield* visit
   yield* Effect.all([PostHog.flush, PostHog.flush.pipe(PostHog.using(Marketing))], { concurrency: 2 })

@@ -1,23 +1,31 @@
 import {
   FetchHttpClient,
-  HttpApp,
-  HttpClientError,
   HttpClientRequest,
   HttpClientResponse,
   HttpMiddleware,
-  HttpRouter,
-  HttpServerError,
-  HttpServerRequest,
-  HttpServerResponse
+  HttpServerRequest
 } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Data, Effect, Exit, Fiber, FiberRef, Layer, Logger, LogLevel, Redacted, TestClock } from "effect"
+import { Cause, Data, Effect, Exit, Fiber, Layer, Logger, LogLevel, Redacted, TestClock } from "effect"
 import { ErrorTracking, PostHog, PostHogTest, TestLayer } from "effect-posthog"
 import { transform } from "esbuild"
 import { runInThisContext } from "node:vm"
 import { run } from "./support/child.js"
+import {
+  brokenCause,
+  currentLoggers,
+  getReference,
+  interruption,
+  locally,
+  parallel,
+  requestError,
+  responseError,
+  sequential,
+  statusError
+} from "./support/effect.js"
 import { stats } from "./support/posthog.js"
 import * as Sink from "./support/sink.js"
+import { routes, webHandler } from "./support/web.js"
 
 class Declined extends Data.TaggedError("Declined")<{
   readonly message: string
@@ -45,7 +53,7 @@ const firstInApp = (entry: Entry) => entry.stacktrace?.frames.filter((frame) => 
 const withLogger = (options?: ErrorTracking.LoggerOptions, test: PostHogTest.Options = {}) =>
   ErrorTracking.layerLogger(options).pipe(
     Layer.provideMerge(PostHogTest.layer({ exceptionRateLimit: true, ...test })),
-    Layer.merge(Logger.remove(Logger.defaultLogger))
+    Layer.provideMerge(Logger.remove(Logger.defaultLogger))
   )
 
 const charge = Effect.fn("charge")(function*() {
@@ -128,13 +136,13 @@ describe("capture", () => {
 
   it.effect("an interruption alone is nothing, beside a failure it is left out", () =>
     Effect.gen(function*() {
-      yield* ErrorTracking.capture(Cause.interrupt(Fiber.id(yield* Effect.fork(Effect.never))))
+      yield* ErrorTracking.capture(interruption)
       yield* ErrorTracking.capture(Cause.empty)
       const fiber = yield* Effect.fork(ErrorTracking.captureErrors(Effect.never))
       yield* Effect.yieldNow()
       yield* Fiber.interrupt(fiber)
       assert.deepStrictEqual(yield* exceptions, [])
-      yield* ErrorTracking.capture(Cause.parallel(Cause.interrupt(Fiber.id(fiber)), Cause.fail(new Error("real"))))
+      yield* ErrorTracking.capture(parallel(interruption, Cause.fail(new Error("real"))))
       assert.deepStrictEqual(listOf((yield* exceptions)[0]).map(({ type }) => type), ["Error"])
     }).pipe(Effect.provide(TestLayer)))
 
@@ -231,7 +239,7 @@ describe("capture", () => {
       }
       const recursion = (depth: number): Error => depth === 0 ? new Error("deep") : recursion(depth - 1)
       let deep: Cause.Cause<unknown> = Cause.empty
-      for (let i = 0; i < 10_000; i++) deep = Cause.sequential(deep, Cause.fail(new Error(`leaf ${i}`)))
+      for (let i = 0; i < 10_000; i++) deep = sequential(deep, Cause.fail(new Error(`leaf ${i}`)))
       const odd: ReadonlyArray<readonly [unknown, string, string]> = [
         [revoked(), "Error", ""],
         [hostile(), "Error", ""],
@@ -262,15 +270,11 @@ describe("capture", () => {
         HttpClientRequest.setUrlParams({ password: "s4", page: "7" }),
         HttpClientRequest.bodyUnsafeJson({ card: "s5" })
       )
-      const error = new HttpClientError.ResponseError({
-        request,
-        response: HttpClientResponse.fromWeb(request, new Response("s6", { status: 503 })),
-        reason: "StatusCode"
-      })
+      const error = statusError(HttpClientResponse.fromWeb(request, new Response("s6", { status: 503 })))
       yield* ErrorTracking.capture(error)
       yield* ErrorTracking.capture(new Error("cannot reach postgres://ada:s1@db/shop?sslkey=1&apikey=s2 (twice)"))
       const served = HttpServerRequest.fromWeb(new Request("http://shop/orders?token=s7&page=3"))
-      yield* ErrorTracking.capture(new HttpServerError.RequestError({ request: served, reason: "Decode" }))
+      yield* ErrorTracking.capture(requestError(served))
       const [failed, second, third] = yield* exceptions
       const { $exception_list, ...properties } = failed!.properties
       assert.deepInclude(third!.properties.request, { url: "http://shop/orders?token=[redacted]&page=3" })
@@ -322,16 +326,16 @@ describe("capture", () => {
     Effect.gen(function*() {
       class Paid extends Data.TaggedError("Paid")<{ readonly order: number; readonly shop: string }> {}
       class Sent extends Data.TaggedError("Sent")<{ readonly order: number; readonly by?: string }> {}
-      const cause = Cause.parallel(
+      const cause = parallel(
         Cause.fail(new Paid({ order: 1, shop: "a" })),
-        Cause.parallel(Cause.die(new Sent({ order: 2, by: "mail" })), Cause.fail(new Sent({ order: 3 })))
+        parallel(Cause.die(new Sent({ order: 2, by: "mail" })), Cause.fail(new Sent({ order: 3 })))
       )
       yield* ErrorTracking.capture(cause)
       const behind = <E extends object>(error: E, cause: unknown): E => Object.assign(error, { cause })
       yield* ErrorTracking.capture(behind(new Paid({ order: 4, shop: "b" }), new Sent({ order: 5, by: "ship" })))
       yield* ErrorTracking.capture(behind(new Paid({ order: 6, shop: "c" }), new Sent({ order: 6 })))
-      const [parallel, chain, equal] = (yield* exceptions).map(({ properties }) => properties)
-      assert.deepInclude(parallel, { order: 1, shop: "a", "Sent.order": 2, by: "mail", "Sent.order.2": 3 })
+      const [together, chain, equal] = (yield* exceptions).map(({ properties }) => properties)
+      assert.deepInclude(together, { order: 1, shop: "a", "Sent.order": 2, by: "mail", "Sent.order.2": 3 })
       assert.deepInclude(chain, { order: 4, shop: "b", "Sent.order": 5, by: "ship" })
       assert.strictEqual(equal!.order, 6)
       assert.notProperty(equal, "Sent.order")
@@ -394,7 +398,7 @@ describe("capture", () => {
       const error = yield* Effect.flip(ErrorTracking.captureErrors(Effect.fail("orig"), options))
       assert.strictEqual(error, "orig")
       yield* ErrorTracking.capture(new Error("a"), null as never)
-      yield* ErrorTracking.capture({ [Cause.CauseTypeId]: {}, _tag: "Sequential", left: null })
+      yield* ErrorTracking.capture(brokenCause)
       assert.include((yield* exceptions).map((event) => listOf(event)[0]!.value), "a")
     }).pipe(Effect.provide(TestLayer)))
 
@@ -542,7 +546,7 @@ describe("logger", () => {
     Effect.gen(function*() {
       yield* Effect.logInfo("refused", Cause.fail(new Declined({ message: "m" })))
       yield* Effect.logError("broken", new TypeError("t"))
-      yield* Effect.logError("gone", Cause.interrupt(Fiber.id(yield* Effect.fork(Effect.void))))
+      yield* Effect.logError("gone", interruption)
       const events = yield* exceptions
       assert.deepStrictEqual(
         events.map((
@@ -588,19 +592,14 @@ describe("logger", () => {
 
   it.effect("what an HTTP server logs about a route that is not there is no exception, about a broken handler it is", () =>
     Effect.gen(function*() {
-      const app = HttpRouter.empty.pipe(
-        HttpRouter.get("/broken", Effect.fail(new Declined({ message: "no" }))),
-        HttpRouter.get(
-          "/dead",
-          Effect.flatMap(
-            HttpServerRequest.HttpServerRequest,
-            (request) =>
-              new HttpServerError.ResponseError({ request, response: HttpServerResponse.empty(), reason: "Decode" })
-          )
-        ),
-        HttpMiddleware.logger
-      )
-      const handler = HttpApp.toWebHandlerRuntime(yield* Effect.runtime())(app)
+      const app = routes({
+        "GET /broken": Effect.fail(new Declined({ message: "no" })),
+        "GET /dead": Effect.flatMap(
+          HttpServerRequest.HttpServerRequest,
+          (request) => Effect.fail(responseError(request))
+        )
+      }).pipe(HttpMiddleware.logger)
+      const handler = yield* webHandler(app)
       for (const path of ["/nowhere", "/broken", "/dead"]) {
         yield* Effect.promise(() => handler(new Request(`http://shop${path}`)))
       }
@@ -612,9 +611,9 @@ describe("logger", () => {
 
   it.effect("is inert after the instance is closed, and throws nothing into the fiber", () =>
     Effect.gen(function*() {
-      const before = yield* FiberRef.get(FiberRef.currentLoggers)
+      const before = yield* getReference(currentLoggers)
       const kept = yield* Effect.scoped(
-        Effect.flatMap(Layer.build(withLogger()), () => FiberRef.get(FiberRef.currentLoggers))
+        Effect.flatMap(Layer.build(withLogger()), (context) => Effect.provide(getReference(currentLoggers), context))
       )
       assert.notStrictEqual(kept, before)
       const hostile = new Proxy({}, {
@@ -622,7 +621,7 @@ describe("logger", () => {
           throw new Error("no")
         }
       })
-      yield* Effect.logError(hostile, "after").pipe(Effect.locally(FiberRef.currentLoggers, kept))
+      yield* Effect.logError(hostile, "after").pipe(locally(currentLoggers, kept))
       yield* Effect.logError(hostile).pipe(Effect.provide(withLogger()))
     }))
 

@@ -5,8 +5,9 @@ import * as NodeContext from "@effect/platform-node/NodeContext"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as KeyValueStore from "@effect/platform/KeyValueStore"
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Layer, Option, TestServices } from "effect"
+import { Duration, Effect, Layer, Option } from "effect"
 import { FlagDefinitionStore } from "effect-posthog"
+import { live } from "./support/posthog.js"
 import * as Redis from "./support/redis.js"
 
 type Store = FlagDefinitionStore.FlagDefinitionStore
@@ -98,7 +99,7 @@ const suite = (name: string, layer: Layer.Layer<Store>) =>
         const leased = yield* Effect.repeat(store.lease("short", "b", long), { until: (leased) => leased })
         assert.isTrue(leased)
         assert.isFalse(yield* store.lease("short", "a", long))
-      }).pipe(TestServices.provideLive))
+      }).pipe(live))
   })
 
 describe("every store", () => {

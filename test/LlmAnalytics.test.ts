@@ -1,10 +1,10 @@
-import * as AiError from "@effect/ai/AiError"
-import * as HttpClientError from "@effect/platform/HttpClientError"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Duration, Effect, Fiber, Option, Schedule, Stream, TestClock } from "effect"
 import { ErrorTracking, LlmAnalytics, PostHog, PostHogTest } from "../src/index.js"
 import { run } from "./support/child.js"
+import { major, transportError } from "./support/effect.js"
+import { brokenAnswer } from "./support/llm/aiError.js"
 import { collectDiagnostics, onSink, settle } from "./support/posthog.js"
 import * as Sink from "./support/sink.js"
 
@@ -254,27 +254,21 @@ describe("withTrace and withSpan", () => {
   it.effect("and their exceptions have nothing of a request, whatever the error holds", () =>
     Effect.gen(function*() {
       const request = {
-        method: "POST",
         url: "https://api.anthropic.com/v1/messages",
         headers: { "x-api-key": "key-in-clear" }
       }
       const errors = [
-        new AiError.HttpResponseError({
-          module: "AnthropicClient",
-          method: "streamRequest",
-          reason: "Decode",
+        brokenAnswer({
+          ...request,
           description: "it broke off",
-          request: { ...request, method: "POST", urlParams: [], hash: Option.none() },
-          response: { status: 200, headers: {} },
           body: "POST /v1/messages {\"prompt\": \"the prompt\", \"key\": \"key-in-clear\"}"
         }),
-        new HttpClientError.RequestError({
-          request: HttpClientRequest.post(request.url, { headers: request.headers }).pipe(
+        transportError(
+          HttpClientRequest.post(request.url, { headers: request.headers }).pipe(
             HttpClientRequest.bodyUnsafeJson({ prompt: "the prompt" })
           ),
-          reason: "Transport",
-          description: "no route"
-        })
+          new Error("no route")
+        )
       ]
       for (const error of errors) {
         yield* Effect.exit(
@@ -284,7 +278,10 @@ describe("withTrace and withSpan", () => {
       const all = yield* PostHogTest.captured
       assert.deepStrictEqual(all.map(({ event }) => event), ["$ai_span", "$exception", "$ai_span", "$exception"])
       assert.notMatch(JSON.stringify(all), /key-in-clear|the prompt/)
-      assert.deepInclude(all[0]?.properties.$ai_error as object, { type: "HttpResponseError", message: "it broke off" })
+      assert.deepInclude(all[0]?.properties.$ai_error as object, {
+        type: major === 3 ? "HttpResponseError" : "InvalidResponseError",
+        message: "it broke off"
+      })
       assert.include(String(all[1]?.properties.$exception_message), "it broke off")
     }).pipe(withTest({ sourceContext: false })))
 

@@ -1,17 +1,6 @@
 import { FetchHttpClient } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
-import {
-  Config,
-  ConfigError,
-  ConfigProvider,
-  Context,
-  Duration,
-  Effect,
-  Layer,
-  Logger,
-  LogLevel,
-  Redacted
-} from "effect"
+import { Config, ConfigProvider, Context, Duration, Effect, Layer, Logger, LogLevel, Redacted } from "effect"
 import {
   ErrorTracking,
   FeatureFlags,
@@ -26,6 +15,7 @@ import {
   TestLayer
 } from "effect-posthog"
 import { definitions, flag } from "./support/definitions.js"
+import { isConfigError } from "./support/effect.js"
 import { FakeClient } from "./support/fakeClient.js"
 import { captureMany } from "./support/posthog.js"
 import * as Sink from "./support/sink.js"
@@ -43,6 +33,9 @@ const logged = <A, E, R>(effect: Effect.Effect<A, E, R>) => {
   })
   return Effect.as(Effect.provide(effect, Logger.replace(Logger.defaultLogger, logger)), messages)
 }
+
+/** Built, and for nobody. */
+const discarded = <A, E, R>(layer: Layer.Layer<A, E, R>) => Layer.scopedDiscard(Layer.build(layer))
 
 const fromEnvironment = (variables: Record<string, string>) =>
   Layer.setConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(variables))))
@@ -641,16 +634,16 @@ describe("PostHogLive", () => {
       localInstance: LocalEvaluation.layerInstanceConfig(Other, { pollingInterval: seconds }).pipe(
         Layer.provide(PostHogTest.layerInstance(Other))
       ),
-      test: Layer.discard(PostHogTest.layerConfig({ flushInterval: seconds })),
-      testInstance: Layer.discard(PostHogTest.layerInstanceConfig(Other, { flushInterval: seconds })),
-      cli: Layer.discard(PostHogCli.layerConfig({ flushInterval: seconds }, { consent: Effect.succeed(true) })).pipe(
+      test: discarded(PostHogTest.layerConfig({ flushInterval: seconds })),
+      testInstance: discarded(PostHogTest.layerInstanceConfig(Other, { flushInterval: seconds })),
+      cli: discarded(PostHogCli.layerConfig({ flushInterval: seconds }, { consent: Effect.succeed(true) })).pipe(
         Layer.provide(FetchHttpClient.layer)
       )
     }
     return Effect.gen(function*() {
       for (const [name, layer] of Object.entries(layers)) {
         const failed = yield* Effect.flip(Effect.scoped(Layer.build(layer))).pipe(Effect.withConfigProvider(wrong))
-        assert.isTrue(ConfigError.isConfigError(failed), name)
+        assert.isTrue(isConfigError(failed), name)
         yield* Effect.scoped(Layer.build(layer)).pipe(Effect.withConfigProvider(right))
       }
     })

@@ -1,51 +1,16 @@
-import {
-  HttpApi,
-  HttpApiBuilder,
-  HttpApiEndpoint,
-  HttpApiGroup,
-  HttpApiMiddleware,
-  HttpApiSchema,
-  HttpApiSecurity,
-  HttpApp,
-  HttpLayerRouter,
-  HttpMiddleware,
-  HttpRouter,
-  HttpServer,
-  HttpServerRequest,
-  HttpServerResponse
-} from "@effect/platform"
-import { NodeHttpServer } from "@effect/platform-node"
+import { HttpLayerRouter, HttpMiddleware, HttpServerRequest, HttpServerResponse } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
-import {
-  Cause,
-  ConfigProvider,
-  Context,
-  Data,
-  Deferred,
-  Effect,
-  Fiber,
-  Layer,
-  Logger,
-  Redacted,
-  Runtime,
-  Schema,
-  Stream,
-  TestClock
-} from "effect"
+import { ConfigProvider, Data, Deferred, Effect, Fiber, Layer, Logger, Runtime, Stream, TestClock } from "effect"
 import { ErrorTracking, PostHog, PostHogHttp, PostHogLive, PostHogTest, TestLayer } from "effect-posthog"
-import { createServer, request as nodeRequest } from "node:http"
+import { request as nodeRequest } from "node:http"
 import { connect } from "node:net"
+import { shop } from "./support/api.js"
+import { originalError } from "./support/effect.js"
 import { onSink, settle, stats } from "./support/posthog.js"
 import * as Sink from "./support/sink.js"
+import { type App, ask, routes, serve } from "./support/web.js"
 
 class Declined extends Data.TaggedError("Declined")<{ readonly message: string }> {}
-
-/** A handler of the Fetch API for an app, in the runtime of the test. */
-const webHandler = <E>(app: HttpApp.Default<E, PostHog.PostHog>) =>
-  Effect.map(Effect.runtime<PostHog.PostHog>(), (runtime) => HttpApp.toWebHandlerRuntime(runtime)(app))
-
-const ask = <E>(app: HttpApp.Default<E, PostHog.PostHog>, request: Request) =>
-  Effect.flatMap(webHandler(app), (handler) => Effect.promise(() => handler(request)))
 
 const served = PostHog.capture("served").pipe(Effect.as(HttpServerResponse.unsafeJson({ ok: true })))
 
@@ -57,21 +22,12 @@ const event = (name: string) =>
   })
 
 /** Routes can be interrupted, a bare app cannot. */
-const routed = <E, R>(handler: HttpRouter.Route.Handler<E, R>) => HttpRouter.empty.pipe(HttpRouter.get("/*", handler))
-
-/** Serves an app on a free port until the scope closes. */
-const serve = <E, R>(app: HttpApp.Default<E, R>) =>
-  Effect.gen(function*() {
-    const context = yield* Layer.build(NodeHttpServer.layer(createServer, { port: 0 }))
-    yield* HttpServer.serveEffect(app).pipe(Effect.provide(context))
-    const { address } = Context.get(context, HttpServer.HttpServer)
-    return address._tag === "TcpAddress" ? address.port : 0
-  })
+const routed = <E, R>(handler: App<E, R>) => routes({ "GET /*": handler })
 
 describe("the context of a request", () => {
   it.effect("is on what the handler captures, for all instances, and on nothing else", () =>
     Effect.gen(function*() {
-      const app = HttpRouter.empty.pipe(HttpRouter.get("/users/:id", served), PostHogHttp.middleware())
+      const app = routes({ "GET /users/:id": served }).pipe(PostHogHttp.middleware())
       yield* ask(
         app,
         new Request("https://shop.example.com/users/7?page=2&token=t", {
@@ -209,18 +165,16 @@ describe("the context of a request", () => {
 
   it.effect("has the route also when something before the router looked at the context or changed it", () =>
     Effect.gen(function*() {
-      const app = HttpRouter.empty.pipe(
-        HttpRouter.get(
-          "/users/:id",
-          Effect.all([served, PostHog.toCarrier, PostHog.getContext()]).pipe(
-            Effect.tap(([, carrier, { properties }]) => {
-              // What is the request's is no job's.
-              assert.notProperty(carrier.properties ?? {}, "http.route")
-              assert.strictEqual(properties?.["http.route"], "/users/:id")
-            }),
-            Effect.map(([response]) => response)
-          )
-        ),
+      const app = routes({
+        "GET /users/:id": Effect.all([served, PostHog.toCarrier, PostHog.getContext()]).pipe(
+          Effect.tap(([, carrier, { properties }]) => {
+            // What is the request's is no job's.
+            assert.notProperty(carrier.properties ?? {}, "http.route")
+            assert.strictEqual(properties?.["http.route"], "/users/:id")
+          }),
+          Effect.map(([response]) => response)
+        )
+      }).pipe(
         HttpMiddleware.make((app) =>
           PostHog.capture("before").pipe(
             Effect.zipRight(PostHog.setContext({ distinctId: "eve" })),
@@ -322,16 +276,17 @@ describe("isolation", () => {
 })
 
 describe("failures of handlers", () => {
-  const app = HttpRouter.empty.pipe(
-    HttpRouter.get("/fine", HttpServerResponse.text("fine")),
-    HttpRouter.get(
-      "/broken/:id",
-      Effect.zipRight(PostHog.setContext({ distinctId: "late" }), Effect.fail(new Declined({ message: "no" })))
+  const app = routes({
+    "GET /fine": HttpServerResponse.text("fine"),
+    "GET /broken/:id": Effect.zipRight(
+      PostHog.setContext({ distinctId: "late" }),
+      Effect.fail(new Declined({ message: "no" }))
     ),
-    HttpRouter.get("/dead", Effect.die(new TypeError("dead"))),
-    HttpRouter.get("/gone", Effect.fail(HttpServerResponse.empty({ status: 410 }))),
-    HttpRouter.get("/thrown", Effect.die(HttpServerResponse.empty({ status: 403 }))),
-    HttpRouter.get("/interrupted", Effect.interrupt),
+    "GET /dead": Effect.die(new TypeError("dead")),
+    "GET /gone": Effect.fail(HttpServerResponse.empty({ status: 410 })),
+    "GET /thrown": Effect.die(HttpServerResponse.empty({ status: 403 })),
+    "GET /interrupted": Effect.interrupt
+  }).pipe(
     PostHogHttp.middleware(),
     HttpMiddleware.logger
   )
@@ -368,7 +323,7 @@ describe("failures of handlers", () => {
       Effect.provide(
         ErrorTracking.layerLogger().pipe(
           Layer.provideMerge(TestLayer),
-          Layer.merge(Logger.remove(Logger.defaultLogger))
+          Layer.provideMerge(Logger.remove(Logger.defaultLogger))
         )
       )
     ))
@@ -387,7 +342,7 @@ describe("failures of handlers", () => {
             PostHogHttp.middleware(options),
             Effect.catchAll((error) => {
               seen.push(error)
-              return HttpServerResponse.empty({ status })
+              return Effect.succeed(HttpServerResponse.empty({ status }))
             })
           ),
           new Request("http://shop/")
@@ -398,7 +353,7 @@ describe("failures of handlers", () => {
       yield* failing({}, 503)
       assert.strictEqual((yield* event("$exception")).properties.$response_status_code, 503)
       // With a span around, Effect wraps errors.
-      assert.isTrue(seen.length === 3 && seen.every((error, index) => Cause.originalError(error) === failures[index]))
+      assert.isTrue(seen.length === 3 && seen.every((error, index) => originalError(error) === failures[index]))
     }).pipe(Effect.provide(TestLayer)))
 
   it.effect("are told for each user also where the error is always the same one", () =>
@@ -412,11 +367,10 @@ describe("failures of handlers", () => {
 
   it.effect("are exceptions also where something around the middleware forks", () =>
     Effect.gen(function*() {
-      const failing = HttpRouter.empty.pipe(
-        HttpRouter.get("/x", Effect.suspend(() => Effect.fail(new Declined({ message: "no" })))),
-        HttpRouter.get("/late", Effect.never),
-        PostHogHttp.middleware({ requestEvent: "request" })
-      )
+      const failing = routes({
+        "GET /x": Effect.suspend(() => Effect.fail(new Declined({ message: "no" }))),
+        "GET /late": Effect.never
+      }).pipe(PostHogHttp.middleware({ requestEvent: "request" }))
       yield* ask(Effect.timeout(failing, "1 minute"), new Request("http://shop/x"))
       yield* PostHogTest.waitFor("request")
       assert.strictEqual((yield* event("$exception")).properties.$exception_type, "Declined")
@@ -445,21 +399,12 @@ describe("failures of handlers", () => {
 
   it.scopedLive("are seen also by a middleware of the server, which comes after the response", () =>
     Effect.gen(function*() {
-      const context = yield* Layer.build(NodeHttpServer.layer(createServer, { port: 0 }))
-      const app = HttpRouter.empty.pipe(
-        HttpRouter.get(
-          "/broken",
-          Effect.zipRight(PostHog.capture("tried"), Effect.fail(new Declined({ message: "no" })))
-        )
-      )
-      yield* HttpServer.serveEffect(app, PostHogHttp.middleware({ requestEvent: "request" })).pipe(
-        Effect.provide(context)
-      )
-      const { address } = Context.get(context, HttpServer.HttpServer)
+      const app = routes({
+        "GET /broken": Effect.zipRight(PostHog.capture("tried"), Effect.fail(new Declined({ message: "no" })))
+      })
+      const port = yield* serve(app, { middleware: PostHogHttp.middleware({ requestEvent: "request" }) })
       for (const path of ["nowhere", "broken"]) {
-        yield* Effect.promise(() =>
-          fetch(`http://127.0.0.1:${address._tag === "TcpAddress" ? address.port : 0}/${path}`)
-        )
+        yield* Effect.promise(() => fetch(`http://127.0.0.1:${port}/${path}`))
       }
       yield* PostHogTest.waitFor("$exception")
       const events = yield* PostHogTest.captured
@@ -486,7 +431,7 @@ describe("failures of handlers", () => {
               ["POSTHOG_ERROR_TRACKING", errorTracking]
             ])
           ))),
-          Layer.merge(Logger.remove(Logger.defaultLogger))
+          Layer.provideMerge(Logger.remove(Logger.defaultLogger))
         )
       const app = Effect.fail(new Declined({ message: "no" })).pipe(PostHogHttp.middleware())
       yield* ask(app, new Request("http://shop/")).pipe(Effect.provide(live("false")))
@@ -514,24 +459,20 @@ describe("failures of handlers", () => {
 })
 
 describe("bodies that are streams", () => {
-  const app = HttpRouter.empty.pipe(
-    HttpRouter.get(
-      "/streams/:id",
-      Effect.gen(function*() {
-        const service = yield* PostHog.PostHog
-        yield* PostHog.setContext({ distinctId: "ada" })
-        return HttpServerResponse.stream(
-          Stream.make("a", "b").pipe(
-            Stream.tap((chunk) => service.capture(`chunk ${chunk}`)),
-            Stream.concat(Stream.fail(new Declined({ message: "half-way" }))),
-            Stream.encodeText
-          ),
-          { status: 201, headers: { "x-kept": "yes" }, contentType: "text/event-stream" }
-        )
-      })
-    ),
-    PostHogHttp.middleware({ requestEvent: "request" })
-  )
+  const app = routes({
+    "GET /streams/:id": Effect.gen(function*() {
+      const service = yield* PostHog.PostHog
+      yield* PostHog.setContext({ distinctId: "ada" })
+      return HttpServerResponse.stream(
+        Stream.make("a", "b").pipe(
+          Stream.tap((chunk) => service.capture(`chunk ${chunk}`)),
+          Stream.concat(Stream.fail(new Declined({ message: "half-way" }))),
+          Stream.encodeText
+        ),
+        { status: 201, headers: { "x-kept": "yes" }, contentType: "text/event-stream" }
+      )
+    })
+  }).pipe(PostHogHttp.middleware({ requestEvent: "request" }))
   const check = Effect.gen(function*() {
     yield* PostHogTest.waitFor("$exception")
     const events = yield* PostHogTest.captured
@@ -590,10 +531,11 @@ describe("bodies that are streams", () => {
 describe("events of requests", () => {
   it.effect("have status, duration and route, also of failures", () =>
     Effect.gen(function*() {
-      const app = HttpRouter.empty.pipe(
-        HttpRouter.get("/slow", Effect.as(TestClock.adjust("250 millis"), HttpServerResponse.empty({ status: 202 }))),
-        HttpRouter.get("/broken", Effect.fail(new Declined({ message: "no" }))),
-        HttpRouter.get("/health", HttpServerResponse.empty()),
+      const app = routes({
+        "GET /slow": Effect.as(TestClock.adjust("250 millis"), HttpServerResponse.empty({ status: 202 })),
+        "GET /broken": Effect.fail(new Declined({ message: "no" })),
+        "GET /health": HttpServerResponse.empty()
+      }).pipe(
         PostHogHttp.middleware({
           captureErrors: false,
           requestEvent: (request) => request.url === "/health" ? undefined : "$pageview"
@@ -663,11 +605,10 @@ describe("a PostHog that does not answer", () => {
     Effect.gen(function*() {
       const sink = yield* Sink.make({ otherwise: () => Sink.hang })
       yield* Effect.gen(function*() {
-        const app = HttpRouter.empty.pipe(
-          HttpRouter.get("/", HttpServerResponse.text("ok")),
-          HttpRouter.get("/broken", Effect.fail(new Declined({ message: "no" }))),
-          PostHogHttp.middleware({ requestEvent: "request" })
-        )
+        const app = routes({
+          "GET /": HttpServerResponse.text("ok"),
+          "GET /broken": Effect.fail(new Declined({ message: "no" }))
+        }).pipe(PostHogHttp.middleware({ requestEvent: "request" }))
         const port = yield* serve(app)
         for (let i = 0; i < 30; i++) {
           const path = i % 2 === 0 ? "" : "broken"
@@ -685,61 +626,9 @@ describe("a PostHog that does not answer", () => {
 })
 
 describe("HttpApi", () => {
-  class User extends Context.Tag("test/User")<User, { readonly id: string }>() {}
-  class Unauthorized extends Schema.TaggedError<Unauthorized>()(
-    "Unauthorized",
-    {},
-    HttpApiSchema.annotations({ status: 401 })
-  ) {}
-  class OutOfStock
-    extends Schema.TaggedError<OutOfStock>()("OutOfStock", {}, HttpApiSchema.annotations({ status: 409 }))
-  {}
-  class Authorization extends HttpApiMiddleware.Tag<Authorization>()("test/Authorization", {
-    failure: Unauthorized,
-    provides: User,
-    security: { bearer: HttpApiSecurity.bearer }
-  }) {}
-  const Shop = HttpApi.make("shop").add(
-    HttpApiGroup.make("orders")
-      .add(
-        HttpApiEndpoint.get("order")`/orders/${HttpApiSchema.param("id", Schema.String)}`.addSuccess(Schema.String)
-          .addError(OutOfStock)
-      )
-      .middleware(Authorization)
-  )
-  const AuthorizationLive = Layer.succeed(Authorization, {
-    bearer: (token) =>
-      Effect.gen(function*() {
-        const user = Redacted.value(token)
-        if (user === "") return yield* new Unauthorized()
-        yield* PostHog.setContext({ distinctId: user })
-        return { id: user }
-      })
-  })
-  const OrdersLive = HttpApiBuilder.group(
-    Shop,
-    "orders",
-    (handlers) =>
-      handlers.handle("order", ({ path: { id } }) =>
-        Effect.gen(function*() {
-          const user = yield* User
-          yield* PostHog.capture("order viewed", { viewer: user.id })
-          if (id === "none") return yield* new OutOfStock()
-          if (id === "broken") return yield* Effect.die(new TypeError("broken"))
-          return id
-        }))
-  )
-
   it.scoped("a security middleware says who the user is, to what is captured and to exceptions", () =>
     Effect.gen(function*() {
-      const { dispose, handler } = HttpApiBuilder.toWebHandler(
-        Layer.mergeAll(
-          HttpApiBuilder.api(Shop).pipe(Layer.provide(OrdersLive), Layer.provide(AuthorizationLive)),
-          HttpApiBuilder.middleware((app) => PostHogHttp.middleware(app), { withContext: true }),
-          HttpServer.layerContext
-        ).pipe(Layer.provideMerge(Layer.succeed(PostHog.PostHog, yield* PostHog.PostHog)))
-      )
-      yield* Effect.addFinalizer(() => Effect.promise(dispose))
+      const handler = yield* shop
       const get = (id: string, user: string) =>
         Effect.promise(() =>
           handler(

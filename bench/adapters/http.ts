@@ -1,7 +1,6 @@
 /** A hello-world server, without PostHog or with the middleware. Prints its port; `/cpu` answers the CPU time used so far. */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
-import * as HttpRouter from "@effect/platform/HttpRouter"
 import * as HttpServer from "@effect/platform/HttpServer"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as PostHog from "effect-posthog/PostHog"
@@ -9,6 +8,7 @@ import * as PostHogHttp from "effect-posthog/PostHogHttp"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { createServer } from "node:http"
+import { routes } from "../../test/support/web.js"
 
 const [kind, host] = process.argv.slice(2)
 
@@ -17,17 +17,14 @@ const cpu = Effect.sync(() => {
   return HttpServerResponse.text(String(system + user))
 })
 
-const router = HttpRouter.empty.pipe(
-  HttpRouter.get("/users/:id", HttpServerResponse.text("hello")),
-  HttpRouter.get("/cpu", cpu)
-)
+const router = routes({ "GET /users/:id": HttpServerResponse.text("hello"), "GET /cpu": cpu })
 
 const app = kind === "without" ? router : PostHogHttp.middleware(router, {
   requestEvent: kind === "with an event" ? ({ url }) => url === "/cpu" ? undefined : "request" : undefined
 })
 
-const address = HttpServer.addressWith((address) =>
-  Effect.sync(() => process.stdout.write(`${address._tag === "TcpAddress" ? address.port : 0}\n`))
+const address = HttpServer.addressFormattedWith((address) =>
+  Effect.sync(() => process.stdout.write(`${new URL(address).port}\n`))
 )
 
 Effect.runFork(

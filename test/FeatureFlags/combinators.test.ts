@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Layer, Option } from "effect"
+import { Context, Effect, Exit, Layer, Option } from "effect"
 import { FeatureFlag, FeatureFlags, PostHog, PostHogError, PostHogTest, TestLayer } from "effect-posthog"
 import { all, answer, asked, Fast, flagsClient } from "../support/flagsClient.js"
 import { apiKey, onFake } from "../support/posthog.js"
 
-class Name extends Effect.Tag("test/Name")<Name, string>() {}
+class Name extends Context.Tag("test/Name")<Name, string>() {}
 
 describe("short forms and combinators", () => {
   it.effect("check and result evaluate one flag alone", () => {

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Option, Schema, TestClock } from "effect"
+import { Effect, Fiber, Option, TestClock } from "effect"
 import { FeatureFlag, FeatureFlags, PostHog, PostHogTest } from "effect-posthog"
+import { throwingSchema } from "../support/effect.js"
 import { all, answer, asked, flagsClient } from "../support/flagsClient.js"
 import { onFake, settle, stats } from "../support/posthog.js"
 
@@ -40,12 +41,7 @@ describe("robustness", () => {
 
   it.effect("a schema whose own function throws is an invalid payload", () =>
     Effect.gen(function*() {
-      const Bad = FeatureFlag.boolean("a").payload(Schema.transform(Schema.Unknown, Schema.String, {
-        decode: () => {
-          throw new Error("oops")
-        },
-        encode: (text) => text
-      }))
+      const Bad = FeatureFlag.boolean("a").payload(throwingSchema(new Error("oops")))
       const flags = yield* FeatureFlags.evaluate({ distinctId: "u" })
       assert.deepInclude(yield* Effect.flip(flags.payload(Bad)), { _tag: "PayloadInvalid", key: "a" })
     }).pipe(Effect.provide(PostHogTest.layer({ flags: [PostHogTest.override("a", true, "{}")] }))))

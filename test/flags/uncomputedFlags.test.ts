@@ -2,9 +2,10 @@
  * A flag that PostHog could not compute (`failed: true`): it has no value, wherever it is read.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Layer, Option, Schema } from "effect"
+import { Effect, Exit, Layer, Option } from "effect"
 import { FeatureFlag, FeatureFlags, LocalEvaluation, PostHog } from "effect-posthog"
 import { definitions, flag, remoteOnly } from "../support/definitions.js"
+import { throwingSchema } from "../support/effect.js"
 import { FakeClient } from "../support/fakeClient.js"
 import { onFake } from "../support/posthog.js"
 
@@ -207,13 +208,7 @@ describe("what is given in the place of a flag or a snapshot", () => {
     Effect.gen(function*() {
       const flags = yield* FeatureFlags.evaluate({ distinctId: "u" })
       for (const thrown of [revoked(), Object.create(null), Symbol("x")]) {
-        const thrower = Schema.transform(Schema.Unknown, Schema.String, {
-          decode: () => {
-            throw thrown
-          },
-          encode: (text) => text
-        })
-        const error = yield* Effect.flip(flags.payload(A.payload(thrower)))
+        const error = yield* Effect.flip(flags.payload(A.payload(throwingSchema(thrown))))
         assert.strictEqual(error._tag, "PayloadInvalid")
         assert.isString(error.message)
       }

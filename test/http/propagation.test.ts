@@ -347,7 +347,7 @@ describe("bridges", () => {
       Effect.provide(
         ErrorTracking.layerLogger().pipe(
           Layer.provideMerge(TestLayer),
-          Layer.merge(Logger.remove(Logger.defaultLogger))
+          Layer.provideMerge(Logger.remove(Logger.defaultLogger))
         )
       )
     ))

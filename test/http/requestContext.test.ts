@@ -1,11 +1,12 @@
 /**
  * What the events of one request share: an id where nobody is known, and what the request says about itself, which is the request's alone.
  */
-import { HttpApp, HttpServerResponse } from "@effect/platform"
+import { HttpServerResponse } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer } from "effect"
 import { ErrorTracking, PostHog, PostHogBridge, PostHogHttp, PostHogTest } from "effect-posthog"
 import { AsyncLocalStorage } from "node:async_hooks"
+import { ask } from "../support/web.js"
 
 const { TestLayer } = PostHogTest
 const Located = PostHogTest.layer({ disableGeoip: false })
@@ -15,13 +16,6 @@ const aRequest = (headers: Record<string, string> = {}, path = "/shop?page=2") =
     headers: { "user-agent": "Firefox", "cf-connecting-ip": "1.2.3.4", "x-posthog-window-id": "w1", ...headers }
   })
 const options = { ipHeader: "cf-connecting-ip" }
-
-/** Asks an app of the platform. */
-const ask = <E>(app: HttpApp.Default<E, PostHog.PostHog>, request: Request) =>
-  Effect.flatMap(
-    Effect.runtime<PostHog.PostHog>(),
-    (runtime) => Effect.promise(() => HttpApp.toWebHandlerRuntime(runtime)(app)(request))
-  )
 
 /** Handles a request of the Fetch API. */
 const handled = <A, E, R>(self: Effect.Effect<A, E, R>, request = aRequest()) =>

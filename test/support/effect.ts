@@ -5,9 +5,15 @@
 import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpClientError from "@effect/platform/HttpClientError"
 import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
+import * as HttpServerError from "@effect/platform/HttpServerError"
+import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Data from "effect/Data"
+
+import * as ConfigError from "effect/ConfigError"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
@@ -161,3 +167,36 @@ export const dataOf3 = (): ReadonlyArray<readonly [data: unknown, json: unknown]
 
 /** What was thrown elsewhere and came as JSON. */
 export const defectOf: (json: unknown) => unknown = Schema.decodeUnknownSync(Schema.Defect)
+
+/** What a client fails with that is answered with another status than it wants. */
+export const statusError = (response: HttpClientResponse.HttpClientResponse): HttpClientError.HttpClientError =>
+  new HttpClientError.ResponseError({ request: response.request, response, reason: "StatusCode" })
+
+/** What an HTTP server fails with that cannot read a request. */
+export const requestError = (request: HttpServerRequest.HttpServerRequest): HttpServerError.RequestError =>
+  new HttpServerError.RequestError({ request, reason: "Decode" })
+
+/** What an HTTP server fails with that cannot write a response. */
+export const responseError = (request: HttpServerRequest.HttpServerRequest): HttpServerError.ResponseError =>
+  new HttpServerError.ResponseError({ request, response: HttpServerResponse.empty(), reason: "Decode" })
+
+/** An error as it was thrown: a span around it wraps it. */
+export const originalError: <E>(error: E) => E = Cause.originalError
+
+/** What claims to be a Cause, and is none. */
+export const brokenCause: unknown = { [Cause.CauseTypeId]: {}, _tag: "Sequential", left: null }
+
+/** The loggers of a fiber. */
+export const currentLoggers = FiberRef.currentLoggers
+
+/** Whether a variable was missing or wrong. */
+export const isConfigError: (error: unknown) => boolean = ConfigError.isConfigError
+
+/** A schema whose own function throws. */
+export const throwingSchema = (thrown: unknown): Schema.Schema<string, unknown> =>
+  Schema.transform(Schema.Unknown, Schema.String, {
+    decode: () => {
+      throw thrown
+    },
+    encode: (text) => text
+  })

@@ -180,8 +180,8 @@ describe("metrics", () => {
       class Measured extends PostHog.Instance<Measured>()("Measured") {}
       const client = new FakeClient()
       client.next({ status: 503 }, { status: 200 }, { status: 401 })
-      const tagged = <Type, In, Out>(metric: Metric.Metric<Type, In, Out>) =>
-        Metric.value(Metric.tagged(metric, "instance", "Measured"))
+      const own = PostHog.metrics
+      const of = "Measured"
       yield* Effect.gen(function*() {
         yield* captureMany(3)
         const flush = yield* Effect.fork(PostHog.flush)
@@ -192,12 +192,14 @@ describe("metrics", () => {
         yield* captureMany(4)
         const stats = yield* PostHog.stats
         assert.deepInclude(stats, { accepted: 9, delivered: 3, queued: 4, retried: 3, dropped: { rejected: 2 } })
-        assert.deepInclude(yield* tagged(PostHog.metrics.accepted), { count: stats.accepted })
-        assert.deepInclude(yield* tagged(PostHog.metrics.delivered), { count: stats.delivered })
-        assert.deepInclude(yield* tagged(PostHog.metrics.retried), { count: stats.retried })
-        assert.deepInclude(yield* tagged(PostHog.metrics.queued), { value: stats.queued })
-        assert.deepInclude(yield* tagged(PostHog.metrics.inFlight), { value: 0 })
-        const dropped = Metric.tagged(PostHog.metrics.dropped, "instance", "Measured")
+        assert.deepInclude(yield* Metric.value(Metric.tagged(own.accepted, "instance", of)), { count: stats.accepted })
+        assert.deepInclude(yield* Metric.value(Metric.tagged(own.delivered, "instance", of)), {
+          count: stats.delivered
+        })
+        assert.deepInclude(yield* Metric.value(Metric.tagged(own.retried, "instance", of)), { count: stats.retried })
+        assert.deepInclude(yield* Metric.value(Metric.tagged(own.queued, "instance", of)), { value: stats.queued })
+        assert.deepInclude(yield* Metric.value(Metric.tagged(own.inFlight, "instance", of)), { value: 0 })
+        const dropped = Metric.tagged(own.dropped, "instance", of)
         assert.deepInclude(yield* Metric.value(Metric.tagged(dropped, "reason", "rejected")), { count: 2 })
       }).pipe(
         PostHog.using(Measured),

@@ -1,11 +1,13 @@
 /**
  * Nothing that the program did not give leaves it: a program with a secret in every place from which the library gathers something.
  */
-import { FetchHttpClient, HttpApp, HttpClientError, HttpClientRequest, HttpServerRequest } from "@effect/platform"
+import { FetchHttpClient, HttpClientRequest, HttpServerRequest } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Data, Effect, Layer, Logger, Redacted, Schema } from "effect"
 import { ErrorTracking, PostHog, PostHogHttp } from "../../src/index.js"
+import { parallel, transportError } from "../support/effect.js"
 import * as Sink from "../support/sink.js"
+import { webHandler } from "../support/web.js"
 
 class Failed extends Data.TaggedError("Failed")<{ readonly [name: string]: unknown }> {}
 
@@ -55,11 +57,7 @@ const makeProgram = (plant: (where: string) => string) => {
       HttpClientRequest.setHeader("x-goog-api-key", plant("clientHeader")),
       HttpClientRequest.bodyUnsafeJson({ card: plant("clientBody") })
     )
-    return new HttpClientError.RequestError({
-      request,
-      reason: "Transport",
-      cause: new Error(plant("x").replace(/.*/, "c"))
-    })
+    return transportError(request, new Error(plant("x").replace(/.*/, "c")))
   }
   const failures: ReadonlyArray<() => unknown> = [
     ofProvider,
@@ -86,7 +84,7 @@ const makeProgram = (plant: (where: string) => string) => {
   return Effect.gen(function*() {
     for (const make of failures) yield* ErrorTracking.capture(make())
     yield* ErrorTracking.capture(
-      Cause.parallel(
+      parallel(
         Cause.fail(new Failed({ token: plant("parallel") })),
         Cause.die(new Failed({ secret: plant("defect") }))
       )
@@ -117,7 +115,7 @@ const makeProgram = (plant: (where: string) => string) => {
       ErrorTracking.captureErrors(),
       Effect.ignore
     )
-    const handler = HttpApp.toWebHandlerRuntime(yield* Effect.runtime<PostHog.PostHog>())(
+    const handler = yield* webHandler(
       Effect.gen(function*() {
         yield* PostHog.capture("served")
         const { url } = yield* HttpServerRequest.HttpServerRequest

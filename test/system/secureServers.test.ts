@@ -1,14 +1,14 @@
 /**
  * Servers with encryption of their own, over real sockets. The certificate is for `localhost`, good for nothing else.
  */
-import { HttpRouter, HttpServer, HttpServerResponse } from "@effect/platform"
-import { NodeHttpServer } from "@effect/platform-node"
+import { HttpServerResponse } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Layer } from "effect"
+import { Effect } from "effect"
 import { PostHog, PostHogHttp, PostHogTest, TestLayer } from "effect-posthog"
 import { readFileSync } from "node:fs"
 import { connect, createSecureServer } from "node:http2"
 import { createServer, request } from "node:https"
+import { routes, serve } from "../support/web.js"
 
 const tls = {
   key: readFileSync(new URL("../support/tls/localhost.key", import.meta.url)),
@@ -31,25 +31,21 @@ const overHttp2 = (port: number): Promise<void> =>
     stream.end()
   })
 
-const app = HttpRouter.empty.pipe(
-  HttpRouter.get("/a", Effect.as(PostHog.capture("seen", {}, { distinctId: "u" }), HttpServerResponse.text("hello"))),
-  PostHogHttp.middleware()
-)
+const app = routes({
+  "GET /a": Effect.as(PostHog.capture("seen", {}, { distinctId: "u" }), HttpServerResponse.text("hello"))
+}).pipe(PostHogHttp.middleware())
 
 describe("a server with encryption of its own", () => {
   for (
     const [name, server, ask] of [
-      ["https", () => createServer(tls), overHttps],
+      ["https", () => createServer(tls) as never, overHttps],
       ["HTTP/2", () => createSecureServer(tls) as never, overHttp2],
       ["https, of a server of HTTP/2", () => createSecureServer({ ...tls, allowHTTP1: true }) as never, overHttps]
     ] as const
   ) {
     it.scopedLive(`${name}: the address says so`, () =>
       Effect.gen(function*() {
-        const context = yield* Layer.build(NodeHttpServer.layer(server, { port: 0 }))
-        yield* HttpServer.serveEffect(app).pipe(Effect.provide(context))
-        const { address } = Context.get(context, HttpServer.HttpServer)
-        const port = address._tag === "TcpAddress" ? address.port : 0
+        const port = yield* serve(app, { make: server })
         yield* Effect.promise(() => ask(port))
         const [event] = yield* PostHogTest.captured
         assert.strictEqual(event!.properties.$current_url, `https://localhost:${port}/a`)

@@ -3,6 +3,7 @@
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
+import * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -10,12 +11,17 @@ import type * as Fiber from "effect/Fiber"
 import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import * as HttpClientError from "effect/http/HttpClientError"
 import type * as HttpClientRequest from "effect/http/HttpClientRequest"
+import type * as HttpClientResponse from "effect/http/HttpClientResponse"
+import * as HttpServerError from "effect/http/HttpServerError"
+import type * as HttpServerRequest from "effect/http/HttpServerRequest"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import type * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import * as References from "effect/References"
 import * as Schema from "effect/Schema"
+import * as SchemaGetter from "effect/SchemaGetter"
 import * as Tracer from "effect/Tracer"
 import { nativeTracer } from "../../src/internal/effect/fiber.js"
 
@@ -151,3 +157,42 @@ export const dataOf3 = (): ReadonlyArray<readonly [data: unknown, json: unknown]
 
 /** What was thrown elsewhere and came as JSON. */
 export const defectOf: (json: unknown) => unknown = Schema.decodeUnknownSync(Schema.Defect())
+
+/** What a client fails with that is answered with another status than it wants. */
+export const statusError = (response: HttpClientResponse.HttpClientResponse): HttpClientError.HttpClientError =>
+  new HttpClientError.HttpClientError({
+    reason: new HttpClientError.StatusCodeError({ request: response.request, response })
+  })
+
+/** What an HTTP server fails with that cannot read a request. */
+export const requestError = (request: HttpServerRequest.HttpServerRequest): HttpServerError.HttpServerError =>
+  new HttpServerError.HttpServerError({ reason: new HttpServerError.RequestParseError({ request }) })
+
+/** What an HTTP server fails with that cannot write a response. */
+export const responseError = (request: HttpServerRequest.HttpServerRequest): HttpServerError.HttpServerError =>
+  new HttpServerError.HttpServerError({
+    reason: new HttpServerError.ResponseError({ request, response: HttpServerResponse.empty() })
+  })
+
+/** An error as it was thrown: nothing wraps it. */
+export const originalError = <E>(error: E): E => error
+
+/** What claims to be a Cause, and is none. */
+export const brokenCause: unknown = { "~effect/Cause": {}, reasons: [null] }
+
+/** The loggers of a fiber. */
+export const currentLoggers = Logger.CurrentLoggers
+
+/** Whether a variable was missing or wrong. */
+export const isConfigError = (error: unknown): boolean => error instanceof Config.ConfigError
+
+/** A schema whose own function throws. */
+export const throwingSchema = (thrown: unknown): Schema.Codec<string, unknown> =>
+  Schema.Unknown.pipe(
+    Schema.decodeTo(Schema.String, {
+      decode: SchemaGetter.transform(() => {
+        throw thrown
+      }),
+      encode: SchemaGetter.transform((text) => text)
+    })
+  )
