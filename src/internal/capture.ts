@@ -26,7 +26,7 @@ import type { Books } from "./delivery/books.js"
 import type { Gate } from "./delivery/gate.js"
 import type { Branch } from "./delivery/lane.js"
 import type { Outbox } from "./delivery/outbox.js"
-import type { Diagnostics } from "./diagnostics.js"
+import { type Diagnostics, kinds } from "./diagnostics.js"
 import { clockOf, type Origin, spanAt, tracerAt } from "./effect/fiber.js"
 import { monotonicMillis } from "./monotonic.js"
 import type { Resolved } from "./options.js"
@@ -88,7 +88,7 @@ const makeFinder = (diagnostics: Diagnostics) => {
     if (lookedAt.size < maxLookedAt) lookedAt.add(event)
     const names = misplacedOptions(properties, options)
     if (names.length > 0) {
-      diagnostics.emit("OptionsAmongProperties", () => ({ _tag: "OptionsAmongProperties", event, names }))
+      diagnostics.emit(kinds.optionsAmongProperties, () => ({ _tag: "OptionsAmongProperties", event, names }))
     }
   }
 }
@@ -265,12 +265,15 @@ export const make = (
       if (composed._tag === "Invalid") return drop("invalid_event", event, "", composed.why)
       uuid = composed.uuid
       if (composed.personless) {
-        diagnostics.emit("PersonlessEvent", () => ({ _tag: "PersonlessEvent", uuid, event }))
+        diagnostics.emit(kinds.personlessEvent, () => ({ _tag: "PersonlessEvent", uuid, event }))
       }
       const text = beforeSend.length === 0 ? composed.text : afterHooks(composed.text, writer, lane)
       if (writer.repairs > 0 && text !== undefined) {
         books.repaired()
-        diagnostics.emit("EventRepaired", () => ({ _tag: "EventRepaired", uuid, event, repairs: writer.notes ?? [] }))
+        diagnostics.emit(
+          kinds.eventRepaired,
+          () => ({ _tag: "EventRepaired", uuid, event, repairs: writer.notes ?? [] })
+        )
       }
       const why = text === undefined ? undefined : lane?.refuses(text)
       return why === undefined ? text : drop("too_large", event, uuid, why)

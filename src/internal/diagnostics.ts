@@ -5,11 +5,11 @@ import * as Effect from "effect/Effect"
 import * as Runtime from "effect/Runtime"
 import * as Stream from "effect/Stream"
 import { redactText } from "../core/secrets.js"
-import type { Diagnostic, DropReason, FlagsFailed } from "../PostHogError.js"
+import type { Diagnostic, DropReason } from "../PostHogError.js"
 import { say } from "./effect/log.js"
 import { streamOf } from "./effect/waiting.js"
 import { monotonicMillis } from "./monotonic.js"
-import { type About, drops, onlyOnce, type Trouble, Warnings } from "./warnings.js"
+import { drops, onlyOnce, type Topic, type Trouble, Warnings } from "./warnings.js"
 
 /** Diagnostics that a slow subscriber may fall behind before it misses the oldest. */
 const subscriberCapacity = 4096
@@ -19,35 +19,50 @@ const subscriberCapacity = 4096
  */
 export const packageAnnotation = "effect-posthog"
 
+/**
+ * What is said of a kind of diagnostics. Those of flags, models and exceptions stand beside what tells them, so that
+ * programs without these do not bundle the words.
+ */
+export interface Kind<D extends Diagnostic> {
+  readonly tag: D["_tag"]
+  /** How a log message begins; the members of the diagnostic follow as data. */
+  readonly text: string
+  /** Whether a program's operator should see one without asking. */
+  readonly warns?: true
+}
+
+export const kinds = {
+  eventsDropped: { tag: "EventsDropped", text: "events dropped", warns: true },
+  eventRepaired: { tag: "EventRepaired", text: "values of an event were replaced", warns: true },
+  personlessEvent: {
+    tag: "PersonlessEvent",
+    text: "an event has no distinct id and is sent without a person profile"
+  },
+  optionsAmongProperties: {
+    tag: "OptionsAmongProperties",
+    text:
+      "among the properties of an event stand options, which are sent as properties and do nothing else; they belong into the argument behind: capture(event, properties, { distinctId })",
+    warns: true
+  },
+  eventsDelivered: { tag: "EventsDelivered", text: "events delivered" },
+  requestCompleted: { tag: "RequestCompleted", text: "request completed" },
+  retryScheduled: { tag: "RetryScheduled", text: "events will be sent again" },
+  deliveryPaused: { tag: "DeliveryPaused", text: "events could not be sent and stay queued" },
+  quotaLimited: { tag: "QuotaLimited", text: "over quota, PostHog discards events", warns: true }
+} as const
+
 export interface Diagnostics {
   /** Tells what happened. The value is only made when somebody wants to know. */
-  readonly emit: (kind: Diagnostic["_tag"], make: () => Diagnostic, reason?: DropReason | FlagsFailed["reason"]) => void
-  /**
-   * To be called when a request with events was no success: the first of each kind is logged. Flags and definitions are
-   * told by `emit`.
-   */
+  readonly emit: <D extends Diagnostic>(kind: Kind<D>, make: () => D, reason?: DropReason) => void
+  /** To be called when a request was no success: the first of each kind is logged. */
   readonly failed: (trouble: Trouble) => void
   /** To be called when one was. */
-  readonly succeeded: (about: About) => void
+  readonly succeeded: (about: Topic) => void
   /** Logs every diagnostic from now on, or no longer. */
   readonly setDebug: (enabled: boolean) => void
   readonly stream: Stream.Stream<Diagnostic>
   /** Says what was lost in all, and ends the streams. */
   readonly close: (dropped: { readonly [reason: string]: number | undefined }) => void
-}
-
-/** Kinds that a program's operator should see once without asking. */
-const warnings: Partial<Record<Diagnostic["_tag"], true>> = {
-  EventRepaired: true,
-  OptionsAmongProperties: true,
-  EventsDropped: true,
-  QuotaLimited: true,
-  AiRouteMissing: true,
-  UnknownAiEvent: true,
-  FlagsNotInSnapshot: true,
-  DefinitionStoreFailed: true,
-  ExceptionLost: true,
-  GatewayCalled: true
 }
 
 /** Reasons of drops that are logged in other words: the requests that failed, and all of them at the end. */
@@ -58,32 +73,6 @@ const intended: { readonly [reason: string]: true | undefined } = {
   before_send: true,
   opted_out: true,
   disabled: true
-}
-
-/** How a log message begins; the members of the diagnostic follow as data. */
-const texts: { readonly [Tag in Diagnostic["_tag"]]: string } = {
-  EventsDropped: "events dropped",
-  EventRepaired: "values of an event were replaced",
-  PersonlessEvent: "an event has no distinct id and is sent without a person profile",
-  OptionsAmongProperties:
-    "among the properties of an event stand options, which are sent as properties and do nothing else; they belong into the argument behind: capture(event, properties, { distinctId })",
-  EventsDelivered: "events delivered",
-  RequestCompleted: "request completed",
-  RetryScheduled: "events will be sent again",
-  DeliveryPaused: "events could not be sent and stay queued",
-  QuotaLimited: "over quota, PostHog discards events",
-  AiRouteMissing:
-    "there is no route for events of LLM analytics; they are sent another way, where large ones may not be taken",
-  UnknownAiEvent:
-    "an event of LLM analytics has a name that PostHog does not know there; it is sent as other events are",
-  FlagsEvaluated: "feature flags evaluated",
-  FlagsFailed: "feature flags could not be evaluated, reads give defaults",
-  FlagsNotInSnapshot: "a snapshot does not have all flags it was asked for",
-  DefinitionsLoaded: "feature flag definitions loaded",
-  DefinitionsFailed: "feature flag definitions could not be loaded",
-  DefinitionStoreFailed: "the store of feature flag definitions failed",
-  ExceptionLost: "an exception could not be made into an event",
-  GatewayCalled: "a language model is called through PostHog's gateway, which captures the call itself"
 }
 
 /** Most events that a log message names. */
@@ -159,9 +148,9 @@ export const make = Effect.fnUntraced(function*(
     logging = false
   }
 
-  const textOf = (diagnostic: Diagnostic, remark = ""): string => {
+  const textOf = (text: string, diagnostic: Diagnostic, remark = ""): string => {
     const why = diagnostic._tag === "EventsDropped" ? drops[diagnostic.reason] : undefined
-    return `PostHog: ${texts[diagnostic._tag]}${why === undefined ? "" : `: ${why}`}${remark} ${toLog(diagnostic)}`
+    return `PostHog: ${text}${why === undefined ? "" : `: ${why}`}${remark} ${toLog(diagnostic)}`
   }
 
   const clock = yield* Effect.clock
@@ -171,21 +160,19 @@ export const make = Effect.fnUntraced(function*(
     log
   )
 
-  const emit: Diagnostics["emit"] = (kind, make, reason) => {
-    const warning = warnings[kind] === true &&
-      (reason === undefined || intended[reason] !== true && !(kind === "EventsDropped" && toldOtherwise[reason]))
-    const trouble = requests.looksAt(kind)
-    const key = reason === undefined ? kind : `${kind} ${reason}`
+  const emit: Diagnostics["emit"] = ({ tag, text, warns }, make, reason) => {
+    const warning = warns === true &&
+      (reason === undefined || intended[reason] !== true && toldOtherwise[reason] !== true)
+    const key = reason === undefined ? tag : `${tag} ${reason}`
     const first = warning && !warned.has(key)
-    if (!first && !trouble && !verbose && subscribers.size === 0) return
+    if (!first && !verbose && subscribers.size === 0) return
     const diagnostic = withoutSecrets(make())
-    if (trouble) requests.see(diagnostic)
     for (const subscriber of subscribers) subscriber.offer(diagnostic)
     if (first) {
       warned.add(key)
-      log("Warning", textOf(diagnostic, onlyOnce))
+      log("Warning", textOf(text, diagnostic, onlyOnce))
     } else if (verbose) {
-      log("Debug", textOf(diagnostic))
+      log("Debug", textOf(text, diagnostic))
     }
   }
 

@@ -2,17 +2,40 @@
  * The words of what is logged when something goes wrong, and when they are said. `docs/troubleshooting.md` quotes them.
  */
 import { redactText } from "../core/secrets.js"
-import type { Diagnostic } from "../PostHogError.js"
 import { maxDetail } from "./http/explain.js"
 
 /**
- * What requests are about. Trouble with one of them says nothing of the others: flags have a time limit of their own.
+ * What requests are about, in words. Trouble with one of them says nothing of the others: flags have a time limit of
+ * their own. Each stands beside what makes the requests, so that programs without flags do not bundle words for them.
  */
-export type About = "events" | "aiEvents" | "flags" | "definitions"
+export interface Topic {
+  readonly name: string
+  /** Begins the message about a failure. */
+  readonly failed: string
+  /** The same where the server refuses what was sent. */
+  readonly rejected?: string
+  /** The same where no request was made. */
+  readonly notAsked?: string
+  readonly recovered: string
+  readonly consequence: string
+  /** What to check, by the status or the reason, where that is not what helps with other requests. */
+  readonly advice?: { readonly [statusOrReason: string]: string | undefined }
+  /** Whether the requests carry events. */
+  readonly isDelivery?: true
+}
+
+export const aboutEvents: Topic = {
+  name: "events",
+  failed: "events cannot be sent to",
+  rejected: "events are rejected by",
+  recovered: "events reach",
+  consequence: "they are dropped",
+  isDelivery: true
+}
 
 /** Why something was no success. */
 export interface Trouble {
-  readonly about: About
+  readonly about: Topic
   /** That of a `DeliveryError` or of `FlagsUnavailable`. */
   readonly reason: string
   readonly status?: number | undefined
@@ -45,9 +68,8 @@ export const drops: { readonly [reason: string]: string | undefined } = {
   internal_error: "a fault of effect-posthog, please report it"
 }
 
-const checkHost = "check the host (option host, POSTHOG_HOST)"
+export const checkHost = "check the host (option host, POSTHOG_HOST)"
 const checkKey = "check the project API key (option apiKey, POSTHOG_API_KEY)"
-const checkSecret = "check the secret key (option secretKey, POSTHOG_SECRET_KEY)"
 
 /** What to check where the error has one of these codes. */
 const adviceForCode: ReadonlyArray<readonly [RegExp, string]> = [
@@ -63,12 +85,7 @@ const adviceForReason: { readonly [reason: string]: string | undefined } = {
   connection: `${checkHost}, the network and the firewall`,
   timeout: `${checkHost}, the network and the firewall`,
   status: "PostHog or something in front of it has a fault; see https://status.posthog.com",
-  rejected: `${checkHost} and the project API key (option apiKey, POSTHOG_API_KEY)`,
-  invalid_response: `something else than PostHog answers; ${checkHost}, and what is between`,
-  quota_limited: "the project is over its quota; see its billing settings",
-  missing_distinct_id: "pass distinctId or run inside PostHog.withDistinctId",
-  invalid_request: "the properties given for the evaluation cannot be sent; give fewer and plain ones",
-  no_secret_key: "set the option secretKey (POSTHOG_SECRET_KEY)"
+  rejected: `${checkHost} and the project API key (option apiKey, POSTHOG_API_KEY)`
 }
 
 /** What to check for some statuses. */
@@ -81,14 +98,6 @@ const adviceForStatus: { readonly [status: number]: string | undefined } = {
   429: "there are too many requests, and PostHog limits their rate"
 }
 
-/** The same where requests have the secret key. */
-const adviceForSecretStatus: { readonly [status: number]: string | undefined } = {
-  ...adviceForStatus,
-  401: `the key is not known there; ${checkSecret}, and whether host is of the same region`,
-  403: `the key does not give access to feature flag definitions; ${checkSecret}`,
-  402: adviceForReason.quota_limited
-}
-
 /** A redirect leads to a host that is not that of the options. */
 const adviceForRedirect = `the answer is a redirect, which is not followed; ${checkHost}`
 
@@ -97,12 +106,13 @@ const adviceForVerdict = "PostHog refuses single events; PostHog.diagnostics nam
 
 const adviceFor = ({ about, detail = "", reason, status }: Trouble): string => {
   if (status === 200 && reason === "rejected") return adviceForVerdict
+  const forReason = about.advice?.[reason] ?? adviceForReason[reason]
   if (status !== undefined) {
-    const known = about === "definitions" ? adviceForSecretStatus[status] : adviceForStatus[status]
-    return known ?? (status >= 300 && status < 400 ? adviceForRedirect : adviceForReason[reason]) ?? checkHost
+    return about.advice?.[status] ?? adviceForStatus[status] ??
+      (status >= 300 && status < 400 ? adviceForRedirect : forReason) ?? checkHost
   }
   const byCode = adviceForCode.find(([pattern]) => pattern.test(detail))
-  return byCode?.[1] ?? adviceForReason[reason] ?? checkHost
+  return byCode?.[1] ?? forReason ?? checkHost
 }
 
 /** Reasons that are about a request, so that the address helps. */
@@ -132,49 +142,13 @@ const causeOf = ({ detail, reason, status }: Trouble): string =>
     ? `no connection${said(detail)}`
     : `${reason}${said(detail)}`
 
-const whatFailed = {
-  events: "events cannot be sent to",
-  aiEvents: "events of LLM analytics cannot be sent to",
-  flags: "feature flags cannot be asked for at",
-  definitions: "feature flag definitions cannot be loaded from"
-} as const
-
-const rejected: { readonly [Key in About]?: string } = {
-  events: "events are rejected by",
-  aiEvents: "events of LLM analytics are rejected by"
-}
-
-/** The same where no request was made. */
-const notAsked = {
-  events: whatFailed.events,
-  aiEvents: whatFailed.aiEvents,
-  flags: "feature flags cannot be evaluated",
-  definitions: "feature flag definitions cannot be loaded"
-} as const
-
-const consequences = {
-  events: "they are dropped",
-  aiEvents: "they are dropped",
-  flags: "reads give their defaults",
-  definitions: "those that were loaded before stay, and they are asked for again"
-} as const
-
 const firstFailure = (address: string, trouble: Trouble): string => {
   const { about, fate, reason } = trouble
-  const what = reason === "rejected" ? rejected[about] ?? whatFailed[about] : whatFailed[about]
-  const where = ofRequests.has(reason) ? `${what} ${address}` : notAsked[about]
-  const then = fate === undefined ? consequences[about] : fates[fate]
+  const what = reason === "rejected" ? about.rejected ?? about.failed : about.failed
+  const where = ofRequests.has(reason) ? `${what} ${address}` : about.notAsked ?? about.failed
+  const then = fate === undefined ? about.consequence : fates[fate]
   return `PostHog: ${where}: ${causeOf(trouble)}; ${adviceFor(trouble)}; ${then}`
 }
-
-const recoveries = {
-  events: "events reach",
-  aiEvents: "events of LLM analytics reach",
-  flags: "feature flags are answered by",
-  definitions: "feature flag definitions come from"
-} as const
-
-const recovered = (about: About, address: string): string => `PostHog: ${recoveries[about]} ${address} again`
 
 /** Reasons of drops that come from requests without success. */
 const ofDelivery = new Set(["rejected", "shutdown_timeout", "undelivered", "queue_full"])
@@ -203,11 +177,11 @@ const repeatAfter = 600_000
 const maxKinds = 20
 
 /** Trouble that lasts. */
-interface Outage {
+class Outage {
   /** Kinds that were told, and when. */
-  readonly told: Map<string, number>
+  readonly told = new Map<string, number>()
   /** Kinds that were told since the last success. */
-  readonly current: Set<string>
+  readonly current = new Set<string>()
   last: Trouble | undefined
 }
 
@@ -216,12 +190,8 @@ interface Outage {
  * each time: of a kind that comes back something is said again after ten minutes.
  */
 export class Warnings {
-  private readonly outages: { readonly [Key in About]: Outage } = {
-    events: { told: new Map(), current: new Set(), last: undefined },
-    aiEvents: { told: new Map(), current: new Set(), last: undefined },
-    flags: { told: new Map(), current: new Set(), last: undefined },
-    definitions: { told: new Map(), current: new Set(), last: undefined }
-  }
+  /** By the names of topics, because a process may hold this package twice. */
+  private readonly outages = new Map<string, Outage>()
   private readonly address: string
 
   constructor(
@@ -234,7 +204,9 @@ export class Warnings {
   }
 
   failed(trouble: Trouble): void {
-    const outage = this.outages[trouble.about]
+    const { name } = trouble.about
+    let outage = this.outages.get(name)
+    if (outage === undefined) this.outages.set(name, outage = new Outage())
     const kind = kindOf(trouble)
     // What is wrong with a call is no matter of PostHog's, and not over with the next good answer.
     if (!ofRequests.has(trouble.reason)) {
@@ -251,41 +223,20 @@ export class Warnings {
     this.log("Warning", firstFailure(this.address, trouble))
   }
 
-  recovered(about: About): void {
-    const outage = this.outages[about]
-    if (outage.last === undefined) return
+  recovered({ name, recovered }: Topic): void {
+    const outage = this.outages.get(name)
+    if (outage?.last === undefined) return
     outage.last = undefined
     if (outage.current.size === 0) return
     outage.current.clear()
-    this.log("Info", recovered(about, this.address))
-  }
-
-  /** Whether a diagnostic of this kind is to be shown to {@link see}. */
-  looksAt(kind: Diagnostic["_tag"]): boolean {
-    const { definitions, flags } = this.outages
-    return kind === "FlagsFailed" || kind === "DefinitionsFailed" ||
-      kind === "FlagsEvaluated" && flags.last !== undefined ||
-      kind === "DefinitionsLoaded" && definitions.last !== undefined
-  }
-
-  see(diagnostic: Diagnostic): void {
-    switch (diagnostic._tag) {
-      case "FlagsFailed":
-      case "DefinitionsFailed": {
-        const { _tag, detail, reason, status } = diagnostic
-        return this.failed({ about: _tag === "FlagsFailed" ? "flags" : "definitions", reason, status, detail })
-      }
-      case "FlagsEvaluated":
-        return this.recovered("flags")
-      case "DefinitionsLoaded":
-        return diagnostic.source === "server" ? this.recovered("definitions") : undefined
-    }
+    this.log("Info", `PostHog: ${recovered} ${this.address} again`)
   }
 
   /** What was lost in all, by reason. */
   lost(dropped: { readonly [reason: string]: number | undefined }): void {
     if (Object.keys(dropped).length === 0) return
-    const { aiEvents, events } = this.outages
-    this.log("Warning", lost(dropped, this.address, events.last ?? aiEvents.last))
+    let last: Trouble | undefined
+    for (const outage of this.outages.values()) if (outage.last?.about.isDelivery) last ??= outage.last
+    this.log("Warning", lost(dropped, this.address, last))
   }
 }

@@ -5,7 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, TestClock } from "effect"
 import { FeatureFlags, LocalEvaluation, PostHog, PostHogClient, type PostHogConfig } from "effect-posthog"
 import { createServer } from "node:net"
-import { Warnings } from "../../src/internal/warnings.js"
+import { aboutEvents, Warnings } from "../../src/internal/warnings.js"
 import * as BlackHole from "../support/blackHole.js"
 import { FakeClient } from "../support/fakeClient.js"
 import { collector } from "../support/log.js"
@@ -191,9 +191,9 @@ it("a thousand failures within ten minutes, and as many recoveries", () => {
   let now = 0
   const warnings = new Warnings("https://a.b", () => now, (_, text) => texts.push(text))
   for (let i = 0; i < 1_000; i++) {
-    warnings.failed({ about: "events", reason: "connection", detail: `connect ECONNREFUSED 127.0.0.1:${i}` })
-    warnings.failed({ about: "events", reason: "timeout", detail: `no answer within ${i} ms` })
-    if (i % 3 === 0) warnings.recovered("events")
+    warnings.failed({ about: aboutEvents, reason: "connection", detail: `connect ECONNREFUSED 127.0.0.1:${i}` })
+    warnings.failed({ about: aboutEvents, reason: "timeout", detail: `no answer within ${i} ms` })
+    if (i % 3 === 0) warnings.recovered(aboutEvents)
     now += 500
   }
   assert.strictEqual(texts.length, 3)

@@ -11,7 +11,7 @@
  * Therefore accepted = queued + in flight + delivered + dropped at every moment, also within a call.
  */
 import type { DropReason, EventHead } from "../../PostHogError.js"
-import type { Diagnostics } from "../diagnostics.js"
+import { type Diagnostics, kinds } from "../diagnostics.js"
 import type { Batch } from "./batch.js"
 import { detailOf, type Failure } from "./failure.js"
 import { Statistics, type Stats } from "./statistics.js"
@@ -189,10 +189,10 @@ export class Books {
 export const reporter = (diagnostics: Diagnostics): Listener => ({
   settled: ({ count, detail, heads, reason }) => {
     if (reason === undefined) {
-      diagnostics.emit("EventsDelivered", () => ({ _tag: "EventsDelivered", count, events: heads() }))
+      diagnostics.emit(kinds.eventsDelivered, () => ({ _tag: "EventsDelivered", count, events: heads() }))
     } else {
       diagnostics.emit(
-        "EventsDropped",
+        kinds.eventsDropped,
         () => ({ _tag: "EventsDropped", reason, count, events: heads(), detail }),
         reason
       )

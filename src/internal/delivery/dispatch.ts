@@ -9,12 +9,12 @@ import type * as Fiber from "effect/Fiber"
 import { redactText } from "../../core/secrets.js"
 import { describe } from "../../core/thrown.js"
 import type { DropReason } from "../../PostHogError.js"
-import type { Diagnostics } from "../diagnostics.js"
+import { type Diagnostics, kinds } from "../diagnostics.js"
 import { isInterruption } from "../effect/cause.js"
 import { interruptNow } from "../effect/fiber.js"
 import { stepper } from "../effect/retry.js"
 import type { Resolved } from "../options.js"
-import type { About } from "../warnings.js"
+import type { Topic } from "../warnings.js"
 import type { Batch } from "./batch.js"
 import type { Books, Owner } from "./books.js"
 import type { Budget } from "./budget.js"
@@ -58,7 +58,7 @@ export interface Sending {
 
 export interface Parts {
   /** What requests are about, for warnings. */
-  readonly about: About
+  readonly about: Topic
   readonly options: Pick<Resolved, "maxConcurrentRequests" | "overflow" | "waitUpTo" | "retryPause" | "background">
   readonly queue: EventQueue
   readonly flushes: Flushes
@@ -188,7 +188,7 @@ export class Dispatch {
         sending.until = elapsed.now() + delayMillis
         sending.resendAt = Number.POSITIVE_INFINITY
         this.tell(failure, sending.owner, this.parts.gate.isClosed ? "closing" : "again")
-        diagnostics.emit("RetryScheduled", () => ({
+        diagnostics.emit(kinds.retryScheduled, () => ({
           _tag: "RetryScheduled",
           reason,
           status,
@@ -256,7 +256,10 @@ export class Dispatch {
     const { sequence } = pieces[0]!
     this.requeue(sending)
     this.pause()
-    diagnostics.emit("DeliveryPaused", () => ({ _tag: "DeliveryPaused", reason, status, detail, count, pauseMillis }))
+    diagnostics.emit(
+      kinds.deliveryPaused,
+      () => ({ _tag: "DeliveryPaused", reason, status, detail, count, pauseMillis })
+    )
     this.trim()
     flushes.failAbove(sequence, why)
   }

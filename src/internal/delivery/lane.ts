@@ -5,7 +5,7 @@
 import type * as Duration from "effect/Duration"
 import type { Form } from "../../core/event/properties.js"
 import type { Resolved } from "../options.js"
-import type { About } from "../warnings.js"
+import { aboutEvents, type Topic } from "../warnings.js"
 import type { Limits } from "./eventQueue.js"
 import type { Transport } from "./transport.js"
 
@@ -13,7 +13,7 @@ export interface Lane {
   /** As diagnostics and journals know it. */
   readonly name: string
   /** What its requests are about, for warnings. */
-  readonly about: About
+  readonly about: Topic
   readonly limits: Limits & { readonly maxBatchBytes: number }
   /** Time limit of each request. */
   readonly requestTimeout: Duration.Duration
@@ -39,7 +39,7 @@ export interface Branch {
 /** The way of all events that have no other. */
 export const events = (options: Resolved): Lane => ({
   name: "events",
-  about: "events",
+  about: aboutEvents,
   limits: {
     maxBatchSize: options.maxBatchSize,
     maxBatchBytes: options.maxBatchBytes,

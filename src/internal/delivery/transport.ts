@@ -7,7 +7,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { parseRetryAfter } from "../../core/http/retryAfter.js"
 import type { DropReason } from "../../PostHogError.js"
-import type { Diagnostics } from "../diagnostics.js"
+import { type Diagnostics, kinds } from "../diagnostics.js"
 import { type Answer, type Http, type Limits, type NoAnswer, summary } from "../http/client.js"
 import { monotonicMillis } from "../monotonic.js"
 import type { Resolved } from "../options.js"
@@ -119,7 +119,7 @@ export const make = (
       }
       const outcome = outcomeOf(answer, batch, protocol, clock.unsafeCurrentTimeMillis())
       const durationMillis = Math.round(monotonicMillis(clock) - begin)
-      diagnostics.emit("RequestCompleted", () => ({
+      diagnostics.emit(kinds.requestCompleted, () => ({
         _tag: "RequestCompleted",
         startedAt,
         durationMillis,
@@ -131,7 +131,7 @@ export const make = (
       }))
       if (outcome === undefined || outcome._tag === "Results") {
         const resources = quotaLimited(answer)
-        if (resources.length > 0) diagnostics.emit("QuotaLimited", () => ({ _tag: "QuotaLimited", resources }))
+        if (resources.length > 0) diagnostics.emit(kinds.quotaLimited, () => ({ _tag: "QuotaLimited", resources }))
         return outcome
       }
       return yield* Effect.fail(outcome)

@@ -6,8 +6,10 @@ import { merge, type Properties, type PropertiesInput, setMember, unreadable } f
 import { coerce } from "../../core/exceptions/coerce.js"
 import { withSpans } from "../../core/exceptions/frames.js"
 import { toList } from "../../core/exceptions/list.js"
+import type { ExceptionLost } from "../../PostHogError.js"
 import { type CaptureOptions, elapsedOf, type Kind } from "../capture.js"
 import { stateAt } from "../context.js"
+import type { Kind as DiagnosticKind } from "../diagnostics.js"
 import { spansAround } from "../effect/cause.js"
 import type { Origin } from "../effect/fiber.js"
 import { releaseIdFor } from "../environment.js"
@@ -44,6 +46,12 @@ interface Tracker {
    * `false`: it is reserved or reported already.
    */
   readonly claim: (origin: Origin, given: unknown) => boolean
+}
+
+const exceptionLost: DiagnosticKind<ExceptionLost> = {
+  tag: "ExceptionLost",
+  text: "an exception could not be made into an event",
+  warns: true
 }
 
 const kind: Kind = { withContext: true, withFlags: true, needsId: false, withAnySpan: true }
@@ -172,7 +180,7 @@ const make = (instance: Instance, active: Active): Tracker => {
       try {
         return report(origin, given)
       } catch (error) {
-        diagnostics.emit("ExceptionLost", () => ({ _tag: "ExceptionLost", detail: String(coerce(error).value) }))
+        diagnostics.emit(exceptionLost, () => ({ _tag: "ExceptionLost", detail: String(coerce(error).value) }))
         return door.refuse(origin, "$exception", "it could not be read")
       }
     }

@@ -21,6 +21,7 @@ import { keyOf } from "./given.js"
 import type { EvaluateOptions, Snapshot } from "./reading.js"
 import * as internal from "./snapshot.js"
 import { evaluatorOf, flagsOf } from "./stages.js"
+import { flagsFailed } from "./words.js"
 
 /** Most flags that one evaluation can name; a list may claim to have billions. */
 const maxKeys = 10_000
@@ -37,7 +38,7 @@ const evaluateActive = (
   const given = options.distinctId ?? known.distinctId
   if (!isIdentifier(given)) {
     const reason = "missing_distinct_id"
-    active.diagnostics.emit("FlagsFailed", () => ({ _tag: "FlagsFailed", reason }), reason)
+    flagsFailed(active.diagnostics, { reason })
     return Effect.succeed(internal.empty(undefined, new MissingDistinctId(), key))
   }
   const distinctId = String(given)
@@ -84,7 +85,7 @@ export const evaluateOn = (instance: Instance, state: State, options: EvaluateOp
     } catch {
       // A Proxy or a getter among the arguments throws.
       const reason = "invalid_request"
-      active.diagnostics.emit("FlagsFailed", () => ({ _tag: "FlagsFailed", reason }), reason)
+      flagsFailed(active.diagnostics, { reason })
       return Effect.succeed(internal.empty(undefined, new FlagsUnavailable({ reason }), active.owner.key))
     }
   })

@@ -10,6 +10,7 @@ import { withFiber } from "../effect/fiber.js"
 import type { Active, Instance } from "../instance.js"
 import type { EvaluateOptions } from "./reading.js"
 import type { Flags } from "./stages.js"
+import { kinds } from "./words.js"
 
 /** A flag that is read. */
 export interface Exposed {
@@ -61,6 +62,6 @@ export const make = (
       }))
     }),
   notHere: (keys) => {
-    diagnostics.emit("FlagsNotInSnapshot", () => ({ _tag: "FlagsNotInSnapshot", keys }))
+    diagnostics.emit(kinds.flagsNotInSnapshot, () => ({ _tag: "FlagsNotInSnapshot", keys }))
   }
 })

@@ -21,6 +21,7 @@ import { askDefinitions } from "./requests.js"
 import * as SafeStore from "./safeStore.js"
 import * as SharedLoad from "./sharedLoad.js"
 import { flagsOf } from "./stages.js"
+import { aboutDefinitions, kinds } from "./words.js"
 
 export interface Settings {
   /** `undefined`: by hand only. */
@@ -101,7 +102,8 @@ export const make = Effect.fnUntraced(function*(
   const succeed = (source: Loading.Source, unchanged: boolean): void => {
     set({ lastSuccess: now() })
     const count = state.loaded?.definitions.keys.length ?? 0
-    diagnostics.emit("DefinitionsLoaded", () => ({ _tag: "DefinitionsLoaded", source, count, unchanged }))
+    if (source === "server") diagnostics.succeeded(aboutDefinitions)
+    diagnostics.emit(kinds.definitionsLoaded, () => ({ _tag: "DefinitionsLoaded", source, count, unchanged }))
   }
 
   const fail = (
@@ -115,10 +117,10 @@ export const make = Effect.fnUntraced(function*(
     const { detail, reason, status } = error
     const delayMillis = settings.interval === undefined ? undefined : after.delay
     diagnostics.emit(
-      "DefinitionsFailed",
-      () => ({ _tag: "DefinitionsFailed", reason, status, detail, delayMillis }),
-      reason
+      kinds.definitionsFailed,
+      () => ({ _tag: "DefinitionsFailed", reason, status, detail, delayMillis })
     )
+    diagnostics.failed({ about: aboutDefinitions, reason, status, detail })
     return error
   }
 
@@ -128,7 +130,7 @@ export const make = Effect.fnUntraced(function*(
       : new FlagDefinitionStoreError({ operation, cause: thrown })
     lastError = { at: now(), error }
     const detail = messageOf(error.cause)
-    diagnostics.emit("DefinitionStoreFailed", () => ({ _tag: "DefinitionStoreFailed", operation, detail }))
+    diagnostics.emit(kinds.definitionStoreFailed, () => ({ _tag: "DefinitionStoreFailed", operation, detail }))
   }
 
   /** Installs definitions that PostHog did not give to this process; `undefined` when they are none. */

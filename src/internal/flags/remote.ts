@@ -17,6 +17,7 @@ import { monotonicMillis } from "../monotonic.js"
 import { FlagsUnavailable } from "./errors.js"
 import { type Evaluation, type Evaluator, failed, nothing } from "./evaluation.js"
 import { askFlags, type Reply } from "./requests.js"
+import { aboutFlags, flagsFailed, kinds } from "./words.js"
 
 /** Answers to longer requests are not kept: the memory of the cache is bounded by characters, not only by entries. */
 const maxCachedBody = 16_384
@@ -47,7 +48,8 @@ export const makeRemote = (
     const { errorsWhileComputing, evaluatedAt, failed: notComputed, flags, malformed, quotaLimited, requestId } =
       response
     if (!quotaLimited) {
-      diagnostics.emit("FlagsEvaluated", () => ({
+      diagnostics.succeeded(aboutFlags)
+      diagnostics.emit(kinds.flagsEvaluated, () => ({
         _tag: "FlagsEvaluated",
         count: flags.size,
         requestId,
@@ -70,7 +72,7 @@ export const makeRemote = (
         const { errorsWhileComputing, failure } = evaluation
         if (failure !== undefined) {
           const { detail, reason, status } = failure
-          diagnostics.emit("FlagsFailed", () => ({ _tag: "FlagsFailed", reason, status, detail }), reason)
+          flagsFailed(diagnostics, { reason, status, detail })
         } else if (
           cache !== undefined && body.length <= maxCachedBody && !errorsWhileComputing &&
           evaluation.malformed.size === 0 && evaluation.failed.size === 0
@@ -120,7 +122,7 @@ export const makeRemote = (
         body = flagsBody(Redacted.value(options.apiKey!), request, options.evaluationContexts)
       } catch {
         const failure = new FlagsUnavailable({ reason: "invalid_request" })
-        diagnostics.emit("FlagsFailed", () => ({ _tag: "FlagsFailed", reason: failure.reason }), failure.reason)
+        flagsFailed(diagnostics, { reason: failure.reason })
         return Effect.succeed(failed(failure))
       }
       const cached = cache?.get(body)

@@ -8,17 +8,34 @@ import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import { type CaptureV1, captureV1 as makeForm } from "../../core/event/captureV1.js"
 import { makeUuidV7 } from "../../core/event/uuid.js"
+import type { AiRouteMissing } from "../../PostHogError.js"
 import type { Batch } from "../delivery/batch.js"
 import { captureV0 } from "../delivery/captureV0.js"
 import { captureV1 } from "../delivery/captureV1.js"
 import type { SendFailure } from "../delivery/failure.js"
 import type { Branch, Lane } from "../delivery/lane.js"
 import * as Transport from "../delivery/transport.js"
-import type { Diagnostics } from "../diagnostics.js"
+import type { Diagnostics, Kind } from "../diagnostics.js"
 import type { Http } from "../http/client.js"
 import type { Active } from "../instance.js"
 import type { Resolved } from "../options.js"
 import { libraryName, libraryVersion } from "../version.js"
+import type { Topic } from "../warnings.js"
+
+const aboutAiEvents: Topic = {
+  name: "aiEvents",
+  failed: "events of LLM analytics cannot be sent to",
+  rejected: "events of LLM analytics are rejected by",
+  recovered: "events of LLM analytics reach",
+  consequence: "they are dropped",
+  isDelivery: true
+}
+
+const aiRouteMissing: Kind<AiRouteMissing> = {
+  tag: "AiRouteMissing",
+  text: "there is no route for events of LLM analytics; they are sent another way, where large ones may not be taken",
+  warns: true
+}
 
 const mebi = 1024 * 1024
 
@@ -113,7 +130,7 @@ const firstOf = (ways: readonly [Way, ...ReadonlyArray<Way>], diagnostics: Diagn
     const { path, status } = untold
     untold = undefined
     const instead = ways[taken]!.path
-    diagnostics.emit("AiRouteMissing", () => ({ _tag: "AiRouteMissing", path, status, instead }))
+    diagnostics.emit(aiRouteMissing, () => ({ _tag: "AiRouteMissing", path, status, instead }))
   }
 
   const send: Transport.Transport["send"] = (batch, label, mayGoOn) =>
@@ -141,7 +158,7 @@ const firstOf = (ways: readonly [Way, ...ReadonlyArray<Way>], diagnostics: Diagn
 
 const laneOf = (options: Resolved): Lane => ({
   name: "ai",
-  about: "aiEvents",
+  about: aboutAiEvents,
   limits: {
     maxBatchSize: options.maxBatchSize,
     maxBatchBytes: Math.min(options.maxBatchBytes, maxBatchBytes),

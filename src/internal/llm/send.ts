@@ -5,7 +5,9 @@ import type * as Effect from "effect/Effect"
 import type { Properties } from "../../core/event/layers.js"
 import { isAiEvent } from "../../core/llm/eventNames.js"
 import type { DeliveryError } from "../../PostHogError.js"
+import type { UnknownAiEvent } from "../../PostHogError.js"
 import type { CaptureOptions, Input, Kind, Taken } from "../capture.js"
+import type { Kind as DiagnosticKind } from "../diagnostics.js"
 import type { Origin } from "../effect/fiber.js"
 import type { Instance } from "../instance.js"
 import { slot } from "../slot.js"
@@ -29,13 +31,19 @@ const ordinary: Kind = { withContext: true, withFlags: true, needsId: false }
 
 const aiKind = slot<Kind>("llm/kind")
 
+const unknownAiEvent: DiagnosticKind<UnknownAiEvent> = {
+  tag: "UnknownAiEvent",
+  text: "an event of LLM analytics has a name that PostHog does not know there; it is sent as other events are",
+  warns: true
+}
+
 /** PostHog's route for LLM analytics refuses events of other names, so those go with all others. */
 const kindOf = (instance: Instance, event: string): Kind => {
   const { active } = instance
   if (active === undefined) return ordinary
   if (isAiEvent(event)) return aiKind.getOrMake(instance, () => ({ ...ordinary, lane: aiLane(active) }))
   if (typeof event === "string") {
-    active.diagnostics.emit("UnknownAiEvent", () => ({ _tag: "UnknownAiEvent", event: event.slice(0, 200) }))
+    active.diagnostics.emit(unknownAiEvent, () => ({ _tag: "UnknownAiEvent", event: event.slice(0, 200) }))
   }
   return ordinary
 }

@@ -15,6 +15,7 @@ import { PostHog } from "../../PostHog.js"
 import { elapsedOf, millisOf, type Origin } from "../capture.js"
 import { inState, type State, stateAt } from "../context.js"
 import type { Owner } from "../contextValues.js"
+import { kinds } from "../diagnostics.js"
 import { type Fiber, serviceOf, spanAt, withFiber } from "../effect/fiber.js"
 import { thrownIn, toFailure } from "../exceptions/cause.js"
 import { noteIds } from "../exceptions/links.js"
@@ -41,7 +42,7 @@ export const newIdOf = (instance: Instance, origin: Origin): string =>
 export const idOf = (instance: Instance, event: string, property: string, given: unknown): string | undefined => {
   const id = readId(given)
   if (id !== given) {
-    instance.active?.diagnostics.emit("EventRepaired", () => ({
+    instance.active?.diagnostics.emit(kinds.eventRepaired, () => ({
       _tag: "EventRepaired",
       uuid: "",
       event,

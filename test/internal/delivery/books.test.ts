@@ -14,6 +14,7 @@ import * as Outbox from "../../../src/internal/delivery/outbox.js"
 import type { Results, Transport } from "../../../src/internal/delivery/transport.js"
 import type { Diagnostics } from "../../../src/internal/diagnostics.js"
 import { check } from "../../../src/internal/options.js"
+import { aboutEvents } from "../../../src/internal/warnings.js"
 import { isRunning } from "../../support/effect.js"
 import { assertAddsUp } from "../../support/posthog.js"
 import { type Random, random } from "../../support/random.js"
@@ -65,7 +66,7 @@ const branch = (lane: Partial<Lane["limits"]>, transport: Transport): Branch => 
   open: () => ({
     lane: {
       name: "other",
-      about: "aiEvents",
+      about: aboutEvents,
       limits: {
         maxBatchSize: 2,
         maxBatchBytes: 1e6,

@@ -11,8 +11,10 @@ import { Exchange } from "../../../core/llm/http/exchange.js"
 import type { Providers } from "../../../core/llm/http/providers.js"
 import type { Call, Endpoint, Prices, RequestFacts } from "../../../core/llm/model.js"
 import { describe } from "../../../core/thrown.js"
+import type { GatewayCalled } from "../../../PostHogError.js"
 import type { Origin } from "../../capture.js"
 import { stateAt } from "../../context.js"
+import type { Kind } from "../../diagnostics.js"
 import { clockOf } from "../../effect/fiber.js"
 import type { Active, Instance } from "../../instance.js"
 import { monotonicMillis } from "../../monotonic.js"
@@ -20,6 +22,12 @@ import { sleepIdle } from "../../sleepIdle.js"
 import { slot } from "../../slot.js"
 import { captureCall, type EventOptions, treatmentOf } from "../capture.js"
 import { isCaptured, listenerIn } from "../region.js"
+
+const gatewayCalled: Kind<GatewayCalled> = {
+  tag: "GatewayCalled",
+  text: "a language model is called through PostHog's gateway, which captures the call itself",
+  warns: true
+}
 
 /**
  * How calls of models are captured.
@@ -235,7 +243,7 @@ export class Exchanges {
   private tellGateway(url: string): void {
     if (this.hasToldGateway || !callsGateway(url)) return
     this.hasToldGateway = true
-    this.active.diagnostics.emit("GatewayCalled", () => ({ _tag: "GatewayCalled", url: requestUrlOf(url) ?? "" }))
+    this.active.diagnostics.emit(gatewayCalled, () => ({ _tag: "GatewayCalled", url: requestUrlOf(url) ?? "" }))
   }
 
   /** The instance closes: captures what is known of each call, because later it takes no events. */
