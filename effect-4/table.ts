@@ -281,7 +281,6 @@ export const table: Table = {
     "@effect/platform/HttpApp": "effect/http/HttpEffect",
     "@effect/platform/HttpLayerRouter": "effect/http/HttpRouter",
     "@effect/platform/KeyValueStore": "effect/persistence/KeyValueStore",
-    "@effect/rpc/RpcSerialization": "effect/rpc/RpcSerialization",
     "@effect/rpc/RpcServer": "effect/rpc/RpcServer",
     "effect/Either": "effect/Result",
     "effect/TestClock": "effect/testing/TestClock"
