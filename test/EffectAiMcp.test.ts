@@ -5,7 +5,7 @@ import { McpServer, Tool, Toolkit } from "@effect/ai"
 import { HttpServer } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Deferred, Effect, Layer, Queue, Schema, Stream, TestClock } from "effect"
-import { PostHog, PostHogTest } from "effect-posthog"
+import { ErrorTracking, PostHog, PostHogTest } from "effect-posthog"
 import { createHash } from "node:crypto"
 import type * as EffectAi from "../src/EffectAi.js"
 import { completeNow, makeDeferred } from "../src/internal/effect/waiting.js"
@@ -30,7 +30,10 @@ const slow = makeDeferred<void>()
 
 const handlers = toolkit.toLayer({
   add: ({ a, b }) => Effect.as(PostHog.capture("added"), { sum: a + b }) as Effect.Effect<{ readonly sum: number }>,
-  find: ({ name }) => Effect.fail(new Missing({ message: `no ${name} for ada@example.com` })),
+  find: ({ name }) =>
+    Effect.fail(new Missing({ message: `no ${name} for ada@example.com` })).pipe(
+      (self) => name === "again" ? ErrorTracking.captureErrors(self) : self
+    ) as Effect.Effect<never, Missing>,
   broken: () => Effect.die(new RangeError("out of order")),
   notes: ({ context }) => Effect.succeed(`noted ${context}`),
   slow: () => Effect.zipRight(Deferred.succeed(slow, undefined), Effect.never)
@@ -183,13 +186,28 @@ describe("a server over pipes", () => {
       assert.deepInclude(properties, { $mcp_is_error: true, $mcp_error_type: "RangeError" })
       const exception = yield* event("$exception")
       assert.deepInclude(exception.properties, {
-        $exception_source: "mcp.tool_call",
+        // The server of Effect 4 logs it first, and what is logged is captured.
+        $exception_source: major === 3 ? "mcp.tool_call" : "effect.logger",
         $session_id: properties.$session_id,
-        $mcp_tool_name: "broken"
+        $mcp_tool_name: "broken",
+        $mcp_server_name: "Test"
       })
       const [{ stacktrace, type, value }] = exception.properties.$exception_list as ReadonlyArray<any>
       assert.notInclude(JSON.stringify(stacktrace ?? null), "atcher")
       assert.deepStrictEqual([type, value], ["RangeError", "out of order"])
+    }).pipe(Effect.provide(overPipes())))
+
+  it.effect("an exception that is told while a tool runs names the tool", () =>
+    Effect.gen(function*() {
+      yield* callTool("find", { name: "again" })
+      const call = yield* event("$mcp_tool_call")
+      const [first] = yield* PostHogTest.waitFor("$exception")
+      assert.notStrictEqual(first!.properties.$exception_source, "mcp.tool_call")
+      assert.deepInclude(first!.properties, {
+        $mcp_tool_name: "find",
+        $mcp_server_name: "Test",
+        $session_id: call.properties.$session_id
+      })
     }).pipe(Effect.provide(overPipes())))
 
   it.effect("wrong arguments are a failure of who asks: no exception", () =>

@@ -1,7 +1,7 @@
 /**
  * MCP servers whose requests are captured, as the majors of Effect make them.
  */
-import { McpServer } from "@effect/ai"
+import type { McpServer } from "@effect/ai"
 import { HttpRouter } from "@effect/platform"
 import { NodeHttpServer } from "@effect/platform-node"
 import { Effect, Layer, Sink, type Stream } from "effect"

@@ -218,13 +218,17 @@ export class Watcher {
     })
   }
 
-  /** What is captured while a request is handled is in its session. */
-  inside<A, E, R>({ distinctId, sessionId }: Pending, handled: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
-    return inState(
-      handled,
-      (state) =>
-        state.set({ sessionId, ...distinctId === undefined ? undefined : { distinctId } }, undefined, undefined)
-    )
+  /** What is captured while a request is handled is in its session, and exceptions name the tool. */
+  inside<A, E, R>(request: Pending, handled: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
+    const { distinctId, method, params, sessionId } = request
+    const of = { sessionId, ...distinctId === undefined ? undefined : { distinctId } }
+    const tool = method === "tools/call" ? targetOf(method, params) : undefined
+    return inState(handled, (state) => {
+      const inSession = state.set(of, undefined, undefined)
+      return tool === undefined
+        ? inSession
+        : inSession.setTexts(["$exception"], { $mcp_tool_name: tool, $mcp_server_name: this.source.options.name })
+    })
   }
 
   /** Captures what came of a request. */
