@@ -20,6 +20,8 @@ export interface Table {
   readonly members: Readonly<Record<string, string>>
   /** Calls, by their names in Effect 3. */
   readonly shapes: Readonly<Record<string, Shape>>
+  /** Types with other parameters, by their names in Effect 3. */
+  readonly types: Readonly<Record<string, (type: ts.TypeReferenceNode, editor: Editor) => void>>
   /** Properties of values, by their name alone: only names that nothing else has. */
   readonly properties: Readonly<Record<string, string>>
 }
@@ -33,16 +35,27 @@ const httpApi = (...names: ReadonlyArray<string>) =>
 const ai = (...names: ReadonlyArray<string>) =>
   Object.fromEntries(names.map((name) => [`@effect/ai/${name}`, `effect/ai/${name}`]))
 
-/** All arguments become one list, when there are several. */
-const listed: Shape = {
+/** All arguments become one list, when there are several; then the function may have another name. */
+const listed = (name?: string): Shape => ({
   onlyCalls: true,
-  apply: ({ arguments: given }, editor) => {
+  apply: ({ arguments: given, expression }, editor) => {
     if (given.length < 2) return false
+    if (name !== undefined && ts.isPropertyAccessExpression(expression)) editor.replace(expression.name, name)
     editor.insert(given[0]!.getStart(), "[")
     editor.insert(given.at(-1)!.end, "]")
     return true
   }
-}
+})
+
+/** What runs an effect with another service of those that every effect has: `withClock(clock)`. */
+const withService = (module: string): Shape => ({
+  onlyCalls: true,
+  apply: ({ arguments: given }, editor) => {
+    const name = editor.need(module, false)
+    editor.insert(given.at(-1)!.getStart(), `${name}.${name}, `)
+    return true
+  }
+})
 
 /** `Tag("id")<Self, Shape>()` is `Service<Self, Shape>()("id")`. */
 const tag: Shape = {
@@ -239,6 +252,17 @@ const toolParameters: Shape = {
   }
 }
 
+/** `Default<E, R>` has a name in Effect 3 only. */
+const httpApp = ({ typeArguments }: ts.TypeReferenceNode, editor: Editor): void => {
+  const [error, services] = typeArguments ?? []
+  if (error === undefined || services === undefined) return
+  const [response, request] = ["effect/http/HttpServerResponse", "effect/http/HttpServerRequest"].map((module) =>
+    editor.need(module, true)
+  )
+  editor.insert(error.getStart(), `${response}.HttpServerResponse, `)
+  editor.insert(services.end, ` | ${request}.HttpServerRequest`)
+}
+
 export const table: Table = {
   modules: {
     ...http(
@@ -295,6 +319,7 @@ export const table: Table = {
     "effect/Effect.either": "effect/Effect.result",
     "effect/Effect.fork": "effect/Effect.forkChild",
     "effect/Effect.forkDaemon": "effect/Effect.forkDetach",
+    "effect/Effect.locally": "effect/Effect.provideService",
     "effect/Effect.locallyWith": "effect/Effect.updateService",
     "effect/Effect.runtime": "effect/Effect.context",
     "effect/Effect.tapErrorCause": "effect/Effect.tapCause",
@@ -303,6 +328,8 @@ export const table: Table = {
     "effect/Effect.unsafeMakeSemaphore": "effect/Semaphore.makeUnsafe",
     "effect/Effect.whenEffect": "effect/Effect.when",
     "effect/Effect.withFiberRuntime": "effect/Effect.withFiber",
+    "effect/Effect.withClock": "effect/Effect.provideService",
+    "effect/Effect.withConfigProvider": "effect/Effect.provideService",
     "effect/Effect.zipLeft": "effect/Effect.tap",
     "effect/Effect.zipRight": "effect/Effect.andThen",
     "effect/Effect.Effect.Context": "effect/Effect.Services",
@@ -312,14 +339,13 @@ export const table: Table = {
     // Services and what runs effects.
     "effect/Context.Tag": "effect/Context.Service",
     "effect/Context.TagClass": "effect/Context.ServiceClass",
-    "effect/Context.unsafeGet": "effect/Context.getUnsafe",
-    "effect/Runtime.Runtime": "effect/Context.Context",
     "effect/Runtime.runFork": "effect/Effect.runForkWith",
     "effect/Runtime.runPromise": "effect/Effect.runPromiseWith",
     "effect/Runtime.runSync": "effect/Effect.runSyncWith",
     "effect/Fiber.RuntimeFiber": "effect/Fiber.Fiber",
     "effect/Layer.scoped": "effect/Layer.effect",
     "effect/Layer.scopedDiscard": "effect/Layer.effectDiscard",
+    "effect/Layer.toRuntime": "effect/Layer.build",
     "effect/Layer.unwrapEffect": "effect/Layer.unwrap",
     "effect/Layer.unwrapScoped": "effect/Layer.unwrap",
     "effect/Scope.CloseableScope": "effect/Scope.Closeable",
@@ -348,13 +374,14 @@ export const table: Table = {
     "effect/DateTime.unsafeMake": "effect/DateTime.makeUnsafe",
     "effect/DateTime.unsafeMakeZoned": "effect/DateTime.makeZonedUnsafe",
     "effect/DateTime.zoneUnsafeMakeNamed": "effect/DateTime.zoneMakeNamedUnsafe",
+    "effect/Duration.decode": "effect/Duration.fromInputUnsafe",
+    "effect/Duration.decodeUnknown": "effect/Duration.fromInput",
     "effect/Duration.DurationInput": "effect/Duration.Input",
     "effect/Either.Either": "effect/Result.Result",
     "effect/Either.isLeft": "effect/Result.isFailure",
     "effect/Either.isRight": "effect/Result.isSuccess",
     "effect/Either.left": "effect/Result.fail",
     "effect/Either.right": "effect/Result.succeed",
-    "effect/LogLevel.Debug": "\"Debug\"",
     "effect/LogLevel.Error": "\"Error\"",
     "effect/LogLevel.Info": "\"Info\"",
     "effect/LogLevel.None": "\"None\"",
@@ -368,12 +395,14 @@ export const table: Table = {
     "effect/Stream.unwrapScoped": "effect/Stream.unwrap",
 
     // Configuration and schemas.
+    "effect/Config.Config.Wrap": "effect/Config.Wrap",
     "effect/Config.duration": "effect/Config.Duration",
     "effect/Config.redacted": "effect/Config.Redacted",
     "effect/Config.string": "effect/Config.String",
     "effect/ConfigProvider.fromMap": "effect/ConfigProvider.fromUnknown",
     "effect/ConfigProvider.fromJson": "effect/ConfigProvider.fromUnknown",
     "effect/Layer.setConfigProvider": "effect/ConfigProvider.layer",
+    "effect/Schema.Defect": "effect/Schema.Defect()",
     "effect/Schema.DateFromSelf": "effect/Schema.Date",
     "effect/Schema.Schema": "effect/Schema.Codec",
     "effect/Schema.decodeUnknown": "effect/Schema.decodeUnknownEffect",
@@ -385,6 +414,7 @@ export const table: Table = {
 
     // HTTP.
     "@effect/platform-node/NodeHttpClient.layer": "@effect/platform-node/NodeHttpClient.layerNodeHttp",
+    "@effect/platform/HttpApp.Default": "effect/Effect.Effect",
     "@effect/platform/Headers.unsafeFromRecord": "effect/http/Headers.fromRecordUnsafe",
     "@effect/platform/HttpBody.unsafeJson": "effect/http/HttpBody.jsonUnsafe",
     "@effect/platform/HttpClient.catchAll": "effect/http/HttpClient.catch",
@@ -411,11 +441,22 @@ export const table: Table = {
     "effect/Logger.remove": loggers,
     "effect/Logger.replace": loggers,
     "effect/Logger.withMinimumLogLevel": minimumLogLevel,
-    "effect/Schedule.intersect": listed,
     "effect/Metric.tagged": tagged,
     "effect/Schema.Record": record,
     "effect/Schema.filter": filter,
-    "effect/Schema.optionalWith": optionalWith
+    "effect/Schema.optionalWith": optionalWith,
+    "effect/Schedule.intersect": listed(),
+    "effect/Effect.withClock": withService("effect/Clock"),
+    "effect/Effect.withConfigProvider": withService("effect/ConfigProvider")
   },
-  properties: {}
+  types: {
+    "@effect/platform/HttpApp.Default": httpApp
+  },
+  properties: {
+    epochMillis: "epochMilliseconds",
+    unsafeClose: "closeUnsafe",
+    unsafeCurrentTimeMillis: "currentTimeMillisUnsafe",
+    unsafeCurrentTimeNanos: "currentTimeNanosUnsafe",
+    unsafeOpen: "openUnsafe"
+  }
 }

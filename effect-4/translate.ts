@@ -298,6 +298,11 @@ class Translation {
       const shape = rowOf(this.table.shapes, key)
       const end = path.at(-1)!.node
       if (shape !== undefined) this.shape(key, shape, end)
+      const type = rowOf(this.table.types, key)
+      if (type !== undefined && ts.isTypeReferenceNode(end.parent)) {
+        this.rows.add(key)
+        type(end.parent, this)
+      }
       if (to === undefined) continue
       this.rows.add(key)
       if (to.startsWith("\"")) {
@@ -310,7 +315,7 @@ class Translation {
         end: end.end,
         text: `${this.need(module, isType)}${to.slice(to.indexOf("."))}`
       })
-      this.checkMember(node, module, to.slice(to.indexOf(".") + 1).split(".")[0]!)
+      this.checkMember(node, module, to.slice(to.indexOf(".") + 1).split(/[.(]/)[0]!)
       return this.rest(names.slice(length))
     }
     const module = this.moduleOf(binding.module)

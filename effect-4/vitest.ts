@@ -62,20 +62,25 @@ const withLayer = <R, E>(given: Layer.Layer<R, E, Services>, options?: { readonl
 (
   name: string,
   tests: (it: typeof V.it & { readonly effect: Effects<R | Services | Scope.Scope> }) => void
-): void =>
+): void => {
   V.describe(name, () => {
     const runtime = ManagedRuntime.make(Layer.provideMerge(given, layer))
     V.afterAll(() => runtime.dispose(), options?.timeout === undefined ? undefined : 60_000)
-    const effect = tester<R | Services | Scope.Scope>(V.it, (self) =>
-      Effect.flatMap(Effect.orDie(runtime.contextEffect), (context) =>
-        Effect.provideContext(Effect.scoped(self), context)))
+    const effect = tester<R | Services | Scope.Scope>(
+      V.it,
+      (self) =>
+        Effect.flatMap(
+          Effect.orDie(runtime.contextEffect),
+          (context) => Effect.provideContext(Effect.scoped(self), context)
+        )
+    )
     tests(Object.assign(
-      (...given: Parameters<typeof V.it>) =>
-        V.it(...given),
+      (...given: Parameters<typeof V.it>) => V.it(...given),
       V.it,
       { effect }
     ) as never)
   })
+}
 
 /** `scoped` and `scopedLive` are the same as `effect` and `live`, which have a scope in Effect 4. */
 export const it = Object.assign(((...given: Parameters<typeof V.it>) => V.it(...given)) as typeof V.it, V.it, {

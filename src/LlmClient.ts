@@ -20,10 +20,10 @@ import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import { has } from "./core/guard.js"
 import { setCarrier } from "./internal/carrier.js"
 import { asyncState, snapshot, stateAt, withState } from "./internal/context.js"
 import { referenceAt, withFiber } from "./internal/effect/fiber.js"
+import { isClient } from "./internal/effect/http.js"
 import { instanceOf } from "./internal/instance.js"
 import * as internal from "./internal/llm/http/client.js"
 import { Exchanges, type Options } from "./internal/llm/http/exchanges.js"
@@ -65,7 +65,7 @@ export const withCapture: {
    */
   <E, R>(client: HttpClient.HttpClient.With<E, R>, options?: Options): HttpClient.HttpClient.With<E, R | PostHog>
 } = /* #__PURE__ */ dual(
-  (args) => has(args[0], HttpClient.TypeId),
+  (args) => isClient(args[0]),
   <E, R>(client: HttpClient.HttpClient.With<E, R>, options: Options = {}) =>
     internal.withCapture(client, Effect.map(PostHog, instanceOf), options)
 )

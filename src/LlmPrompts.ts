@@ -19,11 +19,11 @@
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import { compile as compileText, type StoredPrompt } from "./core/llm/prompts.js"
 import type { PromptUnavailable } from "./internal/llm/promptErrors.js"
 import * as internal from "./internal/llm/prompts.js"
 import { ask } from "./internal/llm/spans.js"
+import { givenDuration } from "./internal/optionKinds.js"
 import type { PostHog } from "./PostHog.js"
 
 /**
@@ -84,7 +84,7 @@ export const get = (name: string, options: Options = {}): Effect.Effect<Prompt, 
       instance,
       fiber,
       { name, version, label },
-      Option.getOrElse(Duration.decodeUnknown(timeToLive), () => defaultTimeToLive)
+      givenDuration(timeToLive) ?? defaultTimeToLive
     )
   ).pipe(Effect.map(({ prompt, source }) => toPrompt(prompt, source)))
   return fallback === undefined

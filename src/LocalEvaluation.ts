@@ -368,7 +368,7 @@ export const awaitReady = (options?: {
       onTimeout: () =>
         new FlagsUnavailable({
           reason: "no_definitions",
-          detail: poller.loader.lastError()?.error.message ?? `none within ${Duration.format(timeout)}`
+          detail: poller.loader.lastError()?.error.message ?? `none within ${Duration.format(Duration.decode(timeout))}`
         })
     })
   }, Effect.fail)

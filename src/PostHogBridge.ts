@@ -32,7 +32,7 @@ import { withCarrier } from "./internal/contextRegions.js"
 import type { ContextScope, ContextValues } from "./internal/contextValues.js"
 import { packageAnnotation } from "./internal/diagnostics.js"
 import { isInterruption } from "./internal/effect/cause.js"
-import { originOfRuntime, runtimeWith } from "./internal/effect/fiber.js"
+import { originOfRuntime, runtimeWith, servicesOf } from "./internal/effect/fiber.js"
 import { instanceOf } from "./internal/instance.js"
 import { builtin } from "./internal/node.js"
 import { closeOnSignals } from "./internal/signals.js"
@@ -132,7 +132,7 @@ export const make = async <R, E>(layer: Layer.Layer<R, E>, options: Options = {}
     warned.add(text)
     Runtime.runFork(runtime)(Effect.logWarning(text).pipe(Effect.annotateLogs("package", packageAnnotation)))
   }
-  const service = Option.getOrUndefined(Context.getOption(runtime.context as Context.Context<R | PostHog>, PostHog))
+  const service = Option.getOrUndefined(Context.getOption(servicesOf(runtime) as Context.Context<R | PostHog>, PostHog))
   const origin = originOfRuntime(runtime)
   const runPromise = Runtime.runPromise(runtime)
   const outside = stateAt(origin)

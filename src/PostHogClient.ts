@@ -17,16 +17,18 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as NodeClient from "./internal/http/nodeClient.js"
 
-const hasSettingsOfFetch = Effect.contextWith((context: Context.Context<never>) =>
-  Context.getOption(context, FetchHttpClient.Fetch)._tag === "Some" ||
-  Context.getOption(context, FetchHttpClient.RequestInit)._tag === "Some"
+const hasSettingsOfFetch = Effect.map(
+  Effect.context<never>(),
+  (context) =>
+    Context.getOption(context, FetchHttpClient.Fetch)._tag === "Some" ||
+    Context.getOption(context, FetchHttpClient.RequestInit)._tag === "Some"
 )
 
 const fetchClient = Layer.provide(
   FetchHttpClient.layer,
   Layer.effect(
     FetchHttpClient.RequestInit,
-    Effect.contextWith((context: Context.Context<never>): RequestInit => {
+    Effect.map(Effect.context<never>(), (context): RequestInit => {
       const given = Context.getOption(context, FetchHttpClient.RequestInit)
       // A redirect leads away from PostHog, see docs/decisions/delivery.md, "A redirect is a rejection".
       return { redirect: "manual", ...(given._tag === "Some" ? given.value : undefined) }

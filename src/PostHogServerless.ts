@@ -22,8 +22,8 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
-import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
+import { givenDuration } from "./internal/optionKinds.js"
 import * as PostHog from "./PostHog.js"
 
 /**
@@ -48,10 +48,7 @@ export interface Options {
 /** Flushes once whatever has become of the handler. Never fails. */
 const flushWith = (options: Options): Effect.Effect<void, never, PostHog.PostHog> =>
   Effect.flatMap(Effect.runtime<PostHog.PostHog>(), (runtime) => {
-    const timeout = Option.getOrElse(
-      Duration.decodeUnknown(options.timeout),
-      () => Duration.seconds(options.waitUntil === undefined ? 2 : 25)
-    )
+    const timeout = givenDuration(options.timeout) ?? Duration.seconds(options.waitUntil === undefined ? 2 : 25)
     // In a fiber of its own, because in one that is interrupted nothing can be timed out.
     const flushed = Runtime.runPromise(runtime)(
       Effect.exit(Effect.interruptible(Effect.timeout(PostHog.flush, timeout)))

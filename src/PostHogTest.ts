@@ -234,7 +234,7 @@ const withKept = <A, E>(f: (kept: Kept) => Effect.Effect<A, E>): Effect.Effect<A
   Effect.flatMap(PostHog, (service) => {
     const kept = keptSlot.get(instanceOf(service))
     return kept === undefined
-      ? Effect.dieMessage("PostHogTest: this PostHog was not made by TestLayer or PostHogTest.layer")
+      ? Effect.die(new Error("PostHogTest: this PostHog was not made by TestLayer or PostHogTest.layer"))
       : f(kept)
   })
 

@@ -29,6 +29,10 @@ export interface Kind<In, Out> {
   readonly check: (given: unknown) => Out | Problem
 }
 
+/** An object that says nothing: Effect 4 takes it for no time at all. */
+const isEmpty = (given: unknown): boolean =>
+  typeof given === "object" && given !== null && !Duration.isDuration(given) && Object.keys(given).length === 0
+
 /** A time, from text or from any of Effect's ways to say one. `Problem`: it is none, or not the length of something. */
 const durationOf = (given: unknown): Duration.Duration | Problem => {
   const problem = new Problem("is no duration; write \"5 seconds\" or a number of milliseconds")
@@ -41,7 +45,16 @@ const durationOf = (given: unknown): Duration.Duration | Problem => {
   const isNegative = parts.some((part) =>
     typeof part === "number" && !(part >= 0) || typeof part === "bigint" && part < 0n
   )
-  return isNegative ? problem : Option.getOrElse(Duration.decodeUnknown(given), () => problem)
+  // What is none of Effect's ways to say a duration is refused, so the type may claim that it is one.
+  const decoded = isNegative || isEmpty(given) ? Option.none() : Duration.decodeUnknown(given as Duration.DurationInput)
+  // Where Effect has negative durations.
+  return Option.isSome(decoded) && Duration.toMillis(decoded.value) >= 0 ? decoded.value : problem
+}
+
+/** A time that a function was given; `undefined` for what is none. */
+export const givenDuration = (given: unknown): Duration.Duration | undefined => {
+  const duration = durationOf(given)
+  return duration instanceof Problem ? undefined : duration
 }
 
 /** A time limit, or a problem where it never ends though it has to. */

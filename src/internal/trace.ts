@@ -1,10 +1,9 @@
 /**
  * What an event says about the trace in which it happened.
  */
-import * as Context from "effect/Context"
 import * as Option from "effect/Option"
-import * as Tracer from "effect/Tracer"
-import { nativeTracer } from "./effect/fiber.js"
+import type * as Tracer from "effect/Tracer"
+import { isPropagated, nativeTracer } from "./effect/fiber.js"
 
 /**
  * Ids may come from a header, so they are not trusted. Only zeros is what OpenTelemetry has where nothing is traced.
@@ -21,7 +20,7 @@ const hasExternal = (span: Tracer.AnySpan): boolean => {
 }
 
 const write = (span: Tracer.AnySpan): string =>
-  Context.get(span.context, Tracer.DisablePropagation) || !isId(span.traceId) || !isId(span.spanId)
+  !isPropagated(span) || !isId(span.traceId) || !isId(span.spanId)
     ? ""
     : `,"$trace_id":"${span.traceId}","$span_id":"${span.spanId}"`
 

@@ -10,7 +10,6 @@
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import type * as Either from "effect/Either"
 import * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
 import { DeliveryError } from "../../PostHogError.js"
@@ -106,7 +105,7 @@ export const make = Effect.fnUntraced(function*(
     }
     if (others.length === 0) return one.flush
     return Effect.flatMap(
-      Effect.forEach([one, ...others], ({ flush }) => Effect.either(flush), { concurrency: "unbounded" }),
+      Effect.forEach([one, ...others], ({ flush }) => outcomeOf(flush), { concurrency: "unbounded" }),
       total
     )
   })
@@ -152,22 +151,29 @@ export const make = Effect.fnUntraced(function*(
   }
 })
 
+/** What a flush has achieved, and why not more. */
+interface Outcome {
+  readonly report: FlushReport
+  readonly failure: DeliveryError | undefined
+}
+
+const outcomeOf = (flush: Effect.Effect<FlushReport, DeliveryError>): Effect.Effect<Outcome> =>
+  Effect.match(flush, {
+    onSuccess: (report): Outcome => ({ report, failure: undefined }),
+    onFailure: (failure): Outcome => ({ report: failure, failure })
+  })
+
 /** What several flushes achieved together; the first failure says why not more. */
-const total = (
-  results: ReadonlyArray<Either.Either<FlushReport, DeliveryError>>
-): Effect.Effect<FlushReport, DeliveryError> => {
+const total = (results: ReadonlyArray<Outcome>): Effect.Effect<FlushReport, DeliveryError> => {
   let delivered = 0
   let dropped = 0
   let queued = 0
   let failure: DeliveryError | undefined
-  for (const result of results) {
-    const report = result._tag === "Right" ? result.right : result.left
-    delivered += report.delivered
-    dropped += report.dropped
-    if (result._tag === "Left") {
-      queued += result.left.queued
-      failure ??= result.left
-    }
+  for (const outcome of results) {
+    delivered += outcome.report.delivered
+    dropped += outcome.report.dropped
+    queued += outcome.failure?.queued ?? 0
+    failure ??= outcome.failure
   }
   if (failure === undefined) return Effect.succeed({ delivered, dropped })
   const { detail, reason, status } = failure

@@ -3,6 +3,7 @@
  * is to blame.
  */
 import * as Effect from "effect/Effect"
+import { identity } from "effect/Function"
 import type * as Schedule from "effect/Schedule"
 import type { DropReason } from "../../PostHogError.js"
 import type { Batch } from "./batch.js"
@@ -133,10 +134,12 @@ export const make = (transport: Transport, policy: Policy): (job: Job) => Effect
       const fitting = transport.fitting === undefined ? most : transport.fitting(first, most)
       const rest = fitting < first.count ? [first.slice(fitting), ...others] : others
       const parcel: Parcel = { piece: first.slice(0, fitting), rest, accepted: 0 }
-      const result = yield* Effect.either(deliver(parcel, job, transport, policy))
+      const failure = yield* Effect.match(deliver(parcel, job, transport, policy), {
+        onSuccess: () => undefined,
+        onFailure: identity
+      })
       accepted += parcel.accepted
-      if (result._tag === "Right") continue
-      const failure = result.left
+      if (failure === undefined) continue
       // Events that are left when the retries are used up, or when it may not go on.
       if (failure._tag === "Retryable") return failure
       job.label = undefined

@@ -37,6 +37,9 @@ export const referenceAt = <A>(origin: Origin, reference: Reference<A>): A => or
 /** The innermost span, also one of another process. */
 export const spanAt = (origin: Origin): Tracer.AnySpan | undefined => origin.currentSpan
 
+/** Whether a span is to be told to others. */
+export const isPropagated = (span: Tracer.AnySpan): boolean => !Context.get(span.context, Tracer.DisablePropagation)
+
 export const tracerAt = (origin: Origin): Tracer.Tracer => origin.currentTracer
 
 /** A service that the fiber is known to have. */
@@ -96,6 +99,9 @@ export const originOf = (refs: FiberRefs.FiberRefs, context: Context.Context<nev
 /** Of a runtime: there is no fiber yet. */
 export const originOfRuntime = <R>({ context, fiberRefs }: Runtime.Runtime<R>): Origin =>
   originOf(fiberRefs, context as Context.Context<never>)
+
+/** All services of a runtime. */
+export const servicesOf = <R>({ context }: Runtime.Runtime<R>): Context.Context<R> => context
 
 /** A runtime whose fibers begin with a value of a reference. */
 export const runtimeWith = <R, A>(

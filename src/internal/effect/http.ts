@@ -74,3 +74,6 @@ export const sendInstead = <E, R>(
   if (controller !== undefined) scoped.set(other, controller)
   return send(other)
 }
+
+export const isClient = (value: unknown): value is HttpClient.HttpClient =>
+  typeof value === "object" && value !== null && HttpClient.TypeId in value

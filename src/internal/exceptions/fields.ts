@@ -6,7 +6,6 @@ import * as Redacted from "effect/Redacted"
 import { freeze, thaw, Written } from "../../core/event/json.js"
 import { type Properties, setMember } from "../../core/event/layers.js"
 import type { EntryFields } from "../../core/exceptions/list.js"
-import { has } from "../../core/guard.js"
 import { isSecretName, maxText, redactJson, redactText } from "../../core/secrets.js"
 
 /** Characters of one value. */
@@ -16,8 +15,17 @@ const maxTotalLength = 200_000
 /** Most fields of all errors of an exception. */
 const maxFields = 1_000
 
-/** Whether a property must not be told at all. What throws when it is asked is no `Redacted`; the encoder marks it. */
-const isSecret = (name: string, value: unknown): boolean => isSecretName(name) || has(value, Redacted.RedactedTypeId)
+const isRedacted = (value: unknown): boolean => {
+  try {
+    return Redacted.isRedacted(value)
+  } catch {
+    // What throws when it is asked is none; the encoder marks it.
+    return false
+  }
+}
+
+/** Whether a property must not be told at all. */
+const isSecret = (name: string, value: unknown): boolean => isSecretName(name) || isRedacted(value)
 
 /** A value as it is now: a text is cut, what else is too long is marked, and what must not be told is left out. */
 export const gathered = (name: string, value: unknown, limit: number): unknown => {

@@ -14,6 +14,7 @@ import * as Loading from "../../core/flags/loading.js"
 import { readStored, type Stored } from "../../core/flags/stored.js"
 import { messageOf } from "../../core/thrown.js"
 import { FlagDefinitionStoreError, type Service } from "../../FlagDefinitionStore.js"
+import { changesOf } from "../effect/waiting.js"
 import { type Active, type Instance, notOpen } from "../instance.js"
 import { monotonicMillis } from "../monotonic.js"
 import { FlagsUnavailable } from "./errors.js"
@@ -241,7 +242,7 @@ export const make = Effect.fnUntraced(function*(
     }),
     canLoad: store !== undefined || (active.http !== undefined && hasKey),
     load,
-    installed: published.changes,
+    installed: changesOf(published),
     end: Effect.suspend(() => state.holdsLease ? store!.releaseAtEnd : Effect.void)
   }
 })

@@ -66,9 +66,13 @@ export const makeRemote = (
   const exchange = (body: string, only: FlagsRequest["flagKeys"]): Effect.Effect<Evaluation> =>
     Effect.flatMap(Effect.clock, (clock) => {
       const begin = monotonicMillis(clock)
-      return Effect.map(Effect.either(askFlags(active, body, state)), (reply) => {
+      const reply = Effect.match(askFlags(active, body, state), {
+        onSuccess: (reply) => (millis: number) => read(reply, only, millis),
+        onFailure: (error) => () => failed(error)
+      })
+      return Effect.map(reply, (evaluationAfter) => {
         const now = monotonicMillis(clock)
-        const evaluation = reply._tag === "Left" ? failed(reply.left) : read(reply.right, only, Math.round(now - begin))
+        const evaluation = evaluationAfter(Math.round(now - begin))
         const { errorsWhileComputing, failure } = evaluation
         if (failure !== undefined) {
           const { detail, reason, status } = failure

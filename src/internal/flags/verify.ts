@@ -2,6 +2,7 @@
  * Comparing the flags of a program with those of a running PostHog.
  */
 import * as Effect from "effect/Effect"
+import { identity } from "effect/Function"
 import type { Any } from "../../FeatureFlag.js"
 import type { FlagsUnavailable, MissingDistinctId, PayloadInvalid, UnknownVariant } from "./errors.js"
 import { keyOf } from "./given.js"
@@ -41,8 +42,8 @@ export const compare = Effect.fnUntraced(function*(
     if (flag.expires !== undefined && flag.expires.getTime() <= clock.unsafeCurrentTimeMillis()) {
       findings.push({ _tag: "Expired", flag, expires: flag.expires })
     }
-    const payload = yield* Effect.either(snapshot.payload(flag))
-    if (payload._tag === "Left") findings.push({ _tag: "PayloadInvalid", flag, error: payload.left })
+    const invalid = yield* Effect.match(snapshot.payload(flag), { onSuccess: () => undefined, onFailure: identity })
+    if (invalid !== undefined) findings.push({ _tag: "PayloadInvalid", flag, error: invalid })
   }
   const declared = new Set(flags.map(keyOf))
   for (const key of snapshot.keys) if (!declared.has(key)) findings.push({ _tag: "Undeclared", key })

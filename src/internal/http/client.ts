@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect"
 import { redactText } from "../../core/secrets.js"
 import type { ConfigurationError } from "../../PostHogError.js"
 import { isInterruption } from "../effect/cause.js"
-import { untraced, withFailedResponse } from "../effect/http.js"
+import { isClient, untraced, withFailedResponse } from "../effect/http.js"
 import { disconnect } from "../effect/waiting.js"
 import { monotonicMillis } from "../monotonic.js"
 import { invalidOption } from "../optionKinds.js"
@@ -94,9 +94,6 @@ const transform = (
       return invalidOption("transformClient", `cannot be used: ${describeThrown(thrown)}`)
     }
   })
-
-const isClient = (value: unknown): value is HttpClient.HttpClient =>
-  typeof value === "object" && value !== null && HttpClient.TypeId in value
 
 export const make = (
   options: Resolved,

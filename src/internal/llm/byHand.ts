@@ -3,7 +3,6 @@
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import { canonicalUuid } from "../../core/event/uuid.js"
 import { isRecord } from "../../core/guard.js"
 import { failureIn, type Told } from "../../core/llm/failure.js"
@@ -13,6 +12,7 @@ import { propertiesOf } from "../../core/llm/properties.js"
 import type { Origin } from "../capture.js"
 import { thrownIn, toFailure } from "../exceptions/cause.js"
 import type { Instance } from "../instance.js"
+import { givenDuration } from "../optionKinds.js"
 import { captureCall, captureStep, type EventOptions } from "./capture.js"
 import type {
   CaptureOptions,
@@ -24,12 +24,10 @@ import type {
 } from "./given.js"
 import { newIdOf } from "./spans.js"
 
-const secondsOf = (given: Duration.DurationInput | undefined): number | undefined =>
-  given === undefined
-    ? undefined
-    : Option.getOrUndefined(
-      Option.map(Duration.decodeUnknown(given), (duration) => Duration.toMillis(duration) / 1_000)
-    )
+const secondsOf = (given: Duration.DurationInput | undefined): number | undefined => {
+  const duration = givenDuration(given)
+  return duration === undefined ? undefined : Duration.toMillis(duration) / 1_000
+}
 
 const lazy = (value: unknown): (() => unknown) | undefined =>
   value === undefined ? undefined : typeof value === "function" ? value as () => unknown : () => value

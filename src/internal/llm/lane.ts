@@ -137,7 +137,12 @@ const firstOf = (ways: readonly [Way, ...ReadonlyArray<Way>], diagnostics: Diagn
     Effect.suspend(() => {
       const taken = current
       const sent = sendBy(ways[taken]!, batch, label, mayGoOn)
-      if (taken === ways.length - 1) return Effect.tap(sent, () => tell(taken))
+      if (taken === ways.length - 1) {
+        return Effect.map(sent, (results) => {
+          tell(taken)
+          return results
+        })
+      }
       return Effect.matchEffect(sent, {
         onSuccess: (results) => {
           tell(taken)

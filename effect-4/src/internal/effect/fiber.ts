@@ -30,6 +30,9 @@ export const referenceAt = <A>({ context }: Origin, reference: Reference<A>): A 
 export const spanAt = ({ context }: Origin): Tracer.AnySpan | undefined =>
   Context.getOrUndefined(context, Tracer.ParentSpan)
 
+/** Whether a span is to be told to others. */
+export const isPropagated = (span: Tracer.AnySpan): boolean => !Context.get(span.annotations, Tracer.DisablePropagation)
+
 export const tracerAt = ({ context }: Origin): Tracer.Tracer => Context.get(context, Tracer.Tracer)
 
 /** A service that the fiber is known to have. */
@@ -84,6 +87,9 @@ export const withReference = <B>({ context }: Origin, reference: Reference<B>, v
 export const originOfRuntime = <R>(context: Context.Context<R>): Origin => ({
   context: context as Context.Context<never>
 })
+
+/** All services of a runtime. */
+export const servicesOf = <R>(runtime: Context.Context<R>): Context.Context<R> => runtime
 
 /** A runtime whose fibers begin with a value of a reference. */
 export const runtimeWith = <R, A>(

@@ -101,3 +101,6 @@ export const sendInstead = <E, R>(
     const scoped = HttpClient.withScope(HttpClient.makeWith<never, never, E, R>(Effect.flatMap(send), Effect.succeed))
     return Effect.provideService(scoped.execute(other), Scope.Scope, scope)
   })
+
+export const isClient = (value: unknown): value is HttpClient.HttpClient =>
+  typeof value === "object" && value !== null && HttpClient.isHttpClient(value)

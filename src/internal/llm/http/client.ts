@@ -7,10 +7,8 @@ import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as UrlParams from "@effect/platform/UrlParams"
 import * as Cause from "effect/Cause"
-import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { Origin } from "../../capture.js"
 import { snapshot } from "../../context.js"
@@ -24,8 +22,10 @@ import { bodyOf, Exchanges, type Options, type Request, type Watched } from "./e
 import { withUsage } from "./includeUsage.js"
 
 /** The address as it is sent, but for the case of a query in both places. */
-const urlOf = ({ url, urlParams }: HttpClientRequest.HttpClientRequest): string =>
-  urlParams.length === 0 ? url : `${url}${url.includes("?") ? "&" : "?"}${UrlParams.toString(urlParams)}`
+const urlOf = ({ url, urlParams }: HttpClientRequest.HttpClientRequest): string => {
+  const query = UrlParams.toString(urlParams)
+  return query === "" ? url : `${url}${url.includes("?") ? "&" : "?"}${query}`
+}
 
 const requestOf = (request: HttpClientRequest.HttpClientRequest): Request => {
   const { body, headers, method } = request
@@ -155,20 +155,13 @@ const isTapped = (target: object, name: string | symbol): name is string =>
 
 /** Pulled when the program pulls, in the chunks that come. */
 const tappedStream = <E>(self: Stream.Stream<Uint8Array, E>, watched: Watched): Stream.Stream<Uint8Array, E> =>
-  Stream.fromPull(
-    Effect.map(
-      Effect.zipRight(
-        // However the program comes to its end: what has ended before stays as it was.
-        Effect.addFinalizer(() => Effect.sync(() => watched.exchange.abort())),
-        Stream.toPull(self)
-      ),
-      (pull) =>
-        Effect.onExit(pull, (exit) =>
-          Effect.sync(() => {
-            if (Exit.isSuccess(exit)) return Chunk.forEach(exit.value, (bytes) => watched.exchange.push(bytes))
-            const failure = Option.getOrUndefined(Cause.failureOption(exit.cause))
-            if (failure !== undefined && Option.isNone(failure)) watched.exchange.end()
-            else broken(watched, Cause.map(exit.cause, Option.getOrUndefined))
-          }))
-    )
+  self.pipe(
+    Stream.map((bytes) => {
+      watched.exchange.push(bytes)
+      return bytes
+    }),
+    Stream.onEnd(Effect.sync(() => watched.exchange.end())),
+    Stream.onError((cause) => Effect.sync(() => broken(watched, cause))),
+    // However the program comes to its end: what has ended before stays as it was.
+    Stream.ensuring(Effect.sync(() => watched.exchange.abort()))
   )
