@@ -402,7 +402,6 @@ export const table: Table = {
     "effect/ConfigProvider.fromMap": "effect/ConfigProvider.fromUnknown",
     "effect/ConfigProvider.fromJson": "effect/ConfigProvider.fromUnknown",
     "effect/Layer.setConfigProvider": "effect/ConfigProvider.layer",
-    "effect/Schema.Defect": "effect/Schema.Defect()",
     "effect/Schema.DateFromSelf": "effect/Schema.Date",
     "effect/Schema.Schema": "effect/Schema.Codec",
     "effect/Schema.decodeUnknown": "effect/Schema.decodeUnknownEffect",
