@@ -1,8 +1,9 @@
 /**
  * `effect/testing`, with a clock that takes its time: that of Effect 4 gives a fiber which it wakes one turn and goes
  * on, so that a loop which needs several turns before it sleeps again misses wake-ups when the clock jumps over them.
+ * This one goes from sleeper to sleeper.
  */
-import { Clock, Duration, Effect } from "effect"
+import { Clock, Context, Duration, Effect, Layer } from "effect"
 import * as EffectClock from "effect/testing/TestClock"
 
 export * as TestConsole from "effect/testing/TestConsole"
@@ -10,27 +11,44 @@ export * as TestConsole from "effect/testing/TestConsole"
 /** Turns that fibers get after each step. */
 const turns = Effect.repeat(Effect.yieldNow, { times: 20 })
 
-/** In at most so many steps. */
-const mostSteps = 400
-
-const setTime = (to: number): Effect.Effect<void> =>
-  Effect.flatMap(Clock.currentTimeMillis, (from) => {
-    const step = Math.max(1, Math.ceil((to - from) / mostSteps))
-    const go = (now: number): Effect.Effect<void> => {
-      const next = Math.min(to, now + step)
-      return Effect.andThen(EffectClock.setTime(next), turns).pipe(
-        Effect.andThen(Effect.suspend(() => next < to ? go(next) : Effect.void))
+const stepping = (clock: EffectClock.TestClock): EffectClock.TestClock => {
+  /** When those who sleep are to be woken. */
+  const wakes = new Set<{ readonly at: number }>()
+  const setTime = (to: number): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      const now = clock.currentTimeMillisUnsafe()
+      let next = to
+      for (const { at } of wakes) if (at > now && at < next) next = at
+      return Effect.andThen(clock.setTime(next), turns).pipe(
+        Effect.andThen(Effect.suspend(() => next < to ? setTime(to) : Effect.void))
       )
-    }
-    return Effect.andThen(turns, go(from))
-  })
-
-export const TestClock = {
-  ...EffectClock,
-  setTime,
-  adjust: (by: Duration.Input): Effect.Effect<void> =>
-    Effect.flatMap(Clock.currentTimeMillis, (now) => setTime(now + Duration.toMillis(by)))
+    })
+  return {
+    ...clock,
+    sleep: (duration) =>
+      Effect.suspend(() => {
+        const wake = { at: clock.currentTimeMillisUnsafe() + Duration.toMillis(duration) }
+        wakes.add(wake)
+        return Effect.ensuring(clock.sleep(duration), Effect.sync(() => wakes.delete(wake)))
+      }),
+    setTime: (to) => Effect.andThen(turns, setTime(to)),
+    adjust: (by) =>
+      Effect.andThen(
+        turns,
+        Effect.suspend(() => setTime(clock.currentTimeMillisUnsafe() + Duration.toMillis(by)))
+      )
+  }
 }
+
+const layer = (options?: EffectClock.TestClock.Options): Layer.Layer<EffectClock.TestClock> =>
+  Layer.provideMerge(
+    Layer.effectContext(
+      EffectClock.testClockWith((clock) => Effect.succeed(Context.make(Clock.Clock, stepping(clock))))
+    ),
+    EffectClock.layer(options)
+  )
+
+export const TestClock = { ...EffectClock, layer }
 
 // eslint-disable-next-line @typescript-eslint/no-namespace
 export declare namespace TestClock {
