@@ -2,9 +2,9 @@
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeStdio from "@effect/platform-node/NodeStdio"
 import { Effect, Layer, Logger, Schema } from "effect"
-import { McpProtocol, McpServer, Tool, Toolkit } from "effect/ai"
 import { PostHogLive } from "effect-posthog"
 import * as EffectAi from "effect-posthog/EffectAi"
+import { McpProtocol, McpServer, Tool, Toolkit } from "effect/ai"
 
 const Add = Tool.make("add", {
   parameters: Schema.Struct({ a: Schema.Number, b: Schema.Number }),
