@@ -289,10 +289,8 @@ export const table: Table = {
     ...ai(
       "AiError",
       "Chat",
-      "EmbeddingModel",
       "LanguageModel",
       "McpServer",
-      "Model",
       "Prompt",
       "Response",
       "Telemetry",
@@ -305,7 +303,6 @@ export const table: Table = {
     "@effect/platform/HttpApp": "effect/http/HttpEffect",
     "@effect/platform/HttpLayerRouter": "effect/http/HttpRouter",
     "@effect/platform/KeyValueStore": "effect/persistence/KeyValueStore",
-    "@effect/rpc/RpcServer": "effect/rpc/RpcServer",
     "effect/Either": "effect/Result",
     "effect/TestClock": "effect/testing/TestClock"
   },

@@ -3,6 +3,9 @@ import { defineConfig } from "vitest/config"
 
 const here = fileURLToPath(new URL("./", import.meta.url))
 
+// Programs that tests start in processes of their own are named from there.
+process.chdir(`${here}build`)
+
 /** The whole suite on Effect 4: what `generate.ts` has made of it. */
 export default defineConfig({
   root: `${here}build`,
@@ -16,6 +19,8 @@ export default defineConfig({
   },
   test: {
     include: ["test/**/*.test.ts"],
-    testTimeout: 20_000
+    testTimeout: 20_000,
+    // By it `tsx` finds the library for those programs.
+    env: { TSX_TSCONFIG_PATH: `${here}tsconfig.json` }
   }
 })

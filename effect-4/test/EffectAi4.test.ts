@@ -4,7 +4,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Schema, Stream } from "effect"
 import { LlmClient, PostHogTest } from "effect-posthog"
-import { LanguageModel, Model, Prompt, Response, Tool, Toolkit } from "effect/ai"
+import { LanguageModel, Model, Prompt, type Response, Tool, Toolkit } from "effect/ai"
 import { FetchHttpClient, HttpBody, HttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
 import * as EffectAi from "../src/EffectAi.js"
