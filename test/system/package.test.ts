@@ -3,6 +3,7 @@ import { build } from "esbuild"
 import { spawnSync } from "node:child_process"
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
+import { gzipSync } from "node:zlib"
 import { libraryVersion } from "../../src/internal/version.js"
 
 const manifest = JSON.parse(readFileSync("package.json", "utf8")) as {
@@ -133,7 +134,9 @@ describe("package", () => {
     )
     assert.include(captures, "internal/capture.ts")
     assert.deepStrictEqual(
-      captures.filter((path) => /flags|LocalEvaluation|FlagDefinitionStore|LlmClient|LlmAnalytics/.test(path)),
+      captures.filter((path) =>
+        /flags|LocalEvaluation|FlagDefinitionStore|LlmClient|LlmAnalytics|exceptions/.test(path)
+      ),
       []
     )
     // What is between the two: the names of regions are those of the context, and the lane is a line of delivery.
@@ -144,6 +147,8 @@ describe("package", () => {
       assert.isEmpty(captures.filter((path) => path.startsWith(`internal/llm/${part}`)))
     }
     assert.isEmpty(captures.filter((path) => path.endsWith("/captureV1.ts") || path.includes("mcp/")))
+    // What reads the environment, which options that are given do not need; on Effect 4 it brings `Schema`.
+    for (const path of ["environment.ts", "effect/variables.ts"]) assert.notInclude(captures, `internal/${path}`)
     const flags = await bundled(
       "import { FeatureFlags, PostHog } from \"effect-posthog\"; console.log(PostHog.layer({}), FeatureFlags.evaluate())"
     )
@@ -157,6 +162,26 @@ describe("package", () => {
     for (const path of localEvaluation) assert.include(local, path)
     const live = await bundled("import { PostHogLive } from \"effect-posthog\"; console.log(PostHogLive)")
     for (const path of localEvaluation) assert.include(live, path)
+  }, 60_000)
+
+  it("a program that captures is no larger than it is known to be", async () => {
+    const gzipped = async (entry: string): Promise<number> => {
+      const { outputFiles } = await build({
+        entryPoints: [`bench/bundles/${entry}.ts`],
+        alias: { "effect-posthog": "./src" },
+        bundle: true,
+        minify: true,
+        write: false,
+        format: "esm",
+        platform: "node",
+        target: "node20",
+        outfile: "bundle.js",
+        logLevel: "error"
+      })
+      return gzipSync(outputFiles[0]!.text, { level: 9 }).length
+    }
+    // Whoever needs more says why in docs/decisions/tooling.md.
+    assert.isBelow(await gzipped("effect-posthog") - await gzipped("effect"), 37_500)
   }, 60_000)
 
   it("src/core is kept pure by the linter: it refuses Effect, timers and what is above", () => {

@@ -29,9 +29,9 @@ export const defaultRetries: Schedule.Schedule<unknown> =
 const isRetryable = (failure: SendFailure): failure is Retryable => failure._tag === "Retryable"
 
 /**
- * Repeats retryable failures for as long as `delays` goes on and `mayGoOn` holds, at most `maxRetries` times. A delay is
- * never shorter than the server's `Retry-After`; without one `cut` may shorten it. `onDelay` is called before each delay
- * begins.
+ * Repeats retryable failures for as long as `delays` goes on and `mayGoOn` holds, at most `maxRetries` times. A delay
+ * is never shorter than the server's `Retry-After`; without one `cut` may shorten it. `onDelay` is called before each
+ * delay begins.
  */
 export const retrying = <A>(
   self: Effect.Effect<A, SendFailure>,

@@ -20,9 +20,9 @@ export const exponential = (
   )
 
 /**
- * Repeats an effect as long as `isWanted` holds for its failure, at most `times` times, and as long as `delays` goes on.
- * `delayOf` is called before each delay begins, with the attempt that follows (from 1), and says how long it is, in
- * milliseconds.
+ * Repeats an effect as long as `isWanted` holds for its failure, at most `times` times, and as long as `delays` goes
+ * on. `delayOf` is called before each delay begins, with the attempt that follows (from 1), and says how long it is,
+ * in milliseconds.
  */
 export const retrying = <A, E, E2 extends E>(
   self: Effect.Effect<A, E>,

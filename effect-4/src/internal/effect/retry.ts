@@ -1,8 +1,8 @@
 /**
  * Times as schedules. Hides Effect's algebra of them: how they are put together, and how one is followed step by step.
  *
- * `Effect.retry`, `Effect.repeat` and the combinators that join schedules are not used: they are most of what Effect has
- * about schedules, and a program that captures would bundle them for one loop.
+ * `Effect.retry`, `Effect.repeat` and the combinators that join schedules are not used: they are most of what Effect
+ * has about schedules, and a program that captures would bundle them for one loop.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -26,9 +26,9 @@ export const exponential = (
   )
 
 /**
- * Repeats an effect as long as `isWanted` holds for its failure, at most `times` times, and as long as `delays` goes on.
- * `delayOf` is called before each delay begins, with the attempt that follows (from 1), and says how long it is, in
- * milliseconds.
+ * Repeats an effect as long as `isWanted` holds for its failure, at most `times` times, and as long as `delays` goes
+ * on. `delayOf` is called before each delay begins, with the attempt that follows (from 1), and says how long it is,
+ * in milliseconds.
  */
 export const retrying = <A, E, E2 extends E>(
   self: Effect.Effect<A, E>,
