@@ -8,6 +8,7 @@ import { cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises"
 import { dirname, join, relative } from "node:path"
 import { fileURLToPath } from "node:url"
 import { makeKnown } from "./known.js"
+import { manifestFor4 } from "./manifest.js"
 import { makeIsPure } from "./pure.js"
 import { table } from "./table.js"
 import { type Problem, translateBlocks, type Translated, translateSource } from "./translate.js"
@@ -18,6 +19,18 @@ const build = join(here, "build")
 
 /** What is made for Effect 4. */
 const roots = ["src", "test", "examples", "bench", "docs", "dtslint", "README.md"]
+
+/** What the package for Effect 4 is built with, as it is. */
+const asItIs = [
+  "CHANGELOG.md",
+  "LICENSE",
+  "scripts",
+  "tsconfig.json",
+  "tsconfig.build.json",
+  "tsconfig.dist.json",
+  "tsconfig.dist.effect-ai.json",
+  "tstyche.config.json"
+]
 
 /** What is about the repository or the package for Effect 3 itself, or has no Effect in it. */
 const left: ReadonlyArray<RegExp> = [
@@ -98,6 +111,9 @@ for (const name of roots) {
   if (await exists(path)) await cp(path, join(build, name))
   else await readdir(path).then(() => cp(path, join(build, name), { recursive: true }), () => undefined)
 }
+
+for (const name of asItIs) await cp(join(root, name), join(build, name), { recursive: true })
+await write(join(build, "package.json"), manifestFor4(await readFile(join(root, "package.json"), "utf8")))
 
 for (const { file, line, message } of problems) console.error(`${file}:${line}: ${message}`)
 const all = [

@@ -8,6 +8,7 @@ import { copyFile, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promi
 import { dirname, join, sep } from "node:path"
 import ts from "typescript"
 import { writeChunks } from "./chunks.js"
+import { advice, guard, isOnlyHere, major } from "./guard.js"
 
 await rm("dist", { recursive: true, force: true })
 const { status } = spawnSync("npx", ["--no-install", "tsc", "-p", "tsconfig.build.json"], { stdio: "inherit" })
@@ -24,8 +25,11 @@ const commonJs: ts.CompilerOptions = {
   sourceMap: true
 }
 
+/** Effect 4 itself is nothing but ES modules. */
+const formats = major === 3 ? ["esm", "cjs"] : ["esm"]
+
 for (const file of await readdir("src", { recursive: true })) {
-  if (!file.endsWith(".ts")) continue
+  if (!file.endsWith(".ts") || !formats.includes("cjs")) continue
   const base = file.slice(0, -".ts".length)
   const out = join("dist/cjs", base)
   await mkdir(dirname(out), { recursive: true })
@@ -40,63 +44,51 @@ for (const file of await readdir("src", { recursive: true })) {
   for (const extension of [".d.ts", ".d.ts.map"]) await copyFile(join("dist/esm", base + extension), out + extension)
 }
 
-/** Modules of Effect 3 that Effect 4 does not have. */
-const onlyIn3 = new Set([
-  "ConfigError",
-  "DefaultServices",
-  "Either",
-  "FiberId",
-  "FiberRef",
-  "FiberRefs",
-  "GlobalValue",
-  "List",
-  "MetricLabel",
-  "ParseResult"
-])
-
-/**
- * Under Effect 4 the first import of one of them fails before any line of this library has run, with an error that names the file which
- * imports. So all of them are imported in one folder, whose name is the message. CommonJS runs as it loads, and can say a sentence.
- */
-const guard = "needs-effect-3"
-const advice = "effect-posthog needs Effect 3, and another major of \"effect\" is installed: " +
-  "npm install effect@3 @effect/platform@0 (docs/install.md)"
-
+/** What is imported through the guard's folder. CommonJS runs as it loads, and can say a sentence. */
+const guarded = new Set<string>()
 for (const file of await readdir("dist/esm", { recursive: true })) {
   if (!file.endsWith(".js")) continue
   const up = "../".repeat(file.split(sep).length - 1) || "./"
   const text = await readFile(join("dist/esm", file), "utf8")
-  const guarded = text.replace(
-    / from "effect\/(\w+)"/g,
-    (all, module: string) => onlyIn3.has(module) ? ` from "${up}${guard}/${module}.js"` : all
+  const through = text.replace(
+    /^((?:im|ex)port .*) from "effect\/([\w/-]+)"/gm,
+    (all, what: string, module: string) => {
+      if (!isOnlyHere(module)) return all
+      guarded.add(module)
+      return `${what} from "${up}${guard}/${module}.js"`
+    }
   )
-  if (guarded !== text) await writeFile(join("dist/esm", file), guarded)
+  if (through !== text) await writeFile(join("dist/esm", file), through)
 }
-for (const format of ["esm", "cjs"]) await mkdir(`dist/${format}/${guard}`)
-for (const module of onlyIn3) {
-  await writeFile(`dist/esm/${guard}/${module}.js`, `export * from "effect/${module}"\n`)
+for (const format of formats) await mkdir(`dist/${format}/${guard}`)
+for (const module of guarded) {
+  const to = `dist/esm/${guard}/${module}.js`
+  await mkdir(dirname(to), { recursive: true })
+  await writeFile(to, `export * from "effect/${module}"\n`)
 }
-await writeFile(
-  `dist/cjs/${guard}/check.js`,
-  `"use strict"
+if (formats.includes("cjs")) {
+  await writeFile(
+    `dist/cjs/${guard}/check.js`,
+    `"use strict"
 try {
-  require("effect/FiberRef")
+  require("effect/${Array.from(guarded)[0]}")
 } catch (cause) {
   throw new Error(${JSON.stringify(advice)}, { cause })
 }
 `
-)
-for (const file of await readdir("dist/cjs")) {
-  if (!file.endsWith(".js")) continue
-  const text = await readFile(join("dist/cjs", file), "utf8")
-  // In the same line, so that the source map stays right.
-  await writeFile(
-    join("dist/cjs", file),
-    text.replace(/^"use strict";/, `"use strict"; require("./${guard}/check.js");`)
   )
+  for (const file of await readdir("dist/cjs")) {
+    if (!file.endsWith(".js")) continue
+    const text = await readFile(join("dist/cjs", file), "utf8")
+    // In the same line, so that the source map stays right.
+    await writeFile(
+      join("dist/cjs", file),
+      text.replace(/^"use strict";/, `"use strict"; require("./${guard}/check.js");`)
+    )
+  }
+
+  // The nearest package.json says what a `.js` file is, and bundlers read there whether a module may be left out.
+  await writeFile("dist/cjs/package.json", "{ \"type\": \"commonjs\", \"sideEffects\": false }\n")
 }
 
-// The nearest package.json says what a `.js` file is, and bundlers read there whether a module may be left out.
-await writeFile("dist/cjs/package.json", "{ \"type\": \"commonjs\", \"sideEffects\": false }\n")
-
-await writeChunks()
+await writeChunks(formats.includes("cjs"))

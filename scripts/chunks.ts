@@ -6,9 +6,9 @@ import { build, type Plugin } from "esbuild"
 import { copyFile, cp, mkdir, readdir, readFile, writeFile } from "node:fs/promises"
 import { join, resolve } from "node:path"
 import ts from "typescript"
+import { guard } from "./guard.js"
 
 const esm = "dist/esm"
-const guard = "needs-effect-3"
 
 /** What every other module is loaded with. Nothing here loads a module of Effect that `PostHog` does not. */
 const core = ["PostHog", "PostHogConfig", "PostHogError", "PostHogServerless", "FeatureFlag"]
@@ -42,13 +42,13 @@ const entries = (modules: ReadonlyArray<string>): Plugin => ({
   }
 })
 
-/** All imports that only Effect 3 can answer go through one file, whose name is the message (see scripts/build.ts). */
+/** All imports that only one major of Effect can answer go through one file, whose name is the message (see scripts/guard.ts). */
 const guarded = (exported: Set<string>): Plugin => ({
   name: guard,
   setup(build) {
     build.onLoad({ filter: /[\\/]dist[\\/]esm[\\/].*\.js$/ }, async ({ path }) => ({
       contents: (await readFile(path, "utf8")).replace(
-        /^import (?:\* as (\w+)|\{ (.+) \}) from "[./]+\/needs-effect-3\/(\w+)\.js"/gm,
+        new RegExp(String.raw`^import (?:\* as (\w+)|\{ (.+) \}) from "[./]+/${guard}/(\w+)\.js"`, "gm"),
         (_, namespace: string | undefined, names: string | undefined, module: string) => {
           exported.add(
             namespace === undefined
@@ -59,7 +59,10 @@ const guarded = (exported: Set<string>): Plugin => ({
         }
       )
     }))
-    build.onResolve({ filter: /needs-effect-3/ }, ({ importer, path }) => {
+    build.onResolve({ filter: new RegExp(guard) }, ({ importer, path }) => {
+      // A folder of Effect 4 has modules that not every program wants, so each stays in a file of its own.
+      const [, inFolder] = new RegExp(`/${guard}/(.+/.+)$`).exec(path) ?? []
+      if (inFolder !== undefined) return { path: `./${guard}/${inFolder}`, external: true, sideEffects: false }
       if (path !== guard) throw new Error(`${importer} imports ${path} in a form that is not known here`)
       return { path: `./${guard}.js`, external: true }
     })
@@ -121,7 +124,7 @@ const commonJs = (text: string, fileName: string): string =>
     "exports.$1 = $2;"
   )
 
-export const writeChunks = async (): Promise<void> => {
+export const writeChunks = async (alsoCommonJs: boolean): Promise<void> => {
   const modules = (await readdir(esm)).filter((name) => /^[A-Z]\w*\.js$/.test(name)).map((name) => name.slice(0, -3))
   const exported = new Set<string>()
   const outdir = "dist/node/esm"
@@ -146,9 +149,15 @@ export const writeChunks = async (): Promise<void> => {
     await writeFile(join(outdir, file), `${text}${namesOf(text, names)}\n`)
   }
   await writeFile(join(outdir, `${guard}.js`), `${Array.from(exported).sort().join("\n")}\n`)
+  for (const entry of await readdir(join(esm, guard), { withFileTypes: true })) {
+    if (entry.isDirectory()) {
+      await cp(join(esm, guard, entry.name), join(outdir, guard, entry.name), { recursive: true })
+    }
+  }
   // Its namespaces are the modules themselves, as in the other folders.
-  await copyFile(join(esm, "index.js"), join(outdir, "index.js"))
+  await writeFile(join(outdir, "index.js"), `import "./${guard}.js"\n${await readFile(join(esm, "index.js"), "utf8")}`)
 
+  if (!alsoCommonJs) return
   const out = "dist/node/cjs"
   await mkdir(out)
   for (const file of await readdir(outdir)) {

@@ -12,7 +12,7 @@ import { join, resolve } from "node:path"
 import type { World } from "./consumers/harness.js"
 import * as Offline from "./consumers/offline.js"
 import * as Online from "./consumers/online.js"
-import { pack } from "./pack.js"
+import { pack, packFor4 } from "./pack.js"
 
 const only = process.argv.find((argument) => argument.startsWith("--only="))?.slice("--only=".length).toLowerCase()
   .split(",") ?? [""]
@@ -32,7 +32,13 @@ if (process.argv.includes("--list")) {
   let passed = 0
   try {
     const given = process.env.EFFECT_POSTHOG_TARBALL
-    const world: World = { tarball: given === undefined ? await pack(folder) : resolve(given), folder, limit }
+    const given4 = process.env.EFFECT_POSTHOG_TARBALL_4
+    const world: World = {
+      tarball: given === undefined ? await pack(folder) : resolve(given),
+      tarball4: given4 === undefined ? await packFor4(join(folder, "4")) : resolve(given4),
+      folder,
+      limit
+    }
     for (const { name, run } of consumers) {
       const start = performance.now()
       try {

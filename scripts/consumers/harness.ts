@@ -13,7 +13,9 @@ const programs = join(root, "test/consumers")
 
 /** What all consumers share. */
 export interface World {
+  /** The package for Effect 3, and the one for Effect 4. */
   readonly tarball: string
+  readonly tarball4: string
   /** A folder that is removed at the end. */
   readonly folder: string
   /** Longest time of one command, in milliseconds. */

@@ -371,32 +371,66 @@ const fails = async (folder: string, command: Command, limit: number, text: stri
   if (!output.includes(text)) throw new Error(`expected ${text}\n${output}`)
 }
 
-const wrongMajor: Consumer = {
-  name: "Effect 4: npm refuses it, and the first import says what is needed",
-  run: async (world) => {
-    const folder = place(world, "effect-4", {}, ...both)
-    const install: Command = ["npm", "install", ...quiet, world.tarball, "effect@4", "@effect/platform@0"]
-    await fails(folder, install, world.limit, "ERESOLVE")
-    await run(folder, [...install, "--legacy-peer-deps"], world.limit)
-    // With the packages of Effect 3 beside it, `@effect/platform` may be first where a program begins with a sub-path.
-    await fails(
-      folder,
-      [process.execPath, "program.mjs"],
-      world.limit,
-      "effect-posthog/dist/node/esm/needs-effect-3.js"
-    )
-    await fails(
-      folder,
-      [process.execPath, "-e", "require('effect-posthog')"],
-      world.limit,
-      "effect-posthog needs Effect 3"
-    )
-  }
+/** How a package manager adds packages to a project. */
+const adders: Readonly<Record<string, (world: World) => Promise<Command>>> = {
+  npm: async () => ["npm", "install", ...quiet],
+  pnpm: async (world) => [process.execPath, join(await managers(world), "pnpm/bin/pnpm.cjs"), "add"],
+  yarn: async (world) => [...await yarn4(world), "add"],
+  bun: async (world) => [join(await runtimes(world), ".bin/bun"), "add"]
 }
+
+const effects = { 3: peers, 4: ["effect@4"] } as const
+
+/** What the first import says where the other major of Effect is installed (scripts/guard.ts). */
+const advice = (major: 3 | 4, other: 3 | 4): string =>
+  `effect-posthog@${major} needs effect@${major}, for effect@${other} run npm install effect-posthog@${other}`
+
+/** A package for one major of Effect beside the same and beside the other one: it runs, or it is refused or told. */
+const pair = (manager: string, major: 3 | 4, installed: 3 | 4): Consumer => ({
+  name: major === installed
+    ? `effect-posthog@${major} with effect@${installed}, by ${manager}`
+    : `effect-posthog@${major} with effect@${installed}, by ${manager}: ${
+      manager === "npm" ? "refused, and told" : "told"
+    }`,
+  run: async (world) => {
+    const folder = place(world, `pair-${manager}-${major}-${installed}`, {}, ...both)
+    if (manager === "yarn") write(folder, yarn4Files("node-modules"))
+    const tarball = major === 3 ? world.tarball : world.tarball4
+    const add = await adders[manager]!(world)
+    const install: Command = [
+      ...add,
+      manager === "yarn" ? `effect-posthog@file:${tarball}` : tarball,
+      ...effects[installed]
+    ]
+    if (major === installed) {
+      await run(folder, install, world.limit)
+      return await captures(folder, [process.execPath, "program.mjs"], world.limit, true)
+    }
+    if (manager === "npm") {
+      await fails(folder, install, world.limit, "ERESOLVE")
+      await run(folder, [...install, "--legacy-peer-deps"], world.limit)
+    } else await run(folder, install, world.limit)
+    await fails(folder, [process.execPath, "program.mjs"], world.limit, advice(major, installed))
+    if (major === 3) {
+      await fails(
+        folder,
+        [process.execPath, "-e", "require('effect-posthog')"],
+        world.limit,
+        "effect-posthog@3 needs effect@3"
+      )
+    }
+  }
+})
+
+const pairs = Object.keys(adders).flatMap((manager) => [
+  pair(manager, 3, 4),
+  pair(manager, 4, 3),
+  pair(manager, 4, 4)
+])
 
 export const consumers: ReadonlyArray<Consumer> = [
   lowest,
-  wrongMajor,
+  ...pairs,
   ...packageManagers,
   ...runners,
   ...bundles,
