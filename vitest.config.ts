@@ -12,6 +12,8 @@ export default defineConfig({
   },
   test: {
     include: ["test/**/*.test.ts"],
-    testTimeout: 20_000
+    testTimeout: 20_000,
+    // Many tests wait for processes and sockets. Vitest leaves a core free, which on two cores is half of them.
+    maxWorkers: 2
   }
 })

@@ -21,6 +21,8 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     testTimeout: 20_000,
     // By it `tsx` finds the library for those programs.
-    env: { TSX_TSCONFIG_PATH: `${here}tsconfig.json` }
+    env: { TSX_TSCONFIG_PATH: `${here}tsconfig.json` },
+    // Many tests wait for processes and sockets. Vitest leaves a core free, which on two cores is half of them.
+    maxWorkers: 2
   }
 })

@@ -1,16 +1,21 @@
 /**
- * Everything that has to hold before a change may go in, and a line at the end that says how much of it does:
+ * Everything that has to hold before a change may go in, on both majors of Effect, and a line at the end that says how much of it does:
  * `N passed, N failed`. Each check counts as one, and so does each test.
  */
 import { spawn } from "node:child_process"
 import { readFile, rm } from "node:fs/promises"
+import { resolve } from "node:path"
 
 interface Check {
   readonly name: string
   readonly command: ReadonlyArray<string>
+  /** Where it runs. Default: at the top. */
+  readonly folder?: string
 }
 
 const tarball = ".tmp/effect-posthog.tgz"
+const tarball4 = ".tmp/effect-4/effect-posthog.tgz"
+const build4 = "effect-4/build"
 
 const checks: ReadonlyArray<Check> = [
   { name: "format", command: ["dprint", "check"] },
@@ -28,12 +33,23 @@ const checks: ReadonlyArray<Check> = [
   // What `@effect/ai` stands on names types of Node.
   { name: "built types of EffectAi", command: ["tsc", "-p", "tsconfig.dist.effect-ai.json"] },
   { name: "package", command: ["publint", "--strict", tarball] },
-  { name: "package types", command: ["attw", tarball] }
+  { name: "package types", command: ["attw", tarball] },
+  { name: "Effect 4: sources", command: ["tsx", "effect-4/generate.ts"] },
+  { name: "Effect 4: types", command: ["tsc", "-p", "effect-4/tsconfig.json"] },
+  { name: "Effect 4: documentation compiles", command: ["tsx", "scripts/docs.ts"], folder: build4 },
+  { name: "Effect 4: build", command: ["tsx", "scripts/pack.ts", "../../.tmp/effect-4"], folder: build4 },
+  { name: "Effect 4: built types", command: ["tsc", "-p", "tsconfig.dist.json"], folder: build4 },
+  { name: "Effect 4: package", command: ["publint", "--strict", tarball4] },
+  { name: "Effect 4: package types", command: ["attw", "--profile", "esm-only", tarball4] },
+  { name: "difference of the public types", command: ["tsx", "effect-4/surface.ts", "--check"] }
 ]
 
-const run = (command: ReadonlyArray<string>, quiet: boolean): Promise<boolean> =>
+const run = (command: ReadonlyArray<string>, quiet: boolean, folder = "."): Promise<boolean> =>
   new Promise((resolve) => {
-    const child = spawn("npx", ["--no-install", ...command], { stdio: ["ignore", quiet ? "pipe" : "inherit", "pipe"] })
+    const child = spawn("npx", ["--no-install", ...command], {
+      cwd: folder,
+      stdio: ["ignore", quiet ? "pipe" : "inherit", "pipe"]
+    })
     const output: Array<Buffer> = []
     child.stdout?.on("data", (chunk: Buffer) => output.push(chunk))
     child.stderr?.on("data", (chunk: Buffer) => {
@@ -46,34 +62,46 @@ const run = (command: ReadonlyArray<string>, quiet: boolean): Promise<boolean> =
     })
   })
 
-const report = ".tmp/test-report.json"
-
 let passed = 0
 let failed = 0
 await rm("dist", { recursive: true, force: true })
-for (const { command, name } of checks) {
-  const ok = await run(command, true)
+for (const { command, folder, name } of checks) {
+  const ok = await run(command, true, folder)
   console.log(`${ok ? "ok    " : "FAILED"} ${name}`)
   if (ok) passed++
   else failed++
 }
-await rm(report, { force: true })
 process.env.EFFECT_POSTHOG_TARBALL = tarball
-const ok = await run(["vitest", "run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`], false)
-try {
-  const tests = JSON.parse(await readFile(report, "utf8")) as {
-    readonly numPassedTests: number
-    readonly numFailedTests: number
-    readonly numPendingTests: number
-    readonly numFailedTestSuites: number
+process.env.EFFECT_POSTHOG_TARBALL_4 = tarball4
+
+/** Runs the whole suite on one major of Effect. */
+const suite = async (major: 3 | 4): Promise<string> => {
+  const report = `.tmp/test-report-${major}.json`
+  await rm(report, { force: true })
+  // Programs that tests start are found from the folder.
+  const [folder, config] = major === 3 ? [".", []] : [build4, ["--config", "../vitest.config.ts"]]
+  const output = ["--reporter=default", "--reporter=json", `--outputFile.json=${resolve(report)}`]
+  const ok = await run(["vitest", "run", ...config, ...output], false, folder)
+  try {
+    const tests = JSON.parse(await readFile(report, "utf8")) as {
+      readonly numPassedTests: number
+      readonly numFailedTests: number
+      readonly numPendingTests: number
+      readonly numFailedTestSuites: number
+    }
+    passed += tests.numPassedTests
+    failed += tests.numFailedTests
+    // A file that does not load, or an error outside of all tests.
+    if (!ok && tests.numFailedTests === 0) failed += Math.max(tests.numFailedTestSuites, 1)
+    const skipped = tests.numPendingTests > 0 ? `, ${tests.numPendingTests} SKIPPED, see above for the reasons` : ""
+    return `Effect ${major}: ${tests.numPassedTests} tests passed, ${tests.numFailedTests} failed${skipped}`
+  } catch {
+    failed++
+    return `Effect ${major}: the tests did not run`
   }
-  passed += tests.numPassedTests
-  failed += tests.numFailedTests
-  if (tests.numPendingTests > 0) console.log(`SKIPPED: ${tests.numPendingTests} tests, see above for the reasons`)
-  // A file that does not load, or an error outside of all tests.
-  if (!ok && tests.numFailedTests === 0) failed += Math.max(tests.numFailedTestSuites, 1)
-} catch {
-  failed++
 }
+
+const counts = [await suite(3), await suite(4)]
+for (const count of counts) console.log(count)
 console.log(`${passed} passed, ${failed} failed`)
 process.exitCode = failed === 0 ? 0 : 1
