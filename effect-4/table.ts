@@ -166,6 +166,24 @@ const filter: Shape = {
   }
 }
 
+/** `Effect.gen(this, function*() …)`. */
+const genOf: Shape = {
+  apply: ({ arguments: [self] }, editor) => {
+    if (self?.kind !== ts.SyntaxKind.ThisKeyword) return false
+    editor.replace(self, "{ self: this }")
+    return true
+  }
+}
+
+/** `Stream.runFoldEffect(initial, f)`: the first value is a function's. */
+const fold: Shape = {
+  onlyCalls: true,
+  apply: ({ arguments: given }, editor) => {
+    editor.insert(given.at(-2)!.getStart(), "() => ")
+    return true
+  }
+}
+
 /** `Metric.tagged(metric, name, value)`: attributes are an object. */
 const tagged: Shape = {
   onlyCalls: true,
@@ -298,7 +316,6 @@ export const table: Table = {
       "Toolkit"
     ),
     "@effect/platform-node/NodeContext": "@effect/platform-node/NodeServices",
-    "@effect/platform/Error": "effect/PlatformError",
     "@effect/platform/FileSystem": "effect/FileSystem",
     "@effect/platform/HttpApp": "effect/http/HttpEffect",
     "@effect/platform/HttpLayerRouter": "effect/http/HttpRouter",
@@ -317,7 +334,6 @@ export const table: Table = {
     "effect/Effect.fork": "effect/Effect.forkChild",
     "effect/Effect.forkDaemon": "effect/Effect.forkDetach",
     "effect/Effect.locally": "effect/Effect.provideService",
-    "effect/Effect.locallyWith": "effect/Effect.updateService",
     "effect/Effect.runtime": "effect/Effect.context",
     "effect/Effect.tapErrorCause": "effect/Effect.tapCause",
     "effect/Effect.timeoutFail": "effect/Effect.timeoutOrElse",
@@ -357,6 +373,7 @@ export const table: Table = {
     "effect/Cause.isInterrupted": "effect/Cause.hasInterrupts",
     "effect/Exit.isInterrupted": "effect/Exit.hasInterrupts",
     "effect/ConfigError.ConfigError": "effect/Config.ConfigError",
+    "effect/ParseResult.isParseError": "effect/Schema.isSchemaError",
     "effect/ParseResult.ParseError": "effect/Schema.SchemaError",
 
     // Logs.
@@ -367,7 +384,6 @@ export const table: Table = {
 
     // Data.
     "effect/BigDecimal.unsafeFromString": "effect/BigDecimal.fromStringUnsafe",
-    "effect/Chunk.unsafeLast": "effect/Chunk.lastUnsafe",
     "effect/DateTime.unsafeMake": "effect/DateTime.makeUnsafe",
     "effect/DateTime.unsafeMakeZoned": "effect/DateTime.makeZonedUnsafe",
     "effect/DateTime.zoneUnsafeMakeNamed": "effect/DateTime.zoneMakeNamedUnsafe",
@@ -401,9 +417,11 @@ export const table: Table = {
     "effect/Layer.setConfigProvider": "effect/ConfigProvider.layer",
     "effect/Schema.DateFromSelf": "effect/Schema.Date",
     "effect/Schema.Schema": "effect/Schema.Codec",
+    "effect/Schema.decode": "effect/Schema.decodeEffect",
+    "effect/Schema.encode": "effect/Schema.encodeEffect",
     "effect/Schema.decodeUnknown": "effect/Schema.decodeUnknownEffect",
     "effect/Schema.decodeUnknownEither": "effect/Schema.decodeUnknownResult",
-    "effect/Schema.UUID": "\"Schema.String.check(Schema.isUUID())\"",
+    "effect/Schema.UUID": "effect/Schema.String.check(Schema.isUUID())",
     "effect/Schema.filter": "effect/Schema.check",
     "effect/Schema.optionalWith": "\"\"",
     "effect/Schema.parseJson": "effect/Schema.fromJsonString",
@@ -432,12 +450,14 @@ export const table: Table = {
     "effect/ConfigProvider.fromMap": fromMap,
     "effect/Context.Tag": tag,
     "effect/Effect.timeoutFail": timeoutFail,
+    "effect/Effect.gen": genOf,
     "effect/Effect.yieldNow": called,
     "effect/Logger.minimumLogLevel": minimumLogLevel,
     "effect/Logger.remove": loggers,
     "effect/Logger.replace": loggers,
     "effect/Logger.withMinimumLogLevel": minimumLogLevel,
     "effect/Metric.tagged": tagged,
+    "effect/Stream.runFoldEffect": fold,
     "effect/Schema.Record": record,
     "effect/Schema.filter": filter,
     "effect/Schema.optionalWith": optionalWith,

@@ -306,7 +306,8 @@ class Translation {
       if (to === undefined) continue
       this.rows.add(key)
       if (to.startsWith("\"")) {
-        this.edits.push({ start: node.getStart(), end: end.end, text: to })
+        // An empty text: the shape has moved what was called.
+        this.edits.push({ start: node.getStart(), end: end.end, text: to === "\"\"" ? "" : to })
         return this.rest(names.slice(length))
       }
       const module = to.slice(0, to.indexOf("."))

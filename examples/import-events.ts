@@ -12,7 +12,7 @@
  * `<file>.rejected`. At the end each row is accounted for.
  */
 import { NodeRuntime } from "@effect/platform-node"
-import { Chunk, Clock, Console, Data, Effect, Layer, Logger, LogLevel, Schema, Stream } from "effect"
+import { Clock, Console, Data, Effect, Layer, Logger, LogLevel, ParseResult, Schema, Stream } from "effect"
 import { PostHog, PostHogClient, PostHogConfig } from "effect-posthog"
 import { createHash } from "node:crypto"
 import { appendFile, readFile, rename, rm, stat, writeFile } from "node:fs/promises"
@@ -91,14 +91,17 @@ const captureRow = (row: Row) => {
       PostHog.capture(event, properties, { distinctId: distinct_id, timestamp, uuid: uuid ?? uuidOf(row.end) })
     ),
     Effect.as(undefined),
-    Effect.catchTag("ParseError", (error) => Effect.succeed(`byte ${row.end}: ${error.message.split("\n").at(-1)}`))
+    Effect.catchIf(
+      ParseResult.isParseError,
+      (error) => Effect.succeed(`byte ${row.end}: ${error.message.split("\n").at(-1)}`)
+    )
   )
 }
 
 const droppedOf = (stats: PostHog.Stats): number => Object.values(stats.dropped).reduce((sum, count) => sum + count, 0)
 
 /** Captures a part, waits until each of its events is settled, and gives the position after it. */
-const importPart = (rows: Chunk.Chunk<Row>, position: Position) =>
+const importPart = (rows: ReadonlyArray<Row>, position: Position) =>
   Effect.gen(function*() {
     const before = yield* PostHog.stats
     const problems = (yield* Effect.forEach(rows, captureRow)).filter((problem) => problem !== undefined)
@@ -118,7 +121,7 @@ const importPart = (rows: Chunk.Chunk<Row>, position: Position) =>
     }
     return {
       size: position.size,
-      offset: Chunk.unsafeLast(rows).end,
+      offset: rows.at(-1)!.end,
       rows: position.rows + rows.length,
       delivered: position.delivered + delivered,
       rejected: position.rejected + problems.length,
@@ -153,7 +156,7 @@ const program = Effect.gen(function*() {
   const end = yield* read(file, start.offset).pipe(
     Stream.grouped(partSize),
     Stream.runFoldEffect(start, (position, rows) =>
-      importPart(rows, position).pipe(
+      importPart(Array.from(rows), position).pipe(
         Effect.tap(savePosition),
         Effect.tap((next) => showProgress(next, start, begin))
       ))

@@ -19,13 +19,13 @@ import type * as HttpApp from "@effect/platform/HttpApp"
 import type * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as Effect from "effect/Effect"
-import { dual, identity } from "effect/Function"
+import { dual } from "effect/Function"
 import * as Option from "effect/Option"
 import { isObject, read } from "./core/guard.js"
 import type { RequestFacts } from "./core/http/incoming.js"
 import { currentPlace } from "./internal/context.js"
 import type { ContextScope, CurrentContext } from "./internal/contextValues.js"
-import { serviceOf, withFiber } from "./internal/effect/fiber.js"
+import { serviceOf, withFiber, withinRegion } from "./internal/effect/fiber.js"
 import { webServer } from "./internal/http/fetchServer.js"
 import { platformServer } from "./internal/http/platformServer.js"
 import { plainValues, within } from "./internal/http/requestContext.js"
@@ -167,10 +167,9 @@ export const withRequest: {
     options: Options<Request, R> = {}
   ): Effect.Effect<Response, E, R | R2 | PostHog> =>
     // The fiber may be anybody's here, and go on after it was interrupted in the middle.
-    Effect.locallyWith(
+    withinRegion(
       within(self, request, request, webFactsOf(request), resolve(options), webServer),
-      currentPlace,
-      identity
+      currentPlace
     )
 )
 

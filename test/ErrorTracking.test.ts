@@ -17,6 +17,7 @@ import {
   getReference,
   interruption,
   locally,
+  major,
   parallel,
   requestError,
   responseError,
@@ -633,7 +634,10 @@ describe("logger", () => {
         return yield* exceptions
       })
       assert.deepStrictEqual(yield* Effect.provide(fail, withLogger()), [])
-      const [event] = yield* Effect.provide(fail, withLogger({ unhandledFiberFailures: true }))
+      const asked: object = { unhandledFiberFailures: true }
+      const [event] = yield* Effect.provide(fail, withLogger(asked))
+      // Effect 4 logs nothing of them, and the types have no such option.
+      if (major === 4) return assert.isUndefined(event)
       assert.strictEqual(event!.properties.$exception_source, "effect.fiber_failure")
       assert.deepStrictEqual(listOf(event)[0]!.mechanism, { type: "task", synthetic: false, exception_id: 0 })
     }))

@@ -2,8 +2,9 @@ import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Chunk, Effect, Exit, Fiber, Layer, Option, Stream, TestClock } from "effect"
+import { Cause, Effect, Exit, Fiber, Layer, Stream, TestClock } from "effect"
 import { LlmClient, PostHog, PostHogTest, TestLayer } from "effect-posthog"
+import { toEnd } from "./support/effect.js"
 import * as providers from "./support/llm/providers.js"
 import * as replies from "./support/llm/replies.js"
 import { chatRequest, httpLayer } from "./support/llm/watching.js"
@@ -53,7 +54,7 @@ const readers: {
   arrayBuffer: (response) => Effect.map(response.arrayBuffer, (buffer) => Buffer.from(buffer).toString("base64")),
   stream: (response) =>
     Stream.runCollect(response.stream).pipe(
-      Effect.map((chunks) => Buffer.concat(Chunk.toReadonlyArray(chunks)).toString("base64"))
+      Effect.map((chunks) => Buffer.concat(Array.from(chunks)).toString("base64"))
     )
 }
 
@@ -224,7 +225,7 @@ describe("a call", () => {
           yield* pull
           yield* TestClock.adjust("4 seconds")
           gate.open(100)
-          yield* Effect.forever(pull).pipe(Effect.catchIf(Option.isNone, () => Effect.void))
+          yield* toEnd(pull)
         }))
         const event = yield* onlyEvent
         assert.strictEqual(event.$ai_time_to_first_token, 3)

@@ -2,12 +2,12 @@
  * The preset for command line tools.
  */
 import { KeyValueStore } from "@effect/platform"
-import { SystemError } from "@effect/platform/Error"
 import { assert, describe, it } from "@effect/vitest"
-import { ConfigProvider, Deferred, Effect, Fiber, Layer, Option } from "effect"
+import { ConfigProvider, Deferred, Effect, Fiber, Layer } from "effect"
 import { PostHog, PostHogCli, type PostHogError } from "effect-posthog"
+import { read } from "../src/internal/effect/store.js"
 import { run } from "./support/child.js"
-import { isRunning } from "./support/effect.js"
+import { isRunning, notPermitted, noValue } from "./support/effect.js"
 import { FakeClient } from "./support/fakeClient.js"
 import { apiKey, captureMany, names, range, settle, stats } from "./support/posthog.js"
 import * as Sink from "./support/sink.js"
@@ -138,8 +138,8 @@ describe("PostHogCli.withAnonymousId", () => {
       assert.match(a!, /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/)
       assert.strictEqual(a, b)
       assert.notStrictEqual(a, c)
-      const kept = yield* Effect.flatMap(KeyValueStore.KeyValueStore, (store) => store.get("posthog-anonymous-id"))
-      assert.strictEqual(Option.getOrUndefined(kept), a)
+      const kept = yield* Effect.flatMap(KeyValueStore.KeyValueStore, (store) => read(store, "posthog-anonymous-id"))
+      assert.strictEqual(kept, a)
     }).pipe(Effect.provide(store)))
 
   it.effect("nothing is kept of a user who has not agreed", () =>
@@ -155,8 +155,8 @@ describe("PostHogCli.withAnonymousId", () => {
   it.effect("a store that does not work keeps no command from running", () =>
     Effect.gen(function*() {
       const client = new FakeClient()
-      const broken = new SystemError({ module: "FileSystem", method: "open", reason: "PermissionDenied" })
-      for (const get of [Effect.fail(broken), Effect.die(broken), Effect.succeedNone]) {
+      const broken = notPermitted()
+      for (const get of [Effect.fail(broken), Effect.die(broken), noValue]) {
         yield* PostHog.capture("run").pipe(
           PostHogCli.withAnonymousId(),
           Effect.provide(onCli(client)),

@@ -167,12 +167,12 @@ describe("the context of a request", () => {
     Effect.gen(function*() {
       const app = routes({
         "GET /users/:id": Effect.all([served, PostHog.toCarrier, PostHog.getContext()]).pipe(
-          Effect.tap(([, carrier, { properties }]) => {
+          Effect.map(([response, carrier, { properties }]) => {
             // What is the request's is no job's.
             assert.notProperty(carrier.properties ?? {}, "http.route")
             assert.strictEqual(properties?.["http.route"], "/users/:id")
-          }),
-          Effect.map(([response]) => response)
+            return response
+          })
         )
       }).pipe(
         HttpMiddleware.make((app) =>

@@ -33,7 +33,7 @@ await run(async () => {
       ...(scenario.quiet === true ? { flushAt: 1e9, flushInterval: "1 hour", maxBatchBytes: 1e9 } : undefined)
     }).pipe(Layer.provide(FetchHttpClient.layer))
   )
-  await runtime.runtime()
+  await runtime.runPromise(Effect.void)
   const capture = (index: number) =>
     PostHog.capture("order completed", properties(index), { distinctId: `user_${index}`, groups })
   return {

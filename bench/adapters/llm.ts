@@ -3,6 +3,7 @@
  * and the same client without. Both take turns in one process.
  */
 import * as HttpClient from "@effect/platform/HttpClient"
+import type * as HttpClientError from "@effect/platform/HttpClientError"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import { LlmClient, PostHog } from "effect-posthog"
@@ -73,15 +74,17 @@ const streaming = answering(Stream.fromIterable(megabyte).pipe(Stream.rechunk(1)
 
 const calls = 300
 
-const callMany = (client: HttpClient.HttpClient.With<any, any>) =>
+type Client<R> = HttpClient.HttpClient.With<HttpClientError.HttpClientError, R>
+
+const callMany = <R>(client: Client<R>) =>
   Effect.repeat(Effect.flatMap(client.execute(request(false)), (response) => response.json), { times: calls - 1 })
 
-const readStream = (client: HttpClient.HttpClient.With<any, any>) =>
+const readStream = <R>(client: Client<R>) =>
   Effect.flatMap(client.execute(request(true)), (response) => Stream.runDrain(response.stream))
 
 /** Microseconds from the request to the first piece, of many calls. */
 let untilFirst = 0
-const readFirst = (client: HttpClient.HttpClient.With<any, any>) => {
+const readFirst = <R>(client: Client<R>) => {
   untilFirst = 0
   return Effect.repeat(
     Effect.suspend(() => {
@@ -128,7 +131,7 @@ const cpuOf = (effect: Effect.Effect<unknown, any, any>) =>
 const median = (values: ReadonlyArray<number>): number => [...values].sort((a, b) => a - b)[values.length >> 1]!
 
 const measure = (
-  run: (client: HttpClient.HttpClient.With<any, any>) => Effect.Effect<unknown, any, any>,
+  run: <R>(client: Client<R>) => Effect.Effect<unknown, unknown, R>,
   client: HttpClient.HttpClient
 ) =>
   Effect.gen(function*() {

@@ -19,7 +19,7 @@ const slow = (answer: (body: any) => Answer) => {
       : { status: 200, body: "{\"status\":1}" }
   )
   const client = HttpClient.make((request) =>
-    request.url.includes("v=2") || request.urlParams.some(([name]) => name === "v")
+    request.url.includes("v=2") || Array.from(request.urlParams).some(([name]) => name === "v")
       ? Effect.delay(fake.client.execute(request), "1 second")
       : fake.client.execute(request)
   )

@@ -1,6 +1,6 @@
 import { HttpClient, HttpClientRequest, HttpClientResponse } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, identity, Layer, Logger, Schema } from "effect"
+import { Cause, Deferred, Effect, Fiber, identity, Layer, Logger, Schema } from "effect"
 import {
   ErrorTracking,
   FeatureFlags,
@@ -355,13 +355,13 @@ describe("bridges", () => {
   it.effect("a library that follows an AsyncLocalStorage carries the context, and effects run from it have it", () =>
     Effect.gen(function*() {
       const storage = new AsyncLocalStorage<PostHog.Carrier>()
-      const runtime = yield* Effect.runtime<PostHog.PostHog>()
+      const context = yield* Effect.context<PostHog.PostHog>()
       // Deep in code that knows nothing of Effect, and long after: another run of another fiber.
       const record = (event: string) =>
         Effect.runPromise(
           Effect.zipRight(Effect.yieldNow(), PostHog.capture(event)).pipe(
             PostHogBridge.fromAsyncStorage(storage),
-            Effect.provide(runtime.context)
+            Effect.provide(context)
           )
         )
       const work = async () => {
@@ -394,6 +394,6 @@ describe("bridges", () => {
         }, storage)
       )
       const exit = yield* Effect.flip(Effect.sandbox(Fiber.join(fiber)))
-      assert.strictEqual(exit._tag === "Die" ? exit.defect : undefined, error)
+      assert.deepStrictEqual([Cause.isDie(exit), Cause.squash(exit)], [true, error])
     }))
 })

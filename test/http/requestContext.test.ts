@@ -142,17 +142,17 @@ describe("an anonymous request has one id", () => {
   it.effect("also for a library that follows an AsyncLocalStorage, and for whoever goes on with getContext", () =>
     Effect.gen(function*() {
       const storage = new AsyncLocalStorage<PostHog.Carrier>()
-      const runtime = yield* Effect.runtime<PostHog.PostHog>()
+      const context = yield* Effect.context<PostHog.PostHog>()
       yield* handled(Effect.gen(function*() {
         yield* PostHog.capture("a")
         yield* PostHogBridge.toAsyncStorage(() =>
           Effect.runPromise(
-            PostHog.capture("b").pipe(PostHogBridge.fromAsyncStorage(storage), Effect.provide(runtime.context))
+            PostHog.capture("b").pipe(PostHogBridge.fromAsyncStorage(storage), Effect.provide(context))
           ), storage)
         const values = yield* PostHog.getContext()
         yield* Effect.promise(() =>
           Effect.runPromise(
-            PostHog.capture("c").pipe(PostHog.withContext(values), Effect.provide(runtime.context))
+            PostHog.capture("c").pipe(PostHog.withContext(values), Effect.provide(context))
           )
         )
       }))
@@ -305,7 +305,7 @@ describe("a job that a request starts", () => {
   it.effect("takes nothing of it either as what a storage holds, once it is a text; nor its anonymous id", () =>
     Effect.gen(function*() {
       const storage = new AsyncLocalStorage<PostHog.Carrier>()
-      const runtime = yield* Effect.runtime<PostHog.PostHog>()
+      const context = yield* Effect.context<PostHog.PostHog>()
       yield* handled(Effect.gen(function*() {
         yield* PostHog.capture("in the request")
         assert.strictEqual(
@@ -313,7 +313,7 @@ describe("a job that a request starts", () => {
           "{}"
         )
         const job = PostHog.withCarrier(PostHog.capture("job"), structuredClone(yield* PostHog.toCarrier))
-        yield* Effect.promise(() => Effect.runPromise(job.pipe(Effect.provide(runtime.context))))
+        yield* Effect.promise(() => Effect.runPromise(job.pipe(Effect.provide(context))))
       }))
       const [first, job] = yield* PostHogTest.captured
       assert.notStrictEqual(first!.distinct_id, job!.distinct_id)

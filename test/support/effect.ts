@@ -2,6 +2,7 @@
  * What tests ask of Effect that its majors answer in different forms. `effect-4/test/support/effect.ts` is this file for
  * Effect 4; tests say by `major` what is otherwise there.
  */
+import { type PlatformError, SystemError } from "@effect/platform/Error"
 import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpClientError from "@effect/platform/HttpClientError"
 import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
@@ -23,7 +24,7 @@ import * as Layer from "effect/Layer"
 import * as List from "effect/List"
 import * as Logger from "effect/Logger"
 import * as MutableList from "effect/MutableList"
-import type * as Option from "effect/Option"
+import * as Option from "effect/Option"
 import * as Order from "effect/Order"
 import * as Random from "effect/Random"
 import * as Schema from "effect/Schema"
@@ -200,3 +201,14 @@ export const throwingSchema = (thrown: unknown): Schema.Schema<string, unknown> 
     },
     encode: (text) => text
   })
+
+/** Takes all that is left of a stream. */
+export const toEnd = <A, E, R>(pull: Effect.Effect<A, Option.Option<E>, R>): Effect.Effect<void, Option.Option<E>, R> =>
+  Effect.catchIf(Effect.forever(pull), Option.isNone, () => Effect.void)
+
+/** What a file system fails with that lets nobody in. */
+export const notPermitted = (): PlatformError =>
+  new SystemError({ module: "FileSystem", method: "open", reason: "PermissionDenied" })
+
+/** What a `KeyValueStore` answers for a key that it does not have. */
+export const noValue = Effect.succeedNone

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Chunk, Effect, Fiber, Layer, Logger, LogLevel, Metric, Stream, TestClock } from "effect"
+import { Effect, Fiber, Layer, Logger, LogLevel, Metric, Stream, TestClock } from "effect"
 import { PostHog, type PostHogError, PostHogTest, TestLayer } from "effect-posthog"
 import { FakeClient } from "../support/fakeClient.js"
 import { collector } from "../support/log.js"
@@ -38,7 +38,7 @@ describe("diagnostics", () => {
         const flush = yield* Effect.fork(PostHog.flush)
         yield* TestClock.adjust("2 seconds")
         yield* Fiber.join(flush)
-        const diagnostics = Chunk.toReadonlyArray(yield* Fiber.join(first))
+        const diagnostics = Array.from(yield* Fiber.join(first))
         assert.notInclude(JSON.stringify(diagnostics), "hunter2")
         const uuid = client.accepted[0]!.uuid
         const events = [{ uuid, event: "a" }]
@@ -87,21 +87,21 @@ describe("diagnostics", () => {
       yield* settle
       yield* captureMany(3)
       for (const subscriber of subscribers) {
-        assert.deepStrictEqual(Chunk.toReadonlyArray(yield* Fiber.join(subscriber)), range(3))
+        assert.deepStrictEqual(Array.from(yield* Fiber.join(subscriber)), range(3))
       }
       const slow = yield* subscribe(4096)
       yield* settle
       // Synchronously, so that the subscriber cannot run in between.
       const service = yield* PostHog.PostHog
       for (let i = 0; i < 5_000; i++) Effect.runSync(service.capture(`event ${i}`, {}, { distinctId: "u" }))
-      const seen = Chunk.toReadonlyArray(yield* Fiber.join(slow))
+      const seen = Array.from(yield* Fiber.join(slow))
       assert.deepStrictEqual(seen, range(4096, 5_000 - 4_096))
     }).pipe(Effect.provide(TestLayer)))
 
   it.effect("end at once for a subscriber that comes after the end", () =>
     Effect.gen(function*() {
       const service = yield* Effect.provide(PostHog.PostHog, TestLayer)
-      assert.deepStrictEqual(Chunk.toReadonlyArray(yield* Stream.runCollect(service.diagnostics)), [])
+      assert.deepStrictEqual(Array.from(yield* Stream.runCollect(service.diagnostics)), [])
     }))
 })
 

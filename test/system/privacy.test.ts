@@ -3,9 +3,9 @@
  */
 import { FetchHttpClient, HttpClientRequest, HttpServerRequest } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Data, Effect, Layer, Logger, Redacted, Schema } from "effect"
+import { Cause, Data, Effect, Layer, Redacted, Schema } from "effect"
 import { ErrorTracking, PostHog, PostHogHttp } from "../../src/index.js"
-import { parallel, transportError } from "../support/effect.js"
+import { layerLogger, parallel, transportError } from "../support/effect.js"
 import * as Sink from "../support/sink.js"
 import { webHandler } from "../support/web.js"
 
@@ -152,8 +152,8 @@ describe("what leaves a program", () => {
         const sink = yield* Sink.make()
         const { plant, planted } = makeSecrets()
         const logged: Array<string> = []
-        const logger = Logger.make(({ annotations, message }) => {
-          if (JSON.stringify(Array.from(annotations)).includes("effect-posthog")) logged.push(JSON.stringify(message))
+        const logger = layerLogger(({ annotations, parts }) => {
+          if (JSON.stringify(annotations).includes("effect-posthog")) logged.push(JSON.stringify(parts))
         })
         const hookSecret = plant("hook")
         const live = ErrorTracking.layerLogger({ metadata: "all" }).pipe(
@@ -167,7 +167,7 @@ describe("what leaves a program", () => {
             }
           })),
           Layer.provide(FetchHttpClient.layer),
-          Layer.provideMerge(Logger.replace(Logger.defaultLogger, logger))
+          Layer.provideMerge(logger)
         )
         yield* Effect.zipRight(makeProgram(plant), PostHog.capture("hooked")).pipe(
           PostHog.withDistinctId("ada"),

@@ -18,6 +18,8 @@ import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import type * as Option from "effect/Option"
+import * as PlatformError from "effect/PlatformError"
+import * as Pull from "effect/Pull"
 import * as Random from "effect/Random"
 import * as References from "effect/References"
 import * as Schema from "effect/Schema"
@@ -196,3 +198,14 @@ export const throwingSchema = (thrown: unknown): Schema.Codec<string, unknown> =
       encode: SchemaGetter.transform((text) => text)
     })
   )
+
+/** Takes all that is left of a stream. */
+export const toEnd = <A, E, Done, R>(pull: Pull.Pull<A, E, Done, R>): Effect.Effect<void, E, R> =>
+  Pull.catchDone(Effect.forever(pull), () => Effect.void)
+
+/** What a file system fails with that lets nobody in. */
+export const notPermitted = (): PlatformError.PlatformError =>
+  PlatformError.systemError({ _tag: "PermissionDenied", module: "FileSystem", method: "open" })
+
+/** What a `KeyValueStore` answers for a key that it does not have. */
+export const noValue = Effect.undefined

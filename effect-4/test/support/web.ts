@@ -54,7 +54,7 @@ export const webHandler = <E, R>(
 ): Effect.Effect<(request: Request) => Promise<Response>, never, Own<R>> =>
   Effect.map(
     Effect.context<Own<R>>(),
-    (context) => HttpEffect.toWebHandlerWith(context)(app as App<E, never>) as (request: Request) => Promise<Response>
+    (context) => HttpEffect.toWebHandlerWith(context)(app as never) as (request: Request) => Promise<Response>
   )
 
 /** What an app answers. */

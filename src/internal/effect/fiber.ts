@@ -10,6 +10,7 @@ import type { RuntimeFiber } from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import * as FiberRef from "effect/FiberRef"
 import * as FiberRefs from "effect/FiberRefs"
+import { identity } from "effect/Function"
 import { globalValue } from "effect/GlobalValue"
 import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
@@ -69,6 +70,12 @@ export const setReference = FiberRef.set
 
 /** For the rest of the fiber. */
 export const updateReference = FiberRef.update
+
+/** Ends with an effect what that has set of a reference, also where the effect is interrupted and the fiber goes on. */
+export const withinRegion = <A, E, R, B>(
+  self: Effect.Effect<A, E, R>,
+  reference: Reference<B>
+): Effect.Effect<A, E, R> => Effect.locallyWith(self, reference, identity)
 
 /** For all that makes a stream. */
 export const streamLocally = <A, E, R, B>(

@@ -4,13 +4,13 @@
  */
 import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import type * as Tracer from "effect/Tracer"
 import { isIdentifier, merge, type Properties } from "../../core/event/layers.js"
 import { readRequest, type RequestFacts } from "../../core/http/incoming.js"
 import { PostHog } from "../../PostHog.js"
 import { currentPlace, enterRequest, type Place, type State } from "../context.js"
 import { type AllValues, type CurrentContext, type Region, showRequest } from "../contextValues.js"
-import { referenceAt, serviceOf, setReference, spanAt, withFiber } from "../effect/fiber.js"
+import { type Fiber, referenceAt, serviceOf, setReference, spanAt, withFiber } from "../effect/fiber.js"
+import { routeOf } from "../effect/route.js"
 import { claim } from "../exceptions/tracker.js"
 import { instanceOf } from "../instance.js"
 import { captureEnd, captureError, elapsedOf } from "./report.js"
@@ -43,28 +43,15 @@ export interface Server<in out A> {
 }
 
 /**
- * The pattern of the route, which the router tells the span of the request. Where requests are not traced the span is
- * somebody else's, and the routes of others are on it.
- */
-const routeOf = (span: Tracer.AnySpan | undefined): string | undefined => {
-  try {
-    const route = span?._tag === "Span" && span.kind === "server" ? span.attributes.get("http.route") : undefined
-    return typeof route === "string" && route !== "" ? route : undefined
-  } catch {
-    // A span is what a tracer made it to be.
-    return undefined
-  }
-}
-
-/**
  * The region of a request, in which the route is looked up for each event: something around the router may capture
- * before it is found.
+ * before it is found. Once it is found it stays, also for what the request has started and left behind.
  */
-const regionOf = (source: unknown, span: Tracer.AnySpan | undefined): Region => {
+const regionOf = (source: unknown, fiber: Fiber): Region => {
+  const span = spanAt(fiber)
   let found: { readonly "http.route": string } | undefined
   const lookUp = () => {
-    const route = routeOf(span)
-    if (route !== found?.["http.route"]) found = route === undefined ? undefined : { "http.route": route }
+    const route = routeOf(fiber, span)
+    if (route !== undefined && route !== found?.["http.route"]) found = { "http.route": route }
     return found
   }
   return { source, personless: { id: undefined }, lookUp }
@@ -126,7 +113,7 @@ export const within = <A, E, R, Request, R2>(
 ): Effect.Effect<A, E, R | R2 | PostHog> =>
   withFiber<A, E, R | R2 | PostHog>((fiber) => {
     const service = serviceOf(fiber, PostHog)
-    const region = regionOf(source, spanAt(fiber))
+    const region = regionOf(source, fiber)
     const { captureErrors, distinctId, eventOf } = settings
     const outside = referenceAt(fiber, currentPlace)
     /** What is captured afterwards, or outside of the handler's fiber, is about the same request. */
@@ -163,6 +150,7 @@ export const within = <A, E, R, Request, R2>(
         Effect.zipRight(setReference(currentPlace, entered), handler),
         {
           onSuccess: (response): Effect.Effect<A, E> => {
+            region.lookUp?.()
             const sustained = server.sustain(response, entered, observer)
             return Effect.zipRight(
               leave,
@@ -171,8 +159,10 @@ export const within = <A, E, R, Request, R2>(
                 : Effect.as(server.succeeded(sustained, observer), sustained)
             )
           },
-          onFailure: (cause): Effect.Effect<A, E> =>
-            Effect.zipRight(Effect.zipRight(leave, server.failed(cause, observer)), Effect.failCause(cause))
+          onFailure: (cause): Effect.Effect<A, E> => {
+            region.lookUp?.()
+            return Effect.zipRight(Effect.zipRight(leave, server.failed(cause, observer)), Effect.failCause(cause))
+          }
         }
       )
       if (observer.onEnd === undefined) return handled

@@ -71,6 +71,13 @@ export const updateReference = <A>(reference: Reference<A>, f: (value: A) => A):
     return Effect.void
   })
 
+/** Ends with an effect what that has set of a reference, also where the effect is interrupted and the fiber goes on. */
+export const withinRegion = <A, E, R, B>(
+  self: Effect.Effect<A, E, R>,
+  reference: Reference<B>
+): Effect.Effect<A, E, R> =>
+  Effect.withFiber((fiber) => Effect.provideService(self, reference, fiber.getRef(reference)))
+
 /** For all that makes a stream. */
 export const streamLocally = <A, E, R, B>(
   self: Stream.Stream<A, E, R>,
