@@ -472,7 +472,8 @@ export const table: Table = {
     epochMillis: "epochMilliseconds",
     unsafeClose: "closeUnsafe",
     unsafeCurrentTimeMillis: "currentTimeMillisUnsafe",
-    unsafeCurrentTimeNanos: "currentTimeNanosUnsafe",
+    // The other one is the time of day, which may be set back.
+    unsafeCurrentTimeNanos: "monotonicTimeNanosUnsafe",
     unsafeOpen: "openUnsafe"
   }
 }

@@ -31,8 +31,10 @@ import { type Level, toLevel } from "./core/exceptions/level.js"
 import type { CaptureOptions } from "./internal/capture.js"
 import { type Fiber, fiberName, serviceOf, withFiber } from "./internal/effect/fiber.js"
 import * as Log from "./internal/effect/log.js"
+import { withReporter } from "./internal/effect/reporter.js"
 import { listVariable, variable } from "./internal/environment.js"
 import { hasNoStack } from "./internal/exceptions/cause.js"
+import { makeErrorReporter } from "./internal/exceptions/errorReporter.js"
 import { makeLogger, removeLogger, skipAnnotation } from "./internal/exceptions/logger.js"
 import type { LoggerOptions } from "./internal/exceptions/loggerOptions.js"
 import { observeProcess } from "./internal/exceptions/process.js"
@@ -231,9 +233,10 @@ export const layerLogger = (options: LoggerOptions = {}): Layer.Layer<never, nev
         (logger) => Effect.sync(() => removeLogger(instanceOf(service), logger))
       ))
   )
-  return Log.wantsFiberFailures(options)
-    ? Layer.merge(logger, Log.layerFiberFailures)
-    : logger
+  return withReporter(
+    Log.wantsFiberFailures(options) ? Layer.merge(logger, Log.layerFiberFailures) : logger,
+    () => Effect.map(PostHog, (service) => makeErrorReporter(instanceOf(service)))
+  )
 }
 
 /**

@@ -14,6 +14,8 @@ export type Failure =
     readonly thrown: unknown
     /** Lines of a stack for the spans through which it went, innermost first. */
     readonly spans: string | undefined
+    /** What stands for it as long as it is on its way, where what was thrown is no object. */
+    readonly mark?: object | undefined
   }
   | { readonly _tag: "Several"; readonly how: "Parallel" | "Sequential"; readonly members: ReadonlyArray<Failure> }
 

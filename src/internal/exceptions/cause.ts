@@ -14,11 +14,12 @@ const maxFailures = 50
 
 const one = (leaf: Leaf): Failure => {
   const thrown = originalOf(leaf)
+  const mark = typeof leaf === "object" && leaf !== null ? leaf : undefined
   try {
-    return { _tag: "One", thrown, spans: spansOf(leaf) }
+    return { _tag: "One", thrown, spans: spansOf(leaf), mark }
   } catch {
     // A Proxy that throws when it is looked at, or a cause that leads back to itself.
-    return { _tag: "One", thrown, spans: undefined }
+    return { _tag: "One", thrown, spans: undefined, mark }
   }
 }
 
@@ -55,6 +56,12 @@ export const hasNoStack = (given: unknown): boolean => {
     return true
   }
 }
+
+/** The objects by which the thrown values of a failure are known again, in order; `undefined`: by none. */
+export const marksIn = (failure: Failure): ReadonlyArray<object | undefined> =>
+  failure._tag === "One"
+    ? [typeof failure.thrown === "object" && failure.thrown !== null ? failure.thrown : failure.mark]
+    : failure.members.flatMap(marksIn)
 
 /** The thrown values of a failure, in order. */
 export const thrownIn = (failure: Failure): ReadonlyArray<unknown> =>

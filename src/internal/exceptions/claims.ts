@@ -2,10 +2,10 @@
  * Which errors were reported, and which somebody has claimed, so that one error is one event however many see it on its
  * way up.
  *
- * Only programs on a version of Effect without reporters of its own need this: nothing else looks into it.
+ * Effect's own reporters, where there are any, know only what they were told themselves.
  */
 import { type Failure } from "../../core/exceptions/list.js"
-import { thrownIn } from "./cause.js"
+import { marksIn } from "./cause.js"
 
 /** When something was reported or claimed, and for which user. */
 export interface Mark {
@@ -17,7 +17,7 @@ export interface Mark {
 const repeatMillis = 30_000
 
 const objectsIn = (given: unknown, failure: Failure): ReadonlyArray<object> =>
-  [given, ...thrownIn(failure)].filter((value): value is object => typeof value === "object" && value !== null)
+  [given, ...marksIn(failure)].filter((value): value is object => typeof value === "object" && value !== null)
 
 /** Errors that were marked. None is kept alive by it. */
 class Marks {
@@ -33,7 +33,7 @@ class Marks {
     // failure.
     const [outermost] = objectsIn(given, failure)
     return (outermost !== undefined && this.isMarked(outermost, now)) ||
-      thrownIn(failure).every((value) => typeof value === "object" && value !== null && this.isMarked(value, now))
+      marksIn(failure).every((value) => value !== undefined && this.isMarked(value, now))
   }
 
   private isMarked(value: object, { at, who }: Mark): boolean {

@@ -74,7 +74,8 @@ export const fieldsOf = (entries: ReadonlyArray<EntryFields>): Properties => {
   for (const { fields, type } of entries) {
     for (const [name, value] of Object.entries(fields)) {
       if (++count > maxFields) return limited(told)
-      if (name.startsWith("$") || isSecret(name, value)) continue
+      // By the second, errors tell Effect 4 what it shall do with them.
+      if (name.startsWith("$") || name.startsWith("~effect/") || isSecret(name, value)) continue
       const free = nameFor(told, type, name, value)
       if (free !== undefined) setMember(told, free, value)
     }

@@ -44,6 +44,16 @@ export const message: Reporter = { ...logger, synthetic: true }
 /** The logger, for the failure of a fiber that nobody observes. */
 export const fiber: Reporter = { ...logger, type: "task", handled: undefined, source: "effect.fiber_failure" }
 
+/** Effect's reporters of errors, which are told when a server answers for a handler that has failed. */
+export const errorReporter: Reporter = {
+  type: "generic",
+  handled: undefined,
+  synthetic: undefined,
+  source: "effect.error_reporter",
+  limited: true,
+  ignoresClaims: false
+}
+
 /** The middleware of an HTTP server, which claims what it reports when the request is answered. */
 export const middleware: Reporter = {
   type: "middleware",

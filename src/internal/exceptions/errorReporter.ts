@@ -1,0 +1,42 @@
+/**
+ * What Effect's reporters of errors are told, as exceptions. Only Effect 4 has such reporters.
+ */
+import * as Effect from "effect/Effect"
+import type { Properties } from "../../core/event/layers.js"
+import { toLevel } from "../../core/exceptions/level.js"
+import { filterCause, isInterruption, thrownBy } from "../effect/cause.js"
+import { fiberName } from "../effect/fiber.js"
+import { attributesOf, isIgnored, type Reporter, severityOf } from "../effect/reporter.js"
+import type { Instance } from "../instance.js"
+import { limited } from "./fields.js"
+import * as Reporters from "./reporters.js"
+import { withoutResponses } from "./responses.js"
+import { send } from "./tracker.js"
+
+/** More failures of a Cause are not asked for what they say about themselves. */
+const maxAsked = 50
+
+/** What the errors say about themselves, the first one for each name. */
+const attributesIn = (thrown: ReadonlyArray<unknown>): Properties =>
+  limited(Object.assign({}, ...thrown.map(attributesOf).reverse()) as Properties)
+
+export const makeErrorReporter = (instance: Instance): Reporter => (cause, fiber) => {
+  try {
+    if (instance.state() !== "open" || instance.active?.options.errorTracking !== true) return
+    const kept = withoutResponses(filterCause(cause, isIgnored))
+    // Also when nothing is left.
+    if (isInterruption(kept)) return
+    const thrown = thrownBy(kept).slice(0, maxAsked)
+    const captured = send(instance, fiber, {
+      given: kept,
+      reporter: Reporters.errorReporter,
+      level: thrown.map((error) => toLevel(severityOf(error))).find((level) => level !== undefined) ?? "error",
+      properties: attributesIn(thrown),
+      fiberId: fiberName(fiber)
+    })
+    // Waits only under the overflow policy that waits.
+    if (captured !== Effect.void) Effect.runFork(captured)
+  } catch {
+    // A reporter that throws kills the fiber that reports.
+  }
+}
