@@ -129,8 +129,16 @@ describe("ErrorReporter", () => {
           throw new Error("no")
         }
       })
-      for (const error of [proxy, throwing]) yield* ErrorReporter.report(Cause.fail(error))
-      assert.strictEqual((yield* exceptions).length, 2)
+      const within = Object.assign(new Error("f"), {
+        [ErrorReporter.attributes]: Object.defineProperty({}, "a", {
+          enumerable: true,
+          get: () => {
+            throw new Error("no")
+          }
+        })
+      })
+      for (const error of [proxy, throwing, within]) yield* ErrorReporter.report(Cause.fail(error))
+      assert.strictEqual((yield* exceptions).length, 3)
     }).pipe(Effect.provide(live)))
 
   it.effect("reports nothing without error tracking, and after the end of the instance", () =>

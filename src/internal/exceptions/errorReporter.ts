@@ -2,7 +2,7 @@
  * What Effect's reporters of errors are told, as exceptions. Only Effect 4 has such reporters.
  */
 import * as Effect from "effect/Effect"
-import type { Properties } from "../../core/event/layers.js"
+import { type Properties, setMember } from "../../core/event/layers.js"
 import { toLevel } from "../../core/exceptions/level.js"
 import { filterCause, isInterruption, thrownBy } from "../effect/cause.js"
 import { fiberName } from "../effect/fiber.js"
@@ -16,9 +16,20 @@ import { send } from "./tracker.js"
 /** More failures of a Cause are not asked for what they say about themselves. */
 const maxAsked = 50
 
-/** What the errors say about themselves, the first one for each name. */
-const attributesIn = (thrown: ReadonlyArray<unknown>): Properties =>
-  limited(Object.assign({}, ...thrown.map(attributesOf).reverse()) as Properties)
+/** What the errors say about themselves, of each name the first. What cannot be read is left out. */
+const attributesIn = (thrown: ReadonlyArray<unknown>): Properties => {
+  const all: Record<string, unknown> = {}
+  for (const error of thrown) {
+    try {
+      for (const [name, value] of Object.entries(attributesOf(error) ?? {})) {
+        if (!Object.hasOwn(all, name)) setMember(all, name, value)
+      }
+    } catch {
+      // A getter that throws, or a revoked Proxy.
+    }
+  }
+  return limited(all)
+}
 
 export const makeErrorReporter = (instance: Instance): Reporter => (cause, fiber) => {
   try {

@@ -1,5 +1,6 @@
 /**
- * The protocol of an MCP server, followed: what comes in and what goes out passes there, whatever the server is made of.
+ * The protocol of an MCP server, followed: what comes in and what goes out passes there, whatever the server is made
+ * of.
  */
 import * as McpServer from "@effect/ai/McpServer"
 import type * as RpcServer from "@effect/rpc/RpcServer"

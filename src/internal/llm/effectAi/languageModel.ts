@@ -78,7 +78,7 @@ const observed = <A, E, R>(call: AiCall, stream: Stream.Stream<A, E, R>): Stream
   })
 }
 
-/** Whether a part is the provider's, and comes when that says it: the last one is held back until the tools are done. */
+/** Whether a part is the provider's, and comes when it says it: the last one is held back until the tools are done. */
 const isProviders = (part: unknown): boolean => {
   const type = read(part, "type")
   return type !== "finish" && type !== "tool-approval-request" &&
