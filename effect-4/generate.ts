@@ -86,6 +86,10 @@ const one = async (file: string): Promise<void> => {
   const path = relative(root, file)
   if (isLeft(path) || isPure(path) || await exists(join(here, path))) return
   const to = join(build, path)
+  // One commit is one version of both packages, but for the major.
+  if (path === "src/internal/version.ts") {
+    return await write(to, (await readFile(file, "utf8")).replace("\"3.", "\"4."))
+  }
   // Pure, and its own: there is no Effect in it.
   if (/\.m?ts$/.test(path) && !path.startsWith("src/core/")) {
     return await write(to, take(translateSource(path, await readFile(file, "utf8"), table, known)))

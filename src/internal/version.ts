@@ -2,6 +2,6 @@
 export const libraryName = "posthog-effect"
 
 /** A test holds it against package.json. */
-export const libraryVersion = "0.1.0"
+export const libraryVersion = "3.0.0-beta.0"
 
 export const userAgent = `${libraryName}/${libraryVersion}`
