@@ -155,10 +155,16 @@ describe("errors", () => {
 
   it("a body of an answer that was no refusal is not told, nor what quotes what was said", () => {
     const http = { response: { status: 200, headers: {} }, body: "my prompt" }
-    for (const tag of ["InvalidOutputError", "InvalidResponseError", "StructuredOutputError"]) {
+    for (const tag of ["InvalidOutputError", "StructuredOutputError"]) {
       const error = errorOf(tag, { http, description: "\"my prompt\" is not valid JSON" })
       expect(failureOf(error)).toEqual({ type: tag, code: undefined, message: undefined })
     }
+    const description = `Unexpected token 'm', ..."my prompt"... is not valid JSON`
+    expect(failureOf(errorOf("InvalidResponseError", { http, description }))).toEqual({
+      type: "InvalidResponseError",
+      code: undefined,
+      message: "Unexpected token 'm', it is not valid JSON"
+    })
   })
 
   it("a reason is one without the error around it", () => {

@@ -27,21 +27,25 @@ export const reasonOf = (error: unknown): unknown => {
   return isAiReason(reason) ? reason : error
 }
 
-/** Reasons whose description quotes a value: what the model, a tool or the provider said. */
+/** Reasons whose description may quote a value: what the model or a tool said. */
 const quoting = new Set([
   "InvalidOutputError",
-  "InvalidResponseError",
   "StructuredOutputError",
   "ToolParameterValidationError",
   "InvalidToolResultError",
   "ToolResultEncodingError"
 ])
 
+/** What a JSON parser quotes of the answer that it could not read. */
+const quoted = /(?:\.\.\.)?"[\s\S]*"(?:\.\.\.)? is not valid JSON/
+
 /** What an error's reason says in words; `undefined`: nothing that may be told. */
 export const descriptionOf = (reason: unknown): string | undefined => {
   const description = read(reason, "description")
   return typeof description !== "string" || description === "" || quoting.has(String(read(reason, "_tag")))
     ? undefined
+    : isAiReason(reason)
+    ? description.replace(quoted, "it is not valid JSON")
     : description
 }
 
