@@ -202,11 +202,10 @@ it("a thousand failures within ten minutes, and as many recoveries", () => {
 describe("the end", () => {
   it.effect("says the total by reason, and nothing of what was asked for", () => {
     const { layer, texts } = collector()
-    const client = new FakeClient()
+    const client = new FakeClient(() => ({ status: 401 }))
     return Effect.gen(function*() {
       yield* Effect.gen(function*() {
         yield* captureMany(1_500)
-        client.otherwise = () => ({ status: 401 })
         yield* Effect.either(PostHog.flush)
         yield* PostHog.capture(" ")
         yield* PostHog.capture(" ")

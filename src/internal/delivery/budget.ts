@@ -11,6 +11,12 @@ const leastShare = 0.1
  */
 const leastRequest = 1_000
 
+/**
+ * A pause is that much shorter than half of what is left. A request after it that hangs for half of the time, too, would
+ * else be made anew at the very moment of the end.
+ */
+const pauseFactor = 0.9
+
 /** Times are milliseconds, moments those of `Elapsed`. */
 export class Budget {
   /** When the instance will have closed. */
@@ -42,7 +48,7 @@ export class Budget {
 
   /** Cuts a pause in the same way. */
   cut(pauseMillis: number, now: number): number {
-    return Math.min(pauseMillis, this.share(now))
+    return Math.min(pauseMillis, this.share(now) * pauseFactor)
   }
 
   private share(now: number): number {

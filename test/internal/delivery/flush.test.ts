@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, TestClock } from "effect"
 import { PostHog } from "effect-posthog"
-import { isRunning } from "../../support/effect.js"
+import { isRunning, major } from "../../support/effect.js"
 import { FakeClient } from "../../support/fakeClient.js"
 import { captureMany, onFake, stats } from "../../support/posthog.js"
 
@@ -61,7 +61,8 @@ describe("flush", () => {
       assert.strictEqual(error.delivered + error.queued, 4)
       assert.isAtLeast(error.queued, 2)
       assert.include(error.message, "overloaded")
-      assert.strictEqual((yield* stats).queued, error.queued)
+      // On Effect 4 the answer to the other request comes after the flush has failed.
+      assert.strictEqual((yield* stats).queued, major === 3 ? error.queued : 2)
     }).pipe(Effect.provide(onFake(client, { maxBatchSize: 2, maxRetries: 0 })))
   })
 
