@@ -4,6 +4,7 @@
  *
  * @since 0.1.0
  */
+import { epochMillisOf } from "./effectData.js"
 import { isUuid } from "./uuid.js"
 
 /** What may be an option that was misplaced, with what its value looks like; a property may well have such a name. */
@@ -13,7 +14,7 @@ const looks: Readonly<Record<string, (value: unknown) => boolean>> = {
   groups: (value) =>
     isObject(value) && !Array.isArray(value) &&
     Object.values(value).every((key) => typeof key === "string" || typeof key === "number"),
-  timestamp: (value) => isObject(value) && (value instanceof Date || "epochMillis" in value),
+  timestamp: (value) => isObject(value) && (value instanceof Date || epochMillisOf(value) !== undefined),
   uuid: (value) => isUuid(value),
   flags: (value) => isObject(value) && "eventProperties" in value,
   disableGeoip: (value) => typeof value === "boolean",
