@@ -36,7 +36,7 @@ import type { ContextScope, ContextValues, CurrentContext } from "./internal/con
 import type { FlushReport } from "./internal/delivery/flushes.js"
 import { metrics } from "./internal/delivery/statistics.js"
 import type { Stats } from "./internal/delivery/statistics.js"
-import { serviceOf, withFiber } from "./internal/effect/fiber.js"
+import { anew, serviceOf, withFiber } from "./internal/effect/fiber.js"
 import { instanceOf, type Service } from "./internal/instance.js"
 import * as internal from "./internal/service.js"
 import { type Unrun, unrun } from "./internal/unrun.js"
@@ -296,10 +296,10 @@ export const layerInstanceConfig = <Self>(
  * @since 0.1.0
  * @category layers
  */
-export const layerNoop: Layer.Layer<PostHog> = /* #__PURE__ */ Layer.sync(
+export const layerNoop: Layer.Layer<PostHog> = /* #__PURE__ */ anew(/* #__PURE__ */ Layer.sync(
   PostHog,
   () => internal.makeIgnoring("PostHog")
-)
+))
 
 /**
  * Runs an effect on another instance: whatever asks for `PostHog` in it gets that one.

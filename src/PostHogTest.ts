@@ -32,6 +32,7 @@ import type { Entry } from "./core/exceptions/list.js"
 import { type FlagValue, parsePayload, plainFlag } from "./core/flags/response.js"
 import type * as FeatureFlag from "./FeatureFlag.js"
 import * as Memory from "./internal/delivery/memory.js"
+import { anew } from "./internal/effect/fiber.js"
 import type { Stage } from "./internal/flags/evaluation.js"
 import { overridesSlot } from "./internal/flags/stages.js"
 import { instanceOf } from "./internal/instance.js"
@@ -228,7 +229,7 @@ export const layerInstanceConfig = <Self>(
  * @since 0.1.0
  * @category layers
  */
-export const TestLayer: Layer.Layer<PostHog> = Layer.suspend(() => layer())
+export const TestLayer: Layer.Layer<PostHog> = /* #__PURE__ */ anew(/* #__PURE__ */ Layer.suspend(() => layer()))
 
 const withKept = <A, E>(f: (kept: Kept) => Effect.Effect<A, E>): Effect.Effect<A, E, PostHog> =>
   Effect.flatMap(PostHog, (service) => {

@@ -19,6 +19,15 @@ describe("PostHogTest", () => {
       for (const [i, events] of results.entries()) assert.deepStrictEqual(names(events), [`event ${i}`])
     }))
 
+  it.effect("a layer within a program that has it already keeps its own events, too", () =>
+    Effect.gen(function*() {
+      yield* PostHog.capture("outside")
+      assert.deepStrictEqual(names(yield* captureAndRead("inside")), ["inside"])
+      assert.deepStrictEqual(names(yield* PostHogTest.captured), ["outside"])
+      yield* PostHog.capture("ignored").pipe(Effect.provide(PostHog.layerNoop))
+      assert.deepStrictEqual(names(yield* PostHogTest.captured), ["outside"])
+    }).pipe(Effect.provide(TestLayer)))
+
   it.effect("gives the same events in every run, under TestClock", () =>
     Effect.gen(function*() {
       const [first] = yield* captureAndRead("event")

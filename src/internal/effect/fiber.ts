@@ -12,6 +12,7 @@ import * as FiberRef from "effect/FiberRef"
 import * as FiberRefs from "effect/FiberRefs"
 import { identity } from "effect/Function"
 import { globalValue } from "effect/GlobalValue"
+import type * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
 import * as Stream from "effect/Stream"
@@ -136,3 +137,6 @@ export const liveClock = /* #__PURE__ */ Context.get(DefaultServices.liveService
 
 /** The default tracer: it makes spans and exports them nowhere. */
 export const nativeTracer = /* #__PURE__ */ Context.get(DefaultServices.liveServices, Tracer.Tracer)
+
+/** A layer that each `Effect.provide` builds anew, also within a program that has it already. */
+export const anew = <A, E, R>(layer: Layer.Layer<A, E, R>): Layer.Layer<A, E, R> => layer

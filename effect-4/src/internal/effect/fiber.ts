@@ -6,6 +6,7 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as EffectFiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
 import type * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
@@ -118,3 +119,9 @@ export const liveClock = /* #__PURE__ */ Context.get(/* #__PURE__ */ Context.emp
 
 /** The default tracer: it makes spans and exports them nowhere. */
 export const nativeTracer = Tracer.nativeTracer
+
+/**
+ * A layer that each `Effect.provide` builds anew, also within a program that has it already: Effect keeps what it has
+ * built for all of the program.
+ */
+export const anew = <A, E, R>(layer: Layer.Layer<A, E, R>): Layer.Layer<A, E, R> => Layer.fresh(layer)
