@@ -65,7 +65,8 @@ export const a = (scope: Scope.Scope) => Effect.result(Effect.succeed([scope, Fe
 
   it("keeps what a name of Effect means within its own text only", () => {
     // `toString` and `constructor` are members of any object, so of a table, too.
-    const text = `import * as Effect from "effect/Effect"\nexport const a = Effect.succeed(String({}.toString()).constructor)\n`
+    const text =
+      `import * as Effect from "effect/Effect"\nexport const a = Effect.succeed(String({}.toString()).constructor)\n`
     assert.strictEqual(made(text), text)
   })
 
@@ -73,7 +74,9 @@ export const a = (scope: Scope.Scope) => Effect.result(Effect.succeed([scope, Fe
     const page = "```ts\nimport { Effect } from \"effect\"\n\nEffect.fork(Effect.never)\n```\n"
     assert.include(translateBlocks("page.md", page, table, known).text, "Effect.forkChild(Effect.never)")
     assert.include(
-      made(`/**\n * \`\`\`ts\n * import { Effect } from "effect"\n * Effect.fork(Effect.never)\n * \`\`\`\n */\nexport const a = 1\n`),
+      made(
+        `/**\n * \`\`\`ts\n * import { Effect } from "effect"\n * Effect.fork(Effect.never)\n * \`\`\`\n */\nexport const a = 1\n`
+      ),
       " * Effect.forkChild(Effect.never)\n"
     )
   })
@@ -83,7 +86,10 @@ export const a = (scope: Scope.Scope) => Effect.result(Effect.succeed([scope, Fe
       problemsOf(`import * as Effect from "effect/Effect"\n\nexport const a = Effect.noSuchThing\n`)[0] ?? "",
       /^3: effect\/Effect of Effect 4 has no noSuchThing/
     )
-    assert.match(problemsOf(`import * as List from "effect/List"\nexport const a = List\n`)[0] ?? "", /^1: .*effect\/List/)
+    assert.match(
+      problemsOf(`import * as List from "effect/List"\nexport const a = List\n`)[0] ?? "",
+      /^1: .*effect\/List/
+    )
     assert.isNotEmpty(problemsOf(`import Effect from "effect/Effect"\nexport const a = Effect\n`))
     assert.isNotEmpty(problemsOf(`export { succeed } from "effect/Effect"\n`))
     assert.isNotEmpty(problemsOf(`export const a: import("effect/Effect").Effect<void> = 1 as never\n`))
