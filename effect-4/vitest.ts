@@ -84,6 +84,9 @@ const withLayer = <R, E>(given: Layer.Layer<R, E, Services>, options?: { readonl
 
 /** `scoped` and `scopedLive` are the same as `effect` and `live`, which have a scope in Effect 4. */
 export const it = Object.assign(((...given: Parameters<typeof V.it>) => V.it(...given)) as typeof V.it, V.it, {
+  // They ask what they are called on.
+  skipIf: (condition: unknown) => V.it.skipIf(condition),
+  runIf: (condition: unknown) => V.it.runIf(condition),
   effect: tester<Services | Scope.Scope>(V.it, onTestClock),
   scoped: tester<Services | Scope.Scope>(V.it, onTestClock),
   live: tester<Scope.Scope>(V.it, Effect.scoped),

@@ -4,7 +4,7 @@
  */
 import Anthropic from "@anthropic-ai/sdk"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit } from "effect"
+import { Cause, Effect, Exit } from "effect"
 import { LlmClient, PostHog, PostHogBridge, PostHogTest, TestLayer } from "effect-posthog"
 import { AsyncLocalStorage } from "node:async_hooks"
 import OpenAI, { AzureOpenAI } from "openai"
@@ -144,8 +144,8 @@ const plain = (result: unknown): unknown => JSON.parse(JSON.stringify(result ?? 
 const shown = (exit: Exit.Exit<unknown, any>): unknown =>
   Exit.match(exit, {
     onSuccess: plain,
-    onFailure: (cause: any) => {
-      const { error } = cause
+    onFailure: (cause) => {
+      const error: any = Cause.squash(cause)
       return { name: error.constructor.name, message: error.message, status: error.status, cause: String(error.cause) }
     }
   })

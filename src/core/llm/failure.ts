@@ -32,6 +32,9 @@ const statusOf = (thrown: object): number | undefined => {
   return undefined
 }
 
+/** How the majors of Effect call their wrapping. */
+const wrappings: ReadonlySet<unknown> = new Set(["UnknownException", "UnknownError"])
+
 /** How many wrappings are looked into. */
 const maxWrappings = 4
 
@@ -41,7 +44,7 @@ const maxWrappings = 4
  */
 const unwrapped = (thrown: unknown): unknown => {
   let inner = thrown
-  for (let i = 0; i < maxWrappings && read(inner, "_tag") === "UnknownException"; i++) {
+  for (let i = 0; i < maxWrappings && wrappings.has(read(inner, "_tag")); i++) {
     const error = read(inner, "error") ?? read(inner, "cause")
     if (error === undefined || error === null) break
     inner = error

@@ -278,7 +278,7 @@ describe("a program in one file", () => {
       const charge = (): never => {
         throw new Error("card refused")
       }
-      const program = Effect.sync(charge).pipe(ErrorTracking.captureErrors(), Effect.exit, Effect.zipRight(PostHogTest.exceptions))
+      const program = Effect.sync(charge).pipe(ErrorTracking.captureErrors(), Effect.exit, Effect.flatMap(() => PostHogTest.exceptions))
       Effect.runPromise(Effect.provide(program, TestLayer)).then(([{ list }]) =>
         console.log(JSON.stringify(list[0].stacktrace.frames)))
     `

@@ -336,7 +336,8 @@ describe("clients", () => {
   const layers = {
     fetch: FetchHttpClient.layer,
     "node:http": NodeHttpClient.layer,
-    undici: NodeHttpClient.layerUndici
+    // The undici that Effect 4 has asks for a later Node than the oldest that the library supports.
+    ...(major === 4 && Number.parseInt(process.versions.node) < 22 ? {} : { undici: NodeHttpClient.layerUndici })
   } satisfies Record<string, Layer.Layer<HttpClient.HttpClient>>
   for (const [name, layer] of Object.entries(layers)) {
     it.live(`${name}: requests and responses pass, with their bodies`, () =>
