@@ -22,6 +22,8 @@ export const makeIsPure = (root: string, overlays: string): (path: string) => bo
     if (existsSync(join(overlays, relative(root, file)))) return true
     // Knows nothing of Effect but what values look like, which are not there.
     if (relative(root, file).startsWith("src/core/")) return false
+    // Files may import each other.
+    known.set(file, false)
     const { importedFiles } = ts.preProcessFile(readFileSync(file, "utf8"))
     const reaches = importedFiles.some(({ fileName }) => {
       const imported = fileOf(file, fileName)

@@ -12,8 +12,8 @@ const leastShare = 0.1
 const leastRequest = 1_000
 
 /**
- * A pause is that much shorter than half of what is left. A request after it that hangs for half of the time, too, would
- * else be made anew at the very moment of the end.
+ * A pause is that much shorter than half of what is left. A request after it that hangs for half of the time, too,
+ * would else be made anew at the very moment of the end.
  */
 const pauseFactor = 0.9
 
