@@ -7,7 +7,8 @@ const layer = ErrorTracking.layerLogger().pipe(
   // Everything else has its default.
   Layer.provideMerge(PostHog.layer({ apiKey: "phc_test", host: process.env.SINK!, sourceContext: false })),
   Layer.provide(FetchHttpClient.layer),
-  Layer.merge(Logger.remove(Logger.defaultLogger))
+  // Below ours, which adds to what is there.
+  Layer.provideMerge(Logger.remove(Logger.defaultLogger))
 )
 
 const failure = (index: number) => {

@@ -36,6 +36,9 @@ import { nativeTracer } from "../../src/internal/effect/fiber.js"
 /** The major version of Effect. */
 export const major = 3 as 3 | 4
 
+/** Whether the undici that Effect has loads on this Node: that of Effect 4 does not on the oldest that is supported. */
+export const undiciLoads = true
+
 /** A reference of fibers with its first value. */
 export const makeReference = <A>(_name: string, initial: A): FiberRef.FiberRef<A> => FiberRef.unsafeMake(initial)
 

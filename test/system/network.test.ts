@@ -1,11 +1,12 @@
 /**
  * Over real sockets: what a TestClock cannot show.
  */
-import { FetchHttpClient } from "@effect/platform"
+import { FetchHttpClient, type HttpClient } from "@effect/platform"
 import { NodeHttpClient } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { FeatureFlags, PostHog } from "effect-posthog"
+import { undiciLoads } from "../support/effect.js"
 import {
   apiKey,
   captureMany,
@@ -203,16 +204,19 @@ describe("over the network", () => {
       assert.include(error.message, "ECONNREFUSED")
     }))
 
-  it.scopedLive("works with any HttpClient", () =>
+  const worksWith = (client: Layer.Layer<HttpClient.HttpClient>) => () =>
     Effect.gen(function*() {
       const sink = yield* Sink.make()
-      for (const client of [NodeHttpClient.layer, NodeHttpClient.layerUndici]) {
-        yield* captureMany(3).pipe(
-          Effect.provide(PostHog.layer({ apiKey, host: sink.url, compressionThreshold: 0 }).pipe(Layer.provide(client)))
-        )
-      }
-      assert.strictEqual(sink.accepted.length, 6)
-    }))
+      yield* captureMany(3).pipe(
+        Effect.provide(PostHog.layer({ apiKey, host: sink.url, compressionThreshold: 0 }).pipe(Layer.provide(client)))
+      )
+      assert.strictEqual(sink.accepted.length, 3)
+    })
+  it.scopedLive("works with the client of node:http", worksWith(NodeHttpClient.layer))
+  it.scopedLive.skipIf(!undiciLoads)(
+    "works with the client of undici (8 needs Node 22)",
+    worksWith(NodeHttpClient.layerUndici)
+  )
 
   it.scopedLive("bodies above the size for compressing on the spot arrive too", () =>
     Effect.gen(function*() {
@@ -347,8 +351,7 @@ describe("flags over the network", () => {
             reason
           )
           assert.strictEqual(yield* snapshot.isEnabled("on"), reason === undefined)
-          const typed = yield* Effect.either(snapshot.getOrFail("on"))
-          assert.strictEqual(typed._tag, reason === undefined ? "Right" : "Left")
+          assert.strictEqual(yield* Effect.isSuccess(snapshot.getOrFail("on")), reason === undefined)
           assert.strictEqual(sink.requests.filter(isFlags).length, requests)
           assert.deepStrictEqual(yield* PostHog.flush, { delivered: 1, dropped: 0 })
         }).pipe(Effect.provide(onSink(sink, { featureFlagsRequestTimeout: timeout })))

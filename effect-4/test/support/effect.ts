@@ -30,6 +30,9 @@ import { nativeTracer } from "../../src/internal/effect/fiber.js"
 /** The major version of Effect. */
 export const major = 4 as 3 | 4
 
+/** Whether the undici that Effect has loads on this Node: that of Effect 4 does not on the oldest that is supported. */
+export const undiciLoads = Number.parseInt(process.versions.node) >= 22
+
 /** A reference of fibers with its first value. */
 export const makeReference = <A>(name: string, initial: A): Context.Reference<A> =>
   Context.Reference<A>(name, { defaultValue: () => initial })

@@ -9,7 +9,8 @@ import type { Providers } from "./providers.js"
 
 /** Clients whose requests to providers go to the loopback server. */
 export const httpLayer = (providers: Providers): Layer.Layer<HttpClient.HttpClient> =>
-  FetchHttpClient.layer.pipe(Layer.provide(Layer.succeed(FetchHttpClient.Fetch, providers.fetch)))
+  // Effect 4 gives the client that is provided further out, which has another `fetch`, unless a new one is asked for.
+  Layer.fresh(FetchHttpClient.layer).pipe(Layer.provide(Layer.succeed(FetchHttpClient.Fetch, providers.fetch)))
 
 export const chatRequest = (body: object = {}) =>
   HttpClientRequest.post("https://api.openai.com/v1/chat/completions").pipe(
