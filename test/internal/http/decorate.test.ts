@@ -17,7 +17,15 @@ import { NodeHttpClient } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Context, Deferred, Effect, Exit, Fiber, type Layer, Schedule, Scope, Stream } from "effect"
 import { decorate } from "../../../src/internal/http/decorate.js"
-import { getReference, locally, major, makeReference, textEndpoint, transportError, undiciLoads } from "../../support/effect.js"
+import {
+  getReference,
+  locally,
+  major,
+  makeReference,
+  textEndpoint,
+  transportError,
+  undiciLoads
+} from "../../support/effect.js"
 import { serve } from "../../support/server.js"
 
 type Answer = (request: HttpClientRequest.HttpClientRequest) => Effect.Effect<Response, HttpClientError.HttpClientError>
