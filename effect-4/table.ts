@@ -367,6 +367,7 @@ export const table: Table = {
     "effect/TestServices.provideLive": "effect/testing/TestClock.withLive",
 
     // What went wrong.
+    "effect/Cause.NoSuchElementException": "effect/Cause.NoSuchElementError",
     "effect/Cause.UnknownException": "effect/Cause.UnknownError",
     "effect/Cause.failureOption": "effect/Cause.findErrorOption",
     "effect/Cause.isDie": "effect/Cause.hasDies",

@@ -6,7 +6,7 @@ import {
   HttpServerRequest
 } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Data, Effect, Exit, Fiber, Layer, Logger, LogLevel, Redacted, TestClock } from "effect"
+import { Cause, Data, Effect, Exit, Fiber, Layer, Logger, LogLevel, Redacted, Schema, TestClock } from "effect"
 import { ErrorTracking, PostHog, PostHogTest, TestLayer } from "effect-posthog"
 import { transform } from "esbuild"
 import { runInThisContext } from "node:vm"
@@ -15,14 +15,16 @@ import {
   brokenCause,
   currentLoggers,
   getReference,
+  inSequence,
   interruption,
   locally,
   major,
+  notPermitted,
   parallel,
   requestError,
   responseError,
-  sequential,
-  statusError
+  statusError,
+  transportError
 } from "./support/effect.js"
 import { stats } from "./support/posthog.js"
 import * as Sink from "./support/sink.js"
@@ -250,8 +252,7 @@ describe("capture", () => {
         return proxy
       }
       const recursion = (depth: number): Error => depth === 0 ? new Error("deep") : recursion(depth - 1)
-      let deep: Cause.Cause<unknown> = Cause.empty
-      for (let i = 0; i < 10_000; i++) deep = sequential(deep, Cause.fail(new Error(`leaf ${i}`)))
+      const deep = inSequence(Array.from({ length: 10_000 }, (_, i) => Cause.fail(new Error(`leaf ${i}`))))
       const odd: ReadonlyArray<readonly [unknown, string, string]> = [
         [revoked(), "Error", ""],
         [hostile(), "Error", ""],
@@ -263,7 +264,7 @@ describe("capture", () => {
         [recursion(5_000), "Error", "deep"],
         [new Error("m".repeat(2_000_000)), "Error", "mmm"],
         [Object.assign(new Error("huge field"), { _tag: "Huge", field: "x".repeat(2_000_000) }), "Huge", "huge field"],
-        [deep, "Sequential(", "Error: leaf 0; Error: leaf 1"]
+        [deep, major === 3 ? "Sequential(" : "Parallel(", "Error: leaf 0; Error: leaf 1"]
       ]
       for (const [index, [given, type, value]] of odd.entries()) {
         yield* ErrorTracking.capture(given)
@@ -302,6 +303,36 @@ describe("capture", () => {
         listOf(second)[0]!.value,
         "cannot reach postgres://[redacted]@db/shop?sslkey=1&apikey=[redacted] (twice)"
       )
+    }).pipe(Effect.provide(TestLayer)))
+
+  it.effect("what Effect's own errors keep for Effect is in no exception", () =>
+    Effect.gen(function*() {
+      const request = HttpClientRequest.get("http://127.0.0.1/pay")
+      const served = HttpServerRequest.fromWeb(new Request("http://shop/orders"))
+      const decoded = yield* Effect.flip(
+        Schema.decodeUnknown(Schema.Struct({ total: Schema.Number }))({ total: "much" })
+      )
+      const errors = [
+        transportError(request, statusError(HttpClientResponse.fromWeb(request, new Response("", { status: 503 })))),
+        statusError(HttpClientResponse.fromWeb(request, new Response("", { status: 503 }))),
+        requestError(served),
+        responseError(served),
+        notPermitted(),
+        decoded,
+        new Cause.NoSuchElementException("none"),
+        served
+      ]
+      for (const error of errors) {
+        yield* ErrorTracking.capture(error)
+        yield* ErrorTracking.capture(parallel(Cause.fail(new Error("first", { cause: error })), Cause.die(error)))
+      }
+      const events = yield* exceptions
+      assert.lengthOf(events, errors.length * 2)
+      for (const { properties } of events) {
+        // By such names Effect 4 knows its own values.
+        for (const name of Object.keys(properties)) assert.notMatch(name, /~/)
+        assert.notInclude(JSON.stringify(properties), "~effect/")
+      }
     }).pipe(Effect.provide(TestLayer)))
 
   it.effect("a property that throws as it is read costs itself only", () =>

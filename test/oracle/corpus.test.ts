@@ -1,13 +1,13 @@
 /**
  * A corpus of odd things that programs throw. What becomes of each is pinned in corpus/exceptions.json: run with `-u` to write it
- * anew, and read the difference.
+ * anew, and read the difference. For Effect 4 it is `effect-4/test/oracle/corpus/exceptions.json`.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Data, Effect, Either, Exit, Option, Redacted, Schema } from "effect"
+import { Cause, Data, Effect, Either, Exit, Redacted, Schema } from "effect"
 import { ErrorTracking, PostHogTest } from "effect-posthog"
 import { runInNewContext } from "node:vm"
 import { expect } from "vitest"
-import { interruption, parallel, sequential } from "../support/effect.js"
+import { inSequence, interruption, parallel } from "../support/effect.js"
 
 class Declined extends Data.TaggedError("Declined")<{ readonly order: string }> {}
 
@@ -96,9 +96,9 @@ const thrown: Readonly<Record<string, () => unknown>> = {
     return parallel(Cause.fail(error), Cause.die(error))
   },
   "a deep sequence": () => {
-    let cause: Cause.Cause<unknown> = Cause.empty
-    for (let i = 0; i < 10_000; i++) cause = sequential(cause, Cause.fail(new Error(`leaf ${i}`)))
-    return cause
+    const causes: Array<Cause.Cause<unknown>> = []
+    for (let i = 0; i < 10_000; i++) causes.push(Cause.fail(new Error(`leaf ${i}`)))
+    return inSequence(causes)
   },
   "a wide parallel cause": () =>
     Array.from({ length: 200 }, (_, i) => Cause.fail(new Error(`leaf ${i}`)))
@@ -121,7 +121,7 @@ const thrown: Readonly<Record<string, () => unknown>> = {
   "an error of a schema": decoding,
   "a failed Exit": () =>
     Effect.runSyncExit(Effect.gen(function*() {
-      return yield* Option.none()
+      return yield* new Cause.NoSuchElementException()
     })),
   "an Exit that succeeded": () => Exit.succeed(1),
   "nothing": () => undefined,

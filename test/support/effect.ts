@@ -56,8 +56,9 @@ export const isRunning = (fiber: Fiber.RuntimeFiber<unknown, unknown>): boolean 
 /** A Cause with both, which were thrown at the same time. */
 export const parallel: <E, E2>(left: Cause.Cause<E>, right: Cause.Cause<E2>) => Cause.Cause<E | E2> = Cause.parallel
 
-/** A Cause with both, the second of which was thrown after the first. */
-export const sequential: <E, E2>(left: Cause.Cause<E>, right: Cause.Cause<E2>) => Cause.Cause<E | E2> = Cause.sequential
+/** A Cause of all of these, each of which was thrown after the one before. */
+export const inSequence = (causes: ReadonlyArray<Cause.Cause<unknown>>): Cause.Cause<unknown> =>
+  causes.reduce(Cause.sequential, Cause.empty)
 
 /** A Cause of an interruption. */
 export const interruption: Cause.Cause<never> = Cause.interrupt(FiberId.none)

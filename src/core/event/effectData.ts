@@ -9,6 +9,9 @@ import { has, isInstance, read } from "../guard.js"
 /** By which member data says what it is: a symbol of the registry. */
 export const idOf = (name: string): PropertyKey => Symbol.for(`effect/${name}`)
 
+/** Whether a member only says what a value is. Symbols are no members of JSON. */
+export const isId = (_name: string): boolean => false
+
 /** Collections of values that the other major has not. */
 export const listsOfMajor: ReadonlyArray<string> = ["List", "SortedSet", "MutableList"]
 

@@ -12,6 +12,7 @@
 import { isInstance, isObject, read, setMember } from "../guard.js"
 import { shared } from "../shared.js"
 import { bigintText, binaryOf, effectOf, type Meaning, platformOf } from "./data.js"
+import { isId } from "./effectData.js"
 
 /** How deep arrays and objects may nest before the rest is cut off. */
 const maxDepth = 64
@@ -347,7 +348,7 @@ export const writeMembers = (
   let out = ""
   for (let i = 0; i < names.length; i++) {
     const name = names[i]!
-    if (skip !== undefined && skip(name)) continue
+    if (isId(name) || skip !== undefined && skip(name)) continue
     if (top) writer.key = name
     let value: unknown
     try {

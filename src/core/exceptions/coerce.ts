@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 
+import { isId } from "../event/effectData.js"
 import { freeze, thaw, Written } from "../event/json.js"
 import { answerOf, descriptionOf, isAiError, kindOf, reasonOf } from "../llm/effectAi/errors.js"
 import { redactJson } from "../secrets.js"
@@ -118,7 +119,7 @@ const namesOf = (value: object): Array<string> => {
 const keysOf = (value: object): string => {
   const length = lengthOf(value)
   if (length !== undefined) return `[${length} elements]`
-  const keys = namesOf(value).sort()
+  const keys = namesOf(value).filter((name) => !isId(name)).sort()
   if (keys.length === 0) return "[object has no keys]"
   if (keys[0]!.length >= 40) return `${keys[0]!.slice(0, 39)}…`
   let text = keys[0]!

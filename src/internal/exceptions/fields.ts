@@ -3,6 +3,7 @@
  * it is worth the event, so there is a limit for each value, and one for all.
  */
 import * as Redacted from "effect/Redacted"
+import { isId } from "../../core/event/effectData.js"
 import { freeze, thaw, Written } from "../../core/event/json.js"
 import { type Properties, setMember } from "../../core/event/layers.js"
 import type { EntryFields } from "../../core/exceptions/list.js"
@@ -74,8 +75,7 @@ export const fieldsOf = (entries: ReadonlyArray<EntryFields>): Properties => {
   for (const { fields, type } of entries) {
     for (const [name, value] of Object.entries(fields)) {
       if (++count > maxFields) return limited(told)
-      // By the second, errors tell Effect 4 what it shall do with them.
-      if (name.startsWith("$") || name.startsWith("~effect/") || isSecret(name, value)) continue
+      if (name.startsWith("$") || isId(name) || isSecret(name, value)) continue
       const free = nameFor(told, type, name, value)
       if (free !== undefined) setMember(told, free, value)
     }

@@ -12,6 +12,7 @@ import { afterAll } from "vitest"
 import { ProgramFiles } from "../../../src/internal/exceptions/readable.js"
 import { SourceReader } from "../../../src/internal/exceptions/source.js"
 import { mapPathsOf, sourcePath } from "../../../src/internal/exceptions/sourceMap.js"
+import { major } from "../../support/effect.js"
 
 const root = fileURLToPath(new URL("../../../", import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), "my sources "))
@@ -299,13 +300,13 @@ describe("a program in one file", () => {
       cwd: root
     })
     const frames = JSON.parse(stdout) as ReadonlyArray<Readonly<Record<string, unknown>>>
-    const own = frames.filter(({ filename }) => filename !== undefined)
-    assert.deepStrictEqual(own.map(({ filename, in_app, lineno }) => [filename, in_app, lineno]), [[
-      "program.ts",
-      true,
-      5
-    ]])
-    assert.strictEqual(own[0]!.context_line, "        throw new Error(\"card refused\")")
+    const own = frames.filter(({ filename }) => filename !== undefined && !String(filename).startsWith("node:"))
+    assert.deepStrictEqual(own.map(({ filename, in_app, lineno }) => [filename, in_app, lineno]), [
+      // On Effect 4 so few frames are between that V8 also tells who has run the program, and Node's module loader.
+      ...(major === 3 ? [] : [["program.ts", true, 8]]),
+      ["program.ts", true, 5]
+    ])
+    assert.strictEqual(own.at(-1)!.context_line, "        throw new Error(\"card refused\")")
   }, 60_000)
 })
 

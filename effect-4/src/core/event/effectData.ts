@@ -8,6 +8,9 @@ import { has, isInstance, read } from "../guard.js"
 /** By which member data says what it is. Only what has symbols of Node's, too, is asked for it. */
 export const idOf = (name: string): PropertyKey => `~effect/${name}`
 
+/** Whether a member only says what a value is, or, of an error, what Effect shall do with it. */
+export const isId = (name: string): boolean => name.startsWith("~effect/")
+
 /** Collections of values that the other major has not. */
 export const listsOfMajor: ReadonlyArray<string> = []
 
