@@ -12,6 +12,5 @@ const key: typeof HttpRouter.RouteContext.key = "effect/http/HttpRouter/RouteCon
 /** The pattern of the route, while the fiber has it. */
 export const routeOf = ({ context }: Fiber, _span: Tracer.AnySpan | undefined): string | undefined => {
   const found = context.mapUnsafe.get(key) as HttpRouter.RouteContext["Service"] | undefined
-  const route = found?.route.path
-  return route === "" ? undefined : route
+  return found?.route.path
 }
