@@ -18,9 +18,10 @@ const ways: Readonly<Record<string, Effect.Effect<unknown, unknown>>> = {
     throw new TypeError("undefined is not a price")
   }),
   "a failure with a cause": Effect.fail(new Error("no receipt", { cause: new RangeError("page 0") })),
+  // Each waits a little, so that both have begun when the first fails.
   "two at once": Effect.all([
-    Effect.fail(new Declined({ message: "again", order: "ord_2" })),
-    Effect.die(new Error("boom"))
+    Effect.delay(Effect.fail(new Declined({ message: "again", order: "ord_2" })), "1 millis"),
+    Effect.delay(Effect.die(new Error("boom")), "1 millis")
   ], {
     concurrency: 2
   }).pipe(Effect.uninterruptible),

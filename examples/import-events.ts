@@ -93,7 +93,8 @@ const captureRow = (row: Row) => {
     Effect.as(undefined),
     Effect.catchIf(
       ParseResult.isParseError,
-      (error) => Effect.succeed(`byte ${row.end}: ${error.message.split("\n").at(-1)}`)
+      // Effect 4 says where in a line of its own, Effect 3 in the lines before.
+      (error) => Effect.succeed(`byte ${row.end}: ${error.message.replace(/\n\s*at /g, " at ").split("\n").at(-1)}`)
     )
   )
 }

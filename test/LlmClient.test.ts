@@ -274,6 +274,7 @@ describe("a call", () => {
         assert.isTrue(event.$ai_is_error)
         assert.strictEqual(event.$ai_http_status, 200)
         assert.strictEqual(event.$ai_error.type, major === 3 ? "ResponseError" : "HttpClientError")
+        assert.match(event.$ai_error.message, /^Decode: /)
         assert.isTrue(textOf(event)!.startsWith("It is sunny"))
         assert.isFalse(JSON.stringify(event.$ai_error).includes("Paris"))
       })

@@ -7,6 +7,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { run } from "../support/child.js"
+import { major } from "../support/effect.js"
 import * as Sink from "../support/sink.js"
 
 const minutes = 120_000
@@ -122,7 +123,8 @@ describe("error-tracking", () => {
           "TypeError: undefined is not a price  at examples/error-tracking.ts:",
           "    RangeError: page 0  at",
           "Parallel(Declined, Error): Declined: again; Error: boom",
-          "Sequential(Error, Error): Error: upload; Error: cleanup",
+          // A Cause of Effect 4 has no order.
+          `${major === 3 ? "Sequential" : "Parallel"}(Error, Error): Error: upload; Error: cleanup`,
           "Error: disk full  at"
         ]
       ) assert.include(stdout, line)
@@ -391,7 +393,7 @@ describe("http-api", () => {
         assert.deepStrictEqual(stdout.trim().split("\n").filter((line) => !line.includes("Listening")), [
           "ada asks for ord_1: 42",
           "bob asks for ord_3: NotFound",
-          "eve asks for ord_2: ResponseError",
+          `eve asks for ord_2: ${major === 3 ? "ResponseError" : "HttpClientError"}`,
           "order viewed (ord_1) of ada at /orders/:id",
           "request handled (200) of ada at /orders/:id",
           "request handled (404) of bob at /orders/:id",
@@ -410,13 +412,17 @@ describe("agent", () => {
       Effect.gen(function*() {
         const { code, stderr, stdout } = yield* Effect.promise(() => run("examples/agent.ts"))
         assert.strictEqual(code, 0, stderr)
+        // Providers have no client for Effect 4: there the example has a model of its own.
+        const [answer, call] = major === 3
+          ? ["It is sunny in Paris.", "gpt-4.1-mini, 90 tokens in, 25 out"]
+          : ["It is 21 degrees and clear in Paris.", "weatherman-1, 40 tokens in, 12 out"]
         assert.deepStrictEqual(stdout.trimEnd().split("\n"), [
-          "It is sunny in Paris.",
+          answer,
           "$ai_trace weather agent",
-          "  $ai_generation gpt-4.1-mini, 90 tokens in, 25 out",
+          `  $ai_generation ${call}`,
           "    $ai_span get_weather",
           "      $ai_span weather station",
-          "  $ai_generation gpt-4.1-mini, 90 tokens in, 25 out"
+          `  $ai_generation ${call}`
         ])
       }),
     minutes

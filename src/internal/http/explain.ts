@@ -1,6 +1,7 @@
 /**
  * What went wrong, in words that are safe to show: errors of clients carry the request, whose body holds the events.
  */
+import { read } from "../../core/guard.js"
 import { redactText } from "../../core/secrets.js"
 import { messageOf } from "../../core/thrown.js"
 
@@ -19,6 +20,13 @@ const withCode = (message: string, code: string): string =>
 /** Says nothing that is not said better by what is behind it. */
 const isEmptyWord = (text: string): boolean => text === "Transport" || text === "fetch failed"
 
+/** What clients of Effect call the kind of their failure, such as `Decode`: a text on Effect 3, an error on Effect 4. */
+const reasonOf = (reason: unknown): string | undefined => {
+  if (typeof reason === "string") return reason
+  const tag = read(reason, "_tag")
+  return typeof tag === "string" ? tag.replace(/Error$/, "") : undefined
+}
+
 const partsOf = (error: unknown): ReadonlyArray<string> => {
   const parts: Array<string> = []
   let current = error
@@ -30,7 +38,7 @@ const partsOf = (error: unknown): ReadonlyArray<string> => {
       readonly message?: unknown
       readonly reason?: unknown
     }
-    const text = depth === 0 && typeof reason === "string" ? reason : typeof message === "string" ? message : ""
+    const text = (depth === 0 ? reasonOf(reason) : undefined) ?? (typeof message === "string" ? message : "")
     const part = typeof code === "string" ? withCode(text.slice(0, maxDetail), code) : text.slice(0, maxDetail)
     if (part !== "") parts.push(part)
     // Of attempts at several addresses of a host, the first.

@@ -20,7 +20,8 @@ const codeOf = (thrown: unknown): string | undefined => {
 }
 
 /** Errors of clients and of `fetch`, whose words are about the connection. */
-const isOfTransport = (name: string): boolean => /^(?:RequestError|ResponseError|TypeError|SocketError)$/.test(name)
+const isOfTransport = (name: string): boolean =>
+  /^(?:HttpClientError|RequestError|ResponseError|TypeError|SocketError)$/.test(name)
 
 /** What a client or `fetch` has failed with. */
 export const failureOf = (thrown: unknown): Failure => {
