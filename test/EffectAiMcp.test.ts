@@ -225,6 +225,7 @@ describe("a server over pipes", () => {
       yield* ask("prompts/list")
       yield* PostHogTest.waitFor("$mcp_prompts_list")
       assert.notInclude((yield* PostHogTest.captured).map(({ event }) => event), "$mcp_tool_call")
+      assert.notInclude((yield* PostHogTest.captured).map(({ event }) => event), "$exception")
     }).pipe(Effect.provide(overPipes())))
 
   it.effect("a call that the client takes back was cancelled", () =>

@@ -9,14 +9,16 @@ import type * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as ErrorReporter from "effect/ErrorReporter"
-import type * as Exit from "effect/Exit"
+import * as Exit from "effect/Exit"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as Option from "effect/Option"
 import { read } from "../../core/guard.js"
-import { eventOf, type Peers } from "../../core/mcp/events.js"
+import { eventOf, failureOf, type Peers } from "../../core/mcp/events.js"
 import { thrownBy } from "../effect/cause.js"
 import { type Fiber, serviceIfAny, withFiber } from "../effect/fiber.js"
 import { beforeResponse } from "../effect/server.js"
+import { claim } from "../exceptions/tracker.js"
+import type { Instance } from "../instance.js"
 import { sessionOfHeader } from "./session.js"
 import { type McpSource, type Outcome, type Pending, type ToolDefinition, Watcher } from "./watcher.js"
 
@@ -63,7 +65,23 @@ const withReporter = <A, E, R>(
 const isUnfinished = (exit: Exit.Exit<unknown, unknown>): boolean =>
   exit._tag === "Success" && read(exit.value, "resultType") === "input_required"
 
+/**
+ * The server tells reporters also of each answer that is an error of the protocol. That is no exception where the
+ * client is at fault, and a second one where what was thrown has been told.
+ */
+const leaveAlone = (
+  instance: Instance,
+  fiber: Fiber,
+  { exit, method, thrown }: Outcome & { readonly method: string }
+): void => {
+  if (!Exit.isExit(exit) || Exit.isSuccess(exit)) return
+  if (thrown !== undefined || failureOf({ exit, method, thrown })?.isFault === false) {
+    claim(instance, fiber, exit.cause)
+  }
+}
+
 const watched = (
+  instance: Instance,
   watcher: Watcher,
   method: string,
   handler: Handler,
@@ -82,18 +100,29 @@ const watched = (
       peers: peersOf(fiber)
     })
     return Effect.flatMap(begun, (request) => {
-      if (request === undefined) return handler(payload, given)
+      if (request === undefined) {
+        return Effect.onExit(handler(payload, given), (exit) =>
+          Effect.sync(() => leaveAlone(instance, fiber, { exit, method, thrown: undefined })))
+      }
       let thrown: Outcome["thrown"]
-      const handled = withReporter(Effect.suspend(() => handler(request.params, given)), (cause) => {
-        const [value] = thrownBy(cause)
-        if (value !== undefined) thrown ??= { value }
-      })
+      const handled = withReporter(
+        Effect.suspend(() =>
+          handler(request.params, given)
+        ),
+        (cause) => {
+          const [value] = thrownBy(cause)
+          if (value !== undefined) thrown ??= { value }
+        }
+      )
       return watcher.inside(request, handled).pipe(
         Effect.map((value) => watcher.answered(request, value)),
         Effect.onExit((exit) =>
           isUnfinished(exit)
             ? Effect.void
-            : ended(watcher, request, { exit, thrown }, isHttp && method === "initialize")
+            : Effect.andThen(
+              ended(watcher, request, { exit, thrown }, isHttp && method === "initialize"),
+              Effect.sync(() => leaveAlone(instance, fiber, { exit, method, thrown }))
+            )
         )
       )
     })
@@ -113,6 +142,7 @@ const ended = (watcher: Watcher, request: Pending, outcome: Outcome, isFirst: bo
 
 const watchProtocol = <Protocol extends McpProtocol.ProtocolAdapter>(
   protocol: Protocol,
+  instance: Instance,
   watcher: Watcher
 ): Protocol => ({
   ...protocol,
@@ -122,7 +152,10 @@ const watchProtocol = <Protocol extends McpProtocol.ProtocolAdapter>(
       const tools = () => Option.isSome(server) ? server.value.tools.map(({ tool }) => tool) : []
       const install: Target["install"] = (version, rpcs, handlers) => {
         const seen = Object.entries(handlers).map(([method, handler]) =>
-          [method, eventOf(method) === undefined ? handler : watched(watcher, method, handler, tools)] as const
+          [
+            method,
+            eventOf(method) === undefined ? handler : watched(instance, watcher, method, handler, tools)
+          ] as const
         )
         return target.install(version, rpcs, Object.fromEntries(seen))
       }
@@ -139,5 +172,5 @@ export function watchProtocols(protocols: ReadonlyArray<McpProtocol.ProtocolAdap
   const { active } = source.instance
   if (active === undefined) return protocols
   const watcher = new Watcher(source, active)
-  return protocols.map((protocol) => watchProtocol(protocol, watcher))
+  return protocols.map((protocol) => watchProtocol(protocol, source.instance, watcher))
 }
