@@ -6,7 +6,7 @@ import { Clock, Deferred, Effect, Exit, Fiber, Layer, ManagedRuntime, Scope, Tes
 import { PostHog, type PostHogConfig, PostHogServerless } from "effect-posthog"
 import { isRunning, makeClock, timeOf, withClock } from "./support/effect.js"
 import { FakeClient } from "./support/fakeClient.js"
-import { captureMany, collectDiagnostics, names, onFake, onSink, range, settle, stats } from "./support/posthog.js"
+import { captureMany, collectDiagnostics, names, onFake, onSink, range, stats } from "./support/posthog.js"
 import * as Sink from "./support/sink.js"
 
 const manual = (client: FakeClient, options: PostHogConfig.Options = {}) =>
@@ -14,6 +14,9 @@ const manual = (client: FakeClient, options: PostHogConfig.Options = {}) =>
 
 /** One flush after the other, each acknowledged. */
 const flushed = Effect.map(PostHog.flush, ({ delivered }) => delivered)
+
+/** Lets fibers run, without `Effect.repeat`: that sleeps on Effect 4, and clocks here may not go on. */
+const settle = Effect.forEach(Array.from({ length: 100 }), () => Effect.yieldNow(), { discard: true })
 
 describe("background: false", () => {
   it.effect("captures are only queued, however many and however long; a flush sends them", () => {
@@ -37,8 +40,7 @@ describe("background: false", () => {
       const clock = makeClock({ ...timeOf(yield* Effect.clock), sleep })
       yield* Effect.gen(function*() {
         assert.strictEqual(yield* flushed, 0)
-        // Not by `settle`: to repeat is to sleep on Effect 4.
-        yield* Effect.forEach(Array.from({ length: 100 }), () => Effect.yieldNow(), { discard: true })
+        yield* settle
         assert.strictEqual(client.requests.length, 0)
         assert.strictEqual(sleeps, 0)
         yield* captureMany(1)
