@@ -8,6 +8,7 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as ErrorReporter from "effect/ErrorReporter"
 import * as HttpEffect from "effect/http/HttpEffect"
+import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
 
@@ -22,7 +23,14 @@ const valuesOf = (
 ) => (properties.$exception_list as ReadonlyArray<{ readonly type: string; readonly value: string }>)
 
 /** Answers a request with an app, in the context of the test. */
-const ask = <E>(app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, PostHog.PostHog>, id = "header") =>
+const ask = <E>(
+  app: Effect.Effect<
+    HttpServerResponse.HttpServerResponse,
+    E,
+    PostHog.PostHog | HttpServerRequest.HttpServerRequest
+  >,
+  id = "header"
+) =>
   Effect.flatMap(
     Effect.context<PostHog.PostHog>(),
     (context) =>

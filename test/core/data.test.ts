@@ -150,7 +150,7 @@ describe("Effect's data as values", () => {
       write({
         chunk: forge("Chunk", {}),
         duration: forge("Duration", { value: revoked() }),
-        time: forge("DateTime", { epochMillis: Number.NaN, epochMilliseconds: Number.NaN }),
+        time: forge("DateTime", { epochMillis: Number.NaN }),
         decimal: forge("BigDecimal", { value: "1", scale: {} })
       }).value,
       { chunk: "[Throws]", duration: null, time: "[Invalid Date]", decimal: "json" }
