@@ -35,7 +35,9 @@ const ask = <E>(
     Effect.context<PostHog.PostHog>(),
     (context) =>
       Effect.promise(() =>
-        HttpEffect.toWebHandlerWith<PostHog.PostHog, PostHog.PostHog>(context)(app)(
+        HttpEffect.toWebHandlerWith<PostHog.PostHog, PostHog.PostHog | HttpServerRequest.HttpServerRequest>(context)(
+          app
+        )(
           new Request("http://shop/orders", { headers: { "x-posthog-distinct-id": id } })
         )
       )
