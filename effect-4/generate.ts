@@ -25,7 +25,6 @@ const asItIs = [
   "CHANGELOG.md",
   "LICENSE",
   "scripts",
-  "tsconfig.json",
   "tsconfig.build.json",
   "tsconfig.dist.json",
   "tsconfig.dist.effect-ai.json",
@@ -120,6 +119,11 @@ for (const name of roots) {
 }
 
 for (const name of asItIs) await cp(join(root, name), join(build, name), { recursive: true })
+const settings = JSON.parse(await readFile(join(root, "tsconfig.json"), "utf8")) as {
+  readonly compilerOptions: { paths: object }
+}
+settings.compilerOptions.paths = { ...settings.compilerOptions.paths, "@effect/vitest": ["../vitest.ts"] }
+await write(join(build, "tsconfig.json"), `${JSON.stringify(settings, undefined, 2)}\n`)
 await write(join(build, "package.json"), manifestFor4(await readFile(join(root, "package.json"), "utf8")))
 
 for (const { file, line, message } of problems) console.error(`${file}:${line}: ${message}`)

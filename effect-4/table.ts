@@ -224,7 +224,7 @@ const router: Shape = {
 const toWebHandlerLayer: Shape = {
   onlyCalls: true,
   apply: ({ arguments: given }, editor) => {
-    editor.insert(given[0]!.getStart(), `${editor.need("effect/Layer", false)}.provide(`)
+    editor.insert(given[0]!.getStart(), `${editor.need("effect/Layer", false)}.provideMerge(`)
     editor.insert(given.at(-1)!.end, ")")
     return true
   }

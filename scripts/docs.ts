@@ -29,6 +29,9 @@ for (const source of sources) {
     count++
   }
 }
+const { compilerOptions } = JSON.parse(await readFile("tsconfig.json", "utf8")) as {
+  readonly compilerOptions: { readonly paths: Readonly<Record<string, ReadonlyArray<string>>> }
+}
 await writeFile(
   `${out}/tsconfig.json`,
   JSON.stringify({
@@ -37,7 +40,9 @@ await writeFile(
       incremental: false,
       noUnusedLocals: false,
       noUnusedParameters: false,
-      paths: { "effect-posthog": ["../../src/index.ts"], "effect-posthog/*": ["../../src/*.ts"] }
+      paths: Object.fromEntries(
+        Object.entries(compilerOptions.paths).map(([name, paths]) => [name, paths.map((path) => `../../${path}`)])
+      )
     },
     include: ["*.ts"]
   })

@@ -8,7 +8,7 @@
  * import { PostHog, PostHogHttp } from "effect-posthog"
  *
  * const app = HttpRouter.empty.pipe(
- *   HttpRouter.get("/", Effect.zipRight(PostHog.capture("page served"), HttpServerResponse.text("hello"))),
+ *   HttpRouter.get("/", Effect.as(PostHog.capture("page served"), HttpServerResponse.text("hello"))),
  *   PostHogHttp.middleware()
  * )
  * ```
