@@ -4,8 +4,6 @@
  */
 export const unfinished: Readonly<Record<string, string>> = {
   "test/PostHogCli.test.ts": "one test fails: a command with a PostHog that never answers",
-  "test/internal/delivery/request.test.ts": "one test fails",
-  "test/oracle/providerSdks.test.ts": "seven tests fail: names of exceptions in the fetch of a provider's SDK",
   "test/system/client.test.ts": "three tests fail: undici, bodies of gzip, connections that are kept",
   "test/system/docs.test.ts": "nobody has looked",
   "test/system/exit.test.ts": "nobody has looked",

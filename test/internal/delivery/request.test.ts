@@ -18,7 +18,7 @@ describe("the request", () => {
       assert.strictEqual(request!.method, "POST")
       assert.strictEqual(request!.url, "https://eu.i.posthog.com/batch/")
       assert.strictEqual(request!.headers["content-type"], "application/json")
-      assert.match(request!.headers["user-agent"]!, /^posthog-effect\/\d+\.\d+\.\d+$/)
+      assert.match(request!.headers["user-agent"]!, /^posthog-effect\/\d+\.\d+\.\d+(?:-[\w.]+)?$/)
       assert.notProperty(request!.headers, "content-encoding")
       assert.notProperty(request!.headers, "authorization")
       const { uuid, ...event } = request!.body.batch[0]
