@@ -15,13 +15,14 @@ import * as HttpClient from "@effect/platform/HttpClient"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { providedIn } from "./internal/effect/fiber.js"
 import * as NodeClient from "./internal/http/nodeClient.js"
 
 const hasSettingsOfFetch = Effect.map(
   Effect.context<never>(),
   (context) =>
-    Context.getOption(context, FetchHttpClient.Fetch)._tag === "Some" ||
-    Context.getOption(context, FetchHttpClient.RequestInit)._tag === "Some"
+    providedIn(context, FetchHttpClient.Fetch) !== undefined ||
+    providedIn(context, FetchHttpClient.RequestInit) !== undefined
 )
 
 const fetchClient = Layer.provide(
@@ -29,9 +30,9 @@ const fetchClient = Layer.provide(
   Layer.effect(
     FetchHttpClient.RequestInit,
     Effect.map(Effect.context<never>(), (context): RequestInit => {
-      const given = Context.getOption(context, FetchHttpClient.RequestInit)
+      const given = providedIn(context, FetchHttpClient.RequestInit)
       // A redirect leads away from PostHog, see docs/decisions/delivery.md, "A redirect is a rejection".
-      return { redirect: "manual", ...(given._tag === "Some" ? given.value : undefined) }
+      return { redirect: "manual", ...given }
     })
   )
 )

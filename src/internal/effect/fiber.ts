@@ -108,6 +108,10 @@ export const originOf = (refs: FiberRefs.FiberRefs, context: Context.Context<nev
 export const originOfRuntime = <R>({ context, fiberRefs }: Runtime.Runtime<R>): Origin =>
   originOf(fiberRefs, context as Context.Context<never>)
 
+/** A service that somebody has provided: no default of Effect's. */
+export const providedIn = <I, S>(context: Context.Context<never>, tag: Context.Tag<I, S>): S | undefined =>
+  Option.getOrUndefined(Context.getOption(context, tag))
+
 /** All services of a runtime. */
 export const servicesOf = <R>({ context }: Runtime.Runtime<R>): Context.Context<R> => context
 

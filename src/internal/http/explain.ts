@@ -20,7 +20,7 @@ const withCode = (message: string, code: string): string =>
 /** Says nothing that is not said better by what is behind it. */
 const isEmptyWord = (text: string): boolean => text === "Transport" || text === "fetch failed"
 
-/** What clients of Effect call the kind of their failure, such as `Decode`: a text on Effect 3, an error on Effect 4. */
+/** The kind of a failure of Effect's clients, such as `Decode`: a text on Effect 3, an error on Effect 4. */
 const reasonOf = (reason: unknown): string | undefined => {
   if (typeof reason === "string") return reason
   const tag = read(reason, "_tag")

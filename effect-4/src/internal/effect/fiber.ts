@@ -96,6 +96,10 @@ export const originOfRuntime = <R>(context: Context.Context<R>): Origin => ({
   context: context as Context.Context<never>
 })
 
+/** A service that somebody has provided: no default of Effect's. */
+export const providedIn = <I, S>(context: Context.Context<never>, tag: Context.Key<I, S>): S | undefined =>
+  context.mapUnsafe.get(tag.key) as S | undefined
+
 /** All services of a runtime. */
 export const servicesOf = <R>(runtime: Context.Context<R>): Context.Context<R> => runtime
 
