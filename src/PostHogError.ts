@@ -27,6 +27,7 @@ import type { FlagsUnavailable } from "./internal/flags/errors.js"
  * - `project_api_key`: a project API key (`phc_…`) was given as the secret key
  * - `malformed_secret_key`: no secret key has this form
  * - `invalid_host`: the host is no `http` or `https` URL
+ * - `outbox_storage`: the `DurableOutbox` that was provided cannot store anything for this instance
  * - `invalid_option`: another option is out of its range
  *
  * @since 0.1.0
@@ -40,6 +41,7 @@ export class ConfigurationError extends Data.TaggedError("ConfigurationError")<{
     | "project_api_key"
     | "malformed_secret_key"
     | "invalid_host"
+    | "outbox_storage"
     | "invalid_option"
   /** The option that is wrong. */
   readonly option: string
@@ -87,6 +89,14 @@ export class DeliveryError extends Data.TaggedError("DeliveryError")<{
     return `${what}${detail}: ${this.delivered} events delivered, ${this.dropped} dropped, ${this.queued} still queued`
   }
 }
+
+export {
+  /**
+   * @since 0.1.0
+   * @category errors
+   */
+  OutboxStorageError
+} from "./internal/delivery/durable/errors.js"
 
 export {
   /**
@@ -141,6 +151,7 @@ export {
  * - `rate_limited`: there were too many of the same exception, see `ErrorTracking`
  * - `undelivered`: somebody waited for the event and was told that it could not be delivered
  * - `opted_out`: the instance was opted out while the event was queued
+ * - `expired`: the event was older than `maxAge` of the durable outbox
  * - `closed`: the instance was closed already
  * - `shutdown_timeout`: the instance closed, and `shutdownTimeout` passed before the event was acknowledged
  * - `internal_error`: a defect of this library, please report it
@@ -158,6 +169,7 @@ export type DropReason =
   | "rate_limited"
   | "undelivered"
   | "opted_out"
+  | "expired"
   | "closed"
   | "shutdown_timeout"
   | "internal_error"
@@ -443,6 +455,75 @@ export interface ExceptionLost {
 }
 
 /**
+ * Events that another process had left in the durable outbox were taken over, and are sent by this one.
+ *
+ * @since 0.1.0
+ * @category diagnostics
+ */
+export interface OutboxRecovered {
+  readonly _tag: "OutboxRecovered"
+  readonly count: number
+  /** Bytes that they take in the store. */
+  readonly bytes: number
+  /** How many lines could not be read, see `LinesSetAside`. */
+  readonly damaged: number
+  /** How many processes had left them. */
+  readonly lives: number
+}
+
+/**
+ * The durable outbox could not do something. Events are taken as before, but those that are not stored would be lost
+ * with the process; `PostHog.stats` counts them as `unstored`. Told once, until a `StorageRestored`.
+ *
+ * @since 0.1.0
+ * @category diagnostics
+ */
+export interface StorageFailed {
+  readonly _tag: "StorageFailed"
+  /** What was tried, such as `write` or `sync`. */
+  readonly operation: string
+  readonly detail: string
+}
+
+/**
+ * The durable outbox works again.
+ *
+ * @since 0.1.0
+ * @category diagnostics
+ */
+export interface StorageRestored {
+  readonly _tag: "StorageRestored"
+  /** Queued events that are in memory alone: they came meanwhile, and are not stored later. */
+  readonly unstored: number
+}
+
+/**
+ * Lines of the durable outbox could not be read, and were put aside. All others are sent.
+ *
+ * @since 0.1.0
+ * @category diagnostics
+ */
+export interface LinesSetAside {
+  readonly _tag: "LinesSetAside"
+  readonly count: number
+  /** Where they are, for somebody who wants to look. */
+  readonly file: string
+}
+
+/**
+ * Events that PostHog refused are kept by the durable outbox, see `DurableOutbox.deadLetters`.
+ *
+ * @since 0.1.0
+ * @category diagnostics
+ */
+export interface DeadLettered {
+  readonly _tag: "DeadLettered"
+  readonly count: number
+  readonly reason: DropReason
+  readonly events: ReadonlyArray<EventHead>
+}
+
+/**
  * What an instance has to tell about its work, see `PostHog.diagnostics`.
  *
  * @since 0.1.0
@@ -468,3 +549,8 @@ export type Diagnostic =
   | DefinitionStoreFailed
   | ExceptionLost
   | GatewayCalled
+  | OutboxRecovered
+  | StorageFailed
+  | StorageRestored
+  | LinesSetAside
+  | DeadLettered

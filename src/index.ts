@@ -1,6 +1,14 @@
 // Written by scripts/codegen.ts.
 
 /**
+ * Events that survive the process: what `capture` took is kept until PostHog has acknowledged it, also when the program
+ * is killed or PostHog cannot be reached for hours.
+ *
+ * @since 0.1.0
+ */
+export * as DurableOutbox from "./DurableOutbox.js"
+
+/**
  * Error tracking: what goes wrong in a program, as PostHog's `$exception` events. A `Cause` stays the tree that it is:
  * each of its failures and defects is an entry of its own, with its type, its message, its frames and the spans through
  * which it went.

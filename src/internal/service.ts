@@ -9,11 +9,12 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { makeUuidV7 } from "../core/event/uuid.js"
 import type * as PostHogConfig from "../PostHogConfig.js"
-import type { ConfigurationError } from "../PostHogError.js"
+import { ConfigurationError } from "../PostHogError.js"
 import * as Capture from "./capture.js"
 import { snapshot } from "./context.js"
 import { Books, reporter } from "./delivery/books.js"
 import { captureV0 } from "./delivery/captureV0.js"
+import { DurableOutbox, TypeId as StoreId } from "./delivery/durable/store.js"
 import { Gate } from "./delivery/gate.js"
 import * as Lane from "./delivery/lane.js"
 import * as Outbox from "./delivery/outbox.js"
@@ -35,16 +36,23 @@ export const make = Effect.fnUntraced(function*(
   const { apiKey } = options
   if (apiKey === undefined) return yield* makeDisabled(options.disabled ?? "no_api_key", key)
   const http = yield* Http.make(options, client)
+  const durable = Option.getOrUndefined(yield* Effect.serviceOption(DurableOutbox))
   return yield* makeWith(
     options,
     key,
     http,
     makeUuidV7((bytes) => crypto.getRandomValues(bytes)),
-    (gate, books, diagnostics) => {
+    (gate, books, diagnostics): Effect.Effect<Outbox.Outbox, ConfigurationError, Scope.Scope> => {
       const lane = Lane.events(options)
       const protocol = captureV0("/batch/", Redacted.value(apiKey), options.historicalMigration)
       const transport = Transport.make(options, protocol, lane.requestTimeout, http, diagnostics)
-      return Outbox.make(options, { lane, transport }, gate, books, diagnostics)
+      const route = { lane, transport }
+      return durable === undefined
+        ? Outbox.make(options, route, gate, books, diagnostics)
+        : Effect.mapError(
+          durable[StoreId].open({ options, apiKey: Redacted.value(apiKey), gate, books, diagnostics, route }),
+          ({ message }) => new ConfigurationError({ reason: "outbox_storage", option: "DurableOutbox", message })
+        )
     }
   )
 })
@@ -55,7 +63,7 @@ const instanceName = (key: string): string => key.slice(key.lastIndexOf("/") + 1
 const origin: Effect.Effect<Origin> = /* #__PURE__ */ withFiber((fiber) => Effect.succeed(snapshot(fiber)))
 
 /** An instance around an outbox. */
-export const makeWith = Effect.fnUntraced(function*(
+export const makeWith = Effect.fnUntraced(function*<E>(
   options: Resolved,
   key: string,
   http: Http.Http | undefined,
@@ -64,8 +72,8 @@ export const makeWith = Effect.fnUntraced(function*(
     gate: Gate,
     books: Books,
     diagnostics: Diagnostics.Diagnostics
-  ) => Effect.Effect<Outbox.Outbox, never, Scope.Scope>
-): Effect.fn.Return<Service, never, Scope.Scope> {
+  ) => Effect.Effect<Outbox.Outbox, E, Scope.Scope>
+): Effect.fn.Return<Service, E, Scope.Scope> {
   const name = instanceName(key)
   const diagnostics = yield* Diagnostics.make(name, options.debug, options.host)
   const gate = new Gate(options.optedOut)

@@ -30,8 +30,8 @@ export const sum = (dropped: PostHog.Stats["dropped"]): number =>
 /** The promise that is behind all others: nothing is lost silently. */
 export const assertAddsUp = (stats: PostHog.Stats): void => {
   assert.strictEqual(
-    stats.accepted,
-    stats.queued + stats.inFlight + stats.delivered + sum(stats.dropped),
+    stats.accepted + stats.recovered,
+    stats.queued + stats.inFlight + stats.delivered + sum(stats.dropped) + stats.stored,
     JSON.stringify(stats)
   )
 }

@@ -8,7 +8,15 @@
  *           └─ refused ────┴──► dropped ◄──┘
  * ```
  *
- * Therefore accepted = queued + in flight + delivered + dropped at every moment, also within a call.
+ * With a durable outbox there is one more origin, and one more end, which an event meets from the queue or in flight:
+ *
+ * ```
+ * recovered ─┬─ recoveredQueued ──► queued       queued ───┬─ stored ──► stored
+ *            └─ recoveredInFlight ► in flight    in flight ┘
+ * ```
+ *
+ * Therefore accepted + recovered = queued + in flight + delivered + dropped + stored at every moment, also within a
+ * call.
  */
 import type { DropReason, EventHead } from "../../PostHogError.js"
 import { type Diagnostics, kinds } from "../diagnostics.js"
@@ -24,6 +32,11 @@ export interface Owner {
   readonly lane: string | undefined
   /** They have met their end; without a reason they were delivered. */
   readonly settle: (batch: Batch, reason: DropReason | undefined, failure: Failure | undefined) => void
+  /**
+   * They stay in a store that outlives the process, for another time or for another process: no end of theirs, but the
+   * end of this instance's part. Absent: they are in no store.
+   */
+  readonly left?: ((batch: Batch) => void) | undefined
 }
 
 /** Events that have met their end. */
@@ -99,21 +112,36 @@ export class Books {
     this.statistics.onRetried(batch.count)
   }
 
+  /** So many more, or fewer, of the queued events are in no store, though there is one. */
+  unstored(count: number): void {
+    this.statistics.onUnstored(count)
+  }
+
+  /** Events that another process had stored are queued here. */
+  recoveredQueued(count: number): void {
+    this.statistics.move(count, "recovered", "queued")
+  }
+
+  /** Events that another process had stored are sent by this one. */
+  recoveredInFlight(batch: Batch): void {
+    this.statistics.move(batch.count, "recovered", "inFlight")
+  }
+
   /** A new event is given up at once. */
   refused(reason: DropReason, heads: () => ReadonlyArray<EventHead>, detail?: string): void {
-    this.statistics.move(1, undefined, "dropped", reason)
+    this.statistics.move(1, "accepted", "dropped", reason)
     this.tell({ reason, count: 1, heads, detail, from: undefined })
   }
 
   /** A new event has its place in the queue. */
   enqueued(lane: string, sequence: number, text: string): void {
-    this.statistics.move(1, undefined, "queued")
+    this.statistics.move(1, "accepted", "queued")
     for (const told of this.onQueued) told(lane, sequence, text)
   }
 
   /** A new event waits for room in the queue. */
   waits(): void {
-    this.statistics.move(1, undefined, "queued")
+    this.statistics.move(1, "accepted", "queued")
   }
 
   /** It has found some. */
@@ -129,7 +157,7 @@ export class Books {
 
   /** A new event is sent at once. */
   hurried(batch: Batch): void {
-    this.statistics.move(batch.count, undefined, "inFlight")
+    this.statistics.move(batch.count, "accepted", "inFlight")
   }
 
   /** Queued events are sent. */
@@ -160,9 +188,15 @@ export class Books {
     this.settle(batch, owner, reason, failure)
   }
 
+  /** Queued events, or events in flight, are left to a store, where somebody else finds them. */
+  stored(batch: Batch, owner: Owner, from: "queued" | "inFlight"): void {
+    this.statistics.move(batch.count, from, "stored")
+    owner.left?.(batch)
+  }
+
   /** A new event has arrived, where arriving takes no time. */
   kept(heads: () => ReadonlyArray<EventHead>): void {
-    this.statistics.move(1, undefined, "delivered")
+    this.statistics.move(1, "accepted", "delivered")
     this.tell({ reason: undefined, count: 1, heads, detail: undefined, from: undefined })
   }
 

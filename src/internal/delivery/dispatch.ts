@@ -69,6 +69,8 @@ export interface Parts {
   readonly elapsed: Elapsed
   readonly diagnostics: Diagnostics
   readonly send: (job: Job) => Effect.Effect<Retryable | undefined>
+  /** Takes what comes from the queue, if that is not sent from here. */
+  readonly store: Parts["send"] | undefined
   readonly fork: <A>(effect: Effect.Effect<A>) => Fiber.RuntimeFiber<A>
 }
 
@@ -151,7 +153,7 @@ export class Dispatch {
     }
     this.sendings.add(sending)
     // Interruptible whatever the region was in which the instance was built: time limits depend on it.
-    sending.fiber = this.parts.fork(Effect.matchCause(Effect.interruptible(this.parts.send(sending.job)), {
+    sending.fiber = this.parts.fork(Effect.matchCause(Effect.interruptible(this.sender(owner)(sending.job)), {
       onSuccess: (failure) => this.ended(sending, failure),
       onFailure: (cause) =>
         // Interrupted by the client itself; a sending that was taken from its fiber is not known here any more.
@@ -160,6 +162,10 @@ export class Dispatch {
           : this.ended(sending, undefined, redactText(describe(Cause.squash(cause))))
     }))
     return sending
+  }
+
+  private sender({ lane }: Owner): Parts["send"] {
+    return (lane === undefined ? undefined : this.parts.store) ?? this.parts.send
   }
 
   /** Follows a job and keeps its books, until it is taken away from its fiber. */
@@ -207,7 +213,8 @@ export class Dispatch {
         queue.maxBatchBytes = limit.bytes
         if (!isKnown()) return
         const { owner, pauses, round } = self()
-        books.delivered(piece, owner)
+        if (this.sender(owner) === this.parts.store) books.stored(piece, owner, "inFlight")
+        else books.delivered(piece, owner)
         // An answer to a request from before the pause says nothing new about the server.
         if (pauses === this.pauses) this.endPause()
         this.advance(round)
@@ -228,6 +235,8 @@ export class Dispatch {
     const why = failure && toFailure(failure)
     if (defect !== undefined) this.drop(sending, "internal_error", { reason: "connection", detail: defect })
     else if (sending.stopped || why === undefined) this.drop(sending, "opted_out", why)
+    // Whoever stored it will have it sent another time.
+    else if (sending.owner.left !== undefined && sending.owner.lane === undefined) this.leave(sending)
     // An event that somebody waits for is theirs to send again, and a closed instance has no later.
     else if (sending.owner.lane === undefined || this.parts.gate.isClosed) {
       this.tell(why, sending.owner, "lost")
@@ -290,6 +299,11 @@ export class Dispatch {
     for (const piece of job.pieces) this.parts.books.lost(piece, owner, reason, failure)
   }
 
+  /** Leaves to the store what a sending has left, after it was taken. */
+  leave({ job, owner }: Sending): void {
+    for (const piece of job.pieces) this.parts.books.stored(piece, owner, "inFlight")
+  }
+
   private requeue({ job }: Sending): void {
     for (const piece of job.pieces) {
       this.parts.books.returned(piece)
@@ -345,6 +359,7 @@ export class Dispatch {
     for (const sending of taken) {
       if (sending.stopped) this.drop(sending, "opted_out")
       else if (sending.owner.lane !== undefined) this.requeue(sending)
+      else if (sending.owner.left !== undefined) this.leave(sending)
       else this.drop(sending, "undelivered", { reason: "timeout" })
       // Its fiber may be late, and not dead.
       sending.stopped = true

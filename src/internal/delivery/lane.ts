@@ -23,6 +23,11 @@ export interface Lane {
 export interface Route {
   readonly lane: Lane
   readonly transport: Transport
+  /**
+   * Where batches of the queue go instead: into a store from which any process of a fleet takes them. What it
+   * acknowledges is `stored`, not delivered.
+   */
+  readonly store?: Transport | undefined
 }
 
 /** A lane of which nothing exists before its first event. */

@@ -195,7 +195,10 @@ export class Pipeline {
   abort(): void {
     const { dispatch } = this
     interruptNow(this.hastening)
-    for (const sending of dispatch.take(() => true)) dispatch.drop(sending, "shutdown_timeout", { reason: "closed" })
+    for (const sending of dispatch.take(() => true)) {
+      if (sending.owner.left !== undefined) dispatch.leave(sending)
+      else dispatch.drop(sending, "shutdown_timeout", { reason: "closed" })
+    }
     dispatch.dropQueued("shutdown_timeout", { reason: "closed" })
   }
 
@@ -236,7 +239,7 @@ export class Pipeline {
 
 /** Builds the way of a lane's events, with its batching fiber if the options want one. */
 export const make = Effect.fnUntraced(function*(
-  { lane, transport }: Route,
+  { lane, store, transport }: Route,
   shared: Shared
 ): Effect.fn.Return<Pipeline, never, Scope.Scope> {
   const { options } = shared
@@ -246,7 +249,8 @@ export const make = Effect.fnUntraced(function*(
   const limit = new SizeLimit(limits.maxBatchBytes)
   const budget = new Budget(Duration.toMillis(requestTimeout))
   const send = Sender.make(transport, options)
-  const dispatch = new Dispatch({ ...shared, about, queue, flushes, limit, budget, send })
+  const intoStore = store && Sender.make(store, options)
+  const dispatch = new Dispatch({ ...shared, about, queue, flushes, limit, budget, send, store: intoStore })
   const background = options.background
     ? yield* Background.make(options, limits.maxBatchSize, queue, dispatch, shared.elapsed)
     : undefined

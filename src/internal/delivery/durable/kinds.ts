@@ -1,0 +1,34 @@
+/**
+ * What is said about durable outboxes.
+ */
+import type {
+  DeadLettered,
+  LinesSetAside,
+  OutboxRecovered,
+  StorageFailed,
+  StorageRestored
+} from "../../../PostHogError.js"
+import type { Kind } from "../../diagnostics.js"
+
+const recovered: Kind<OutboxRecovered> = {
+  tag: "OutboxRecovered",
+  text: "events that another process had left are sent by this one"
+}
+
+const failed: Kind<StorageFailed> = {
+  tag: "StorageFailed",
+  text: "events could not be stored; those that come now would be lost with the process",
+  warns: true
+}
+
+const restored: Kind<StorageRestored> = { tag: "StorageRestored", text: "events are stored again" }
+
+const setAside: Kind<LinesSetAside> = {
+  tag: "LinesSetAside",
+  text: "stored events could not be read, and were set aside",
+  warns: true
+}
+
+const deadLettered: Kind<DeadLettered> = { tag: "DeadLettered", text: "refused events are kept as dead letters" }
+
+export const kinds = { recovered, failed, restored, setAside, deadLettered }
