@@ -27,8 +27,10 @@ export class OutboxStorageError extends Data.TaggedError("OutboxStorageError")<{
   /** What happened and what to do. */
   override get message(): string {
     const what = {
-      absent: "this instance has no durable outbox; provide DurableOutbox.layerFile or DurableOutbox.layerRedis to its layer",
-      unsupported: "a durable outbox on disk needs a file system, which this platform does not give; leave the layer out",
+      absent:
+        "this instance has no durable outbox; provide DurableOutbox.layerFile or DurableOutbox.layerRedis to its layer",
+      unsupported:
+        "a durable outbox on disk needs a file system, which this platform does not give; leave the layer out",
       path: "the directory of the durable outbox cannot be used; choose another one",
       storage: "the durable outbox could not store events; they are in memory alone",
       full: "the durable outbox is full; raise maxBytes or maxEvents, or send less",
