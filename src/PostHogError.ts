@@ -304,6 +304,25 @@ export interface DeliveryPaused {
 }
 
 /**
+ * The server does not have capture v1, which the option `captureMode` asks for. Events are sent with capture v0 from
+ * now on, as long as the instance lives: nothing is lost, but PostHog does not say any more what became of single
+ * events, and options that capture v0 does not have are left out. With a server or a proxy of one's own, say
+ * `captureMode: "v0"`, or let it pass the route.
+ *
+ * @since 0.1.0
+ * @category diagnostics
+ */
+export interface CaptureRouteMissing {
+  readonly _tag: "CaptureRouteMissing"
+  /** What is not there, below the host. */
+  readonly path: string
+  /** What was answered: 404 or 405. */
+  readonly status: number
+  /** Where the events are sent instead. */
+  readonly instead: string
+}
+
+/**
  * The server has no route for events of LLM analytics. They go another way from now on, as long as the instance lives:
  * over the route that PostHog had before, or over the one of all events, where those larger than `maxEventBytes` are
  * dropped. A server or a proxy of one's own may lack these routes.
@@ -539,6 +558,7 @@ export type Diagnostic =
   | RetryScheduled
   | DeliveryPaused
   | QuotaLimited
+  | CaptureRouteMissing
   | AiRouteMissing
   | UnknownAiEvent
   | FlagsEvaluated

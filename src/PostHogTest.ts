@@ -31,10 +31,12 @@ import type { WireEvent } from "./core/event/wireEvent.js"
 import type { Entry } from "./core/exceptions/list.js"
 import { type FlagValue, parsePayload, plainFlag } from "./core/flags/response.js"
 import type * as FeatureFlag from "./FeatureFlag.js"
+import { limitsOf } from "./internal/delivery/lane.js"
 import * as Memory from "./internal/delivery/memory.js"
 import { anew } from "./internal/effect/fiber.js"
 import type { Stage } from "./internal/flags/evaluation.js"
 import { overridesSlot } from "./internal/flags/stages.js"
+import { formOf } from "./internal/form.js"
 import { instanceOf } from "./internal/instance.js"
 import { compose, present } from "./internal/liveLayers.js"
 import { check } from "./internal/options.js"
@@ -166,7 +168,14 @@ export const make = Effect.fnUntraced(function*<Self = PostHog>(
       undefined,
       // Without chance the generator counts from 0 in every millisecond.
       makeUuidV7((bytes) => bytes.fill(0)),
-      (gate, books) => Memory.make(kept.store, resolved.maxEventBytes, gate, books)
+      (gate, books) =>
+        Memory.make(
+          kept.store,
+          limitsOf(resolved).maxEventBytes,
+          formOf(resolved.captureMode),
+          gate,
+          books
+        )
     )
   const instance = instanceOf(service)
   keptSlot.set(instance, kept)

@@ -14,7 +14,7 @@ import {
 } from "../core/event/layers.js"
 import { misplacedOptions } from "../core/event/misplaced.js"
 import type { EventOptions } from "../core/event/options.js"
-import { type Call, makeComposer, type Surroundings } from "../core/event/properties.js"
+import { type Call, type Form, makeComposer, type Surroundings } from "../core/event/properties.js"
 import { readUuid, writeEvent } from "../core/event/wireEvent.js"
 import { isInstance, isObject, isRecord } from "../core/guard.js"
 import { describe } from "../core/thrown.js"
@@ -24,10 +24,11 @@ import { stateAt } from "./context.js"
 import { flagsLayer, type FlagsOnEvents, type Owner } from "./contextValues.js"
 import type { Books } from "./delivery/books.js"
 import type { Gate } from "./delivery/gate.js"
-import type { Branch } from "./delivery/lane.js"
+import { type Branch, limitsOf } from "./delivery/lane.js"
 import type { Outbox } from "./delivery/outbox.js"
 import { type Diagnostics, kinds } from "./diagnostics.js"
 import { clockOf, type Origin, spanAt, tracerAt } from "./effect/fiber.js"
+import { formOf } from "./form.js"
 import { monotonicMillis } from "./monotonic.js"
 import type { Resolved } from "./options.js"
 import { traceMembers } from "./trace.js"
@@ -204,7 +205,9 @@ export const make = (
     isServer: options.isServer,
     disableGeoip: options.disableGeoip
   }, newUuid)
-  const { beforeSend, maxEventBytes } = options
+  const { beforeSend } = options
+  const { maxEventBytes } = limitsOf(options)
+  const usualForm = formOf(options.captureMode)
   const limit = beforeSend.length === 0 ? maxEventBytes : maxUnhookedLength
   const look = makeFinder(diagnostics)
   let withoutContext: Surroundings | undefined
@@ -217,6 +220,8 @@ export const make = (
       flags: undefined,
       layers: [makeLayer(owner.globalProperties)]
     }
+
+  const formIn = (lane: Branch | undefined): Form | undefined => lane === undefined ? usualForm : lane.form
 
   const drop = (reason: DropReason, event: unknown, uuid: string, detail?: string): undefined => {
     books.refused(reason, () => [{ uuid, event: typeof event === "string" ? event.slice(0, 200) : "" }], detail)
@@ -250,7 +255,7 @@ export const make = (
           disableGeoip: call?.disableGeoip,
           processPersonProfile: call?.processPersonProfile,
           options: call?.options ?? undefined,
-          form: lane?.form,
+          form: formIn(lane),
           isDraft: beforeSend.length > 0,
           flags: isObject(call?.flags) ? layerOf(writer, call.flags) : kind.withFlags ? undefined : null,
           trace: options.traceIds && kind.withContext
@@ -292,7 +297,7 @@ export const make = (
   /** The text after the hooks, or `undefined` when they drop the event, which is counted. */
   const afterHooks = (text: string, writer: Writer, lane: Branch | undefined): string | undefined => {
     const final = new Writer(lane === undefined ? maxEventBytes : maxUnhookedLength)
-    const result = applyHooks(beforeSend, text, lane?.form?.write ?? writeEvent, final)
+    const result = applyHooks(beforeSend, text, formIn(lane)?.write ?? writeEvent, final)
     if (typeof result !== "string") return drop(result.reason, result.event, result.uuid, result.detail)
     writer.addRepairs(final.repairs, final.notes)
     return result

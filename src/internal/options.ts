@@ -122,6 +122,12 @@ export interface Options {
   /** Smallest body, in bytes, that is worth compressing. Default 1,024. */
   readonly compressionThreshold?: number | undefined
   /**
+   * How events are sent: `v0` over `/batch/`, which every PostHog has and which takes or refuses a request as a whole,
+   * or `v1` over `/i/v1/analytics/events`, which tells what became of each event and takes at most 900 KiB of one.
+   * Where a server has no `v1`, events are sent with `v0`; see `CaptureRouteMissing`. Default `"v0"`.
+   */
+  readonly captureMode?: "v0" | "v1" | undefined
+  /**
    * How events of LLM analytics are sent: `v1` over PostHog's route for them, which tells what became of each event, or
    * `v0` over the one before it. Where a server has neither, they go the way of all other events, as far as they are
    * small enough; see `AiRouteMissing`. Default `"v1"`.
@@ -296,6 +302,7 @@ const table = /* #__PURE__ */ (() =>
     maxConcurrentRequests: Kind.count(4, 1),
     compression: Kind.flag(true),
     compressionThreshold: Kind.count(1024, 0),
+    captureMode: Kind.choice<"v0" | "v1">(["v0", "v1"], "v0"),
     aiCaptureMode: Kind.choice<"v0" | "v1">(["v1", "v0"], "v1"),
     requestTimeout: Kind.timeLimit(Duration.seconds(10)),
     maxRetries: Kind.retries(8),

@@ -12,13 +12,11 @@ import type * as PostHogConfig from "../PostHogConfig.js"
 import { ConfigurationError } from "../PostHogError.js"
 import * as Capture from "./capture.js"
 import { snapshot } from "./context.js"
+import * as Analytics from "./delivery/analytics.js"
 import { Books, reporter } from "./delivery/books.js"
-import { captureV0 } from "./delivery/captureV0.js"
 import { DurableOutbox, TypeId as StoreId } from "./delivery/durable/store.js"
 import { Gate } from "./delivery/gate.js"
-import * as Lane from "./delivery/lane.js"
 import * as Outbox from "./delivery/outbox.js"
-import * as Transport from "./delivery/transport.js"
 import * as Diagnostics from "./diagnostics.js"
 import { type Origin, withFiber } from "./effect/fiber.js"
 import * as Http from "./http/client.js"
@@ -36,17 +34,15 @@ export const make = Effect.fnUntraced(function*(
   const { apiKey } = options
   if (apiKey === undefined) return yield* makeDisabled(options.disabled ?? "no_api_key", key)
   const http = yield* Http.make(options, client)
+  const newUuid = makeUuidV7((bytes) => crypto.getRandomValues(bytes))
   const durable = Option.getOrUndefined(yield* Effect.serviceOption(DurableOutbox))
   return yield* makeWith(
     options,
     key,
     http,
-    makeUuidV7((bytes) => crypto.getRandomValues(bytes)),
+    newUuid,
     (gate, books, diagnostics): Effect.Effect<Outbox.Outbox, ConfigurationError, Scope.Scope> => {
-      const lane = Lane.events(options)
-      const protocol = captureV0("/batch/", Redacted.value(apiKey), options.historicalMigration)
-      const transport = Transport.make(options, protocol, lane.requestTimeout, http, diagnostics)
-      const route = { lane, transport }
+      const route = Analytics.route(options, http, newUuid, diagnostics)
       return durable === undefined
         ? Outbox.make(options, route, gate, books, diagnostics)
         : Effect.mapError(

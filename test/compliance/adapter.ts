@@ -2,7 +2,8 @@
  * The adapter by which PostHog's compliance harness drives this library: a small HTTP service that does with the public API
  * what it is told to.
  *
- *   npm run compliance:adapter        listens on 127.0.0.1:$PORT, 8080 if unset
+ *   npm run compliance:adapter        listens on 127.0.0.1:$PORT, 8080 if unset; CAPTURE_MODE=v0 (default) or v1,
+ *                                     AI_CAPTURE_MODE=v1 (default) or v0, HOOKS=1
  */
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as HttpClient from "@effect/platform/HttpClient"
@@ -23,17 +24,17 @@ import type { AddressInfo } from "node:net"
 
 const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { readonly version: string }
 
-const mode = process.env.CAPTURE_MODE ?? "v0"
-if (mode !== "v0") {
-  console.error(`CAPTURE_MODE=${mode} is not supported: this library sends events with capture v0 only`)
-  process.exit(2)
+/** A word of the environment, of which there are only some. */
+const wordOf = <Word extends string>(variable: string, words: readonly [Word, ...ReadonlyArray<Word>]): Word => {
+  const given = process.env[variable] ?? words[0]
+  const word = words.find((word) => word === given)
+  if (word !== undefined) return word
+  console.error(`${variable}=${given} is none of ${words.join(", ")}`)
+  return process.exit(2)
 }
 
-const aiMode = process.env.AI_CAPTURE_MODE ?? "v1"
-if (aiMode !== "v0" && aiMode !== "v1") {
-  console.error(`AI_CAPTURE_MODE=${aiMode} is neither v0 nor v1`)
-  process.exit(2)
-}
+const mode = wordOf("CAPTURE_MODE", ["v0", "v1"])
+const aiMode = wordOf("AI_CAPTURE_MODE", ["v1", "v0"])
 
 /** Whether events go through a hook, which takes another way through the writing. */
 const hooks = process.env.HOOKS === "1"
@@ -117,7 +118,8 @@ class Client {
       maxRetries: init.max_retries,
       disableGeoip: init.disable_geoip ?? false,
       historicalMigration: init.historical_migration,
-      aiCaptureMode: aiMode === "v0" ? "v0" : "v1",
+      captureMode: mode,
+      aiCaptureMode: aiMode,
       compression: init.enable_compression,
       // Told to compress, also the single small event of a test.
       compressionThreshold: init.enable_compression === true ? 0 : undefined,
@@ -299,7 +301,7 @@ const route = async (
         sdk_name: "posthog-effect",
         sdk_version: version,
         adapter_version: version,
-        capabilities: ["capture_v0", `capture_ai_${aiMode}`, "event_options", "encoding_gzip"],
+        capabilities: [`capture_${mode}`, `capture_ai_${aiMode}`, "event_options", "encoding_gzip"],
         supports_parallel: true
       })
     case "POST /init": {

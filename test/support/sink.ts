@@ -6,9 +6,9 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { createHash, randomUUID } from "node:crypto"
 import type { IncomingMessage, ServerResponse } from "node:http"
-import { brotliDecompressSync, gunzipSync, inflateSync } from "node:zlib"
+import * as zlib from "node:zlib"
 import { LoopbackServer } from "./server.js"
-import * as Ai from "./sinkAi.js"
+import * as V1 from "./sinkV1.js"
 
 /** What the sink does with one request. */
 export type Behaviour =
@@ -72,6 +72,8 @@ export interface SinkRequest {
   /** Size of the body on the wire and after decompression. */
   readonly wireBytes: number
   readonly bytes: number
+  /** Whether the body could be decompressed. */
+  readonly decodes: boolean
   /** The parsed body; `undefined` when it is no JSON. */
   readonly body: any
   readonly events: ReadonlyArray<SinkEvent>
@@ -114,7 +116,9 @@ export interface Rules {
   /** Events that PostHog would refuse: the whole batch is answered 400. */
   readonly isPoisoned?: (event: SinkEvent) => boolean
   /** What PostHog says about an event that came with capture v1. Default: what it would. */
-  readonly verdict?: (event: SinkEvent, request: SinkRequest) => Ai.Verdict | undefined
+  readonly verdict?: (event: SinkEvent, request: SinkRequest) => V1.Verdict | undefined
+  /** Whether the server does not know capture v1 for ordinary events. Default: it does. */
+  readonly isOld?: boolean
   /** The routes for events of LLM analytics that are there. Default: both. */
   readonly aiRoutes?: ReadonlyArray<"v0" | "v1">
   /** What to do with requests for which no behaviour is scripted. Default: as PostHog does. */
@@ -132,14 +136,20 @@ export interface Rules {
 
 const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 
+/** In Node from 22.15 on; types are of an older one. */
+const { zstdDecompressSync } = zlib as { readonly zstdDecompressSync?: (bytes: Buffer) => Buffer }
+
 const decompress = (encoding: string | undefined, bytes: Buffer): Buffer => {
-  switch (encoding) {
+  switch (encoding?.toLowerCase()) {
     case "gzip":
-      return gunzipSync(bytes)
+      return zlib.gunzipSync(bytes)
     case "deflate":
-      return inflateSync(bytes)
+      return zlib.inflateSync(bytes)
     case "br":
-      return brotliDecompressSync(bytes)
+      return zlib.brotliDecompressSync(bytes)
+    case "zstd":
+      if (zstdDecompressSync === undefined) throw new Error("this Node has no zstd")
+      return zstdDecompressSync(bytes)
     default:
       return bytes
   }
@@ -202,6 +212,11 @@ export class Sink extends LoopbackServer {
     return this.requests.filter((request) => request.path.replace(/\/$/, "") === "/batch")
   }
 
+  /** Requests about events over capture v1, but for those of LLM analytics. */
+  get batchesV1(): ReadonlyArray<SinkRequest> {
+    return this.requests.filter((request) => request.path.replace(/\/$/, "") === V1.analyticsPath)
+  }
+
   /** Requests for flags of somebody, and for the definitions of all. */
   get evaluations(): ReadonlyArray<SinkRequest> {
     return this.requests.filter((request) => request.path.replace(/\/$/, "") === "/flags")
@@ -234,7 +249,7 @@ export class Sink extends LoopbackServer {
       return
     }
     const wire = Buffer.concat(chunks)
-    let plain: Buffer = wire
+    let plain: Buffer | undefined
     let body: any
     try {
       plain = decompress(incoming.headers["content-encoding"], wire)
@@ -249,7 +264,8 @@ export class Sink extends LoopbackServer {
       query: url.searchParams,
       headers: incoming.headers,
       wireBytes: wire.length,
-      bytes: plain.length,
+      bytes: (plain ?? wire).length,
+      decodes: plain !== undefined,
       body,
       events: Array.isArray(body?.batch) ? body.batch : [],
       status: undefined
@@ -325,18 +341,20 @@ export class Sink extends LoopbackServer {
         }
         const { aiRoutes = ["v0", "v1"] } = this.rules
         if (this.rules.maxBodyBytes !== undefined && request.bytes > this.rules.maxBodyBytes) {
-          if ([Ai.v0Path, Ai.v1Path, "/batch"].includes(path)) return answer(413, "")
+          if ([V1.aiV0Path, V1.aiPath, V1.analyticsPath, "/batch"].includes(path)) return answer(413, "")
         }
-        if (path === Ai.v1Path && request.method === "POST" && aiRoutes.includes("v1")) {
-          const answered = Ai.answerV1(request, this.rules.verdict)
+        const isV1 = path === V1.analyticsPath && this.rules.isOld !== true ||
+          path === V1.aiPath && aiRoutes.includes("v1")
+        if (isV1 && request.method === "POST") {
+          const answered = V1.answerV1(request, this.rules.verdict)
           this.accept(answered.accepted)
           return answer(answered.status, answered.body, answered.headers)
         }
-        const isAiV0 = path === Ai.v0Path && aiRoutes.includes("v0")
+        const isAiV0 = path === V1.aiV0Path && aiRoutes.includes("v0")
         if (!isAiV0 && path !== "/batch" || request.method !== "POST") {
           return answer(404, "{\"detail\":\"not found\"}")
         }
-        const refused = problem(request) ?? (isAiV0 ? Ai.problemV0(request) : undefined) ??
+        const refused = problem(request) ?? (isAiV0 ? V1.problemV0(request) : undefined) ??
           (request.events.some((event) => this.rules.isPoisoned?.(event) === true)
             ? { status: 400, reason: "invalid event" }
             : undefined)

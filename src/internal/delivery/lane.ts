@@ -41,15 +41,25 @@ export interface Branch {
   readonly open: () => Route
 }
 
+/** What capture v1 takes: most bytes of an event, and of the events of a request. */
+const ofCaptureV1 = { maxEventBytes: 900 * 1024, maxBatchBytes: 5 * 1024 * 1024 }
+
+/** What is taken of an event that has no way of its own. */
+export const limitsOf = (options: Resolved): Pick<Resolved, "maxBatchBytes" | "maxEventBytes"> =>
+  options.captureMode === "v0" ? options : {
+    maxEventBytes: Math.min(options.maxEventBytes, ofCaptureV1.maxEventBytes),
+    maxBatchBytes: Math.min(options.maxBatchBytes, ofCaptureV1.maxBatchBytes)
+  }
+
 /** The way of all events that have no other. */
 export const events = (options: Resolved): Lane => ({
   name: "events",
   about: aboutEvents,
   limits: {
     maxBatchSize: options.maxBatchSize,
-    maxBatchBytes: options.maxBatchBytes,
+    maxBatchBytes: limitsOf(options).maxBatchBytes,
     // An event that fills the whole queue must not push all others out.
-    maxEventBytes: Math.min(options.maxEventBytes, options.maxQueueBytes),
+    maxEventBytes: Math.min(limitsOf(options).maxEventBytes, options.maxQueueBytes),
     maxQueueBytes: options.maxQueueBytes,
     maxQueueSize: options.maxQueueSize
   },

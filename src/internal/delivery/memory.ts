@@ -4,6 +4,7 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import type { Form } from "../../core/event/properties.js"
 import { readHead, type WireEvent } from "../../core/event/wireEvent.js"
 import { DeliveryError } from "../../PostHogError.js"
 import { completeNow, makeDeferred } from "../effect/waiting.js"
@@ -57,6 +58,8 @@ export class Store {
 export const make = Effect.fnUntraced(function*(
   store: Store,
   maxEventBytes: number,
+  /** Of events that have no lane. */
+  usualForm: Form | undefined,
   gate: Gate,
   books: Books
 ): Effect.fn.Return<Outbox, never, Scope.Scope> {
@@ -73,7 +76,8 @@ export const make = Effect.fnUntraced(function*(
       : undefined
     if (reason === undefined) {
       books.kept(heads)
-      store.add(lane?.form === undefined ? JSON.parse(text) as WireEvent : lane.form.read(text))
+      const form = lane === undefined ? usualForm : lane.form
+      store.add(form === undefined ? JSON.parse(text) as WireEvent : form.read(text))
     } else {
       books.refused(reason, heads)
     }

@@ -1,6 +1,6 @@
 /**
- * How the sink takes events of LLM analytics: capture v1 with its headers and a verdict for each event, and the route that
- * PostHog had before.
+ * How the sink takes events over capture v1, with its headers and a verdict for each event, and events of LLM analytics over
+ * the route that PostHog had before.
  */
 import type { SinkEvent, SinkRequest } from "./sink.js"
 
@@ -10,11 +10,17 @@ export interface Verdict {
   readonly details?: string
 }
 
-export const v1Path = "/i/v1/ai/events"
-export const v0Path = "/i/v0/ai/batch"
+export const analyticsPath = "/i/v1/analytics/events"
+export const aiPath = "/i/v1/ai/events"
+export const aiV0Path = "/i/v0/ai/batch"
 
 export const maxPropertiesBytes = 8 * 1024 * 1024
+/** Before and after decompression. */
 const maxBodyBytes = 20 * 1024 * 1024
+const maxWireBytes = { [aiPath]: maxBodyBytes, [analyticsPath]: 10 * 1024 * 1024 }
+
+/** One event of the others. */
+const maxEventBytes = 1024 * 1024
 
 const aiEvents = new Set([
   "$ai_generation",
@@ -50,6 +56,7 @@ interface Problem {
 
 const headerProblem = ({ headers }: SinkRequest): Problem | undefined => {
   const missing = required.filter((name) => headers[name] === undefined)
+  if (missing.join() === "authorization") return { status: 401, error: "missing_authorization" }
   if (missing.length > 0) return { status: 400, error: `missing_required_headers ${missing.join(", ")}` }
   const text = (name: string): string => String(headers[name])
   const token = /^Bearer (.*)$/i.exec(text("authorization"))
@@ -80,8 +87,10 @@ const headerProblem = ({ headers }: SinkRequest): Problem | undefined => {
 const isRecord = (value: unknown): boolean => typeof value === "object" && value !== null && !Array.isArray(value)
 
 /** What loses all events of a request. */
-const bodyProblem = ({ body, bytes, wireBytes }: SinkRequest): Problem | undefined => {
-  if (wireBytes > maxBodyBytes || bytes > maxBodyBytes) return { status: 413, error: "payload_too_large" }
+const bodyProblem = ({ body, bytes, decodes, path, wireBytes }: SinkRequest): Problem | undefined => {
+  const most = path.startsWith(aiPath) ? maxWireBytes[aiPath] : maxWireBytes[analyticsPath]
+  if (wireBytes > most || bytes > maxBodyBytes) return { status: 413, error: "payload_too_large" }
+  if (!decodes) return { status: 400, error: "request_decoding_error" }
   if (!isRecord(body)) return { status: 400, error: "request_parsing_error" }
   if (typeof body.created_at !== "string" || !rfc3339.test(body.created_at)) {
     return { status: 400, error: "invalid_batch" }
@@ -125,7 +134,7 @@ const moved = [
   "$lib_version"
 ]
 
-const verdict = (event: SinkEvent): Verdict => {
+const verdict = (event: SinkEvent, path: string): Verdict => {
   const drop = (details: string): Verdict => ({ result: "drop", details })
   if (event.event === "") return drop("missing_event_name")
   if (Buffer.byteLength(event.event) > 200) return drop("event_name_too_long")
@@ -139,6 +148,9 @@ const verdict = (event: SinkEvent): Verdict => {
   }
   // PostHog would not mind, but nothing here shall be said twice.
   if (moved.some((name) => name in event.properties)) return drop("rejected")
+  if (!path.startsWith(aiPath)) {
+    return Buffer.byteLength(JSON.stringify(event)) > maxEventBytes ? drop("event_too_big") : { result: "ok" }
+  }
   if (!aiEvents.has(event.event)) return drop("misrouted_event")
   if (Buffer.byteLength(JSON.stringify(event.properties)) > maxPropertiesBytes) return drop("ai_event_too_big")
   return { result: "ok" }
@@ -159,7 +171,9 @@ export const answerV1 = (
   if (problem !== undefined) {
     return { status: problem.status, body: JSON.stringify({ error: problem.error }), headers, accepted: [] }
   }
-  const verdicts = request.events.map((event) => [event, given?.(event, request) ?? verdict(event)] as const)
+  const verdicts = request.events.map((event) =>
+    [event, given?.(event, request) ?? verdict(event, request.path)] as const
+  )
   return {
     status: 200,
     body: JSON.stringify({ results: Object.fromEntries(verdicts.map(([{ uuid }, verdict]) => [uuid, verdict])) }),

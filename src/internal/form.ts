@@ -1,0 +1,10 @@
+/**
+ * The form in which events are written: that of capture v1 has some of what it knows beside the properties.
+ */
+import { type CaptureV1, captureV1 } from "../core/event/captureV1.js"
+import { libraryName, libraryVersion } from "./version.js"
+
+export const formV1: CaptureV1 = /* #__PURE__ */ captureV1(libraryName, libraryVersion)
+
+/** `undefined`: that of capture v0. */
+export const formOf = (mode: "v0" | "v1"): CaptureV1 | undefined => mode === "v1" ? formV1 : undefined

@@ -1,0 +1,113 @@
+/**
+ * Events over capture v1, on real sockets: what a request looks like, and where events go when the server does not have it.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Schedule } from "effect"
+import { PostHog, type PostHogConfig, type PostHogError } from "effect-posthog"
+import { captureMany, collectDiagnostics, names, onSink, range, stats } from "../support/posthog.js"
+import * as Sink from "../support/sink.js"
+
+/** Repetitions without a pause worth mentioning. */
+const soon = Schedule.spaced("20 millis")
+
+const path = "/i/v1/analytics/events"
+const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
+const time = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/
+
+const onV1 = (sink: Sink.Sink, options: PostHogConfig.Options = {}) =>
+  onSink(sink, { captureMode: "v1", retrySchedule: soon, ...options })
+
+describe("a request of capture v1", () => {
+  it.scopedLive("has its headers, its envelope and its events", () =>
+    Effect.gen(function*() {
+      const sink = yield* Sink.make()
+      yield* Effect.gen(function*() {
+        yield* captureMany(2)
+        yield* PostHog.capture("in a session", { $window_id: "w" }, { distinctId: "user_1" }).pipe(
+          PostHog.withSessionId("s")
+        )
+        assert.deepStrictEqual(yield* PostHog.flush, { delivered: 3, dropped: 0 })
+        assert.deepInclude(yield* stats, { delivered: 3, dropped: {} })
+      }).pipe(Effect.provide(onV1(sink)))
+      const [{ body, headers, method, path: asked }] = sink.requests as [Sink.SinkRequest]
+      assert.deepStrictEqual([method, asked], ["POST", path])
+      assert.deepInclude(headers, {
+        authorization: "Bearer phc_test",
+        "content-type": "application/json",
+        "posthog-attempt": "1"
+      })
+      assert.match(String(headers["user-agent"]), /^posthog-effect\/\d/)
+      assert.strictEqual(headers["posthog-sdk-info"], headers["user-agent"])
+      assert.match(String(headers["posthog-request-id"]), uuidPattern)
+      assert.match(String(headers["posthog-request-timestamp"]), time)
+      assert.sameMembers(Object.keys(body), ["created_at", "batch"])
+      assert.match(body.created_at, time)
+      const [first, , third] = sink.accepted
+      assert.sameMembers(Object.keys(first!), ["uuid", "event", "distinct_id", "timestamp", "options", "properties"])
+      assert.deepInclude(first, { event: "event 0", distinct_id: "user_0", options: {} })
+      assert.deepStrictEqual(first!.properties, { $is_server: true, i: 0, $geoip_disable: true })
+      assert.deepInclude(third, { session_id: "s", window_id: "w" })
+      assert.notProperty(third!.properties, "$session_id")
+      assert.notProperty(third!.properties, "$window_id")
+    }))
+
+  it.scopedLive("keeps its id, its time of creation and its events over repetitions, and counts them", () =>
+    Effect.gen(function*() {
+      const sink = yield* Sink.make()
+      sink.next(Sink.status(503), Sink.status(429), Sink.status(408), Sink.hang, Sink.resetAfter, Sink.status(504))
+      yield* Effect.zipRight(captureMany(3), PostHog.flush).pipe(
+        Effect.provide(onV1(sink, { requestTimeout: 300, historicalMigration: true }))
+      )
+      const { requests } = sink
+      assert.deepStrictEqual(requests.map(({ headers }) => headers["posthog-attempt"]), [
+        "1",
+        "2",
+        "3",
+        "4",
+        "5",
+        "6",
+        "7"
+      ])
+      assert.strictEqual(new Set(requests.map(({ headers }) => headers["posthog-request-id"])).size, 1)
+      assert.strictEqual(new Set(requests.map(({ body }) => JSON.stringify(body))).size, 1)
+      assert.isTrue(requests[0]!.body.historical_migration)
+      assert.isAbove(new Set(requests.map(({ headers }) => headers["posthog-request-timestamp"])).size, 1)
+      assert.deepStrictEqual(names(sink.accepted), range(3))
+    }))
+})
+
+const missing = (told: ReadonlyArray<PostHogError.Diagnostic>) =>
+  told.filter(({ _tag }) => _tag === "CaptureRouteMissing")
+
+describe("a server without capture v1", () => {
+  for (const code of [404, 405]) {
+    it.scopedLive(`answers ${code}: the same events go over capture v0, at once and from then on`, () =>
+      Effect.gen(function*() {
+        const sink = yield* Sink.make({ otherwise: (request) => request.path === path ? Sink.status(code) : Sink.ok })
+        yield* Effect.gen(function*() {
+          const told = yield* collectDiagnostics
+          const options = { process_person_profile: false, cookieless_mode: true, future: 1 }
+          yield* PostHog.capture("first", { $window_id: "w" }, { distinctId: "user_1", options })
+          assert.deepStrictEqual(yield* PostHog.flush, { delivered: 1, dropped: 0 })
+          yield* captureMany(2)
+          yield* PostHog.flush
+          assert.deepStrictEqual(sink.requests.map(({ path }) => path), [path, "/batch/", "/batch/"])
+          const [asked, sent] = sink.requests as [Sink.SinkRequest, Sink.SinkRequest]
+          for (const member of ["uuid", "event", "distinct_id", "timestamp"] as const) {
+            assert.strictEqual(sent.events[0]![member], asked.events[0]![member])
+          }
+          assert.notProperty(sent.events[0], "options")
+          assert.deepInclude(sent.events[0]!.properties, {
+            $lib: "posthog-effect",
+            $process_person_profile: false,
+            $cookieless_mode: true,
+            $window_id: "w"
+          })
+          assert.deepStrictEqual(missing(told), [
+            { _tag: "CaptureRouteMissing", path, status: code, instead: "/batch/" }
+          ])
+          assert.deepInclude(yield* stats, { delivered: 3, retried: 0, dropped: {} })
+        }).pipe(Effect.scoped, Effect.provide(onV1(sink)))
+      }))
+  }
+})
