@@ -88,6 +88,10 @@ export const checkEvent = (event: WireEvent): WireEvent | string => {
 /** The uuid in the text of an event. */
 export const readUuid = (text: string): string => text.slice(uuidOffset, uuidOffset + uuidLength)
 
+/** Whether the text is that of an event with this name, of which JSON escapes nothing. */
+export const isNamed = (text: string, name: string): boolean =>
+  text.startsWith(`"${name}"`, uuidOffset + uuidLength + nameStart.length)
+
 /** The uuid and the name in the text of an event, which may be cut off after the name. */
 export const readHead = (text: string): { readonly uuid: string; readonly event: string } => {
   // The name ends at the first quote that is not escaped.

@@ -28,6 +28,9 @@ import type { Job } from "./sender.js"
 import type { SizeLimit } from "./sizeLimit.js"
 import type { Label } from "./transport.js"
 
+/** So many events are in the one request that finds out whether a server is back after a pause. */
+const probeSize = 10
+
 /** Who sends queued events: the instance, or a flush for itself. */
 export interface Round {
   /** Queued events below this number are to be sent as soon as a request may be made. */
@@ -84,6 +87,11 @@ export class Dispatch {
   /** Pauses that have begun so far, and what ends the one that is. */
   private pauses = 0
   private paused: Fiber.RuntimeFiber<unknown> | "until a flush" | undefined
+  /**
+   * Whether nobody knows yet if the server is back: a pause is over, and there was no answer since. Then one small
+   * request is made at a time, and not made again when it fails: the next pause begins.
+   */
+  private isProbing = false
   /** Called when the queue may have room again. */
   onRoom: () => void = () => {}
 
@@ -126,8 +134,9 @@ export class Dispatch {
     const { books, flushes, options, queue } = this.parts
     let requests = 0
     for (const sending of this.sendings) if (sending.round === round) requests++
-    while (requests < options.maxConcurrentRequests && this.paused === undefined && queue.first < round.due) {
-      const batch = queue.shift()
+    while (this.paused === undefined && queue.first < round.due) {
+      if (requests >= (this.isProbing ? 1 : options.maxConcurrentRequests)) return
+      const batch = queue.shift(this.isProbing ? probeSize : undefined)
       if (batch === undefined) return
       books.departed(batch)
       requests++
@@ -176,6 +185,7 @@ export class Dispatch {
       pieces,
       label,
       mayGoOn: () => !self().stopped,
+      mayRepeat: () => !this.isProbing || self().owner.lane === undefined,
       fitting: (piece) => piece.fitting(limit.bytes),
       cut: (delayMillis) => budget.cut(delayMillis, elapsed.now()),
       onAttempt: (piece, attempt) => {
@@ -204,6 +214,7 @@ export class Dispatch {
         }))
       },
       onTooLarge: (piece) => {
+        this.answered(self())
         limit.refused(piece)
         queue.maxBatchBytes = limit.bytes
       },
@@ -212,21 +223,30 @@ export class Dispatch {
         diagnostics.succeeded(about)
         queue.maxBatchBytes = limit.bytes
         if (!isKnown()) return
-        const { owner, pauses, round } = self()
+        const { owner, round } = self()
         if (this.sender(owner) === this.parts.store) books.stored(piece, owner, "inFlight")
         else books.delivered(piece, owner)
-        // An answer to a request from before the pause says nothing new about the server.
-        if (pauses === this.pauses) this.endPause()
+        if (this.answered(self())) this.endPause()
         this.advance(round)
       },
       onDropped: (piece, reason, failure) => {
         if (!isKnown()) return
+        this.answered(self())
         // For an event that is too large the report of the drop is enough.
         if (reason !== "too_large") this.tell(toFailure(failure), self().owner, "lost")
         books.lost(piece, self().owner, reason, toFailure(failure))
         this.advance(self().round)
       }
     }
+  }
+
+  /**
+   * A server has answered, which is news unless the request was made before the pause: then it says nothing about now.
+   */
+  private answered({ pauses }: Sending): boolean {
+    const isNews = pauses === this.pauses
+    if (isNews) this.isProbing = false
+    return isNews
   }
 
   /** A fiber has come to its end. */
@@ -260,11 +280,13 @@ export class Dispatch {
     const { diagnostics, flushes, options } = this.parts
     const { pieces } = sending.job
     const { detail, reason, status } = failure
-    const pauseMillis = options.background ? Duration.toMillis(options.retryPause) : undefined
+    const pauseMillis = options.background
+      ? Math.max(Duration.toMillis(options.retryPause), Schedules.askedFor(failure))
+      : undefined
     const count = pieces.reduce((sum, piece) => sum + piece.count, 0)
     const { sequence } = pieces[0]!
     this.requeue(sending)
-    this.pause()
+    this.pause(pauseMillis)
     diagnostics.emit(
       kinds.deliveryPaused,
       () => ({ _tag: "DeliveryPaused", reason, status, detail, count, pauseMillis })
@@ -274,24 +296,25 @@ export class Dispatch {
   }
 
   /** No requests for queued events are made until the pause is over, or until it is ended. */
-  private pause(): void {
-    const { fork, options } = this.parts
+  private pause(millis: number | undefined): void {
     this.endPause()
     this.pauses++
-    this.paused = options.background
-      ? fork(Effect.map(Effect.flatten(stepper(Schedules.resumption(options.retryPause))), () => this.resume()))
-      : "until a flush"
+    this.paused = millis === undefined
+      ? "until a flush"
+      : this.parts.fork(Effect.map(Effect.flatten(stepper(Schedules.resumption(millis))), () => this.resume()))
   }
 
   private resume(): void {
     if (this.paused === undefined) return
     this.paused = undefined
+    this.isProbing = true
     this.advance()
   }
 
   endPause(): void {
     if (typeof this.paused === "object") interruptNow(this.paused)
     this.paused = undefined
+    this.isProbing = false
   }
 
   /** Gives up what a sending has left, after it was taken. */
@@ -315,7 +338,7 @@ export class Dispatch {
   private trim(): void {
     const { books, flushes, options, queue } = this.parts
     while (queue.isOver && options.waitUpTo === undefined) {
-      const batch = options.overflow === "dropOldest" ? queue.dropOldest(1) : queue.dropNewest(1)
+      const batch = options.overflow === "dropOldest" ? queue.shift(1) : queue.dropNewest(1)
       books.evicted(batch!, flushes, "queue_full", { reason: "queue_full" })
     }
   }

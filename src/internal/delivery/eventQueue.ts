@@ -80,12 +80,12 @@ export class EventQueue {
     return "added"
   }
 
-  /** Takes the oldest batch, also one that is not full. */
-  shift(): Batch | undefined {
+  /** Takes the oldest batch, also one that is not full; no more than `most` events of it. */
+  shift(most = Number.POSITIVE_INFINITY): Batch | undefined {
     if (this.sealed.length === this.head) this.seal()
     const batch = this.sealed[this.head]
     if (batch === undefined) return undefined
-    const fitting = batch.fitting(this.maxBatchBytes)
+    const fitting = Math.min(batch.fitting(this.maxBatchBytes), most)
     if (fitting < batch.count) {
       this.sealed[this.head] = batch.slice(fitting)
       return this.removed(batch.slice(0, fitting))
@@ -105,14 +105,6 @@ export class EventQueue {
     this.sealed.splice(at, 0, batch)
     this.count += batch.count
     this.bytes += eventBytes(batch)
-  }
-
-  /** Removes up to `count` events from the old end. */
-  dropOldest(count: number): Batch | undefined {
-    const batch = this.shift()
-    if (batch === undefined || batch.count <= count) return batch
-    this.unshift(batch.slice(count))
-    return batch.slice(0, count)
   }
 
   /** Removes up to `count` events from the new end. */

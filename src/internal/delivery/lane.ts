@@ -51,6 +51,17 @@ export const limitsOf = (options: Resolved): Pick<Resolved, "maxBatchBytes" | "m
     maxBatchBytes: Math.min(options.maxBatchBytes, ofCaptureV1.maxBatchBytes)
   }
 
+/**
+ * The way of exceptions: that of all events, with a queue of its own. So they give way to other exceptions only when a
+ * queue is full, and do not stand behind everything else when the time is short.
+ */
+export const exceptions = ({ lane, transport }: Route): Branch => ({
+  name: "exceptions",
+  form: undefined,
+  refuses: () => undefined,
+  open: () => ({ lane: { ...lane, name: "exceptions" }, transport })
+})
+
 /** The way of all events that have no other. */
 export const events = (options: Resolved): Lane => ({
   name: "events",

@@ -12,6 +12,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
+import { isNamed } from "../../core/event/wireEvent.js"
 import { DeliveryError } from "../../PostHogError.js"
 import type { Diagnostics } from "../diagnostics.js"
 import { interruptNow } from "../effect/fiber.js"
@@ -22,7 +23,7 @@ import { complete } from "./completion.js"
 import { Elapsed } from "./elapsed.js"
 import type { FlushReport } from "./flushes.js"
 import type { Gate } from "./gate.js"
-import type { Branch, Route } from "./lane.js"
+import { type Branch, exceptions, type Route } from "./lane.js"
 import * as Pipeline from "./pipeline.js"
 
 /** What the rest of the library knows of delivery: over the network, into memory, or nowhere. */
@@ -90,11 +91,14 @@ export const make = Effect.fnUntraced(function*(
     takeLeft(pipeline)
     return pipeline
   }
-  const of = (branch: Branch | undefined): Pipeline.Pipeline =>
+  const ofExceptions = exceptions(route)
+  const of = (text: string, given: Branch | undefined): Pipeline.Pipeline => {
+    const branch = given ?? (isNamed(text, "$exception") ? ofExceptions : undefined)
     // Events that are not taken open nothing.
-    branch === undefined || gate.phase !== "open"
+    return branch === undefined || gate.phase !== "open"
       ? main
       : pipelines.find(({ lane }) => lane.name === branch.name) ?? open(branch)
+  }
 
   const flush: Effect.Effect<FlushReport, DeliveryError> = Effect.suspend(() => {
     const [one, ...others] = pipelines.filter(({ dispatch }) => dispatch.unsettled > 0)
@@ -138,10 +142,12 @@ export const make = Effect.fnUntraced(function*(
   yield* begin(main)
 
   takeLeft(main)
+  // What an earlier process ended with explains its end, and need not wait for the next one.
+  if (left.some(({ lane }) => lane === ofExceptions.name)) open(ofExceptions)
 
   return {
-    offer: (text, lane) => of(lane).offer(text),
-    sendNow: (text, lane) => of(lane).sendNow(text),
+    offer: (text, lane) => of(text, lane).offer(text),
+    sendNow: (text, lane) => of(text, lane).sendNow(text),
     flush,
     optOut: () => {
       gate.optOut()

@@ -67,7 +67,7 @@ export class Pipeline {
       if (result === "too_large") return this.refuse("too_large", text, `${text.length} characters`)
       background?.hurry()
       if (options.waitUpTo !== undefined) return this.waitForRoom(text, options.waitUpTo)
-      const evicted = options.overflow === "dropOldest" ? queue.dropOldest(1) : undefined
+      const evicted = options.overflow === "dropOldest" ? queue.shift(1) : undefined
       if (evicted === undefined) return this.refuse("queue_full", text)
       books.evicted(evicted, this.flushes, "queue_full", { reason: "queue_full" })
     }

@@ -11,7 +11,7 @@ import type { Retryable, SendFailure } from "./failure.js"
 export const cadence = (flushInterval: Duration.Duration): Schedule.Schedule<unknown> => Schedule.spaced(flushInterval)
 
 /** When sending goes on after all retries failed. */
-export const resumption = (retryPause: Duration.Duration): Schedule.Schedule<unknown> => Schedule.spaced(retryPause)
+export const resumption = (pauseMillis: number): Schedule.Schedule<unknown> => Schedule.spaced(pauseMillis)
 
 /** First delay in milliseconds, doubled for each further one; 1 second as in PostHog's other SDKs. */
 const baseDelay = 1_000
@@ -25,6 +25,9 @@ const jitter = { min: 0.75, max: 1.25 }
 /** The delays between the attempts to send a batch when the program has not chosen its own. */
 export const defaultRetries: Schedule.Schedule<unknown> =
   /* #__PURE__ */ (() => Retry.exponential(baseDelay, maxDelay, jitter))()
+
+/** The delay in milliseconds that the server asked for, as far as it is granted. */
+export const askedFor = ({ retryAfter = 0 }: Retryable): number => Math.min(retryAfter, maxDelay)
 
 const isRetryable = (failure: SendFailure): failure is Retryable => failure._tag === "Retryable"
 
@@ -47,7 +50,7 @@ export const retrying = <A>(
     maxRetries,
     (failure): failure is Retryable => isRetryable(failure) && mayGoOn(),
     (failure, attempt, delayMillis) => {
-      const actual = Math.max(cut(delayMillis), Math.min(failure.retryAfter ?? 0, maxDelay))
+      const actual = Math.max(cut(delayMillis), askedFor(failure))
       onDelay(failure, attempt, actual)
       return actual
     }

@@ -25,6 +25,8 @@ export interface Job {
   label: Label | undefined
   /** Whether more requests may be made. When not, the rest is left as it is. */
   readonly mayGoOn: () => boolean
+  /** Whether a request that failed may be made again. When not, the job ends as when the retries are used up. */
+  readonly mayRepeat: () => boolean
   /** How many of these events the next request should hold, from the first on. */
   readonly fitting: (piece: Batch) => number
   /** A request is about to be made. `attempt` counts from 0. */
@@ -64,7 +66,7 @@ const deliver = (parcel: Parcel, job: Job, transport: Transport, policy: Policy)
     once,
     policy.retrySchedule,
     policy.maxRetries,
-    job.mayGoOn,
+    () => job.mayGoOn() && job.mayRepeat(),
     job.cut,
     (failure, attempt, delayMillis) => job.onPause(parcel.piece, failure, attempt, delayMillis)
   )

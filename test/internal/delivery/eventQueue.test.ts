@@ -78,13 +78,13 @@ describe("EventQueue", () => {
   it("drops from the end that is asked for", () => {
     const queue = make({ maxBatchSize: 3 })
     for (let i = 0; i < 8; i++) queue.push(event(i))
-    assert.deepStrictEqual(indices(queue.dropOldest(1)), [0])
-    assert.deepStrictEqual(indices(queue.dropOldest(5)), [1, 2])
+    assert.deepStrictEqual(indices(queue.shift(1)), [0])
+    assert.deepStrictEqual(indices(queue.shift(5)), [1, 2])
     assert.deepStrictEqual(indices(queue.dropNewest(1)), [7])
     assert.deepStrictEqual(indices(queue.dropNewest(5)), [6])
     assert.strictEqual(queue.first, 3)
     assert.deepStrictEqual(drain(queue), [[3, 4, 5]])
-    assert.strictEqual(queue.dropOldest(1), undefined)
+    assert.strictEqual(queue.shift(1), undefined)
     assert.strictEqual(queue.dropNewest(1), undefined)
   })
 
@@ -133,7 +133,7 @@ describe("EventQueue", () => {
               break
             }
             case "oldest": {
-              const found = indices(queue.dropOldest(size + 1))
+              const found = indices(queue.shift(size + 1))
               assert.deepStrictEqual(found, model.splice(0, found.length))
               break
             }
