@@ -26,6 +26,15 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { describe } from "./core/thrown.js"
 import { read } from "./internal/effect/store.js"
+import type { RedisCommand } from "./internal/redisCommand.js"
+
+export type {
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  RedisCommand
+} from "./internal/redisCommand.js"
 
 /**
  * A store could not do what it was asked to. Nobody but the poller sees it, who does without the store then and tells
@@ -180,16 +189,6 @@ return 1`
 const putScript = `if (redis.call("HGET", KEYS[1], "revision") or "") ~= ARGV[1] then return 0 end
 redis.call("HSET", KEYS[1], "revision", ARGV[2], "document", ARGV[3])
 return 1`
-
-/**
- * Sends one command to Redis and gives its reply.
- *
- * @since 0.1.0
- * @category models
- */
-export interface RedisCommand {
-  (parts: [command: string, ...rest: Array<string>]): PromiseLike<unknown>
-}
 
 /**
  * In Redis 4 or later, or what speaks like it (Valkey, for instance), through the client that the program has already.
