@@ -1,0 +1,101 @@
+/**
+ * What is needed of a file system, and Node's behind it. Writing is synchronous: what a call has written outlives the
+ * process, however that ends. Effect's `FileSystem` has neither that nor `fdatasync`.
+ */
+import { read } from "../../../core/guard.js"
+import { builtin } from "../../node.js"
+
+export interface Disk {
+  /** Opens a file for appending; makes it if need be. */
+  readonly open: (path: string) => number
+  /** Appends all of it, or throws; a part may be there then. */
+  readonly write: (file: number, bytes: Uint8Array) => void
+  readonly close: (file: number) => void
+  readonly remove: (path: string) => void
+  readonly rename: (from: string, to: string) => void
+  /** Names in a directory, in order. */
+  readonly list: (path: string) => ReadonlyArray<string>
+  readonly read: (path: string) => Promise<Uint8Array>
+  readonly sync: (file: number) => Promise<void>
+  readonly syncDirectory: (path: string) => Promise<void>
+}
+
+/** Directories, which the journal itself does not care about. */
+export interface Directories {
+  /** Makes a directory and those above it, for this user only. */
+  readonly make: (path: string) => void
+  /** Removes a directory that is empty. */
+  readonly removeEmpty: (path: string) => void
+}
+
+export type FileSystem = Disk & Directories
+
+type Callback<A> = (error: unknown, value: A) => void
+
+/** The part of `node:fs` that is used. */
+interface NodeFs {
+  readonly openSync: (path: string, flags: string, mode: number) => number
+  readonly writeSync: (file: number, bytes: Uint8Array, offset: number) => number
+  readonly closeSync: (file: number) => void
+  readonly unlinkSync: (path: string) => void
+  readonly renameSync: (from: string, to: string) => void
+  readonly readdirSync: (path: string) => Array<string>
+  readonly mkdirSync: (path: string, options: { readonly recursive: true; readonly mode: number }) => unknown
+  readonly rmdirSync: (path: string) => void
+  readonly open: (path: string, flags: string, done: Callback<number>) => void
+  readonly close: (file: number, done: Callback<void>) => void
+  readonly fsync: (file: number, done: Callback<void>) => void
+  readonly fdatasync: (file: number, done: Callback<void>) => void
+  readonly readFile: (path: string, done: Callback<Uint8Array>) => void
+}
+
+const promised = <A>(start: (done: Callback<A>) => void): Promise<A> =>
+  new Promise((resolve, reject) => {
+    // What the system says is an `Error` already.
+    // oxlint-disable-next-line prefer-promise-reject-errors
+    start((error, value) => error === null || error === undefined ? resolve(value) : reject(error))
+  })
+
+/** The file system, where there is Node's. */
+export const nodeDisk = (): FileSystem | undefined => {
+  const fs = builtin<NodeFs>("node:fs")
+  if (typeof fs?.writeSync !== "function") return undefined
+  return {
+    open: (path) => fs.openSync(path, "a", 0o600),
+    write: (file, bytes) => {
+      for (let at = 0; at < bytes.length;) at += fs.writeSync(file, bytes, at)
+    },
+    close: (file) => fs.closeSync(file),
+    remove: (path) => fs.unlinkSync(path),
+    rename: (from, to) => fs.renameSync(from, to),
+    list: (path) => fs.readdirSync(path).sort(),
+    make: (path) => void fs.mkdirSync(path, { recursive: true, mode: 0o700 }),
+    removeEmpty: (path) => fs.rmdirSync(path),
+    read: (path) => promised((done) => fs.readFile(path, done)),
+    sync: (file) => promised((done) => fs.fdatasync(file, done)),
+    syncDirectory: async (path) => {
+      const file = await promised<number>((done) => fs.open(path, "r", done))
+      try {
+        await promised<void>((done) => fs.fsync(file, done))
+      } finally {
+        await promised<void>((done) => fs.close(file, done))
+      }
+    }
+  }
+}
+
+/** The code of what a system call failed with, such as `ENOENT`. */
+export const codeOf = (error: unknown): string | undefined => {
+  const code = read(error, "code")
+  return typeof code === "string" ? code : undefined
+}
+
+/** Does what may fail, and says whether it did not. */
+export const attempt = (action: () => void): boolean => {
+  try {
+    action()
+    return true
+  } catch {
+    return false
+  }
+}
