@@ -18,7 +18,7 @@ const firstSeed = Number(process.env.JOURNAL_SEED ?? 1)
 /** Lets everything happen that waits for nothing but its turn. */
 const turn = async (): Promise<void> => {
   // oxlint-disable-next-line no-await-in-loop
-  for (let i = 0; i < 12; i++) await null
+  for (let i = 0; i < 12; i++) await Promise.resolve()
 }
 
 interface Schedule {
