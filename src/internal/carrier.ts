@@ -41,7 +41,7 @@ export interface Carrier extends CurrentContext {
 
 /** What has accumulated as values that a user could have given. */
 export const toValues = (
-  { captures, distinctId, groupProperties, groups, personProperties, properties }: Accumulated
+  { captures, distinctId, groupProperties, groups, options, personProperties, properties }: Accumulated
 ): CurrentContext & { readonly properties: Properties } => {
   const { $device_id: deviceId, $session_id: sessionId, ...rest } = properties
   return {
@@ -49,6 +49,7 @@ export const toValues = (
     ...(typeof sessionId === "string" ? { sessionId } : undefined),
     ...(typeof deviceId === "string" ? { deviceId } : undefined),
     ...(groups === undefined ? undefined : { groups }),
+    ...(options === undefined ? undefined : { options: thawAll(options) }),
     ...(captures === undefined ? undefined : { capture: captures }),
     ...(personProperties === undefined ? undefined : { personProperties: thawAll(personProperties) }),
     ...(groupProperties === undefined ? undefined : {
@@ -136,6 +137,7 @@ const valuesOf = (node: unknown): ContextValues => {
     capture: member(node, "capture") === false ? false : undefined,
     groups: record("groups") as Groups | undefined,
     properties: record("properties"),
+    options: record("options"),
     personProperties: record("personProperties"),
     groupProperties: record("groupProperties") as GroupProperties | undefined
   }

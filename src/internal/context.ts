@@ -14,6 +14,7 @@ import {
   type AllValues,
   type ContextScope,
   emptyNode,
+  globalsOf,
   instanceIn,
   type Node,
   nothing,
@@ -26,8 +27,7 @@ import {
   readCapture,
   type Region,
   toSurroundings,
-  withLookedUp,
-  withProperties
+  withLookedUp
 } from "./contextValues.js"
 import {
   type Fiber,
@@ -235,10 +235,10 @@ export class State {
     return memo
   }
 
-  private accumulate({ globalProperties, key }: Owner, lookedUp: Properties | undefined, event: string | undefined) {
+  private accumulate(owner: Owner, lookedUp: Properties | undefined, event: string | undefined) {
     const { all, events } = this.shared
-    const instance = this.instances.get(key)
-    const general = over(over(withProperties(globalProperties), withLookedUp(all, lookedUp)), instance?.all)
+    const instance = this.instances.get(owner.key)
+    const general = over(over(globalsOf(owner), withLookedUp(all, lookedUp)), instance?.all)
     return event === undefined ? general : over(over(general, events.get(event)), instance?.events.get(event))
   }
 }

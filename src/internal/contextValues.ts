@@ -15,6 +15,7 @@ import {
   type PropertiesInput,
   setMember
 } from "../core/event/layers.js"
+import type { EventOptions } from "../core/event/options.js"
 import type { Personless, Surroundings } from "../core/event/properties.js"
 import { hasOwn, isObject, read, readOwn } from "../core/guard.js"
 import type { Redact } from "../core/llm/content.js"
@@ -35,6 +36,11 @@ export interface ContextValues {
   readonly groups?: Groups | undefined
   /** Properties of events, merged by name with those of the surrounding context. */
   readonly properties?: PropertiesInput | undefined
+  /**
+   * How PostHog shall treat the events, as `options` of a call, which win over these; merged by name with those of the
+   * surrounding context. `null` is none, also where the surrounding context has one.
+   */
+  readonly options?: EventOptions | undefined
   /**
    * `false`: nothing is captured, as in `PostHog.withoutCapture`. `true` undoes a `false` that was set further out in
    * the same scope; of the scopes that concern an event (all instances, one instance, one event) none may say `false`.
@@ -140,6 +146,7 @@ export interface Accumulated {
   /** Whether events are captured; `undefined`: nothing is said about it. */
   readonly captures: boolean | undefined
   readonly properties: Properties
+  readonly options: EventOptions | undefined
   readonly personProperties: Properties | undefined
   readonly groupProperties: GroupProperties | undefined
   readonly flags: FlagsOnEvents | undefined
@@ -155,6 +162,8 @@ export interface Node {
 export interface Owner {
   readonly key: string
   readonly globalProperties: Properties
+  /** How PostHog shall treat all events. */
+  readonly globalOptions?: EventOptions | undefined
 }
 
 export const nothing: Accumulated = {
@@ -164,6 +173,7 @@ export const nothing: Accumulated = {
   groups: undefined,
   captures: undefined,
   properties: {},
+  options: undefined,
   personProperties: undefined,
   groupProperties: undefined,
   flags: undefined
@@ -176,8 +186,11 @@ export interface Parts {
   readonly instances: ReadonlyMap<string, Node>
 }
 
-export const withProperties = (properties: Properties): Accumulated =>
-  Object.keys(properties).length === 0 ? nothing : { ...nothing, properties }
+/** What lies under every context. */
+export const globalsOf = ({ globalOptions, globalProperties }: Owner): Accumulated =>
+  Object.keys(globalProperties).length === 0 && globalOptions === undefined
+    ? nothing
+    : { ...nothing, properties: globalProperties, options: globalOptions }
 
 /** Both, `above` winning. */
 export const over = (under: Accumulated, above: Accumulated | undefined): Accumulated =>
@@ -189,6 +202,7 @@ export const over = (under: Accumulated, above: Accumulated | undefined): Accumu
     // Whoever forbids it has the last word.
     captures: under.captures === false ? false : above.captures ?? under.captures,
     properties: merge(under.properties, above.properties),
+    options: mergeAny(merge, under.options, above.options),
     personProperties: mergeAny(merge, under.personProperties, above.personProperties),
     groupProperties: mergeAny(mergeGroupProperties, under.groupProperties, above.groupProperties),
     flags: above.flags ?? under.flags
@@ -247,13 +261,14 @@ const mergeAny = <A, B>(
 ): A | undefined => over === undefined ? under : merge(under, over)
 
 export const toSurroundings = (
-  { address, distinctId, flags, groups, properties }: Accumulated,
+  { address, distinctId, flags, groups, options, properties }: Accumulated,
   personless: Personless | undefined
 ): Surroundings => ({
   distinctId,
   personless,
   address,
   groups,
+  options,
   flags: flags === undefined ? undefined : { layer: flagsLayer(flags), distinctId: flags.distinctId },
   layers: Object.keys(properties).length === 0 ? [] : [makeLayer(properties)]
 })
@@ -339,6 +354,7 @@ export const addValues = (before: Accumulated, values: AllValues): Accumulated =
     groups: mergeGroups(under.groups, values.groups),
     captures: typeof values.capture === "boolean" ? values.capture : under.captures,
     properties,
+    options: mergeAny(mergeFrozen, under.options, values.options),
     personProperties: mergeAny(mergeFrozen, under.personProperties, values.personProperties),
     groupProperties: mergeAny(mergeGroupProperties, under.groupProperties, values.groupProperties),
     flags: values.flags ?? under.flags

@@ -13,7 +13,9 @@ import * as Schedule from "effect/Schedule"
 import { defaultHost } from "../core/config/host.js"
 import { checkApiKey, checkSecretKey } from "../core/config/keys.js"
 import { mergeFrozen, type Properties, type PropertiesInput } from "../core/event/layers.js"
+import type { EventOptions } from "../core/event/options.js"
 import type { WireEvent } from "../core/event/wireEvent.js"
+import { isRecord } from "../core/guard.js"
 import type { Redact } from "../core/llm/content.js"
 import type { ConfigurationError } from "../PostHogError.js"
 import { defaultRetries } from "./delivery/schedules.js"
@@ -73,6 +75,11 @@ export interface Options {
   readonly optedOut?: boolean | undefined
   /** Properties of every event, under those of the context and of the call. Default none. */
   readonly globalProperties?: PropertiesInput | undefined
+  /**
+   * How PostHog shall treat every event, by its own names such as `cookieless_mode`; see `options` of `capture`. What
+   * the context and the call say wins. Default none.
+   */
+  readonly globalOptions?: EventOptions | undefined
   /** Hooks that see every event before it is queued, in this order. Default none. */
   readonly beforeSend?: BeforeSend | ReadonlyArray<BeforeSend> | undefined
   /** Whether events carry `$is_server: true`. Default `true`. */
@@ -284,6 +291,13 @@ const table = /* #__PURE__ */ (() =>
     globalProperties: Kind.given<PropertiesInput, Properties>(
       {},
       (given) => mergeFrozen(undefined, given as Properties)
+    ),
+    globalOptions: Kind.given<EventOptions | undefined, EventOptions | undefined>(
+      undefined,
+      (given) =>
+        given === undefined || isRecord(given)
+          ? given && mergeFrozen(undefined, given as EventOptions)
+          : new Problem("is no object")
     ),
     beforeSend: Kind.given<Options["beforeSend"], ReadonlyArray<BeforeSend>>(undefined, checkHooks),
     isServer: Kind.flag(true),

@@ -77,7 +77,8 @@ export const makeWith = Effect.fnUntraced(function*<E>(
   // Registered first, so that what happens while the outbox drains is still told.
   yield* Effect.addFinalizer(() => Effect.sync(() => diagnostics.close(books.snapshot().dropped)))
   const outbox = yield* makeOutbox(gate, books, diagnostics)
-  const owner = { key, globalProperties: options.globalProperties }
+  const { globalOptions, globalProperties } = options
+  const owner = { key, globalProperties, globalOptions }
   const door = Capture.make(options, owner, outbox, newUuid, gate, books, diagnostics)
   const instance: Instance = {
     door,

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { hasOwn, isObject, isRecord, read, setMember } from "../guard.js"
+import { hasOwn, isObject, isRecord, read, readOwn, setMember } from "../guard.js"
 import type { Properties } from "./layers.js"
 
 /** Options by name, as they are sent: PostHog knows `process_person_profile`, `cookieless_mode` and others. */
@@ -39,6 +39,16 @@ export const setOptions = (given: unknown): Record<string, unknown> => {
     if (value !== undefined && value !== null) setMember(set, name, value)
   }
   return set
+}
+
+/** The options of both, `over` winning; what `over` says is `null` is not set, whatever `under` says. */
+export const overlayOptions = (under: unknown, over: unknown): Record<string, unknown> => {
+  const options = setOptions(under)
+  if (!isRecord(over)) return options
+  const own = setOptions(over)
+  for (const name of Object.keys(options)) if (readOwn(over, name) === null) delete options[name]
+  for (const name of Object.keys(own)) setMember(options, name, own[name])
+  return options
 }
 
 /** What the options are as properties; those that have no property are none. */

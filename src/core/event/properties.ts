@@ -9,7 +9,7 @@
 import { isRecord, read } from "../guard.js"
 import { inOnePiece, writeMembers, writeName, type Writer, writeString } from "./json.js"
 import { type Groups, isIdentifier, isReserved, type Layer, type Properties } from "./layers.js"
-import { type EventOptions, legacyProperties, setOptions } from "./options.js"
+import { type EventOptions, legacyProperties, overlayOptions } from "./options.js"
 import { formatMillis, isTime, parseTimestamp } from "./timestamp.js"
 import { canonicalUuid, isUuid } from "./uuid.js"
 import { eventText, type WireEvent } from "./wireEvent.js"
@@ -87,6 +87,8 @@ export interface Surroundings {
    */
   readonly address?: string | undefined
   readonly groups: Groups | undefined
+  /** How PostHog shall treat the events; what is `null` is not set. */
+  readonly options?: EventOptions | undefined
   /** What a snapshot of flags adds, below all others, to the events of one user. */
   readonly flags: { readonly layer: Layer; readonly distinctId: string | undefined } | undefined
   /** From low to high. */
@@ -165,7 +167,7 @@ export const makeComposer = (
       for (const layer of layers) if (Object.hasOwn(layer.properties, name)) return true
       return false
     }
-    const options = optionsOf(call, given === undefined)
+    const options = optionsOf(call, surroundings.options, given === undefined)
     /** Options as the properties that mean the same. */
     const legacy = form === undefined && options !== undefined ? legacyProperties(options) : undefined
     const profile = options !== undefined
@@ -252,11 +254,18 @@ export const makeComposer = (
 }
 
 /** The options that are set; `undefined`: what there is to say is said in properties. */
-const optionsOf = (call: Call, isPersonless: boolean): Record<string, unknown> | undefined => {
-  if (call.form === undefined && call.options === undefined) return undefined
-  const options = setOptions(call.options)
-  const profile = call.processPersonProfile ?? (isPersonless ? false : undefined)
-  if (profile !== undefined) options.process_person_profile ??= profile
+const optionsOf = (
+  { form, options: own, processPersonProfile }: Call,
+  around: EventOptions | undefined,
+  isPersonless: boolean
+): Record<string, unknown> | undefined => {
+  if (form === undefined && own === undefined && around === undefined) return undefined
+  const under = processPersonProfile === undefined
+    ? around
+    : { ...around, process_person_profile: processPersonProfile }
+  const options = overlayOptions(under, own)
+  // What the SDK says itself is below all others.
+  if (isPersonless) options.process_person_profile ??= false
   return options
 }
 
