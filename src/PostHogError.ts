@@ -323,6 +323,32 @@ export interface CaptureRouteMissing {
 }
 
 /**
+ * The server answered 415 to a compressed body, and took the same one as it is. Bodies are not compressed any more, as
+ * long as the instance lives. Another `compression` may be taken there.
+ *
+ * @since 0.1.0
+ * @category diagnostics
+ */
+export interface EncodingRefused {
+  readonly _tag: "EncodingRefused"
+  /** Such as `gzip`. */
+  readonly encoding: string
+}
+
+/**
+ * The runtime cannot compress as the option `compression` says; `gzip` takes its place. Told once.
+ *
+ * @since 0.1.0
+ * @category diagnostics
+ */
+export interface EncodingUnavailable {
+  readonly _tag: "EncodingUnavailable"
+  /** Such as `zstd`. */
+  readonly encoding: string
+  readonly instead: string
+}
+
+/**
  * The server has no route for events of LLM analytics. They go another way from now on, as long as the instance lives:
  * over the route that PostHog had before, or over the one of all events, where those larger than `maxEventBytes` are
  * dropped. A server or a proxy of one's own may lack these routes.
@@ -559,6 +585,8 @@ export type Diagnostic =
   | DeliveryPaused
   | QuotaLimited
   | CaptureRouteMissing
+  | EncodingRefused
+  | EncodingUnavailable
   | AiRouteMissing
   | UnknownAiEvent
   | FlagsEvaluated

@@ -97,6 +97,10 @@ describe("options", () => {
         { maxQueueSize: 0 },
         { maxConcurrentRequests: 0 },
         { compressionThreshold: -1 },
+        { compression: "lzma" as never },
+        { compression: 1 as never },
+        { captureMode: "v2" as never },
+        { globalOptions: "cookieless_mode" as never },
         { flushInterval: "soon" as never },
         { requestTimeout: {} as never },
         { shutdownTimeout: "x" as never },
@@ -287,6 +291,7 @@ describe("options", () => {
         compressionThreshold: 1024,
         requestTimeout: { _id: "Duration", _tag: "Millis", millis: 10000 },
         maxRetries: 8,
+        captureMode: "v0",
         aiCaptureMode: "v1",
         retryPause: { _id: "Duration", _tag: "Millis", millis: 30000 },
         shutdownTimeout: { _id: "Duration", _tag: "Millis", millis: 10000 },
@@ -375,6 +380,27 @@ describe("PostHogLive", () => {
       assert.deepInclude(request!.body, { api_key: "phc_environment", historical_migration: true })
       const { $lib, $lib_version, ...properties } = request!.events[0]!.properties
       assert.deepStrictEqual(properties, {})
+    }))
+
+  it.scopedLive("reads how events are sent and compressed", () =>
+    Effect.gen(function*() {
+      const sink = yield* Sink.make()
+      for (const compression of ["Deflate", "yes", "off"]) {
+        yield* captureMany(1).pipe(
+          Effect.provide(PostHogLive),
+          Effect.provide(fromEnvironment({
+            POSTHOG_API_KEY: "phc_environment",
+            POSTHOG_HOST: sink.url,
+            POSTHOG_CAPTURE_MODE: "V1",
+            POSTHOG_COMPRESSION: compression,
+            POSTHOG_COMPRESSION_THRESHOLD: "0"
+          }))
+        )
+      }
+      assert.deepStrictEqual(
+        sink.batchesV1.map(({ headers }) => headers["content-encoding"]),
+        ["deflate", "gzip", undefined]
+      )
     }))
 
   it.scopedLive("takes blank variables for absent ones, as compose files leave them", () =>

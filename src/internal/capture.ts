@@ -65,8 +65,8 @@ export interface CaptureOptions {
   /**
    * How PostHog shall treat the event, by its own names: `process_person_profile`, `cookieless_mode`,
    * `disable_skew_correction`, `product_tour_id`, and what is new there. Sent as given, and above everything else that
-   * says the same, the context's and the instance's `globalOptions` too; `null` is none. Names that are new need capture
-   * v1, see `captureMode` and `aiCaptureMode`. Default none.
+   * says the same, the context's and the instance's `globalOptions` too; `null` is none. Names that are new need
+   * capture v1, see `captureMode` and `aiCaptureMode`. Default none.
    */
   readonly options?: EventOptions | undefined
   /**

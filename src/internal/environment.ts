@@ -44,6 +44,8 @@ const read = (text: string, { check, fallback, form }: Kind<unknown, unknown>): 
   switch (form) {
     case "flag":
       return readSwitch(text)
+    case "compression":
+      return check(readBoolean(text) ?? text.toLowerCase())
     case "number":
       return readInteger(text) ??
         new Problem(`is no whole number; write one such as ${Number.isFinite(fallback) ? String(fallback) : 10_000}`)

@@ -7,6 +7,7 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import { readHost } from "../core/config/host.js"
 import { readDuration, unquote } from "../core/config/text.js"
+import { type Encoding, encodings } from "../core/http/encodings.js"
 import { ConfigurationError } from "../PostHogError.js"
 
 /** Why a value cannot be that of an option: what comes after the option's name, and never with a secret in it. */
@@ -18,7 +19,7 @@ export class Problem {
  * What the variable of an option has as text; a list: one of these words. `readVariable` reads it: only programs that
  * take options from the environment bundle that.
  */
-export type Form = "flag" | "number" | "time" | "text" | "key" | "list" | ReadonlyArray<string>
+export type Form = "flag" | "compression" | "number" | "time" | "text" | "key" | "list" | ReadonlyArray<string>
 
 /** One option: `In` is what a program gives, `Out` what an instance works with. */
 export interface Kind<In, Out> {
@@ -171,6 +172,15 @@ export const choice = <Word extends string>(
       words.find((word) => word === given) ?? new Problem(`is none of ${words.map((word) => `"${word}"`).join(", ")}`)
   }
 }
+
+/** Whether bodies are compressed, or how. */
+export const compression = (): Kind<boolean | Encoding, false | Encoding> => ({
+  fallback: true,
+  form: "compression",
+  check: (given) =>
+    given === true ? "gzip" : given === false ? false : encodings.find((encoding) => encoding === given) ??
+      new Problem(`is neither true nor false nor one of ${encodings.map((word) => `"${word}"`).join(", ")}`)
+})
 
 /** A text, or nothing. */
 export const text = (): Kind<string | undefined, string | undefined> => ({

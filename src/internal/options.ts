@@ -16,6 +16,7 @@ import { mergeFrozen, type Properties, type PropertiesInput } from "../core/even
 import type { EventOptions } from "../core/event/options.js"
 import type { WireEvent } from "../core/event/wireEvent.js"
 import { isRecord } from "../core/guard.js"
+import type { Encoding } from "../core/http/encodings.js"
 import type { Redact } from "../core/llm/content.js"
 import type { ConfigurationError } from "../PostHogError.js"
 import { defaultRetries } from "./delivery/schedules.js"
@@ -124,8 +125,12 @@ export interface Options {
   readonly overflow?: Overflow | undefined
   /** Most requests in flight at the same time, those of `captureNow` not counted. Default 4. */
   readonly maxConcurrentRequests?: number | undefined
-  /** Whether request bodies are compressed with gzip. Default `true`. */
-  readonly compression?: boolean | undefined
+  /**
+   * Whether request bodies are compressed, or how: `true` is `"gzip"`. Capture v0 knows only that, so what is sent with
+   * it is compressed with gzip also where another word is given. `"br"` takes less time and is smaller. `"zstd"` needs
+   * Node 22.15; where the runtime does not have it, gzip takes its place, see `EncodingUnavailable`. Default `true`.
+   */
+  readonly compression?: boolean | Encoding | undefined
   /** Smallest body, in bytes, that is worth compressing. Default 1,024. */
   readonly compressionThreshold?: number | undefined
   /**
@@ -314,7 +319,7 @@ const table = /* #__PURE__ */ (() =>
     maxQueueSize: Kind.count(Number.POSITIVE_INFINITY, 1),
     overflow: Kind.given<Overflow, CheckedOverflow>("dropOldest", checkOverflow),
     maxConcurrentRequests: Kind.count(4, 1),
-    compression: Kind.flag(true),
+    compression: Kind.compression(),
     compressionThreshold: Kind.count(1024, 0),
     captureMode: Kind.choice<"v0" | "v1">(["v0", "v1"], "v0"),
     aiCaptureMode: Kind.choice<"v0" | "v1">(["v1", "v0"], "v1"),

@@ -18,6 +18,8 @@ export const captureV0 = (path: string, apiKey: string, historicalMigration: boo
   const limits = { maxBytes: maxAnswerBytes, bodyTimeout }
   return {
     path,
+    // It takes no other ones.
+    encodings: ["gzip"],
     // The time of sending lets the server correct a clock that is wrong, so each attempt gets its own.
     envelope: (_, now) => ({ head, tail: `],"sent_at":"${formatMillis(now)}"${historical}}` }),
     limits: () => limits,

@@ -3,6 +3,7 @@
  */
 import { formatMillis } from "../../core/event/timestamp.js"
 import { isList, isObject } from "../../core/guard.js"
+import { encodings } from "../../core/http/encodings.js"
 import type { Answer } from "../http/client.js"
 import { userAgent } from "../version.js"
 import type { Batch } from "./batch.js"
@@ -29,6 +30,7 @@ export const captureV1 = (
   const firstAt = (label: Label, now: number): number => label.createdAt ??= now
   return {
     path,
+    encodings,
     envelope: (label, now) => ({
       head: `{"created_at":"${formatMillis(firstAt(label, now))}",${historical}"batch":[`,
       tail: "]}"

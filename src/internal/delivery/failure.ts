@@ -18,6 +18,11 @@ export interface TooLarge {
   readonly _tag: "TooLarge"
 }
 
+/** The server does not take the way in which the body is compressed. */
+export interface EncodingRefused {
+  readonly _tag: "EncodingRefused"
+}
+
 /** The server refuses this request for good. */
 export interface Rejected {
   readonly _tag: "Rejected"
@@ -25,7 +30,7 @@ export interface Rejected {
   readonly detail?: string | undefined
 }
 
-export type SendFailure = Retryable | TooLarge | Rejected
+export type SendFailure = Retryable | TooLarge | EncodingRefused | Rejected
 
 /** Why events that somebody waited for did not arrive: the part of a `DeliveryError` that says what happened. */
 export interface Failure {
@@ -40,6 +45,8 @@ export const toFailure = (failure: SendFailure): Failure => {
       return { reason: failure.reason, status: failure.status, detail: failure.detail }
     case "TooLarge":
       return { reason: "rejected", status: 413 }
+    case "EncodingRefused":
+      return { reason: "rejected", status: 415 }
     case "Rejected":
       return { reason: "rejected", status: failure.status, detail: failure.detail }
   }

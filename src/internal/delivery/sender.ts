@@ -144,6 +144,11 @@ export const make = (transport: Transport, policy: Policy): (job: Job) => Effect
       if (failure === undefined) continue
       // Events that are left when the retries are used up, or when it may not go on.
       if (failure._tag === "Retryable") return failure
+      if (failure._tag === "EncodingRefused") {
+        // The same request once more; how its body is written is the transport's.
+        if (job.label !== undefined) job.label.attempt++
+        continue
+      }
       job.label = undefined
       const { piece } = parcel
       const half = piece.count >> 1

@@ -5,6 +5,7 @@ import * as HttpBody from "@effect/platform/HttpBody"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type { Encoding } from "../../core/http/encodings.js"
 import { parseRetryAfter } from "../../core/http/retryAfter.js"
 import type { DropReason } from "../../PostHogError.js"
 import { type Diagnostics, kinds } from "../diagnostics.js"
@@ -12,8 +13,9 @@ import { type Answer, type Http, type Limits, type NoAnswer, summary } from "../
 import { monotonicMillis } from "../monotonic.js"
 import type { Resolved } from "../options.js"
 import type { Batch } from "./batch.js"
+import { Compression } from "./compression.js"
+import { compress } from "./encoding.js"
 import type { Retryable, SendFailure } from "./failure.js"
-import { gzip } from "./gzip.js"
 
 /** What a request and its repetitions have in common. */
 export interface Label {
@@ -61,6 +63,8 @@ export interface Transport {
 export interface Protocol {
   /** Below the host. */
   readonly path: string
+  /** How a body may be compressed. */
+  readonly encodings: ReadonlyArray<Encoding>
   /** What stands before and after the events of a body. `now` is in milliseconds since the epoch. */
   readonly envelope: (label: Label, now: number) => { readonly head: string; readonly tail: string }
   readonly headers?: (label: Label, now: number) => Readonly<Record<string, string>>
@@ -92,6 +96,7 @@ export const make = (
   diagnostics: Diagnostics
 ): Transport => {
   const request = http.request("POST", protocol.path)
+  const compression = new Compression(options.compression, protocol.encodings, diagnostics)
 
   return {
     fitting: protocol.fitting,
@@ -101,30 +106,32 @@ export const make = (
       const begin = monotonicMillis(clock)
       const headers = protocol.headers?.(label, startedAt)
       const plain = bodyOf(batch, protocol.envelope(label, startedAt))
-      const compressed = options.compression && plain.length >= options.compressionThreshold
-        ? yield* gzip(plain)
-        : undefined
+      const encoding = plain.length >= options.compressionThreshold ? compression.encoding() : undefined
+      const compressed = encoding === undefined ? undefined : yield* compress(encoding, plain)
       const bytes = compressed ?? plain
       const answer = yield* http.exchangeIf(
         mayGoOn,
         request.pipe(
           headers === undefined ? (self) => self : HttpClientRequest.setHeaders(headers),
           HttpClientRequest.setBody(HttpBody.uint8Array(bytes, "application/json")),
-          compressed === undefined ? (self) => self : HttpClientRequest.setHeader("content-encoding", "gzip")
+          compressed === undefined ? (self) => self : HttpClientRequest.setHeader("content-encoding", encoding!)
         ),
         { ...protocol.limits(batch.count), timeout }
       )
       if (answer === undefined) {
         return yield* Effect.fail<Retryable>({ _tag: "Retryable", reason: "connection", detail: "not sent" })
       }
-      const outcome = outcomeOf(answer, batch, protocol, clock.unsafeCurrentTimeMillis())
+      const { status } = answer._tag === "Answer" ? answer : { status: undefined }
+      const outcome: Results | SendFailure | undefined = compression.answered(status, compressed && encoding)
+        ? { _tag: "EncodingRefused" }
+        : outcomeOf(answer, batch, protocol, clock.unsafeCurrentTimeMillis())
       const durationMillis = Math.round(monotonicMillis(clock) - begin)
       diagnostics.emit(kinds.requestCompleted, () => ({
         _tag: "RequestCompleted",
         startedAt,
         durationMillis,
         attempt: label.attempt,
-        status: answer._tag === "Answer" ? answer.status : undefined,
+        status,
         failure: outcome?._tag === "Retryable" ? outcome.reason : undefined,
         events: batch.heads(),
         bodyBytes: bytes.length
