@@ -471,10 +471,8 @@ export const table: Table = {
   },
   properties: {
     epochMillis: "epochMilliseconds",
-    unsafeClose: "closeUnsafe",
     unsafeCurrentTimeMillis: "currentTimeMillisUnsafe",
     // The other one is the time of day, which may be set back.
-    unsafeCurrentTimeNanos: "monotonicTimeNanosUnsafe",
-    unsafeOpen: "openUnsafe"
+    unsafeCurrentTimeNanos: "monotonicTimeNanosUnsafe"
   }
 }

@@ -2,6 +2,7 @@
  * One place to tell what happens: to the subscribers of `PostHog.diagnostics`, and to Effect's logger.
  */
 import * as Effect from "effect/Effect"
+import * as Queue from "effect/Queue"
 import * as Runtime from "effect/Runtime"
 import * as Stream from "effect/Stream"
 import { redactText } from "../core/secrets.js"
@@ -102,28 +103,33 @@ const withoutSecrets = (diagnostic: Diagnostic): Diagnostic =>
 /** What one subscriber has not seen yet. */
 class Subscriber {
   private buffer: Array<Diagnostic> = []
-  private readonly some = Effect.unsafeMakeLatch()
   private ended = false
+
+  /** `signal` wakes who pulls, after the call that has something to tell. */
+  constructor(private readonly signal: Queue.Queue<void>) {}
 
   offer(diagnostic: Diagnostic): void {
     if (this.buffer.length === subscriberCapacity) this.buffer.shift()
     this.buffer.push(diagnostic)
-    this.some.unsafeOpen()
+    Queue.unsafeOffer(this.signal, undefined)
   }
 
   end(): void {
     this.ended = true
-    this.some.unsafeOpen()
+    Queue.unsafeOffer(this.signal, undefined)
   }
 
   /** What has happened since the last pull, waiting for something to happen; `undefined`: nothing will. */
-  readonly pull: Effect.Effect<ReadonlyArray<Diagnostic> | undefined> = Effect.map(this.some.await, () => {
-    const some = this.buffer
-    if (this.ended && some.length === 0) return undefined
-    this.buffer = []
-    if (!this.ended) this.some.unsafeClose()
-    return some
+  readonly pull: Effect.Effect<ReadonlyArray<Diagnostic> | undefined> = Effect.suspend(() => {
+    if (this.buffer.length > 0) return Effect.succeed(this.take())
+    return this.ended ? Effect.succeed(undefined) : Effect.flatMap(Queue.take(this.signal), () => this.pull)
   })
+
+  private take(): ReadonlyArray<Diagnostic> {
+    const some = this.buffer
+    this.buffer = []
+    return some
+  }
 }
 
 export const make = Effect.fnUntraced(function*(
@@ -177,8 +183,8 @@ export const make = Effect.fnUntraced(function*(
   }
 
   const subscribe = Effect.acquireRelease(
-    Effect.sync(() => {
-      const subscriber = new Subscriber()
+    Effect.map(Queue.sliding<void>(1), (signal) => {
+      const subscriber = new Subscriber(signal)
       subscribers.add(subscriber)
       if (closed) subscriber.end()
       return subscriber

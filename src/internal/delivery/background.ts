@@ -5,12 +5,11 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
-import { stepper } from "../effect/retry.js"
 import type { Resolved } from "../options.js"
 import type { Dispatch } from "./dispatch.js"
 import type { Elapsed } from "./elapsed.js"
 import type { EventQueue } from "./eventQueue.js"
-import { cadence } from "./schedules.js"
+import { cadence, stepper } from "./schedules.js"
 
 /**
  * There is something in the queue; so much that it should be sent soon; enough to be sent at once; or somebody else has

@@ -12,7 +12,6 @@ import type { DropReason } from "../../PostHogError.js"
 import { type Diagnostics, kinds } from "../diagnostics.js"
 import { isInterruption } from "../effect/cause.js"
 import { interruptNow } from "../effect/fiber.js"
-import { stepper } from "../effect/retry.js"
 import type { Resolved } from "../options.js"
 import type { Topic } from "../warnings.js"
 import type { Batch } from "./batch.js"
@@ -301,7 +300,9 @@ export class Dispatch {
     this.pauses++
     this.paused = millis === undefined
       ? "until a flush"
-      : this.parts.fork(Effect.map(Effect.flatten(stepper(Schedules.resumption(millis))), () => this.resume()))
+      : this.parts.fork(
+        Effect.map(Effect.flatten(Schedules.stepper(Schedules.resumption(millis))), () => this.resume())
+      )
   }
 
   private resume(): void {

@@ -4,8 +4,8 @@
 import * as Deferred from "effect/Deferred"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import { complete } from "../completion.js"
 import { makeDeferred } from "../effect/waiting.js"
-import { complete } from "./completion.js"
 
 interface Waiter {
   readonly text: string

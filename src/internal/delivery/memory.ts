@@ -7,7 +7,8 @@ import type * as Scope from "effect/Scope"
 import type { Form } from "../../core/event/properties.js"
 import { readHead, type WireEvent } from "../../core/event/wireEvent.js"
 import { DeliveryError } from "../../PostHogError.js"
-import { completeNow, makeDeferred } from "../effect/waiting.js"
+import { complete } from "../completion.js"
+import { makeDeferred } from "../effect/waiting.js"
 import type { Books } from "./books.js"
 import type { Gate } from "./gate.js"
 import type { Branch } from "./lane.js"
@@ -51,7 +52,7 @@ export class Store {
     const found = this.events.filter(waiter.predicate)
     if (found.length < waiter.count) return
     this.waiters.delete(waiter)
-    completeNow(waiter.found, Effect.succeed(found))
+    complete(waiter.found, Effect.succeed(found))
   }
 }
 

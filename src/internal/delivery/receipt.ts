@@ -4,10 +4,10 @@
 import type * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import { DeliveryError, type DropReason } from "../../PostHogError.js"
+import { complete } from "../completion.js"
 import { makeDeferred } from "../effect/waiting.js"
 import type { Batch } from "./batch.js"
 import type { Owner } from "./books.js"
-import { complete } from "./completion.js"
 import type { Failure } from "./failure.js"
 
 export class Receipt implements Owner {

@@ -2,7 +2,8 @@
  * When events are sent and when they are sent again: all times of delivery, as schedules.
  */
 import type * as Duration from "effect/Duration"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
+import { identity } from "effect/Function"
 import * as Schedule from "effect/Schedule"
 import * as Retry from "../effect/retry.js"
 import type { Retryable, SendFailure } from "./failure.js"
@@ -29,7 +30,9 @@ export const defaultRetries: Schedule.Schedule<unknown> =
 /** The delay in milliseconds that the server asked for, as far as it is granted. */
 export const askedFor = ({ retryAfter = 0 }: Retryable): number => Math.min(retryAfter, maxDelay)
 
-const isRetryable = (failure: SendFailure): failure is Retryable => failure._tag === "Retryable"
+/** Waits for the next delay of a schedule, each time it is run; not at all when the schedule has ended. */
+export const stepper = (delays: Schedule.Schedule<unknown>): Effect.Effect<Effect.Effect<unknown>> =>
+  Effect.map(Retry.follow(delays, identity), (next) => next(undefined))
 
 /**
  * Repeats retryable failures for as long as `delays` goes on and `mayGoOn` holds, at most `maxRetries` times. A delay
@@ -44,14 +47,21 @@ export const retrying = <A>(
   cut: (delayMillis: number) => number,
   onDelay: (failure: Retryable, attempt: number, delayMillis: number) => void
 ): Effect.Effect<A, SendFailure> =>
-  Retry.retrying(
-    self,
-    delays,
-    maxRetries,
-    (failure): failure is Retryable => isRetryable(failure) && mayGoOn(),
-    (failure, attempt, delayMillis) => {
-      const actual = Math.max(cut(delayMillis), askedFor(failure))
-      onDelay(failure, attempt, actual)
+  Effect.suspend(() => {
+    let attempt = 0
+    let last: Retryable
+    const delayOf = (delayMillis: number): number => {
+      const actual = Math.max(cut(delayMillis), askedFor(last))
+      onDelay(last, ++attempt, actual)
       return actual
     }
-  )
+    return Effect.flatMap(Retry.follow(delays, delayOf), (next) => {
+      const again = (failure: SendFailure): Effect.Effect<A, SendFailure> => {
+        if (failure._tag !== "Retryable" || attempt >= maxRetries || !mayGoOn()) return Effect.fail(failure)
+        last = failure
+        return Effect.flatMap(next(failure), (goesOn) => goesOn ? once : Effect.fail(failure))
+      }
+      const once: Effect.Effect<A, SendFailure> = Effect.catchAll(self, again)
+      return once
+    })
+  })

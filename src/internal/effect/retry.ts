@@ -20,37 +20,14 @@ export const exponential = (
   )
 
 /**
- * Repeats an effect as long as `isWanted` holds for its failure, at most `times` times, and as long as `delays` goes
- * on. `delayOf` is called before each delay begins, with the attempt that follows (from 1), and says how long it is,
- * in milliseconds.
+ * Follows a schedule: each call of what it gives waits for the next delay, and says whether there was one. `delayOf` is
+ * called before a delay begins and makes of the schedule's milliseconds those that are waited.
  */
-export const retrying = <A, E, E2 extends E>(
-  self: Effect.Effect<A, E>,
+export const follow = (
   delays: Schedule.Schedule<unknown>,
-  times: number,
-  isWanted: (failure: E) => failure is E2,
-  delayOf: (failure: E2, attempt: number, delayMillis: number) => number
-): Effect.Effect<A, E> =>
-  Effect.suspend(() => {
-    let attempt = 0
-    let delayFor: (delayMillis: number) => number
-    return Effect.flatMap(
-      Schedule.driver(Schedule.delayed(delays, (delay) => delayFor(Duration.toMillis(delay)))),
-      (driver) => {
-        const again = (failure: E): Effect.Effect<A, E> => {
-          if (!isWanted(failure) || attempt >= times) return Effect.fail(failure)
-          delayFor = (delayMillis) => delayOf(failure, ++attempt, delayMillis)
-          return Effect.matchEffect(driver.next(failure), {
-            onFailure: () => Effect.fail(failure),
-            onSuccess: () => once
-          })
-        }
-        const once: Effect.Effect<A, E> = Effect.catchAll(self, again)
-        return once
-      }
-    )
-  })
-
-/** Waits for the next delay of a schedule, each time it is run. */
-export const stepper = (delays: Schedule.Schedule<unknown>): Effect.Effect<Effect.Effect<void>> =>
-  Effect.map(Schedule.driver(delays), (driver) => Effect.ignore(driver.next(undefined)))
+  delayOf: (delayMillis: number) => number
+): Effect.Effect<(input: unknown) => Effect.Effect<boolean>> =>
+  Effect.map(
+    Schedule.driver(Schedule.delayed(delays, (delay) => delayOf(Duration.toMillis(delay)))),
+    (driver) => (input) => Effect.isSuccess(driver.next(input))
+  )

@@ -10,7 +10,8 @@ import type * as Stream from "effect/Stream"
 import type { Loaded } from "../../core/flags/loading.js"
 import type { Service } from "../../FlagDefinitionStore.js"
 import { FlagsUnavailable } from "../../PostHogError.js"
-import { completeNow, makeDeferred, until } from "../effect/waiting.js"
+import { complete } from "../completion.js"
+import { makeDeferred, until } from "../effect/waiting.js"
 import type { Active, Instance } from "../instance.js"
 import { monotonicMillis } from "../monotonic.js"
 import { sleepIdle } from "../sleepIdle.js"
@@ -42,8 +43,8 @@ interface Flight {
 }
 
 const settle = ({ result, usable }: Flight, error: FlagsUnavailable | undefined): void => {
-  completeNow(usable, Effect.void)
-  completeNow(result, Effect.succeed(error))
+  complete(usable, Effect.void)
+  complete(result, Effect.succeed(error))
 }
 
 const closedError = new FlagsUnavailable({ reason: "closed" })
@@ -61,7 +62,7 @@ export const make = Effect.fnUntraced(function*(
   let flight: Flight | undefined
   let closed = false
   const loader = yield* Loader.make(instance, active, settings, store, () => {
-    if (flight !== undefined) completeNow(flight.usable, Effect.void)
+    if (flight !== undefined) complete(flight.usable, Effect.void)
   })
 
   /** For people: now, and what is left by the clock that nobody sets. */

@@ -3,7 +3,8 @@
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import { completeNow, makeDeferred } from "../effect/waiting.js"
+import { complete } from "../completion.js"
+import { makeDeferred } from "../effect/waiting.js"
 import { FlagsUnavailable } from "./errors.js"
 import type { Evaluation } from "./evaluation.js"
 
@@ -58,7 +59,7 @@ export class Probes {
       const settle = (verdictOn: (key: string) => Verdict) => {
         for (const [key, { verdict }] of own) {
           this.open.delete(key)
-          completeNow(verdict, Effect.succeed(verdictOn(key)))
+          complete(verdict, Effect.succeed(verdictOn(key)))
         }
       }
       return request.pipe(

@@ -10,8 +10,9 @@ import * as Redacted from "effect/Redacted"
 import { flagsBody, type FlagsRequest } from "../../core/flags/request.js"
 import { parseFlagsResponse } from "../../core/flags/response.js"
 import { Lru } from "../../core/lru.js"
+import { complete } from "../completion.js"
 import { interruptNow } from "../effect/fiber.js"
-import { completeNow, makeDeferred } from "../effect/waiting.js"
+import { makeDeferred } from "../effect/waiting.js"
 import type { Active, Instance } from "../instance.js"
 import { monotonicMillis } from "../monotonic.js"
 import { FlagsUnavailable } from "./errors.js"
@@ -109,7 +110,7 @@ export const makeRemote = (
       flights.set(body, flight)
       const request = Effect.map(Effect.interruptible(exchange(body, only)), (evaluation) => {
         if (flights.get(body) === flight) flights.delete(body)
-        completeNow(flight.result, Effect.succeed(evaluation))
+        complete(flight.result, Effect.succeed(evaluation))
       })
       // A fiber of its own: the others go on waiting when the one that began is interrupted.
       return Effect.flatMap(Effect.forkDaemon(request), (fiber) => {

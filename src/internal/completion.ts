@@ -3,7 +3,7 @@
  */
 import type * as Deferred from "effect/Deferred"
 import type * as Effect from "effect/Effect"
-import { completeNow } from "../effect/waiting.js"
+import { completeNow } from "./effect/waiting.js"
 
 /**
  * Completes what somebody waits for after the current turn. Completed on the spot, a waiter could run in the middle of
