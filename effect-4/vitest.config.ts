@@ -1,6 +1,5 @@
 import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
-import { unfinished } from "./unfinished.js"
 
 const here = fileURLToPath(new URL("./", import.meta.url))
 
@@ -20,8 +19,6 @@ export default defineConfig({
   },
   test: {
     include: ["test/**/*.test.ts"],
-    // With EFFECT_4_ALL set they run as well.
-    exclude: process.env.EFFECT_4_ALL === undefined ? Object.keys(unfinished) : [],
     testTimeout: 20_000,
     // By it `tsx` finds the library for those programs.
     env: { TSX_TSCONFIG_PATH: `${here}tsconfig.json` },

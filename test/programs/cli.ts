@@ -1,14 +1,19 @@
 /**
- * A command that captures a few events and ends. Run by PostHogCli.test.ts in a process of its own, with the host as its argument.
+ * A command that captures a few events and ends. Run by PostHogCli.test.ts in a process of its own, with the host
+ * as its argument, and the budget for closing when it is not the usual one.
  */
 import { FetchHttpClient } from "@effect/platform"
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect, Layer } from "effect"
 import { PostHog, PostHogCli } from "effect-posthog"
 
-const [, , host] = process.argv
+const [, , host, shutdownTimeout] = process.argv
 
-const PostHogHere = PostHogCli.layer({ apiKey: "phc_test", host }).pipe(Layer.provide(FetchHttpClient.layer))
+const PostHogHere = PostHogCli.layer({
+  apiKey: "phc_test",
+  host,
+  ...shutdownTimeout !== undefined && { shutdownTimeout: Number(shutdownTimeout) }
+}).pipe(Layer.provide(FetchHttpClient.layer))
 
 PostHog.capture("command run", {}, { distinctId: "u" }).pipe(
   Effect.repeat({ times: 4 }),

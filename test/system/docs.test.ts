@@ -4,6 +4,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { createRequire } from "node:module"
+import { dirname, join } from "node:path"
 import { drops } from "../../src/internal/warnings.js"
 import { run } from "../support/child.js"
 import { definitions, flag } from "../support/definitions.js"
@@ -67,7 +69,10 @@ describe("documentation", () => {
       for (const name of Object.getOwnPropertyNames(prototype)) names.add(name)
       prototype = Object.getPrototypeOf(prototype) as object | null
     }
-    const declared = readFileSync("node_modules/posthog-node/dist/client.d.ts", "utf8")
+    const declared = readFileSync(
+      join(dirname(createRequire(import.meta.url).resolve("posthog-node")), "..", "client.d.ts"),
+      "utf8"
+    )
     const calls = Array.from(names).filter((name) => new RegExp(`^    ${name}[(<]`, "m").test(declared))
     assert.isAbove(calls.length, 30)
     const missing = calls.filter((name) =>

@@ -24,7 +24,7 @@ const end = (way: string, host: string | undefined, signal?: NodeJS.Signals): Ef
   )
 
 /** Output without the times at which things were logged. */
-const withoutTimes = (output: string): string => output.replaceAll(/timestamp=\S+/g, "")
+const withoutTimes = (output: string): string => output.replaceAll(/timestamp=\S+|\[\d\d:\d\d:\d\d\.\d+\]/g, "")
 
 const ways: ReadonlyArray<{ readonly way: string; readonly signal?: NodeJS.Signals; readonly code?: number }> = [
   { way: "success", code: 0 },

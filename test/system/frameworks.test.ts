@@ -5,6 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { spawn } from "node:child_process"
 import { cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs"
+import { major } from "../support/effect.js"
 import * as Sink from "../support/sink.js"
 
 const minutes = 60_000
@@ -105,21 +106,26 @@ describe("frameworks", () => {
       }), 2 * minutes)
   }
 
-  it.scopedLive(`next: ${claim}`, () =>
-    Effect.gen(function*() {
-      const sink = yield* Sink.make()
-      // Below this folder, so that Next and Effect are found; the library as an installed package.
-      const app = ".tmp/next"
-      const installed = `${app}/node_modules/effect-posthog`
-      rmSync(app, { recursive: true, force: true })
-      mkdirSync(installed, { recursive: true })
-      cpSync("examples/frameworks/next", app, { recursive: true })
-      cpSync("package.json", `${installed}/package.json`)
-      writeFileSync(`${app}/package.json`, JSON.stringify({ private: true, type: "module" }))
-      const next = "node_modules/next/dist/bin/next"
-      yield* node("node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json", "--outDir", `${installed}/dist/esm`)
-      yield* node(next, "build", app)
-      const args = [next, "start", app, "--port", "0"]
-      checkArrived(sink, yield* visitedOf(args, { POSTHOG_HOST: sink.url, NEXT_TELEMETRY_DISABLED: "1" }))
-    }), 10 * minutes)
+  // What it shows is of Next, not of Effect: one package, compiled and installed, for one major.
+  it.scopedLive.skipIf(major === 4)(
+    `next: ${claim}${major === 4 ? " (shown on Effect 3)" : ""}`,
+    () =>
+      Effect.gen(function*() {
+        const sink = yield* Sink.make()
+        // Below this folder, so that Next and Effect are found; the library as an installed package.
+        const app = ".tmp/next"
+        const installed = `${app}/node_modules/effect-posthog`
+        rmSync(app, { recursive: true, force: true })
+        mkdirSync(installed, { recursive: true })
+        cpSync("examples/frameworks/next", app, { recursive: true })
+        cpSync("package.json", `${installed}/package.json`)
+        writeFileSync(`${app}/package.json`, JSON.stringify({ private: true, type: "module" }))
+        const next = "node_modules/next/dist/bin/next"
+        yield* node("node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json", "--outDir", `${installed}/dist/esm`)
+        yield* node(next, "build", app)
+        const args = [next, "start", app, "--port", "0"]
+        checkArrived(sink, yield* visitedOf(args, { POSTHOG_HOST: sink.url, NEXT_TELEMETRY_DISABLED: "1" }))
+      }),
+    10 * minutes
+  )
 })

@@ -21,6 +21,15 @@ interface Sandbox {
   readonly invoke: (flush: Flush, jumpMillis?: number) => Effect.Effect<PostHog.Stats>
 }
 
+/** The next line that is no line of the log. */
+const answerOf = async (lines: AsyncIterator<string>): Promise<string> => {
+  for (;;) {
+    const { done, value } = await lines.next()
+    if (done === true) throw new Error("the process has ended")
+    if (value.startsWith("{")) return value
+  }
+}
+
 const makeSandbox = (sink: Sink.Sink, mode: "manual" | "background"): Effect.Effect<Sandbox, never, Scope.Scope> =>
   Effect.map(
     Effect.acquireRelease(
@@ -43,9 +52,9 @@ const makeSandbox = (sink: Sink.Sink, mode: "manual" | "background"): Effect.Eff
           Effect.promise(async () => {
             child.kill("SIGCONT")
             child.stdin.write(`${JSON.stringify({ id: id++, jumpMillis, flush })}\n`)
-            const line = await lines.next()
+            const answer = await answerOf(lines)
             child.kill("SIGSTOP")
-            const stats = JSON.parse(line.value as string) as PostHog.Stats
+            const stats = JSON.parse(answer) as PostHog.Stats
             assertAddsUp(stats)
             return stats
           })

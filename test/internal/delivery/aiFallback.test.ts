@@ -5,7 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Schedule } from "effect"
 import { PostHog, type PostHogError } from "effect-posthog"
 import { numbers, sendMany, sendOne, sendOneNow } from "../../support/ai.js"
-import { collectDiagnostics, onSink, stats } from "../../support/posthog.js"
+import { collectDiagnostics, onSink, settle, stats } from "../../support/posthog.js"
 import * as Sink from "../../support/sink.js"
 
 /** Repetitions without a pause worth mentioning. */
@@ -44,6 +44,7 @@ describe("a server without a route", () => {
               asked.events.map((event) => event[member])
             )
           }
+          yield* settle
           assert.deepStrictEqual(missing(told), [{ _tag: "AiRouteMissing", path: v1, status: code, instead: v0 }])
           assert.deepInclude(yield* stats, { delivered: 5, retried: 0, dropped: {} })
         }).pipe(Effect.scoped, Effect.provide(onSink(sink)))
@@ -62,6 +63,7 @@ describe("a server without a route", () => {
         assert.deepInclude(failure, { delivered: 2, dropped: 1, queued: 0 })
         assert.deepStrictEqual(paths(sink), [v1, v0, all])
         assert.deepStrictEqual(numbers(sink.accepted), [0, 2])
+        yield* settle
         assert.deepStrictEqual(missing(told), [{ _tag: "AiRouteMissing", path: v1, status: 404, instead: all }])
         const lost = told.filter((one) => one._tag === "EventsDropped")
         assert.match(lost[0]!.detail!, /^11\d{5} bytes, and \/batch\/ takes 1000000$/)
@@ -81,6 +83,7 @@ describe("a server without a route", () => {
         yield* sendMany(2)
         assert.deepInclude(yield* Effect.flip(PostHog.flush), { reason: "rejected", status: 404, dropped: 2 })
         assert.deepStrictEqual(paths(sink), [v1, v0, all])
+        yield* settle
         assert.deepStrictEqual(missing(told), [])
       }).pipe(Effect.scoped, Effect.provide(onSink(sink)))
     }))
@@ -100,6 +103,7 @@ describe("a server without a route", () => {
         assert.deepStrictEqual(yield* PostHog.flush, { delivered: 8, dropped: 0 })
         assert.sameMembers(numbers(sink.accepted) as Array<number>, [0, 1, 2, 3, 4, 5, 6, 7])
         assert.strictEqual(paths(sink).filter((path) => path === v1).length, 4)
+        yield* settle
         assert.strictEqual(missing(told).length, 1)
       }).pipe(Effect.scoped, Effect.provide(onSink(sink, { maxBatchSize: 2 })))
     }))
@@ -198,6 +202,7 @@ describe("aiCaptureMode v0", () => {
         yield* sendMany(2)
         yield* PostHog.flush
         assert.deepStrictEqual(paths(sink), [v0, v0, all])
+        yield* settle
         assert.deepStrictEqual(missing(told), [{ _tag: "AiRouteMissing", path: v0, status: 404, instead: all }])
       }).pipe(Effect.scoped, Effect.provide(onSink(sink, { aiCaptureMode: "v0" })))
     }))

@@ -196,6 +196,7 @@ describe("verdicts", () => {
       const told = yield* collectDiagnostics
       yield* sendMany(details.length)
       yield* Effect.flip(PostHog.flush)
+      yield* settle
       const lost = told.flatMap((one) =>
         one._tag === "EventsDropped" ? [`${one.reason} ${one.count} ${one.detail}`] : []
       )
