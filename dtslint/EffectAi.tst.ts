@@ -22,7 +22,7 @@ describe("EffectAi", () => {
 
   test("a captured Model is one", () => {
     expect(EffectAi.model(ai)).type.toBe<
-      Model.Model<"acme", LanguageModel.LanguageModel | Model.ProviderName, "client" | PostHog.PostHog>
+      Model.Model<"acme", LanguageModel.LanguageModel, "client" | PostHog.PostHog>
     >()
   })
 

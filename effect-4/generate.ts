@@ -2,7 +2,7 @@
  * Makes `effect-4/build`, the repository for Effect 4, out of the one for Effect 3. Files below `effect-4/` that are
  * written by hand take the place of those with the same path.
  *
- * Fails on what it does not know, and on rows of the table that nothing needs.
+ * Fails on what it does not know, on rows of the table that nothing needs, and on programs that take nothing's place.
  */
 import { cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises"
 import { dirname, join, relative } from "node:path"
@@ -63,10 +63,17 @@ const write = async (path: string, text: string): Promise<void> => {
   await writeFile(path, text)
 }
 
-/** Programs of a page that are written by hand: `effect-4/blocks/docs/http.md/2.ts` is the second of that page. */
+/** Files that have been asked for programs by hand. */
+const pages = new Set<string>()
+
+/**
+ * Programs of a page, or of the doc comments of a source, that are written by hand: `effect-4/blocks/docs/http.md/2.ts` is
+ * the second of that page.
+ */
 const ownBlocks = async (path: string): Promise<ReadonlyMap<number, string>> => {
   const folder = join(here, "blocks", path)
   const names = await readdir(folder).catch(() => [])
+  pages.add(path)
   return new Map(
     await Promise.all(
       names.map(async (name) => [Number.parseInt(name), await readFile(join(folder, name), "utf8")] as const)
@@ -93,14 +100,10 @@ const one = async (file: string): Promise<void> => {
     return await write(to, (await readFile(file, "utf8")).replace("\"3.", "\"4."))
   }
   // Pure, and its own: there is no Effect in it.
-  if (/\.m?ts$/.test(path) && !path.startsWith("src/core/")) {
-    return await write(to, take(translateSource(path, await readFile(file, "utf8"), table, known)))
-  }
-  if (path.endsWith(".md")) {
-    return await write(
-      to,
-      take(translateBlocks(path, await readFile(file, "utf8"), table, known, await ownBlocks(path)))
-    )
+  const isSource = /\.m?ts$/.test(path) && !path.startsWith("src/core/")
+  if (isSource || path.endsWith(".md")) {
+    const translate = isSource ? translateSource : translateBlocks
+    return await write(to, take(translate(path, await readFile(file, "utf8"), table, known, await ownBlocks(path))))
   }
   await mkdir(dirname(to), { recursive: true })
   await cp(file, to)
@@ -135,4 +138,10 @@ const all = [
 ]
 const unused = all.filter((row) => !rows.has(row))
 for (const row of unused) console.error(`table.ts: nothing needs the row ${row}`)
+for await (const block of filesBelow(join(here, "blocks"))) {
+  const page = relative(join(here, "blocks"), dirname(block))
+  if (pages.has(page)) continue
+  console.error(`${relative(root, block)}: nothing is made of ${page}`)
+  process.exitCode = 1
+}
 if (problems.length + unused.length > 0) process.exitCode = 1

@@ -7,6 +7,7 @@
  */
 import { spawnSync } from "node:child_process"
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises"
+import { dirname, join } from "node:path"
 import ts from "typescript"
 
 const pinned = "effect-4/surface.diff"
@@ -15,13 +16,25 @@ const out = ".tmp/surface"
 
 const printer = ts.createPrinter({ removeComments: true })
 
+/** The types of a module, with those in their places that it exports again as a whole. */
+const typesOf = async (file: string): Promise<string> => {
+  const source = ts.createSourceFile(file, await readFile(file, "utf8"), ts.ScriptTarget.Latest)
+  const text = printer.printFile(source).replace(/^\/\/# .*\n?/gm, "")
+  const parts = await Promise.all(
+    text.split(/^(export \* from "\..*";\n)/m).map((part) => {
+      const [, from] = /^export \* from "(.*)\.js"/.exec(part) ?? []
+      return from === undefined ? part : typesOf(join(dirname(file), `${from}.d.ts`))
+    })
+  )
+  return parts.join("")
+}
+
 await rm(out, { recursive: true, force: true })
 for (const [major, folder] of Object.entries(folders)) {
   await mkdir(`${out}/${major}`, { recursive: true })
   for (const file of await readdir(folder)) {
     if (!/^[A-Z]\w*\.d\.ts$/.test(file)) continue
-    const source = ts.createSourceFile(file, await readFile(`${folder}/${file}`, "utf8"), ts.ScriptTarget.Latest)
-    await writeFile(`${out}/${major}/${file}`, printer.printFile(source).replace(/^\/\/# .*\n?/gm, ""))
+    await writeFile(`${out}/${major}/${file}`, await typesOf(join(folder, file)))
   }
 }
 const { status, stdout } = spawnSync("git", ["diff", "--no-index", "--no-color", "-U0", "3", "4"], {

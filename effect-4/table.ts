@@ -307,8 +307,10 @@ export const table: Table = {
     ...ai(
       "AiError",
       "Chat",
+      "EmbeddingModel",
       "LanguageModel",
       "McpServer",
+      "Model",
       "Prompt",
       "Response",
       "Telemetry",
@@ -426,6 +428,10 @@ export const table: Table = {
     "effect/Schema.filter": "effect/Schema.check",
     "effect/Schema.optionalWith": "\"\"",
     "effect/Schema.parseJson": "effect/Schema.fromJsonString",
+
+    // Models.
+    "@effect/ai/EmbeddingModel.Service": "effect/ai/EmbeddingModel.EmbeddingModel",
+    "@effect/ai/LanguageModel.Service": "effect/ai/LanguageModel.LanguageModel",
 
     // HTTP.
     "@effect/platform-node/NodeHttpClient.layer": "@effect/platform-node/NodeHttpClient.layerNodeHttp",

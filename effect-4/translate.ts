@@ -464,9 +464,15 @@ export const translateBlocks = (
   const rows = new Set<string>()
   let place = 0
   const result = text.replace(blocks, (_, prefix: string, program: string, offset: number) => {
-    const written = own.get(++place)
-    if (written !== undefined) return `${prefix}\`\`\`ts\n${written}${prefix}\`\`\``
     const bare = prefix.trimEnd()
+    const fenced = (program: string): string => {
+      const lines = program.split("\n").map((text, index, { length }) =>
+        index === length - 1 && text === "" ? "" : text === "" ? bare : prefix + text
+      )
+      return `${prefix}\`\`\`ts\n${lines.join("\n")}${prefix}\`\`\``
+    }
+    const written = own.get(++place)
+    if (written !== undefined) return fenced(written)
     const plain = program.split("\n").map((line) =>
       line.startsWith(prefix) ? line.slice(prefix.length) : line === bare ? "" : line
     )
@@ -475,18 +481,26 @@ export const translateBlocks = (
     const translated = translateCode(file, plain, table, known, !hasImport(plain))
     for (const problem of translated.problems) problems.push({ ...problem, line: problem.line + line })
     for (const row of translated.rows) rows.add(row)
-    const back = translated.text.split("\n").map((text, index, { length }) =>
-      index === length - 1 && text === "" ? "" : text === "" ? bare : prefix + text
-    ).join("\n")
-    return `${prefix}\`\`\`ts\n${back}${prefix}\`\`\``
+    return fenced(translated.text)
   })
+  for (const number of own.keys()) {
+    if (!(number >= 1 && number <= place)) {
+      problems.push({ file, line: 1, message: `there is a program ${number} by hand, and none whose place it takes` })
+    }
+  }
   return { text: result, problems, rows }
 }
 
-/** A source file, its doc comments included. */
-export const translateSource = (file: string, text: string, table: Table, known: Known): Translated => {
+/** A source file, its doc comments included; `own` as for {@link translateBlocks}. */
+export const translateSource = (
+  file: string,
+  text: string,
+  table: Table,
+  known: Known,
+  own?: ReadonlyMap<number, string>
+): Translated => {
   const code = translateCode(file, text, table, known, false)
-  const comments = translateBlocks(file, code.text, table, known)
+  const comments = translateBlocks(file, code.text, table, known, own)
   return {
     text: comments.text,
     problems: [...code.problems, ...comments.problems],

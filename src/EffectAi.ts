@@ -1,5 +1,6 @@
 /**
- * Calls of models through `@effect/ai` as LLM analytics: generations, embeddings, and a span for each tool that ran.
+ * Calls of models through Effect's modules for AI as LLM analytics: generations, embeddings, and a span for each tool
+ * that ran. And the requests of MCP servers.
  *
  * ```ts
  * import { LanguageModel } from "@effect/ai"
@@ -20,28 +21,21 @@
  * Effect.runPromise(haiku.pipe(Effect.provide(Model), Effect.provide(PostHogLive)))
  * ```
  *
- * Needs `@effect/ai`, which is why it is an entry point of its own.
+ * On Effect 3 it needs the package `@effect/ai`, which is why it is an entry point of its own. On Effect 4 it stands on
+ * `effect/ai`, which is unstable: that may change with each minor version of Effect.
  *
  * @since 0.1.0
  */
 import * as EmbeddingModel from "@effect/ai/EmbeddingModel"
 import * as LanguageModel from "@effect/ai/LanguageModel"
-import * as McpServer from "@effect/ai/McpServer"
 import * as Model from "@effect/ai/Model"
 import * as Tool from "@effect/ai/Tool"
 import type * as Toolkit from "@effect/ai/Toolkit"
-import type { PathInput } from "@effect/platform/HttpRouter"
-import * as RpcSerialization from "@effect/rpc/RpcSerialization"
-import * as RpcServer from "@effect/rpc/RpcServer"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 import * as Layer from "effect/Layer"
-import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
-import type { Sink } from "effect/Sink"
-import type { Stream } from "effect/Stream"
-import * as ErrorTracking from "./ErrorTracking.js"
 import { modelNameIn } from "./internal/effect/ai.js"
 import { serviceIfAny } from "./internal/effect/fiber.js"
 import { instanceOf } from "./internal/instance.js"
@@ -49,8 +43,8 @@ import { embedding } from "./internal/llm/effectAi/embedding.js"
 import { plain, streamed } from "./internal/llm/effectAi/languageModel.js"
 import type { Given, Source } from "./internal/llm/effectAi/source.js"
 import { watchHandlers } from "./internal/llm/effectAi/toolkit.js"
-import { watchProtocol } from "./internal/mcp/protocol.js"
-import type { McpGiven, McpRequest, McpSource } from "./internal/mcp/watcher.js"
+import type { McpOptions } from "./internal/mcp/source.js"
+import type { McpRequest } from "./internal/mcp/watcher.js"
 import { PostHog, type Service } from "./PostHog.js"
 
 export type {
@@ -58,8 +52,15 @@ export type {
    * @since 0.1.0
    * @category models
    */
+  McpOptions,
+  /**
+   * @since 0.1.0
+   * @category models
+   */
   McpRequest
 }
+
+export * from "./internal/mcp/layers.js"
 
 /**
  * What can be said about the calls of a model that is captured. What is absent is taken from where the call is made.
@@ -70,8 +71,8 @@ export type {
 export interface Options extends Given {}
 
 const ask: Source["ask"] = {
-  schema: (tool) => Tool.getJsonSchema(tool as Tool.Tool<string, never>),
-  description: (tool) => Tool.getDescription(tool as Tool.Tool<string, never>)
+  schema: (tool) => Tool.getJsonSchema(tool as never),
+  description: (tool) => Tool.getDescription(tool as never)
 }
 
 /** Events go to the instance of the fiber that calls, which is another one within `PostHog.using`. */
@@ -100,7 +101,7 @@ const captureLanguageModel = (model: LanguageModel.Service, source: Source): Lan
 const captureEmbeddingModel = (model: EmbeddingModel.Service, source: Source): EmbeddingModel.Service => ({
   ...model,
   embed: (input) => embedding(source, input, Effect.suspend(() => model.embed(input))),
-  embedMany: (inputs, options) => embedding(source, inputs, Effect.suspend(() => model.embedMany(inputs, options)))
+  embedMany: (...given) => embedding(source, given[0], Effect.suspend(() => model.embedMany(...given)))
 })
 
 /** What a context of services becomes: those of its models that there are, captured. */
@@ -162,8 +163,9 @@ export const withCapture: {
 export const model = <const Provider extends string, Provides, Requires>(
   self: Model.Model<Provider, Provides, Requires>,
   options?: Options
-): Model.Model<Provider, Provides | Model.ProviderName, Requires | PostHog> =>
-  Model.make(self.provider, withCapture(self, options))
+): Model.Model<Provider, Provides, Requires | PostHog> =>
+  // Not `Model.make`: on Effect 4 it asks for the name of the model again, which only the layer knows.
+  Object.assign(Object.create(Object.getPrototypeOf(self) as object), self, withCapture(self, options))
 
 /**
  * A language model that is captured, for programs that make one without a layer.
@@ -206,102 +208,3 @@ export const toolkit = <Tools extends Record<string, Tool.Any>, E = never, R = n
       Effect.isEffect(self) ? self : Effect.succeed(self),
       (given) => watchHandlers(sourceOf(service, options), given)
     ))
-
-/**
- * What can be said about an MCP server whose requests are captured.
- *
- * @since 0.1.0
- * @category models
- */
-export interface McpOptions extends McpGiven {}
-
-const mcpSource = (service: Service, options: McpOptions): McpSource => ({
-  options,
-  instance: instanceOf(service),
-  exception: (thrown, properties, distinctId) =>
-    ErrorTracking.capture(thrown, { properties, distinctId, source: "mcp.tool_call" }).pipe(
-      Effect.provideService(PostHog, service)
-    )
-})
-
-/**
- * A layer with the protocol of an MCP server, whose requests are captured: `$mcp_tool_call` and its kin. Goes around
- * the layer of the protocol, and `McpServer.layer` takes that; {@link layerMcpStdio} and its kin do both.
- *
- * @since 0.1.0
- * @category mcp
- */
-export const withMcpCapture: {
-  /**
-   * A layer with the protocol of an MCP server, whose requests are captured: `$mcp_tool_call` and its kin.
-   *
-   * @since 0.1.0
-   * @category mcp
-   */
-  (
-    options: McpOptions
-  ): <E, R>(self: Layer.Layer<RpcServer.Protocol, E, R>) => Layer.Layer<RpcServer.Protocol, E, R | PostHog>
-  /**
-   * A layer with the protocol of an MCP server, whose requests are captured: `$mcp_tool_call` and its kin.
-   *
-   * @since 0.1.0
-   * @category mcp
-   */
-  <E, R>(
-    self: Layer.Layer<RpcServer.Protocol, E, R>,
-    options: McpOptions
-  ): Layer.Layer<RpcServer.Protocol, E, R | PostHog>
-} = /* #__PURE__ */ dual(
-  2,
-  <E, R>(
-    self: Layer.Layer<RpcServer.Protocol, E, R>,
-    options: McpOptions
-  ): Layer.Layer<RpcServer.Protocol, E, R | PostHog> =>
-    Layer.flatMap(self, (context) =>
-      Layer.effect(
-        RpcServer.Protocol,
-        Effect.map(
-          PostHog,
-          (service) => watchProtocol(Context.get(context, RpcServer.Protocol), mcpSource(service, options))
-        )
-      ))
-)
-
-/** The name and the version that the server reports to clients. */
-const told = ({ name, version }: McpOptions) => ({ name, version: version ?? "0.0.0" })
-
-type McpServices = McpServer.McpServer | Layer.Layer.Success<ReturnType<typeof McpServer.layer>>
-
-/**
- * As `McpServer.layerStdio`, with its requests captured. Adds no logger, and removes those that write to standard
- * output, as that one does.
- *
- * @since 0.1.0
- * @category mcp
- */
-export const layerMcpStdio = <EIn, RIn, EOut, ROut>(
-  options: McpOptions & {
-    readonly stdin: Stream<Uint8Array, EIn, RIn>
-    readonly stdout: Sink<unknown, Uint8Array | string, unknown, EOut, ROut>
-  }
-): Layer.Layer<McpServices, never, RIn | ROut | PostHog> =>
-  McpServer.layer(told(options)).pipe(
-    Layer.provide(withMcpCapture(RpcServer.layerProtocolStdio(options), options)),
-    Layer.provide(RpcSerialization.layerNdJsonRpc()),
-    Layer.provideMerge(Logger.remove(Logger.defaultLogger)),
-    Layer.provideMerge(Logger.remove(Logger.prettyLoggerDefault))
-  )
-
-/**
- * As `McpServer.layerHttp`, with its requests captured.
- *
- * @since 0.1.0
- * @category mcp
- */
-export const layerMcpHttp = (
-  options: McpOptions & { readonly path: PathInput }
-): Layer.Layer<McpServices, never, PostHog> =>
-  McpServer.layer(told(options)).pipe(
-    Layer.provide(withMcpCapture(RpcServer.layerProtocolHttp({ path: options.path }), options)),
-    Layer.provide(RpcSerialization.layerJsonRpc())
-  )

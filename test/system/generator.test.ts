@@ -81,6 +81,23 @@ export const a = (scope: Scope.Scope) => Effect.result(Effect.succeed([scope, Fe
     )
   })
 
+  it("has programs that are written by hand in the places of those they are for, and nowhere else", () => {
+    const page = "```ts\n1\n```\n\n```ts\n2\n```\n"
+    const own = new Map([[2, "two()\n\nend()\n"]])
+    const { problems, text } = translateBlocks("page.md", page, table, known, own)
+    assert.deepStrictEqual(problems, [])
+    assert.strictEqual(text, "```ts\n1\n```\n\n```ts\ntwo()\n\nend()\n```\n")
+    const source = `/**\n * \`\`\`ts\n * import { Effect } from "effect"\n * \`\`\`\n */\nexport const a = 1\n`
+    assert.strictEqual(
+      translateSource("program.ts", source, table, known, new Map([[1, "one()\n\nend()\n"]])).text,
+      `/**\n * \`\`\`ts\n * one()\n *\n * end()\n * \`\`\`\n */\nexport const a = 1\n`
+    )
+    assert.match(
+      translateBlocks("page.md", page, table, known, new Map([[3, ""]])).problems[0]?.message ?? "",
+      /a program 3 by hand/
+    )
+  })
+
   it("is none where a member, a module or a form of import is not known", () => {
     assert.match(
       problemsOf(`import * as Effect from "effect/Effect"\n\nexport const a = Effect.noSuchThing\n`)[0] ?? "",

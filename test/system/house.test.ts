@@ -68,8 +68,7 @@ const effect3: ReadonlyArray<RegExp> = [
 
 /** Where such words occur all the same, and why. */
 const outsideOfTheSeam: Readonly<Record<string, string>> = {
-  [join("src", "EffectAi.ts")]: "leans on @effect/ai, which is another package in Effect 4: written by hand for each",
-  [join("src", "internal", "llm", "effectAi", "languageModel.ts")]: "the same"
+  [join("src", "internal", "mcp", "layers.ts")]: "servers are made in another way on Effect 4: written by hand for each"
 }
 
 const withoutComments = (text: string): string => text.replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, "")

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { build } from "esbuild"
 import { spawnSync } from "node:child_process"
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { gzipSync } from "node:zlib"
 import { libraryVersion } from "../../src/internal/version.js"
@@ -115,9 +115,17 @@ describe("package", () => {
   })
 
   it("every public export says since when it exists and what kind of thing it is", () => {
-    for (const name of readdirSync("src").filter((name) => /^[A-Z].*\.ts$/.test(name))) {
-      const source = readFileSync(`src/${name}`, "utf8")
+    const files = readdirSync("src").filter((name) => /^[A-Z].*\.ts$/.test(name)).flatMap((name) => {
+      const file = `src/${name}`
+      const source = readFileSync(file, "utf8")
       assert.match(source, /^\/\*\*\n[\s\S]*?@since \d+\.\d+\.\d+\n \*\//, `${name} has no header`)
+      // What it exports again as a whole, for Effect 4 too where that is another file.
+      const whole = Array.from(source.matchAll(/^export \* from "\.\/(.+)\.js"/gm), ([, from]) => `src/${from}.ts`)
+      return [file, ...whole, ...whole.map((path) => `effect-4/${path}`).filter((path) => existsSync(path))]
+    })
+    assert.include(files, "effect-4/src/internal/mcp/layers.ts")
+    for (const name of files) {
+      const source = readFileSync(name, "utf8")
       for (
         const match of source.matchAll(/(\/\*\*(?:(?!\*\/)[\s\S])*\*\/)?\nexport (?:const|class|interface|type) (\w+)/g)
       ) {
