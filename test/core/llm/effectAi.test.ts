@@ -105,6 +105,21 @@ describe("tools", () => {
     expect(offered(undefined, undefined)).toEqual([])
   })
 
+  it("many tools are looked for among many names at once", () => {
+    let reads = 0
+    const names = Array.from({ length: 1_000 }, (_, at) => `tool ${2 * at}`)
+    const watched = new Proxy(names, {
+      get: (target, name) => {
+        reads++
+        return Reflect.get(target, name)
+      }
+    })
+    const many = Object.fromEntries(Array.from({ length: 1_000 }, (_, at) => [at, { name: `tool ${at}` }]))
+    expect(offered(many, { oneOf: watched })).toHaveLength(500)
+    // Twice for each name, and not once more for each tool.
+    expect(reads).toBeLessThan(3_000)
+  })
+
   it("the provider's own tools are named as the provider does", () => {
     const search = Tool.providerDefined({
       id: "acme.search",

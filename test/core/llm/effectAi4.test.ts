@@ -5,6 +5,7 @@
 import { describe, expect, it } from "vitest"
 import { behind, coerce } from "../../../src/core/exceptions/coerce.js"
 import { answerOf } from "../../../src/core/llm/effectAi/answer.js"
+import { descriptionOf } from "../../../src/core/llm/effectAi/errors.js"
 import { failureOf, isAiError, statusOf } from "../../../src/core/llm/effectAi/failure.js"
 import { promptMessages, toolDefinitions } from "../../../src/core/llm/effectAi/messages.js"
 import { noted } from "../../../src/core/llm/effectAi/request.js"
@@ -165,6 +166,32 @@ describe("errors", () => {
       code: undefined,
       message: "Unexpected token 'm', it is not valid JSON"
     })
+  })
+
+  it("what a parser quotes goes from the first mark to the last that can end it", () => {
+    const words = ["\"", "...", " is not valid JSON", "x"]
+    const texts = (length: number): ReadonlyArray<string> =>
+      length === 0 ? [""] : texts(length - 1).flatMap((text) => words.map((word) => text + word))
+    const all = [1, 2, 3, 4, 5].flatMap(texts)
+    expect(all).toHaveLength(1364)
+    for (const text of all) {
+      // Says it in one line, and takes the square of the time.
+      const told = text.replace(/(?:\.\.\.)?"[\s\S]*"(?:\.\.\.)? is not valid JSON/, "it is not valid JSON")
+      expect(descriptionOf({ ...refused.reason, description: text })).toBe(told)
+    }
+  })
+
+  it("a long text full of marks is looked at once", () => {
+    // Looked at from each mark to the end, it would take minutes.
+    const marks = "\"".repeat(1_000_000)
+    const ends = "\" is not valid JSON ".repeat(50_000)
+    const told = (description: string) => descriptionOf({ ...refused.reason, description })
+    expect(told(marks)).toBe(marks)
+    expect(told(`${marks}... is not valid JSON`)).toBe("it is not valid JSON")
+    expect(told(ends)).toBe("it is not valid JSON ")
+    expect(told(` is not valid JSON${marks}`.repeat(2))).toBe(` is not valid JSONit is not valid JSON${marks}`)
+    expect(failureOf(errorOf("InvalidResponseError", { description: marks })).message)
+      .toBe(`${marks.slice(0, 2_000)}…`)
   })
 
   it("a reason is one without the error around it", () => {

@@ -36,8 +36,29 @@ const quoting = new Set([
   "ToolResultEncodingError"
 ])
 
-/** What a JSON parser quotes of the answer that it could not read. */
-const quoted = /(?:\.\.\.)?"[\s\S]*"(?:\.\.\.)? is not valid JSON/
+/** What a JSON parser says behind the answer that it could not read, which it quotes. */
+const behindQuote = " is not valid JSON"
+
+const dots = "..."
+
+/**
+ * A text without what a JSON parser quotes in it: all from the first quotation mark to the last one that can end the
+ * quotation, because the answer may have marks of its own. One pass, however many marks there are.
+ */
+const withoutQuoted = (text: string): string => {
+  const start = text.indexOf("\"")
+  if (start === -1) return text
+  let end = text.lastIndexOf(behindQuote)
+  while (end > start) {
+    const mark = text.startsWith(dots, end - dots.length) ? end - dots.length - 1 : end - 1
+    if (mark > start && text[mark] === "\"") {
+      const from = text.startsWith(dots, start - dots.length) ? start - dots.length : start
+      return `${text.slice(0, from)}it${text.slice(end)}`
+    }
+    end = text.lastIndexOf(behindQuote, end - 1)
+  }
+  return text
+}
 
 /** What an error's reason says in words; `undefined`: nothing that may be told. */
 export const descriptionOf = (reason: unknown): string | undefined => {
@@ -45,7 +66,7 @@ export const descriptionOf = (reason: unknown): string | undefined => {
   return typeof description !== "string" || description === "" || quoting.has(String(read(reason, "_tag")))
     ? undefined
     : isAiReason(reason)
-    ? description.replace(quoted, "it is not valid JSON")
+    ? withoutQuoted(description)
     : description
 }
 

@@ -115,7 +115,9 @@ export const offered = (tools: unknown, choice: unknown): ReadonlyArray<unknown>
   if (!isObject(tools)) return []
   const all = Object.values(tools)
   const among = read(choice, "oneOf")
-  return isList(among) ? all.filter((tool) => among.includes(read(tool, "name"))) : all
+  if (!isList(among)) return all
+  const names = new Set(among)
+  return all.filter((tool) => names.has(read(tool, "name")))
 }
 
 /** The definitions of tools as an event shows them. `schema` and `description` ask `@effect/ai`. */
