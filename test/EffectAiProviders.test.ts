@@ -1,7 +1,7 @@
 /**
  * The packages of the providers as they are, against a server that answers as the providers do.
  */
-import { EmbeddingModel, LanguageModel, Tool, Toolkit } from "@effect/ai"
+import { EmbeddingModel, LanguageModel, Model, Tool, Toolkit } from "@effect/ai"
 import { AnthropicClient, AnthropicLanguageModel } from "@effect/ai-anthropic"
 import { GoogleClient, GoogleLanguageModel } from "@effect/ai-google"
 import { OpenAiClient, OpenAiEmbeddingModel, OpenAiLanguageModel } from "@effect/ai-openai"
@@ -110,6 +110,20 @@ describe("OpenAI", () => {
           $ai_stop_reason: "stop"
         })
       }).pipe(Effect.provide(EffectAi.model(models.openai)))
+    ))
+
+  it.live("as a Model that is one still: it gives its layer, and names the provider", () =>
+    withProviders(() =>
+      Effect.gen(function*() {
+        const model = EffectAi.model(models.openai)
+        assert.strictEqual(model.provider, "openai")
+        const layer = yield* model
+        assert.strictEqual(
+          yield* ask.pipe(Effect.zipRight(Model.ProviderName), Effect.provide(layer)),
+          "openai"
+        )
+        assert.deepInclude(yield* only(), { ...common, ...usage, $ai_provider: "openai", $ai_model: "gpt-4.1-mini" })
+      })
     ))
 
   it.live("streamed", () =>
