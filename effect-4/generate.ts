@@ -37,6 +37,8 @@ const left: ReadonlyArray<RegExp> = [
   /^test\/system\/(?:consumers|generator|house|package)\.test\.ts$/,
   /^test\/consumers\//,
   /^examples\/frameworks\/next\b/,
+  // A router of Effect 4 is no app.
+  /^dtslint\/router\.tst\.ts$/,
   // Providers have no client of effect/ai for Effect 4.
   /^test\/oracle\/effectAiClients\.test\.ts$/,
   /^test\/EffectAiProviders\.test\.ts$/,

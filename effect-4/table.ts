@@ -291,7 +291,6 @@ export const table: Table = {
       "HttpClientError",
       "HttpClientRequest",
       "HttpClientResponse",
-      "HttpServerError",
       "HttpServerRequest",
       "HttpServerResponse",
       "HttpMiddleware",

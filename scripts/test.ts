@@ -36,6 +36,7 @@ const checks: ReadonlyArray<Check> = [
   { name: "package types", command: ["attw", tarball] },
   { name: "Effect 4: sources", command: ["tsx", "effect-4/generate.ts"] },
   { name: "Effect 4: types", command: ["tsc", "-p", "effect-4/tsconfig.json"] },
+  { name: "Effect 4: type tests", command: ["tstyche"], folder: build4 },
   { name: "Effect 4: documentation compiles", command: ["tsx", "scripts/docs.ts"], folder: build4 },
   { name: "Effect 4: build", command: ["tsx", "scripts/pack.ts", "../../.tmp/effect-4"], folder: build4 },
   { name: "Effect 4: built types", command: ["tsc", "-p", "tsconfig.dist.json"], folder: build4 },
