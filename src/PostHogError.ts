@@ -304,6 +304,56 @@ export interface DeliveryPaused {
 }
 
 /**
+ * PostHog took events and has a remark on them, such as that person processing is disabled for their distinct id. Only
+ * capture v1 says so.
+ *
+ * @since 0.1.0
+ * @category diagnostics
+ */
+export interface EventsWarned {
+  readonly _tag: "EventsWarned"
+  readonly count: number
+  readonly events: ReadonlyArray<EventHead>
+  /** PostHog's code, such as `person_processing_disabled`; absent when it gives none. */
+  readonly detail?: string | undefined
+}
+
+/**
+ * Not every event of a batch was persisted, and its request is not repeated any more. Only of capture v1, which tells
+ * what became of each event. Those that were `dropped` are lost; those that are `exhausted` stay queued, unless somebody
+ * waited for them or the instance closes. When nobody listens, batches of which events are lost are logged, one line
+ * each, and no more than ten in a minute.
+ *
+ * @since 0.1.0
+ * @category diagnostics
+ */
+export interface BatchFailed {
+  readonly _tag: "BatchFailed"
+  /** The route, below the host. */
+  readonly endpoint: string
+  /** As PostHog has it in its own logs. */
+  readonly requestId: string
+  /** How many requests were made. */
+  readonly attempts: number
+  /** Status of the last answer; absent when there was none. */
+  readonly status?: number | undefined
+  /** How many events were refused for good. */
+  readonly dropped: number
+  /** How many events were left when the retries were used up. */
+  readonly exhausted: number
+  /** How many events there are of each verdict and code, such as `drop/billing_limit_exceeded`. */
+  readonly verdicts: { readonly [verdict: string]: number }
+  /** The first 1,000 of the events, each with PostHog's last verdict on it, if there was one. */
+  readonly events: ReadonlyArray<
+    EventHead & {
+      readonly fate: "dropped" | "exhausted"
+      readonly result?: "drop" | "retry" | undefined
+      readonly detail?: string | undefined
+    }
+  >
+}
+
+/**
  * The server does not have capture v1, which the option `captureMode` asks for. Events are sent with capture v0 from
  * now on, as long as the instance lives: nothing is lost, but PostHog does not say any more what became of single
  * events, and options that capture v0 does not have are left out. With a server or a proxy of one's own, say
@@ -584,6 +634,8 @@ export type Diagnostic =
   | RetryScheduled
   | DeliveryPaused
   | QuotaLimited
+  | EventsWarned
+  | BatchFailed
   | CaptureRouteMissing
   | EncodingRefused
   | EncodingUnavailable

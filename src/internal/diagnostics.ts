@@ -6,9 +6,10 @@ import * as Queue from "effect/Queue"
 import * as Runtime from "effect/Runtime"
 import * as Stream from "effect/Stream"
 import { redactText } from "../core/secrets.js"
-import type { Diagnostic, DropReason } from "../PostHogError.js"
+import type { Diagnostic } from "../PostHogError.js"
 import { say } from "./effect/log.js"
 import { streamOf } from "./effect/waiting.js"
+import { Lines } from "./lines.js"
 import { monotonicMillis } from "./monotonic.js"
 import { drops, onlyOnce, type Topic, type Trouble, Warnings } from "./warnings.js"
 
@@ -28,8 +29,10 @@ export interface Kind<D extends Diagnostic> {
   readonly tag: D["_tag"]
   /** How a log message begins; the members of the diagnostic follow as data. */
   readonly text: string
-  /** Whether a program's operator should see one without asking. */
+  /** Whether a program's operator should see one without asking: the first of each kind. */
   readonly warns?: true
+  /** The whole message, where an operator should see every one of which no subscriber is told. */
+  readonly line?: (diagnostic: D) => string
 }
 
 export const kinds = {
@@ -53,8 +56,11 @@ export const kinds = {
 } as const
 
 export interface Diagnostics {
-  /** Tells what happened. The value is only made when somebody wants to know. */
-  readonly emit: <D extends Diagnostic>(kind: Kind<D>, make: () => D, reason?: DropReason) => void
+  /**
+   * Tells what happened. The value is only made when somebody wants to know. What has different reasons is logged once
+   * for each of them.
+   */
+  readonly emit: <D extends Diagnostic>(kind: Kind<D>, make: () => D, reason?: string) => void
   /** To be called when a request was no success: the first of each kind is logged. */
   readonly failed: (trouble: Trouble) => void
   /** To be called when one was. */
@@ -78,6 +84,9 @@ const intended: { readonly [reason: string]: true | undefined } = {
 
 /** Most events that a log message names. */
 const maxLoggedEvents = 5
+
+/** Most kinds and reasons of which the first is logged; some reasons are a server's words. */
+const maxWarned = 200
 
 /** The members of a diagnostic on one line. */
 const toLog = ({ _tag, ...members }: Diagnostic): string =>
@@ -166,13 +175,18 @@ export const make = Effect.fnUntraced(function*(
     log
   )
 
-  const emit: Diagnostics["emit"] = ({ tag, text, warns }, make, reason) => {
+  const lines = new Lines(() => monotonicMillis(clock), (line) => log("Warning", `PostHog: ${line}`))
+
+  const emit: Diagnostics["emit"] = ({ line, tag, text, warns }, make, reason) => {
     const warning = warns === true &&
       (reason === undefined || intended[reason] !== true && toldOtherwise[reason] !== true)
     const key = reason === undefined ? tag : `${tag} ${reason}`
-    const first = warning && !warned.has(key)
-    if (!first && !verbose && subscribers.size === 0) return
-    const diagnostic = withoutSecrets(make())
+    const first = warning && !warned.has(key) && warned.size < maxWarned
+    const isUnseen = line !== undefined && subscribers.size === 0
+    if (!first && !isUnseen && !verbose && subscribers.size === 0) return
+    const made = make()
+    if (isUnseen) lines.add(line(made))
+    const diagnostic = withoutSecrets(made)
     for (const subscriber of subscribers) subscriber.offer(diagnostic)
     if (first) {
       warned.add(key)

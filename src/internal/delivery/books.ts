@@ -127,6 +127,11 @@ export class Books {
     this.statistics.move(batch.count, "recovered", "inFlight")
   }
 
+  /** Events in flight are about to be delivered with a remark. */
+  warned(batch: Batch): void {
+    this.statistics.onWarned(batch.count)
+  }
+
   /** A new event is given up at once. */
   refused(reason: DropReason, heads: () => ReadonlyArray<EventHead>, detail?: string): void {
     this.statistics.move(1, "accepted", "dropped", reason)

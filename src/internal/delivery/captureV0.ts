@@ -4,6 +4,7 @@
  */
 import * as Duration from "effect/Duration"
 import { formatMillis } from "../../core/event/timestamp.js"
+import { summary } from "../http/client.js"
 import type { Protocol } from "./transport.js"
 
 /** PostHog answers with a few bytes, which say nothing that the status does not, except what is over its quota. */
@@ -23,6 +24,8 @@ export const captureV0 = (path: string, apiKey: string, historicalMigration: boo
     // The time of sending lets the server correct a clock that is wrong, so each attempt gets its own.
     envelope: (_, now) => ({ head, tail: `],"sent_at":"${formatMillis(now)}"${historical}}` }),
     limits: () => limits,
+    isPerEvent: false,
+    detail: summary,
     // Whether or not the body could be read.
     read: () => undefined
   }

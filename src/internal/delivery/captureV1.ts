@@ -2,9 +2,9 @@
  * Capture v1: the key and what the request is stand in headers, and the answer has a verdict for each event.
  */
 import { formatMillis } from "../../core/event/timestamp.js"
-import { isList, isObject } from "../../core/guard.js"
+import { isList, isObject, read } from "../../core/guard.js"
 import { encodings } from "../../core/http/encodings.js"
-import type { Answer } from "../http/client.js"
+import { type Answer, summary } from "../http/client.js"
 import { userAgent } from "../version.js"
 import type { Batch } from "./batch.js"
 import type { SendFailure } from "./failure.js"
@@ -44,7 +44,9 @@ export const captureV1 = (
       "posthog-request-timestamp": formatMillis(now)
     }),
     limits: (count) => ({ maxBytes: maxAnswerBytes + count * maxVerdictBytes }),
-    read,
+    read: readAnswer,
+    isPerEvent: true,
+    detail: errorOf,
     fitting: withoutRepetition
   }
 }
@@ -59,7 +61,11 @@ const withoutRepetition = (batch: Batch, count: number): number => {
   return count
 }
 
-const read = (answer: Answer, batch: Batch, retryAfter: number | undefined): Results | SendFailure | undefined => {
+const readAnswer = (
+  answer: Answer,
+  batch: Batch,
+  retryAfter: number | undefined
+): Results | SendFailure | undefined => {
   const { status, text, unread } = answer
   // Without its body the answer says nothing: which events are to be sent again stands there.
   if (unread === "connection" || unread === "timeout") {
@@ -92,11 +98,25 @@ const resultsOf = (text: string): { readonly [uuid: string]: unknown } | undefin
 const verdictOf = (given: unknown): Results["verdicts"][number] => {
   if (!isObject(given)) return "ok"
   const { details, result } = given as { readonly details?: unknown; readonly result?: unknown }
-  if (result === "retry") return "retry"
-  return result === "drop" ? refusal(details) : "ok"
+  if (result === "retry" || result === "warning") return { result, detail: codeIn(details) }
+  return result === "drop" ? refusal(codeIn(details)) : "ok"
 }
 
-const refusal = (details: unknown): Refusal => {
-  const detail = typeof details === "string" && code.test(details) ? details : "dropped"
-  return { reason: ofSize.has(detail) ? "too_large" : "rejected", detail }
+const codeIn = (given: unknown): string | undefined => typeof given === "string" && code.test(given) ? given : undefined
+
+const refusal = (detail = "dropped"): Refusal => ({
+  result: "drop",
+  reason: ofSize.has(detail) ? "too_large" : "rejected",
+  detail
+})
+
+/** PostHog's code of an error. Of what is not PostHog, a proxy for instance, what it says. */
+const errorOf = (answer: Answer): string | undefined => {
+  try {
+    const error = codeIn(read(JSON.parse(answer.text), "error"))
+    if (error !== undefined) return error
+  } catch {
+    // It is no JSON.
+  }
+  return summary(answer)
 }

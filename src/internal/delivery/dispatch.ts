@@ -22,6 +22,7 @@ import type { EventQueue } from "./eventQueue.js"
 import { type Failure, type Retryable, toFailure } from "./failure.js"
 import type { Flushes } from "./flushes.js"
 import type { Gate } from "./gate.js"
+import { tellFailed, tellRemarked } from "./report.js"
 import * as Schedules from "./schedules.js"
 import type { Job } from "./sender.js"
 import type { SizeLimit } from "./sizeLimit.js"
@@ -228,6 +229,12 @@ export class Dispatch {
         if (this.answered(self())) this.endPause()
         this.advance(round)
       },
+      onRemarked: (piece, detail) => {
+        if (isKnown()) books.warned(piece)
+        tellRemarked(diagnostics, piece, detail)
+      },
+      onFailed: (report) =>
+        tellFailed(diagnostics, report, self().owner.lane === undefined || this.parts.gate.isClosed),
       onDropped: (piece, reason, failure) => {
         if (!isKnown()) return
         this.answered(self())

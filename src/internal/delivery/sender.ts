@@ -7,9 +7,18 @@ import { identity } from "effect/Function"
 import type * as Schedule from "effect/Schedule"
 import type { DropReason } from "../../PostHogError.js"
 import type { Batch } from "./batch.js"
-import type { Retryable, SendFailure } from "./failure.js"
+import { type Retryable, type SendFailure, toFailure } from "./failure.js"
+import type { Report, Unpersisted } from "./report.js"
 import * as Schedules from "./schedules.js"
-import { type Label, makeLabel, type Refusal, type Results, type Transport } from "./transport.js"
+import {
+  type Again,
+  type Label,
+  makeLabel,
+  type Refusal,
+  type Remark,
+  type Results,
+  type Transport
+} from "./transport.js"
 
 /** Most times that parts of one batch are halved after the server refused them. */
 const maxBisections = 64
@@ -39,6 +48,10 @@ export interface Job {
   readonly onTooLarge: (piece: Batch) => void
   readonly onDelivered: (piece: Batch) => void
   readonly onDropped: (piece: Batch, reason: DropReason, failure: SendFailure) => void
+  /** The server took events with a remark. They are among those that are delivered next. */
+  readonly onRemarked: (piece: Batch, detail: string | undefined) => void
+  /** Some events of a request were not persisted, and it is not repeated any more. */
+  readonly onFailed: (report: Report) => void
 }
 
 /** One piece on its way. */
@@ -49,6 +62,35 @@ interface Parcel {
   readonly rest: ReadonlyArray<Batch>
   /** How many of its events were acknowledged. */
   accepted: number
+  /** Those that were refused by an answer about single events, and its status. */
+  readonly refused: Array<Unpersisted>
+  status: number | undefined
+  /** What the last such answer said about those that are left. */
+  again: ReadonlyArray<Unpersisted> | undefined
+}
+
+const parcelOf = (piece: Batch, rest: ReadonlyArray<Batch>): Parcel => ({
+  piece,
+  rest,
+  accepted: 0,
+  refused: [],
+  status: undefined,
+  again: undefined
+})
+
+/** Events of a piece by what was said about them. */
+const grouped = <V extends Remark | Again | Refusal>(
+  piece: Batch,
+  verdicts: ReadonlyArray<readonly [position: number, verdict: V]>
+): ReadonlyArray<{ readonly verdict: V; readonly batch: Batch }> => {
+  const groups = new Map<string, { readonly verdict: V; readonly positions: Array<number> }>()
+  for (const [position, verdict] of verdicts) {
+    const key = JSON.stringify(verdict)
+    const known = groups.get(key)
+    if (known === undefined) groups.set(key, { verdict, positions: [position] })
+    else known.positions.push(position)
+  }
+  return Array.from(groups.values(), ({ positions, verdict }) => ({ verdict, batch: piece.pick(positions) }))
 }
 
 type Policy = { readonly maxRetries: number; readonly retrySchedule: Schedule.Schedule<unknown> }
@@ -83,22 +125,26 @@ const settle = (parcel: Parcel, job: Job, results: Results | undefined): Effect.
     return Effect.void
   }
   const accepted: Array<number> = []
-  const again: Array<number> = []
-  const refused = new Map<string, { readonly refusal: Refusal; readonly positions: Array<number> }>()
+  const remarks: Array<readonly [number, Remark]> = []
+  const again: Array<readonly [number, Again]> = []
+  const refused: Array<readonly [number, Refusal]> = []
   results.verdicts.forEach((verdict, position) => {
     if (verdict === "ok") return void accepted.push(position)
-    if (verdict === "retry") return void again.push(position)
-    const key = `${verdict.reason} ${verdict.detail}`
-    const known = refused.get(key)
-    if (known === undefined) refused.set(key, { refusal: verdict, positions: [position] })
-    else known.positions.push(position)
+    if (verdict.result === "retry") return void again.push([position, verdict])
+    if (verdict.result === "drop") return void refused.push([position, verdict])
+    accepted.push(position)
+    remarks.push([position, verdict])
   })
-  const left = again.length === 0 ? [] : [piece.pick(again)]
-  const lost = Array.from(refused.values(), ({ positions, refusal }) => ({ refusal, batch: piece.pick(positions) }))
+  const left = again.length === 0 ? [] : [piece.pick(again.map(([position]) => position))]
+  const lost = Array.from(grouped(piece, refused))
   const { status } = results
+  parcel.status = status
+  parcel.again = grouped(piece, again).map((part) => ({ ...part, fate: "exhausted" }))
+  for (const part of lost) parcel.refused.push({ ...part, fate: "dropped" })
+  for (const { batch, verdict } of grouped(piece, remarks)) job.onRemarked(batch, verdict.detail)
   // What is not told yet is still unsettled, for those who wait for it.
   while (lost.length > 0) {
-    const { batch, refusal: { detail, reason } } = lost.shift()!
+    const { batch, verdict: { detail, reason } } = lost.shift()!
     const others = accepted.length > 0 ? [piece.pick(accepted)] : []
     job.pieces = [...others, ...lost.map(({ batch }) => batch), ...left, ...rest]
     job.onDropped(batch, reason, { _tag: "Rejected", status, detail })
@@ -135,30 +181,50 @@ export const make = (transport: Transport, policy: Policy): (job: Job) => Effect
       const most = job.fitting(first)
       const fitting = transport.fitting === undefined ? most : transport.fitting(first, most)
       const rest = fitting < first.count ? [first.slice(fitting), ...others] : others
-      const parcel: Parcel = { piece: first.slice(0, fitting), rest, accepted: 0 }
+      const parcel = parcelOf(first.slice(0, fitting), rest)
+      const label = job.label ??= makeLabel()
       const failure = yield* Effect.match(deliver(parcel, job, transport, policy), {
         onSuccess: () => undefined,
         onFailure: identity
       })
       accepted += parcel.accepted
-      if (failure === undefined) continue
+      const report = (...more: ReadonlyArray<Unpersisted>): void => {
+        const unpersisted = [...parcel.refused, ...more]
+        const endpoint = transport.endpoint?.()
+        if (unpersisted.length === 0 || endpoint === undefined) return
+        const { attempt, requestId = "" } = label
+        const status = failure === undefined ? parcel.status : toFailure(failure).status
+        job.onFailed({ endpoint, requestId, attempts: attempt + 1, status, unpersisted })
+      }
+      if (failure === undefined) {
+        report()
+        continue
+      }
       // Events that are left when the retries are used up, or when it may not go on.
-      if (failure._tag === "Retryable") return failure
+      if (failure._tag === "Retryable") {
+        const unsaid: Unpersisted = { batch: parcel.piece, fate: "exhausted", verdict: undefined }
+        report(...job.mayGoOn() ? parcel.again ?? [unsaid] : [])
+        return failure
+      }
       if (failure._tag === "EncodingRefused") {
+        report()
         // The same request once more; how its body is written is the transport's.
         if (job.label !== undefined) job.label.attempt++
         continue
       }
       job.label = undefined
       const { piece } = parcel
+      const dropped: Unpersisted = { batch: piece, fate: "dropped", verdict: undefined }
       const half = piece.count >> 1
       switch (failure._tag) {
         case "TooLarge": {
           if (piece.count > 1) job.onTooLarge(piece)
           if (piece.count === 1) {
             job.pieces = rest
+            report(dropped)
             job.onDropped(piece, "too_large", failure)
           } else {
+            report()
             // The rest stays together: how much of it fits is known when its turn comes.
             job.pieces = [piece.slice(0, half), ...together(piece.slice(half), rest)]
           }
@@ -170,10 +236,12 @@ export const make = (transport: Transport, policy: Policy): (job: Job) => Effect
             (accepted > 0 || refusedAlone < maxRefusedAlone)
           if (bisect) {
             bisections++
+            report()
             job.pieces = [piece.slice(0, half), piece.slice(half), ...rest]
           } else {
             if (piece.count === 1) refusedAlone++
             job.pieces = rest
+            report(dropped)
             job.onDropped(piece, "rejected", failure)
           }
           continue

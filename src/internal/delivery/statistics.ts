@@ -37,6 +37,8 @@ export interface Stats {
   readonly unstored: number
   /** How often events were sent again: a batch of 10 that was retried twice counts 20. */
   readonly retried: number
+  /** Events that PostHog took with a remark, see `EventsWarned`. They are among `delivered`. */
+  readonly warned: number
   /** Events in which something had to be replaced before they could be sent. */
   readonly repaired: number
   /** Calls while the instance was opted out or disabled. Nothing was accepted. */
@@ -72,6 +74,7 @@ export class Statistics {
   private readonly origins = { accepted: 0, recovered: 0 }
   private unstored = 0
   private retried = 0
+  private warned = 0
   private repaired = 0
   private ignored = 0
   private readonly counts = { queued: 0, inFlight: 0, delivered: 0, dropped: 0, stored: 0 }
@@ -90,6 +93,10 @@ export class Statistics {
 
   onRepaired(): void {
     this.repaired++
+  }
+
+  onWarned(count: number): void {
+    this.warned += count
   }
 
   onRetried(count: number): void {
@@ -126,9 +133,10 @@ export class Statistics {
   }
 
   snapshot(): Stats {
-    const { counts: { delivered, inFlight, queued, stored }, ignored, origins, repaired, retried, unstored } = this
+    const { counts: { delivered, inFlight, queued, stored }, ignored, origins, repaired, retried, unstored, warned } =
+      this
     const dropped = { ...this.dropped }
-    return { ...origins, queued, inFlight, delivered, dropped, stored, unstored, retried, repaired, ignored }
+    return { ...origins, queued, inFlight, delivered, dropped, stored, unstored, retried, warned, repaired, ignored }
   }
 
   private onDropped(reason: DropReason, count: number): void {

@@ -9,7 +9,7 @@ import type { Encoding } from "../../core/http/encodings.js"
 import { parseRetryAfter } from "../../core/http/retryAfter.js"
 import type { DropReason } from "../../PostHogError.js"
 import { type Diagnostics, kinds } from "../diagnostics.js"
-import { type Answer, type Http, type Limits, type NoAnswer, summary } from "../http/client.js"
+import { type Answer, type Http, type Limits, type NoAnswer } from "../http/client.js"
 import { monotonicMillis } from "../monotonic.js"
 import type { Resolved } from "../options.js"
 import type { Batch } from "./batch.js"
@@ -29,8 +29,23 @@ export interface Label {
 
 export const makeLabel = (): Label => ({ attempt: 0, requestId: undefined, createdAt: undefined })
 
+/** An event was taken, and there is something to say about it. */
+export interface Remark {
+  readonly result: "warning"
+  /** A code. */
+  readonly detail: string | undefined
+}
+
+/** An event was not taken yet. */
+export interface Again {
+  readonly result: "retry"
+  /** A code. */
+  readonly detail: string | undefined
+}
+
 /** An event was refused for good, and only this one. */
 export interface Refusal {
+  readonly result: "drop"
   readonly reason: Extract<DropReason, "rejected" | "too_large">
   /** For people. */
   readonly detail: string
@@ -40,12 +55,14 @@ export interface Refusal {
 export interface Results {
   readonly _tag: "Results"
   readonly status: number
-  readonly verdicts: ReadonlyArray<"ok" | "retry" | Refusal>
+  readonly verdicts: ReadonlyArray<"ok" | Remark | Again | Refusal>
   /** What the server asked for, in milliseconds. */
   readonly retryAfter: number | undefined
 }
 
 export interface Transport {
+  /** The route, below the host, where it tells what became of single events. */
+  readonly endpoint?: (() => string | undefined) | undefined
   /** How many of so many events, from the first on, may be in one request. Absent: all. */
   readonly fitting?: ((batch: Batch, count: number) => number) | undefined
   /**
@@ -73,6 +90,10 @@ export interface Protocol {
   /** What a good answer means; `undefined`: the batch is acknowledged. */
   readonly read: (answer: Answer, batch: Batch, retryAfter: number | undefined) => Results | SendFailure | undefined
   readonly fitting?: Transport["fitting"]
+  /** Whether answers are about single events. */
+  readonly isPerEvent: boolean
+  /** What an answer that is no good one says, in a few words. */
+  readonly detail: (answer: Answer) => string | undefined
 }
 
 const encoder = new TextEncoder()
@@ -99,6 +120,7 @@ export const make = (
   const compression = new Compression(options.compression, protocol.encodings, diagnostics)
 
   return {
+    endpoint: () => protocol.isPerEvent ? protocol.path : undefined,
     fitting: protocol.fitting,
     send: Effect.fnUntraced(function*(batch, label, mayGoOn): Effect.fn.Return<Results | undefined, SendFailure> {
       const clock = yield* Effect.clock
@@ -158,7 +180,7 @@ const outcomeOf = (
   const retryAfter = () => parseRetryAfter(headers["retry-after"], now)
   if (status >= 200 && status < 300) return protocol.read(answer, batch, retryAfter())
   if (status === 413) return { _tag: "TooLarge" }
-  const detail = summary(answer)
+  const detail = protocol.detail(answer)
   if (status === 408 || status === 429 || status >= 500) {
     return { _tag: "Retryable", reason: "status", status, detail, retryAfter: retryAfter() }
   }

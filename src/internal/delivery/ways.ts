@@ -45,7 +45,11 @@ export const bringer = (change: (text: string) => string, path: string, most: nu
       texts.push(text)
       kept.push(position)
     } else {
-      refusals.set(position, { reason: "too_large", detail: `${bytes} bytes, and ${path} takes ${most}` })
+      refusals.set(position, {
+        result: "drop",
+        reason: "too_large",
+        detail: `${bytes} bytes, and ${path} takes ${most}`
+      })
     }
   }
   return { batch: texts.length === 0 ? undefined : batch.rewritten(texts), kept, refusals }
@@ -113,5 +117,9 @@ export const firstOf = (
       })
     })
 
-  return { fitting: (batch, count) => ways[current]!.transport.fitting?.(batch, count) ?? count, send }
+  return {
+    endpoint: () => ways[current]!.transport.endpoint?.(),
+    fitting: (batch, count) => ways[current]!.transport.fitting?.(batch, count) ?? count,
+    send
+  }
 }

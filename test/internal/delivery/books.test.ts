@@ -105,8 +105,10 @@ const moody = ({ chance, pick }: Random, accepted: Array<number>): Behaviour => 
       status: 200,
       retryAfter: chance(50) ? 1_000 : undefined,
       verdicts: indices(batch).map((index) => {
-        if (chance(30)) return "retry"
-        if (chance(30)) return { reason: chance(50) ? "rejected" : "too_large", detail: pick(["this", "that"]) }
+        if (chance(30)) return { result: "retry", detail: pick([undefined, "not_persisted"]) }
+        if (chance(30)) {
+          return { result: "drop", reason: chance(50) ? "rejected" : "too_large", detail: pick(["this", "that"]) }
+        }
         accepted.push(index)
         return "ok"
       })
