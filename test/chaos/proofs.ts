@@ -1,0 +1,64 @@
+/**
+ * All proofs under fault, for `npm run chaos`. The suite runs each of them in a small size.
+ */
+import * as fc from "fast-check"
+import { storm } from "./faultStorm.js"
+import { flood } from "./flood.js"
+import { nothingSeen, run } from "./outboxModel.js"
+import { schedules } from "./outboxSchedule.js"
+
+/** Counts of what was done and seen. */
+export type Summary = Readonly<Record<string, number>>
+
+export interface Context {
+  readonly seed: number
+  /** Whether there is more to do: until the work is done, or as long as there is time if somebody said how much. */
+  readonly mayGoOn: (isDone: boolean) => boolean
+  /** To be called often; tells it now and then. */
+  readonly progress: (summary: () => Summary) => void
+}
+
+/** Rejects when something does not hold. */
+export type Proof = (context: Context) => Promise<Summary>
+
+/** So many schedules at a time, each time with another seed. */
+const schedulesAtOnce = 100
+
+/** Random schedules of whole instances against a model, on a clock of their own. */
+const outbox: Proof = async ({ mayGoOn, progress, seed }) => {
+  const seen = nothingSeen()
+  const property = fc.asyncProperty(schedules(["v0", "v1"]), (schedule) => run(schedule, seen))
+  for (let i = 0; mayGoOn(seen.schedules >= 10_000); i++) {
+    await fc.assert(property, { seed: seed + i, numRuns: schedulesAtOnce })
+    progress(() => ({ ...seen }))
+  }
+  return { ...seen }
+}
+
+/** Storms of all faults of the network, over real sockets. */
+const faults: Proof = async ({ mayGoOn, progress, seed }) => {
+  const sums: Record<string, number> = { storms: 0 }
+  for (let i = 0; mayGoOn(i >= 20); i++) {
+    const seen = await storm({ seed: seed + i, captureMode: i % 2 === 0 ? "v0" : "v1", events: 3_000 })
+    sums.storms!++
+    for (const [name, count] of Object.entries(seen)) sums[name] = (sums[name] ?? 0) + count
+    progress(() => sums)
+  }
+  return sums
+}
+
+/** Ten million events through one instance, whose server is away half of the time, in bounded memory. */
+const memory: Proof = async ({ mayGoOn, progress }) => {
+  const sums = { events: 0, delivered: 0, dropped: 0, mostMegabytes: 0 }
+  while (mayGoOn(sums.events >= 10_000_000)) {
+    const seen = await flood(2_000_000)
+    sums.events += seen.events
+    sums.delivered += seen.delivered
+    sums.dropped += seen.dropped
+    sums.mostMegabytes = Math.max(sums.mostMegabytes, seen.megabytes)
+    progress(() => sums)
+  }
+  return sums
+}
+
+export const proofs: Readonly<Record<string, Proof>> = { outbox, faults, memory }
