@@ -2,13 +2,12 @@
  * One place to tell what happens: to the subscribers of `PostHog.diagnostics`, and to Effect's logger.
  */
 import * as Effect from "effect/Effect"
-import * as Queue from "effect/Queue"
 import * as Runtime from "effect/Runtime"
-import * as Stream from "effect/Stream"
+import type * as Stream from "effect/Stream"
 import { redactText } from "../core/secrets.js"
 import type { Diagnostic } from "../PostHogError.js"
 import { say } from "./effect/log.js"
-import { streamOf } from "./effect/waiting.js"
+import { Feed } from "./feed.js"
 import { Lines } from "./lines.js"
 import { monotonicMillis } from "./monotonic.js"
 import { drops, onlyOnce, type Topic, type Trouble, Warnings } from "./warnings.js"
@@ -109,50 +108,17 @@ const withoutSecrets = (diagnostic: Diagnostic): Diagnostic =>
     ? { ...diagnostic, repairs: diagnostic.repairs.map(redactRepair) }
     : diagnostic
 
-/** What one subscriber has not seen yet. */
-class Subscriber {
-  private buffer: Array<Diagnostic> = []
-  private ended = false
-
-  /** `signal` wakes who pulls, after the call that has something to tell. */
-  constructor(private readonly signal: Queue.Queue<void>) {}
-
-  offer(diagnostic: Diagnostic): void {
-    if (this.buffer.length === subscriberCapacity) this.buffer.shift()
-    this.buffer.push(diagnostic)
-    Queue.unsafeOffer(this.signal, undefined)
-  }
-
-  end(): void {
-    this.ended = true
-    Queue.unsafeOffer(this.signal, undefined)
-  }
-
-  /** What has happened since the last pull, waiting for something to happen; `undefined`: nothing will. */
-  readonly pull: Effect.Effect<ReadonlyArray<Diagnostic> | undefined> = Effect.suspend(() => {
-    if (this.buffer.length > 0) return Effect.succeed(this.take())
-    return this.ended ? Effect.succeed(undefined) : Effect.flatMap(Queue.take(this.signal), () => this.pull)
-  })
-
-  private take(): ReadonlyArray<Diagnostic> {
-    const some = this.buffer
-    this.buffer = []
-    return some
-  }
-}
-
 export const make = Effect.fnUntraced(function*(
   instance: string,
   debug: boolean,
   address: string
 ): Effect.fn.Return<Diagnostics> {
   const runtime = yield* Effect.runtime<never>()
-  const subscribers = new Set<Subscriber>()
+  const feed = new Feed<Diagnostic>(subscriberCapacity)
   const warned = new Set<string>()
   let verbose = debug
   /** A program's logger may capture events, whose diagnostics must not be logged in turn. */
   let logging = false
-  let closed = false
   const log = (level: "Debug" | "Info" | "Warning", text: string): void => {
     if (logging) return
     logging = true
@@ -182,12 +148,12 @@ export const make = Effect.fnUntraced(function*(
       (reason === undefined || intended[reason] !== true && toldOtherwise[reason] !== true)
     const key = reason === undefined ? tag : `${tag} ${reason}`
     const first = warning && !warned.has(key) && warned.size < maxWarned
-    const isUnseen = line !== undefined && subscribers.size === 0
-    if (!first && !isUnseen && !verbose && subscribers.size === 0) return
+    const isUnseen = line !== undefined && !feed.isFollowed
+    if (!first && !isUnseen && !verbose && !feed.isFollowed) return
     const made = make()
     if (isUnseen) lines.add(line(made))
     const diagnostic = withoutSecrets(made)
-    for (const subscriber of subscribers) subscriber.offer(diagnostic)
+    feed.publish(diagnostic)
     if (first) {
       warned.add(key)
       log("Warning", textOf(text, diagnostic, onlyOnce))
@@ -196,16 +162,6 @@ export const make = Effect.fnUntraced(function*(
     }
   }
 
-  const subscribe = Effect.acquireRelease(
-    Effect.map(Queue.sliding<void>(1), (signal) => {
-      const subscriber = new Subscriber(signal)
-      subscribers.add(subscriber)
-      if (closed) subscriber.end()
-      return subscriber
-    }),
-    (subscriber) => Effect.sync(() => subscribers.delete(subscriber))
-  )
-
   return {
     emit,
     failed: (trouble) => requests.failed(trouble),
@@ -213,12 +169,11 @@ export const make = Effect.fnUntraced(function*(
     setDebug: (enabled) => {
       verbose = enabled
     },
-    stream: Stream.unwrapScoped(Effect.map(subscribe, (subscriber) => streamOf(subscriber.pull))),
+    stream: feed.stream(),
     close: (dropped) => {
       const lost = Object.fromEntries(Object.entries(dropped).filter(([reason]) => intended[reason] !== true))
       requests.lost(lost)
-      closed = true
-      for (const subscriber of subscribers) subscriber.end()
+      feed.end()
     }
   }
 })

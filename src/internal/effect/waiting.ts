@@ -8,7 +8,6 @@ import * as Effect from "effect/Effect"
 import * as FiberId from "effect/FiberId"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import type * as SubscriptionRef from "effect/SubscriptionRef"
 
 export const makeDeferred = <A, E = never>(): Deferred.Deferred<A, E> => Deferred.unsafeMake(FiberId.none)
 
@@ -27,10 +26,3 @@ export const streamOf = <A, E, R>(
     onSuccess: (some) => some === undefined ? Effect.fail(Option.none()) : Effect.succeed(Chunk.unsafeFromArray(some)),
     onFailure: (error) => Effect.fail(Option.some(error))
   }))
-
-/** A stream that ends when a Deferred is complete. */
-export const until = <A, E, R>(self: Stream.Stream<A, E, R>, end: Deferred.Deferred<void>): Stream.Stream<A, E, R> =>
-  Stream.interruptWhenDeferred(self, end)
-
-/** What a reference holds now, and each later value. */
-export const changesOf = <A>(ref: SubscriptionRef.SubscriptionRef<A>): Stream.Stream<A> => ref.changes

@@ -7,14 +7,13 @@ import * as Effect from "effect/Effect"
 import { isTagged } from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import type * as Stream from "effect/Stream"
-import * as SubscriptionRef from "effect/SubscriptionRef"
 import { makeUuidV7 } from "../../core/event/uuid.js"
 import { compileDefinitions } from "../../core/flags/definitions.js"
 import * as Loading from "../../core/flags/loading.js"
 import { readStored, type Stored } from "../../core/flags/stored.js"
 import { messageOf } from "../../core/thrown.js"
 import { FlagDefinitionStoreError, type Service } from "../../FlagDefinitionStore.js"
-import { changesOf } from "../effect/waiting.js"
+import { Feed } from "../feed.js"
 import { type Active, type Instance, notOpen } from "../instance.js"
 import { monotonicMillis } from "../monotonic.js"
 import { FlagsUnavailable } from "./errors.js"
@@ -47,11 +46,14 @@ export interface Loader {
   readonly canLoad: boolean
   /** Never fails; gives what went wrong. */
   readonly load: Effect.Effect<FlagsUnavailable | undefined>
-  /** What is loaded now, and what is installed from now on. */
+  /** What is loaded now, and what is installed from now on, until the end. */
   readonly installed: Stream.Stream<Loading.Loaded | undefined>
-  /** Ends the lease, if this instance has it. */
+  /** Ends the lease, if this instance has it, and the streams. */
   readonly end: Effect.Effect<void>
 }
+
+/** Definitions that a slow subscriber may fall behind: who follows them wants the latest. */
+const feedCapacity = 16
 
 /** Time between two loads without a setting. */
 export const defaultInterval = Duration.seconds(30)
@@ -75,7 +77,7 @@ export const make = Effect.fnUntraced(function*(
 ): Effect.fn.Return<Loader> {
   const { diagnostics, options } = active
   const clock = yield* Effect.clock
-  const published = yield* SubscriptionRef.make<Loading.Loaded | undefined>(undefined)
+  const published = new Feed<Loading.Loaded | undefined>(feedCapacity)
   const newUuid = makeUuidV7((bytes) => crypto.getRandomValues(bytes))
   /** When something happened. */
   const now = () => clock.unsafeCurrentTimeMillis()
@@ -93,11 +95,11 @@ export const make = Effect.fnUntraced(function*(
   }
 
   const install = (loaded: Loading.Loaded | undefined): Effect.Effect<void> =>
-    Effect.suspend(() => {
+    Effect.sync(() => {
       set({ loaded })
       flagsOf(instance, active).minimalEvents = loaded?.definitions.minimalFlagCalledEvents ?? false
       if (loaded !== undefined) onUsable()
-      return SubscriptionRef.set(published, loaded)
+      published.publish(loaded)
     })
 
   const succeed = (source: Loading.Source, unchanged: boolean): void => {
@@ -242,7 +244,10 @@ export const make = Effect.fnUntraced(function*(
     }),
     canLoad: store !== undefined || (active.http !== undefined && hasKey),
     load,
-    installed: changesOf(published),
-    end: Effect.suspend(() => state.holdsLease ? store!.releaseAtEnd : Effect.void)
+    installed: published.stream(() => [state.loaded]),
+    end: Effect.suspend(() => {
+      published.end()
+      return state.holdsLease ? store!.releaseAtEnd : Effect.void
+    })
   }
 })

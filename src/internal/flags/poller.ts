@@ -11,7 +11,7 @@ import type { Loaded } from "../../core/flags/loading.js"
 import type { Service } from "../../FlagDefinitionStore.js"
 import { FlagsUnavailable } from "../../PostHogError.js"
 import { complete } from "../completion.js"
-import { makeDeferred, until } from "../effect/waiting.js"
+import { makeDeferred } from "../effect/waiting.js"
 import type { Active, Instance } from "../instance.js"
 import { monotonicMillis } from "../monotonic.js"
 import { sleepIdle } from "../sleepIdle.js"
@@ -57,7 +57,6 @@ export const make = Effect.fnUntraced(function*(
 ): Effect.fn.Return<Poller> {
   const scope = yield* Scope.make()
   const clock = yield* Effect.clock
-  const ended = yield* Deferred.make<void>()
   const now = () => monotonicMillis(clock)
   let flight: Flight | undefined
   let closed = false
@@ -116,7 +115,7 @@ export const make = Effect.fnUntraced(function*(
       Effect.zipRight(load),
       Effect.flatMap((error) => error === undefined ? Effect.void : Effect.fail(error))
     ),
-    installed: until(loader.installed, ended),
+    installed: loader.installed,
     start: Effect.zipRight(
       loader.begin,
       Effect.suspend(() =>
@@ -133,7 +132,6 @@ export const make = Effect.fnUntraced(function*(
         Effect.zipRight(Effect.sync(() => {
           if (last !== undefined) settle(last, closedError)
         })),
-        Effect.zipRight(Deferred.succeed(ended, undefined)),
         Effect.zipRight(loader.end)
       )
     })

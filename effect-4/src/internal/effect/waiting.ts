@@ -9,7 +9,6 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type * as Pull from "effect/Pull"
 import * as Stream from "effect/Stream"
-import * as SubscriptionRef from "effect/SubscriptionRef"
 
 export const makeDeferred = <A, E = never>(): Deferred.Deferred<A, E> => Deferred.makeUnsafe()
 
@@ -44,10 +43,3 @@ export const streamOf = <A, E, R>(
       : next)
   return Stream.fromPull(Effect.succeed(next))
 }
-
-/** A stream that ends when a Deferred is complete. */
-export const until = <A, E, R>(self: Stream.Stream<A, E, R>, end: Deferred.Deferred<void>): Stream.Stream<A, E, R> =>
-  Stream.interruptWhen(self, Deferred.await(end))
-
-/** What a reference holds now, and each later value. */
-export const changesOf = <A>(ref: SubscriptionRef.SubscriptionRef<A>): Stream.Stream<A> => SubscriptionRef.changes(ref)
