@@ -3,44 +3,22 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { type ChildProcess, spawn } from "node:child_process"
 import { readFileSync } from "node:fs"
-import { createInterface } from "node:readline"
 import * as Sink from "../support/sink.js"
+import { callTo, start as startAdapter } from "./driver.js"
 
 const adapter = (env: Readonly<Record<string, string>>) =>
   Effect.acquireRelease(
-    Effect.promise(async () => {
-      const child = spawn(process.execPath, ["--import", "tsx", "test/compliance/adapter.ts"], {
-        env: { ...process.env, ...env, PORT: "0" },
-        stdio: ["ignore", "pipe", "inherit"]
-      })
-      const line = await new Promise<string>((resolve) =>
-        createInterface({ input: child.stdout }).once("line", resolve)
-      )
-      return { child: child as ChildProcess, url: line.replace("listening on ", "http://") }
-    }),
+    Effect.promise(() => startAdapter(env)),
     ({ child }) => Effect.sync(() => child.kill())
   )
-
-interface Call {
-  (method: "GET" | "POST", path: string, body?: unknown): Effect.Effect<any>
-}
 
 /** Starts adapter and mock, and gives a way to call the adapter. */
 const startWith = (env: Readonly<Record<string, string>>) =>
   Effect.gen(function*() {
     const sink = yield* Sink.make()
     const { url } = yield* adapter(env)
-    const call: Call = (method, path, body) =>
-      Effect.promise(async () => {
-        const response = await fetch(url + path, {
-          method,
-          ...(body === undefined ? undefined : { body: JSON.stringify(body) })
-        })
-        const json = await response.json() as Record<string, unknown>
-        return { status: response.status, ...json }
-      })
+    const call = callTo(url)
     const init = (options: Record<string, unknown> = {}, query = "") =>
       call("POST", `/init${query}`, { api_key: "phc_test", host: sink.url, ...options })
     const capture = (event: string, rest: Record<string, unknown> = {}, query = "") =>
@@ -89,7 +67,7 @@ describe("compliance adapter", () => {
           Effect.gen(function*() {
             const { call, capture, init, sink } = yield* startWith({ AI_CAPTURE_MODE: mode, HOOKS: hooks })
             const { capabilities } = yield* call("GET", "/health")
-            assert.sameMembers(capabilities, ["capture_v0", `capture_ai_${mode}`, "event_options", "encoding_gzip"])
+            assert.includeMembers(capabilities, ["capture_v0", `capture_ai_${mode}`, "event_options", "encoding_gzip"])
             yield* init({ flush_at: 100 })
             const ai = (more: object) =>
               call("POST", "/capture_ai", {

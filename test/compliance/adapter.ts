@@ -3,7 +3,8 @@
  * what it is told to.
  *
  *   npm run compliance:adapter        listens on 127.0.0.1:$PORT, 8080 if unset; CAPTURE_MODE=v0 (default) or v1,
- *                                     AI_CAPTURE_MODE=v1 (default) or v0, HOOKS=1
+ *                                     AI_CAPTURE_MODE=v1 (default) or v0, COMPRESSION=gzip (default), deflate, br or
+ *                                     zstd, HOOKS=1
  */
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as HttpClient from "@effect/platform/HttpClient"
@@ -21,6 +22,7 @@ import { randomUUID } from "node:crypto"
 import { readFileSync } from "node:fs"
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
+import * as zlib from "node:zlib"
 
 const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { readonly version: string }
 
@@ -35,6 +37,12 @@ const wordOf = <Word extends string>(variable: string, words: readonly [Word, ..
 
 const mode = wordOf("CAPTURE_MODE", ["v0", "v1"])
 const aiMode = wordOf("AI_CAPTURE_MODE", ["v1", "v0"])
+const compression = wordOf("COMPRESSION", ["gzip", "deflate", "br", "zstd"])
+
+/** Capture v0 knows gzip; over capture v1 goes what the runtime has. */
+const encodings = mode === "v0" && aiMode === "v0"
+  ? ["gzip"]
+  : ["gzip", "deflate", "br", ..."zstdCompress" in zlib ? ["zstd"] : []]
 
 /** Whether events go through a hook, which takes another way through the writing. */
 const hooks = process.env.HOOKS === "1"
@@ -120,7 +128,7 @@ class Client {
       historicalMigration: init.historical_migration,
       captureMode: mode,
       aiCaptureMode: aiMode,
-      compression: init.enable_compression,
+      compression: init.enable_compression === true ? compression : init.enable_compression,
       // Told to compress, also the single small event of a test.
       compressionThreshold: init.enable_compression === true ? 0 : undefined,
       shutdownTimeout: 0,
@@ -301,7 +309,12 @@ const route = async (
         sdk_name: "posthog-effect",
         sdk_version: version,
         adapter_version: version,
-        capabilities: [`capture_${mode}`, `capture_ai_${aiMode}`, "event_options", "encoding_gzip"],
+        capabilities: [
+          `capture_${mode}`,
+          `capture_ai_${aiMode}`,
+          "event_options",
+          ...encodings.map((name) => `encoding_${name}`)
+        ],
         supports_parallel: true
       })
     case "POST /init": {

@@ -72,6 +72,8 @@ export interface SinkRequest {
   /** Size of the body on the wire and after decompression. */
   readonly wireBytes: number
   readonly bytes: number
+  /** The first bytes on the wire, in hexadecimal. */
+  readonly beginsWith: string
   /** Whether the body could be decompressed. */
   readonly decodes: boolean
   /** The parsed body; `undefined` when it is no JSON. */
@@ -265,6 +267,7 @@ export class Sink extends LoopbackServer {
       headers: incoming.headers,
       wireBytes: wire.length,
       bytes: (plain ?? wire).length,
+      beginsWith: wire.subarray(0, 4).toString("hex"),
       decodes: plain !== undefined,
       body,
       events: Array.isArray(body?.batch) ? body.batch : [],
