@@ -36,6 +36,14 @@ export interface Background {
   readonly flush: () => void
 }
 
+/** For a queue that somebody else fills and makes due. */
+export const fed = (dispatch: Dispatch): Background => ({
+  run: Effect.never,
+  added: () => {},
+  hurry: () => {},
+  flush: () => dispatch.makeDue()
+})
+
 export const make = Effect.fnUntraced(function*(
   { flushAt, flushInterval, isFlushAtGiven }: Pick<Resolved, "flushAt" | "flushInterval" | "isFlushAtGiven">,
   maxBatchSize: number,

@@ -11,6 +11,7 @@ const decoder = new TextDecoder()
 const headBytes = 4096
 
 const comma = 0x2c
+const lineBreak = 0x0a
 
 /** Events that stand one after the other in a buffer, separated by commas: the inside of a JSON array. */
 export class Batch {
@@ -42,6 +43,41 @@ export class Batch {
     return new Batch(buffer, [0, buffer.length + 1], 0, 1, 0)
   }
 
+  /**
+   * The events of lines as {@link lines} gives them, whose bytes become those of the batch; `undefined` where a line is
+   * no object.
+   */
+  static fromLines(bytes: Uint8Array, sequence: number): Batch | undefined {
+    const offsets = [0]
+    for (let start = 0; start <= bytes.length;) {
+      const found = bytes.indexOf(lineBreak, start)
+      const end = found === -1 ? bytes.length : found
+      if (bytes[start] !== 0x7b || bytes[end - 1] !== 0x7d) return undefined
+      if (found !== -1) bytes[found] = comma
+      start = end + 1
+      offsets.push(start)
+    }
+    return new Batch(bytes, offsets, 0, offsets.length - 1, sequence)
+  }
+
+  /** The events of several batches one after the other, as a copy, with the number of the first. */
+  static concat(batches: ReadonlyArray<Batch>): Batch {
+    const [first, ...others] = batches
+    if (others.length === 0) return first!
+    const buffer = new Uint8Array(batches.reduce((sum, { size }) => sum + size + 1, 0))
+    const offsets: Array<number> = []
+    let at = 0
+    for (const batch of batches) {
+      buffer.set(batch.bytes, at)
+      const moved = at - batch.offsets[batch.from]!
+      for (let i = batch.from; i < batch.to; i++) offsets.push(batch.offsets[i]! + moved)
+      at += batch.size + 1
+      buffer[at - 1] = comma
+    }
+    offsets.push(at)
+    return new Batch(buffer, offsets, 0, offsets.length - 1, first!.sequence)
+  }
+
   /** The same events in another form, one text for each. */
   rewritten(texts: ReadonlyArray<string>): Batch {
     const pieces = texts.map((text) => encoder.encode(text))
@@ -63,6 +99,14 @@ export class Batch {
   /** Bytes of the events with the commas between them. */
   get bytes(): Uint8Array {
     return this.buffer.subarray(this.offsets[this.from], this.offsets[this.to]! - 1)
+  }
+
+  /** The events one to a line, as a copy: JSON has no line breaks in it, so that they can be told apart again. */
+  lines(): Uint8Array<ArrayBuffer> {
+    const lines = new Uint8Array(this.bytes)
+    const start = this.offsets[this.from]!
+    for (let i = this.from + 1; i < this.to; i++) lines[this.offsets[i]! - 1 - start] = lineBreak
+    return lines
   }
 
   /** Length of {@link bytes}. */

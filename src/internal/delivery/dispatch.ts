@@ -224,8 +224,13 @@ export class Dispatch {
         queue.maxBatchBytes = limit.bytes
         if (!isKnown()) return
         const { owner, round } = self()
-        if (this.sender(owner) === this.parts.store) books.stored(piece, owner, "inFlight")
-        else books.delivered(piece, owner)
+        if (this.sender(owner) === this.parts.store) {
+          books.stored(piece, owner, "inFlight")
+          // Whoever waits has waited for this.
+          owner.settle(piece, undefined, undefined)
+        } else {
+          books.delivered(piece, owner)
+        }
         if (this.answered(self())) this.endPause()
         this.advance(round)
       },
@@ -262,7 +267,7 @@ export class Dispatch {
     if (defect !== undefined) this.drop(sending, "internal_error", { reason: "connection", detail: defect })
     else if (sending.stopped || why === undefined) this.drop(sending, "opted_out", why)
     // Whoever stored it will have it sent another time.
-    else if (sending.owner.left !== undefined && sending.owner.lane === undefined) this.leave(sending)
+    else if (sending.owner.left !== undefined && this.parts.gate.isClosed) this.leave(sending)
     // An event that somebody waits for is theirs to send again, and a closed instance has no later.
     else if (sending.owner.lane === undefined || this.parts.gate.isClosed) {
       this.tell(why, sending.owner, "lost")
@@ -414,6 +419,11 @@ export class Dispatch {
       if (owner.lane !== undefined) { for (const piece of job.pieces) count += piece.count }
     }
     return count
+  }
+
+  /** Whether queued events wait for more than a request to become free. */
+  get isHolding(): boolean {
+    return this.paused !== undefined || this.isProbing
   }
 
   get isEmpty(): boolean {

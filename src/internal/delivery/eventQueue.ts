@@ -80,6 +80,15 @@ export class EventQueue {
     return "added"
   }
 
+  /** Adds a batch that somebody else has made, with the next number. The limits may be exceeded then. */
+  append(batch: Batch): void {
+    this.seal()
+    this.sealed.push(batch)
+    this.next = batch.sequence + batch.count
+    this.count += batch.count
+    this.bytes += eventBytes(batch)
+  }
+
   /** Takes the oldest batch, also one that is not full; no more than `most` events of it. */
   shift(most = Number.POSITIVE_INFINITY): Batch | undefined {
     if (this.sealed.length === this.head) this.seal()

@@ -41,7 +41,7 @@ export class Pipeline {
   constructor(
     readonly lane: Lane,
     private readonly shared: Shared,
-    private readonly queue: EventQueue,
+    readonly queue: EventQueue,
     private readonly flushes: Flushes,
     private readonly budget: Budget,
     readonly dispatch: Dispatch,
@@ -240,18 +240,22 @@ export class Pipeline {
 /** Builds the way of a lane's events, with its batching fiber if the options want one. */
 export const make = Effect.fnUntraced(function*(
   { lane, store, transport }: Route,
-  shared: Shared
+  shared: Shared,
+  /** Whoever fills the queue and makes its events due; `undefined`: callers, and the batching fiber. */
+  feeder?: Flushes
 ): Effect.fn.Return<Pipeline, never, Scope.Scope> {
   const { options } = shared
   const { about, limits, requestTimeout } = lane
   const queue = new EventQueue(limits, limits.maxBatchBytes)
-  const flushes = new Flushes(lane.name)
+  const flushes = feeder ?? new Flushes(lane.name)
   const limit = new SizeLimit(limits.maxBatchBytes)
   const budget = new Budget(Duration.toMillis(requestTimeout))
   const send = Sender.make(transport, options)
   const intoStore = store && Sender.make(store, options)
   const dispatch = new Dispatch({ ...shared, about, queue, flushes, limit, budget, send, store: intoStore })
-  const background = options.background
+  const background = feeder !== undefined
+    ? Background.fed(dispatch)
+    : options.background
     ? yield* Background.make(options, limits.maxBatchSize, queue, dispatch, shared.elapsed)
     : undefined
   return new Pipeline(lane, shared, queue, flushes, budget, dispatch, background)

@@ -49,9 +49,9 @@ end
 `
 
 /**
- * `stream sizes | name most refuses doubtful fields…`: adds an entry. Gives its id, and how large the stream is. Without
- * an id it was refused, because the stream would be too large. What may have been added already, because an answer got
- * lost, is looked for among the last entries first.
+ * `stream sizes | name most refuses doubtful fields…`: adds an entry. Gives its id, and how large the stream is.
+ * Without an id it was refused, because the stream would be too large. What may have been added already, because an
+ * answer got lost, is looked for among the last entries first.
  */
 export const append = `${shared}
 local fields = list(5, #ARGV)
@@ -72,8 +72,8 @@ local id = add(KEYS[1], KEYS[2], ARGV[1], fields)
 return { id, size(KEYS[2], ARGV[1]) }`
 
 /**
- * `stream dead sizes | group name mostDead (id dead (fields field…)…)…`: settles entries, each with the entries that go
- * to the dead letters in the same step. Gives how many events the dead letters lost for lack of room.
+ * `stream dead sizes | group name mostDead (id dead (fields field…)…)…`: settles entries, each with the entries that
+ * go to the dead letters in the same step. Gives how many events the dead letters lost for lack of room.
  */
 export const settle = `${shared}
 local at = 4
@@ -155,8 +155,8 @@ end
 return { own, others }`
 
 /**
- * `stream | group id…`: gives entries that were taken and never seen, because an answer got lost. What is not there any
- * more counts as settled.
+ * `stream | group id…`: gives entries that were taken and never seen, because an answer got lost. What is not there
+ * any more counts as settled.
  */
 export const fetch = `
 local found = {}
@@ -196,8 +196,8 @@ end
 return removed`
 
 /**
- * `dead sizes stream | id name fields field… fields field…`: replaces a dead letter by an entry that will be sent, by
- * another dead letter, by both, or by nothing. Gives 0 when it is not there any more; then nothing was done.
+ * `dead sizes stream | id name fields field… fields field…`: replaces a dead letter by an entry that will be sent,
+ * by another dead letter, by both, or by nothing. Gives 0 when it is not there any more; then nothing was done.
  */
 export const unbury = `${shared}
 if not drop(KEYS[1], KEYS[2], "dead", ARGV[1]) then return 0 end

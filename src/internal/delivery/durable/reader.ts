@@ -1,0 +1,348 @@
+/**
+ * Takes batches from the stream of a lane, whoever has stored them, and sees to it that each is removed when its events
+ * have met their end, and not before.
+ *
+ * All that is asked of Redis is asked by one fiber, one thing after the other: settle what has ended; say that the rest
+ * is still being worked on; look for what others have left; take more. It asks again and again, at longer and longer
+ * intervals while there is nothing, and is woken by what happens here. It does not block: the connection may be the
+ * program's only one.
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type { Form } from "../../../core/event/properties.js"
+import { describe } from "../../../core/thrown.js"
+import type { DropReason } from "../../../PostHogError.js"
+import type { Diagnostics } from "../../diagnostics.js"
+import { sleepIdle } from "../../sleepIdle.js"
+import type { Batch } from "../batch.js"
+import type { Books } from "../books.js"
+import type { Dispatch } from "../dispatch.js"
+import type { EventQueue } from "../eventQueue.js"
+import type { Failure } from "../failure.js"
+import { CatchUps } from "./catchUps.js"
+import { countOf, decode } from "./element.js"
+import { letterOf } from "./fleetLetters.js"
+import type { Health } from "./health.js"
+import { type Borrowed, type Follower, type Held, Holdings, packed } from "./holdings.js"
+import { kinds } from "./kinds.js"
+import { givenBackMillis, type Streams, type Trouble } from "./redis.js"
+import type { Entry } from "./redisReply.js"
+
+export interface Parts {
+  readonly lane: string
+  readonly streams: Streams
+  readonly form: Form | undefined
+  readonly queue: EventQueue
+  readonly dispatch: Dispatch
+  readonly books: Books
+  readonly diagnostics: Diagnostics
+  readonly health: Health
+  readonly limits: { readonly maxBatchSize: number; readonly maxBatchBytes: number }
+  readonly settings: ReaderSettings
+  /** Whether events may be sent. */
+  readonly isOpen: () => boolean
+  readonly now: () => number
+  /** Key under which what nobody can read is found. */
+  readonly deadKey: string
+}
+
+/** Times in milliseconds. */
+export interface ReaderSettings {
+  /** What nobody has touched for so long is claimed. */
+  readonly claimAfter: number
+  /** The longest time between two looks for new entries. */
+  readonly pollInterval: number
+  /** `undefined`: there are no dead letters. */
+  readonly maxDeadBytes: number | undefined
+}
+
+/** Time between two looks when there was something a moment ago, in milliseconds. */
+const firstPause = 20
+/** After a failure, in milliseconds. */
+const firstTrouble = 200
+const longestTrouble = 5_000
+/** So often is looked for what others have left, in milliseconds. */
+const lookPause = 5_000
+/** Consumers that have nothing are removed when they have been gone for so long, in milliseconds. */
+const goneAfter = 3_600_000
+
+/** Bytes of a read, about; and the most entries. */
+const readBytes = 4 * 1024 * 1024
+const maxEntries = 64
+/** What an entry has until it is known better. */
+const usualBytes = 256 * 1024
+/** Entries that are settled in one step. */
+const settledAtOnce = 32
+
+export class Reader implements Follower {
+  private readonly holdings: Holdings
+  private readonly catchUps = new CatchUps()
+  private readonly woken = Effect.unsafeMakeLatch()
+  /** Since when somebody's entries have not been touched. */
+  private suspects: ReadonlyMap<string, number> = new Map()
+  private refreshedAt = Number.NEGATIVE_INFINITY
+  private lookedAt = Number.NEGATIVE_INFINITY
+  private sweptAt = Number.NEGATIVE_INFINITY
+  /** Whether something may have been taken that this process has not seen. */
+  private isUncertain = false
+  private isDeparting = false
+  private pause = firstPause
+  private troubles = firstTrouble
+  private entryBytes = usualBytes
+
+  constructor(private readonly parts: Parts, private readonly owner: Borrowed) {
+    this.holdings = new Holdings(parts.settings.maxDeadBytes !== undefined)
+    owner.follower = this
+  }
+
+  wake(): void {
+    this.woken.unsafeOpen()
+  }
+
+  /** Waits until nothing up to that entry waits for being taken. */
+  catchUp(target: string): Effect.Effect<void, Failure> {
+    return this.catchUps.wait(target, () => this.wake())
+  }
+
+  fail(failure: Failure): void {
+    this.catchUps.fail(failure)
+  }
+
+  ended(batch: Batch, reason: DropReason | undefined, failure: Failure | undefined): void {
+    this.holdings.ended(batch, reason, failure)
+    this.wake()
+  }
+
+  /** Sends nothing of the stream any more: what is not at its end stays there, and is given back. */
+  leave(): void {
+    const { books, dispatch, queue } = this.parts
+    for (const sending of dispatch.take(({ owner }) => owner === this.owner)) dispatch.leave(sending)
+    for (let batch = queue.shift(); batch !== undefined; batch = queue.shift()) {
+      books.stored(batch, this.owner, "queued")
+    }
+    dispatch.advance()
+    this.isDeparting = true
+    this.wake()
+  }
+
+  /** Settles what has ended, and gives back the rest. To be called when nothing else runs. */
+  readonly depart: Effect.Effect<void, Trouble> = Effect.suspend(() =>
+    Effect.zipRight(
+      this.settleFinished,
+      Effect.map(this.parts.streams.depart, () => {
+        this.holdings.clear()
+        this.isDeparting = false
+      })
+    )
+  )
+
+  /** Waits until what has ended is settled. */
+  readonly settled: Effect.Effect<void> = Effect.suspend(() =>
+    this.holdings.finished.length === 0 ? Effect.void : Effect.zipRight(Effect.sleep(firstPause), this.settled)
+  )
+
+  readonly run: Effect.Effect<never> = Effect.forever(
+    Effect.suspend(() =>
+      Effect.catchAll(
+        Effect.catchAllDefect(this.round, (defect): Effect.Effect<never, Trouble> =>
+          Effect.fail({
+            _tag: "Trouble",
+            operation: "read",
+            code: undefined,
+            detail: describe(defect),
+            isDoubtful: true
+          })),
+        (trouble) => this.troubled(trouble)
+      )
+    )
+  )
+
+  private troubled(trouble: Trouble): Effect.Effect<void> {
+    this.parts.health.failed(trouble)
+    this.isUncertain = true
+    this.suspects = new Map()
+    this.fail({ reason: "connection", detail: trouble.detail })
+    const millis = this.troubles
+    this.troubles = Math.min(millis * 2, longestTrouble)
+    return sleepIdle(Duration.millis(millis))
+  }
+
+  private get mayTake(): boolean {
+    const { dispatch, isOpen, limits, queue } = this.parts
+    return !this.isDeparting && (isOpen() || !this.catchUps.isEmpty) && !dispatch.isHolding &&
+      queue.count < limits.maxBatchSize && this.holdings.size < 4 * maxEntries
+  }
+
+  private get untilRefresh(): number {
+    const { now, settings: { claimAfter } } = this.parts
+    return this.holdings.size === 0
+      ? Number.POSITIVE_INFINITY
+      : Math.max(this.refreshedAt + claimAfter / 4 - now(), 0)
+  }
+
+  private readonly round: Effect.Effect<void, Trouble> = Effect.suspend(() => {
+    this.woken.unsafeClose()
+    return Effect.gen(this, function*() {
+      const { health, now, settings: { claimAfter, pollInterval }, streams } = this.parts
+      if (this.holdings.finished.length > 0) yield* this.settleFinished
+      if (this.isDeparting) yield* this.depart
+      if (this.isUncertain || this.untilRefresh === 0) yield* this.refresh
+      if (!this.mayTake) return yield* this.rest(this.untilRefresh)
+      if (now() - this.lookedAt >= Math.min(lookPause, claimAfter / 6)) yield* this.look
+      const entries = yield* streams.read(this.entriesAtOnce)
+      health.succeeded("read")
+      this.troubles = firstTrouble
+      if (entries.length > 0) {
+        this.pause = firstPause
+        yield* this.load(entries)
+        this.catchUps.reached(entries.at(-1)!.id)
+      } else {
+        this.catchUps.reached(undefined)
+        const millis = Math.min(this.pause, pollInterval)
+        this.pause = millis * 2
+        yield* this.rest(Math.min(millis, this.untilRefresh))
+      }
+    })
+  })
+
+  /** As many entries as make a read of a reasonable size. */
+  private get entriesAtOnce(): number {
+    return Math.min(Math.max(Math.floor(readBytes / this.entryBytes), 1), maxEntries)
+  }
+
+  /** Waits to be woken. */
+  private rest(millis: number): Effect.Effect<void> {
+    return Number.isFinite(millis)
+      ? Effect.raceFirst(this.woken.await, sleepIdle(Duration.millis(millis)))
+      : this.woken.await
+  }
+
+  private readonly settleFinished: Effect.Effect<void, Trouble> = Effect.suspend(() => {
+    const some = this.holdings.finished.slice(0, settledAtOnce)
+    if (some.length === 0) return Effect.void
+    const { form, health, lane, settings: { maxDeadBytes }, streams } = this.parts
+    const entries = Effect.forEach(
+      some,
+      ({ id, letters }) =>
+        Effect.map(Effect.forEach(letters, (letter) => letterOf(letter, lane, form)), (dead) => ({ id, dead }))
+    )
+    return Effect.flatMap(entries, (entries) =>
+      Effect.flatMap(streams.settle(entries, maxDeadBytes ?? 0), () => {
+        health.succeeded("settle")
+        this.holdings.settled(some)
+        this.tellLetters(some)
+        return this.settleFinished
+      }))
+  })
+
+  private tellLetters(some: ReadonlyArray<Held>): void {
+    for (const { batch, reason } of some.flatMap(({ letters }) => letters)) {
+      this.parts.diagnostics.emit(
+        kinds.deadLettered,
+        () => ({ _tag: "DeadLettered", count: batch.count, reason, events: batch.heads() })
+      )
+    }
+  }
+
+  /**
+   * Says that what is held is being worked on, and learns what is not held any more, because this process was taken for
+   * dead, and what is, though nobody told.
+   */
+  private readonly refresh: Effect.Effect<void, Trouble> = Effect.suspend(() => {
+    const { health, now, streams } = this.parts
+    this.refreshedAt = now()
+    return Effect.flatMap(streams.refresh(this.holdings.ids), ({ others, own }) => {
+      health.succeeded("refresh")
+      if (others.length > 0) this.lose(others)
+      const unseen = own.filter((id) => !this.holdings.has(id)).slice(0, maxEntries)
+      if (unseen.length === 0) {
+        this.isUncertain = false
+        return Effect.void
+      }
+      return Effect.flatMap(streams.fetch(unseen), (entries) => this.load(entries))
+    })
+  })
+
+  /** Somebody else works on these entries. What is under way here goes on; the rest is theirs. */
+  private lose(ids: ReadonlyArray<string>): void {
+    const { books, dispatch, queue } = this.parts
+    dispatch.giveBack(dispatch.take(({ owner, waiting }) => owner === this.owner && waiting !== undefined))
+    const mine: Array<Batch> = []
+    for (let batch = queue.shift(); batch !== undefined; batch = queue.shift()) {
+      for (const { held, part } of this.holdings.partsOf(batch)) {
+        if (ids.includes(held.id)) books.stored(part, this.owner, "queued")
+        else mine.push(part)
+      }
+    }
+    for (const batch of mine) queue.unshift(batch)
+    this.holdings.lose(ids)
+    dispatch.makeDue()
+  }
+
+  /**
+   * Looks for what others have left: what they gave back, and what they have not touched for too long. A process that
+   * lives touches what it holds four times as often, so two looks that are half that time apart see the same only where
+   * nobody lives: a clock that was set, or a Redis that was away, makes all entries look old at once.
+   */
+  private readonly look: Effect.Effect<void, Trouble> = Effect.suspend(() => {
+    const { now, settings: { claimAfter }, streams } = this.parts
+    const time = now()
+    this.lookedAt = time
+    const sweep = time - this.sweptAt < goneAfter ? Effect.void : Effect.map(streams.sweep(goneAfter), () => {
+      this.sweptAt = time
+    })
+    const looked = Effect.flatMap(streams.idle(claimAfter), (idle) => {
+      const suspects = new Map<string, number>()
+      const ready = idle.filter(({ id, idle }) => {
+        const since = this.suspects.get(id) ?? time
+        suspects.set(id, since)
+        return idle >= givenBackMillis || time - since >= claimAfter / 2
+      }).slice(0, this.entriesAtOnce)
+      this.suspects = suspects
+      if (ready.length === 0) return Effect.void
+      return Effect.flatMap(streams.claim(ready.map(({ id }) => id), claimAfter), (entries) => {
+        const lives = new Set(ready.map(({ consumer }) => consumer)).size
+        return this.load(entries, lives)
+      })
+    })
+    return Effect.zipRight(sweep, looked)
+  })
+
+  /** Takes over the events of entries. `lives`: so many processes had left them. */
+  private load(entries: ReadonlyArray<Entry>, lives?: number): Effect.Effect<void, Trouble> {
+    return Effect.gen(this, function*() {
+      const { books, diagnostics, dispatch, form, limits, queue, settings: { maxDeadBytes }, streams } = this.parts
+      // From now on there is something to say about it.
+      if (this.holdings.size === 0) this.refreshedAt = this.parts.now()
+      let sequence = queue.next
+      let bytes = 0
+      let damaged = 0
+      const batches: Array<Batch> = []
+      for (const { fields, id } of entries) {
+        if (this.holdings.has(id)) continue
+        const batch = yield* decode(fields, form, sequence)
+        bytes += fields.get("e")?.length ?? 0
+        if (typeof batch === "string") {
+          damaged++
+          const count = countOf(fields)
+          if (maxDeadBytes === undefined) yield* streams.settle([{ id, dead: [] }], 0)
+          else yield* streams.setAside(id, batch, maxDeadBytes)
+          diagnostics.emit(kinds.setAside, () => ({ _tag: "LinesSetAside", count, file: this.parts.deadKey }))
+        } else {
+          this.holdings.add(id, sequence, batch.count)
+          sequence += batch.count
+          batches.push(batch)
+        }
+      }
+      const count = sequence - queue.next
+      this.entryBytes = Math.max(bytes / Math.max(entries.length, 1), 1)
+      if (lives !== undefined && entries.length > 0) {
+        diagnostics.emit(kinds.recovered, () => ({ _tag: "OutboxRecovered", count, bytes, damaged, lives }))
+      }
+      if (count === 0) return
+      books.recoveredQueued(count)
+      for (const batch of packed(batches, limits)) queue.append(batch)
+      dispatch.makeDue()
+    })
+  }
+}

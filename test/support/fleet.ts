@@ -1,0 +1,49 @@
+/**
+ * Instances of a fleet on one Redis, and what is in it.
+ */
+import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+import { Effect, Layer, Schedule } from "effect"
+import { DurableOutbox, PostHog, type PostHogConfig } from "effect-posthog"
+import { apiKey } from "./posthog.js"
+import type { Sink } from "./sink.js"
+
+export type Send = DurableOutbox.RedisOptions["send"]
+
+/** The part of a client that is used. */
+export interface Client {
+  readonly sendCommand: (parts: Array<string>) => Promise<unknown>
+}
+
+export const sendBy = (client: Client): Send => (parts) => client.sendCommand(parts)
+
+/** Times that let a test go on, and no retries that take minutes. */
+export const quick = { claimAfter: "400 millis", pollInterval: "20 millis", timeout: "2 seconds" } as const
+
+export const onRedis = (
+  send: Send,
+  sink: Pick<Sink, "url">,
+  redis: Partial<DurableOutbox.RedisOptions> = {},
+  options: PostHogConfig.Options = {}
+) =>
+  PostHog.layer({ apiKey, host: sink.url, flushInterval: "20 millis", ...options }).pipe(
+    Layer.provide(DurableOutbox.layerRedis({ send, ...quick, ...redis })),
+    Layer.provide(FetchHttpClient.layer),
+    Layer.orDie
+  )
+
+/** Waits until something holds. */
+export const until = <E, R>(what: Effect.Effect<boolean, E, R>): Effect.Effect<void, E, R> =>
+  Effect.asVoid(Effect.repeat(what, Schedule.spaced(10).pipe(Schedule.untilInput((holds: boolean) => holds))))
+
+/** What is in Redis, by the last part of a key's name. */
+export const lengths = (client: Client): Effect.Effect<Readonly<Record<string, number>>> =>
+  Effect.promise(async () => {
+    const keys = await client.sendCommand(["KEYS", "*"]) as ReadonlyArray<string>
+    const streams = keys.filter((key) => !key.endsWith(":sizes"))
+    return Object.fromEntries(
+      await Promise.all(streams.map(async (key) => [
+        key.slice(key.indexOf("}:") + 2),
+        Number(await client.sendCommand(["XLEN", key]))
+      ]))
+    )
+  })
