@@ -3,8 +3,8 @@
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import { complete } from "../../completion.js"
 import { makeDeferred } from "../../effect/waiting.js"
-import { complete } from "../completion.js"
 import type { Failure } from "../failure.js"
 
 /** Whether an id is not before another. */

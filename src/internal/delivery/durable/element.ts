@@ -20,7 +20,7 @@ import { type WireEvent, writeEvent } from "../../../core/event/wireEvent.js"
 import { fromBase64, toBase64 } from "../../base64.js"
 import { formV1 } from "../../form.js"
 import { Batch } from "../batch.js"
-import { gzip } from "../gzip.js"
+import { compress } from "../encoding.js"
 import { gunzip } from "./gunzip.js"
 import type { Fields } from "./redis.js"
 
@@ -37,7 +37,7 @@ const nameOf = (form: Form | undefined): string => form === undefined ? "v0" : "
 
 export const encode = (batch: Batch, form: Form | undefined): Effect.Effect<Fields> => {
   const lines = batch.lines()
-  return Effect.map(gzip(lines), (compressed) => [
+  return Effect.map(compress("gzip", lines), (compressed) => [
     "v",
     version,
     "f",
