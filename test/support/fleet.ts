@@ -2,7 +2,7 @@
  * Instances of a fleet on one Redis, and what is in it.
  */
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
-import { Effect, Layer, Schedule } from "effect"
+import { Effect, Layer } from "effect"
 import { DurableOutbox, PostHog, type PostHogConfig } from "effect-posthog"
 import { apiKey } from "./posthog.js"
 import type { Sink } from "./sink.js"
@@ -33,7 +33,7 @@ export const onRedis = (
 
 /** Waits until something holds. */
 export const until = <E, R>(what: Effect.Effect<boolean, E, R>): Effect.Effect<void, E, R> =>
-  Effect.asVoid(Effect.repeat(what, Schedule.spaced(10).pipe(Schedule.untilInput((holds: boolean) => holds))))
+  Effect.flatMap(what, (holds) => holds ? Effect.void : Effect.zipRight(Effect.sleep(10), until(what)))
 
 /** What is in Redis, by the last part of a key's name. */
 export const lengths = (client: Client): Effect.Effect<Readonly<Record<string, number>>> =>

@@ -36,7 +36,8 @@ export const open = (settings: Settings) =>
     { apiKey, books, diagnostics, gate, options, route }: Opening
   ): Effect.fn.Return<FleetOutbox, never, Scope.Scope> {
     const runtime = yield* Effect.runtime<Scope.Scope>()
-    const fork: Shared["shared"]["fork"] = Runtime.runFork(runtime)
+    const forkScoped = Runtime.runFork(runtime)
+    const fork: Shared["shared"]["fork"] = forkScoped
     const elapsed = new Elapsed(yield* Effect.clock)
     const keys = keysOf(settings.prefix, yield* Effect.promise(() => digestOf(`${options.host}\n${apiKey}`)))
     const ask = asking(settings.send, settings.timeout)
@@ -58,7 +59,8 @@ export const open = (settings: Settings) =>
       health: new Health(diagnostics, () => unstored),
       keys,
       streamsOf: (lane) => makeStreams(ask, keys, lane, settings.group, consumer),
-      runtime,
+      runSync: Runtime.runSync(runtime),
+      forkScoped,
       counted
     }
     const open = (...[route, form]: [Parameters<typeof openLane>[0], Form | undefined]): FleetLane => {

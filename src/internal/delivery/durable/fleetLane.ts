@@ -7,7 +7,6 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
-import * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
 import type { Form } from "../../../core/event/properties.js"
 import { DeliveryError } from "../../../PostHogError.js"
@@ -36,7 +35,8 @@ export interface Shared {
   readonly health: Health
   readonly keys: Keys
   readonly streamsOf: (lane: string) => Streams
-  readonly runtime: Runtime.Runtime<Scope.Scope>
+  readonly runSync: <A>(effect: Effect.Effect<A, never, Scope.Scope>) => A
+  readonly forkScoped: (effect: Effect.Effect<unknown, never, Scope.Scope>) => void
   /** Called when there may be more or fewer events in memory alone. */
   readonly counted: () => void
 }
@@ -186,7 +186,7 @@ const onRemoved =
 export const open = (
   { lane, transport }: Route,
   form: Form | undefined,
-  { counted, health, keys, runtime, settings, shared, streamsOf }: Shared
+  { counted, forkScoped, health, keys, runSync, settings, shared, streamsOf }: Shared
 ): FleetLane => {
   const { books, diagnostics, elapsed, fork, gate, options } = shared
   const now = () => elapsed.now()
@@ -203,8 +203,7 @@ export const open = (
     onAppended: () => reader?.wake(),
     onRemoved: onRemoved(form, shared, keys)
   })
-  const build = Runtime.runSync(runtime)
-  const intake = build(Pipeline.make({ lane, transport, store: appender }, {
+  const intake = runSync(Pipeline.make({ lane, transport, store: appender }, {
     ...shared,
     // One attempt, and then a short pause: Redis is near, and what waits here is not safe yet.
     options: { ...options, maxRetries: 0, retryPause: storagePause },
@@ -213,7 +212,7 @@ export const open = (
   const borrowed = new Borrowed(lane.name)
   // What is in the stream must not be dropped for lack of room here: the reader takes no more than can be sent.
   const limits = { ...lane.limits, maxQueueBytes: Number.POSITIVE_INFINITY, maxQueueSize: Number.POSITIVE_INFINITY }
-  const outlet = build(Pipeline.make({ lane: { ...lane, limits }, transport }, shared, borrowed))
+  const outlet = runSync(Pipeline.make({ lane: { ...lane, limits }, transport }, shared, borrowed))
   const reader = settings.delivers ?? options.background
     ? new Reader({
       lane: lane.name,
@@ -235,7 +234,7 @@ export const open = (
   if (reader !== undefined) outlet.dispatch.watch(() => reader.wake())
   // The fiber of the intake ends with the scope, before what is left is sent.
   const { background } = intake
-  if (background !== undefined) Runtime.runFork(runtime)(Effect.forkScoped(Effect.interruptible(background.run)))
+  if (background !== undefined) forkScoped(Effect.forkScoped(Effect.interruptible(background.run)))
   const reading = reader && fork(Effect.interruptible(reader.run))
   return new FleetLane(lane.name, intake, outlet, appender, reader, reading)
 }

@@ -7,12 +7,15 @@
  * intervals while there is nothing, and is woken by what happens here. It does not block: the connection may be the
  * program's only one.
  */
+import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { Form } from "../../../core/event/properties.js"
 import { describe } from "../../../core/thrown.js"
 import type { DropReason } from "../../../PostHogError.js"
+import { complete } from "../../completion.js"
 import type { Diagnostics } from "../../diagnostics.js"
+import { makeDeferred } from "../../effect/waiting.js"
 import { sleepIdle } from "../../sleepIdle.js"
 import type { Batch } from "../batch.js"
 import type { Books } from "../books.js"
@@ -77,7 +80,9 @@ const settledAtOnce = 32
 export class Reader implements Follower {
   private readonly holdings: Holdings
   private readonly catchUps = new CatchUps()
-  private readonly woken = Effect.unsafeMakeLatch()
+  /** Whether something has happened since the last round began, and whom that wakes. */
+  private isWoken = false
+  private resting: Deferred.Deferred<void> | undefined
   /** Since when somebody's entries have not been touched. */
   private suspects: ReadonlyMap<string, number> = new Map()
   private refreshedAt = Number.NEGATIVE_INFINITY
@@ -96,7 +101,9 @@ export class Reader implements Follower {
   }
 
   wake(): void {
-    this.woken.unsafeOpen()
+    this.isWoken = true
+    if (this.resting !== undefined) complete(this.resting, Effect.void)
+    this.resting = undefined
   }
 
   /** Waits until nothing up to that entry waits for being taken. */
@@ -181,7 +188,7 @@ export class Reader implements Follower {
   }
 
   private readonly round: Effect.Effect<void, Trouble> = Effect.suspend(() => {
-    this.woken.unsafeClose()
+    this.isWoken = false
     return Effect.gen(this, function*() {
       const { health, now, settings: { claimAfter, pollInterval }, streams } = this.parts
       if (this.holdings.finished.length > 0) yield* this.settleFinished
@@ -212,9 +219,11 @@ export class Reader implements Follower {
 
   /** Waits to be woken. */
   private rest(millis: number): Effect.Effect<void> {
-    return Number.isFinite(millis)
-      ? Effect.raceFirst(this.woken.await, sleepIdle(Duration.millis(millis)))
-      : this.woken.await
+    return Effect.suspend(() => {
+      if (this.isWoken) return Effect.void
+      const woken = Deferred.await(this.resting = makeDeferred<void>())
+      return Number.isFinite(millis) ? Effect.raceFirst(woken, sleepIdle(Duration.millis(millis))) : woken
+    })
   }
 
   private readonly settleFinished: Effect.Effect<void, Trouble> = Effect.suspend(() => {
