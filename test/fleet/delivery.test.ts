@@ -2,29 +2,12 @@
  * A fleet on a real Redis: what one process takes any other sends, whatever becomes of the processes and of Redis.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Layer, Scope } from "effect"
+import { Effect } from "effect"
 import { PostHog } from "effect-posthog"
-import { lengths, onRedis, sendBy, until } from "../support/fleet.js"
+import { lengths, onRedis, start, until, world } from "../support/fleet.js"
 import { assertAddsUp, captureMany, collectDiagnostics, names, range, stats } from "../support/posthog.js"
 import * as Redis from "../support/redis.js"
 import * as Sink from "../support/sink.js"
-
-/** An instance that lives until it is closed. */
-const start = (layer: Layer.Layer<PostHog.PostHog>) =>
-  Effect.gen(function*() {
-    const scope = yield* Scope.make()
-    const context = yield* Layer.buildWithScope(layer, scope)
-    const run = <A, E>(self: Effect.Effect<A, E, PostHog.PostHog>): Effect.Effect<A, E> => Effect.provide(self, context)
-    return { run, close: Scope.close(scope, Exit.void) }
-  })
-
-const world = (...more: ReadonlyArray<string>) =>
-  Effect.gen(function*() {
-    const redis = yield* Redis.startWith(...more)
-    const client = yield* Redis.connect(redis)
-    const sink = yield* Sink.make()
-    return { redis, client, sink, send: sendBy(client) }
-  })
 
 const suite = () => {
   it.scopedLive("what is captured is stored, taken, sent and gone", () =>

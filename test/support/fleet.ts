@@ -2,10 +2,11 @@
  * Instances of a fleet on one Redis, and what is in it.
  */
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
-import { Effect, Layer } from "effect"
+import { Effect, Exit, Layer, Scope } from "effect"
 import { DurableOutbox, PostHog, type PostHogConfig } from "effect-posthog"
 import { apiKey } from "./posthog.js"
-import type { Sink } from "./sink.js"
+import * as Redis from "./redis.js"
+import * as Sink from "./sink.js"
 
 export type Send = DurableOutbox.RedisOptions["send"]
 
@@ -21,7 +22,7 @@ export const quick = { claimAfter: "400 millis", pollInterval: "20 millis", time
 
 export const onRedis = (
   send: Send,
-  sink: Pick<Sink, "url">,
+  sink: Pick<Sink.Sink, "url">,
   redis: Partial<DurableOutbox.RedisOptions> = {},
   options: PostHogConfig.Options = {}
 ) =>
@@ -46,4 +47,26 @@ export const lengths = (client: Client): Effect.Effect<Readonly<Record<string, n
         Number(await client.sendCommand(["XLEN", key]))
       ]))
     )
+  })
+
+/** An instance that lives until it is closed. */
+export const start = (layer: Layer.Layer<PostHog.PostHog>) =>
+  Effect.gen(function*() {
+    const scope = yield* Scope.make()
+    const context = yield* Layer.buildWithScope(layer, scope)
+    const close = Scope.close(scope, Exit.void)
+    yield* Effect.addFinalizer(() => close)
+    const run = <A, E>(self: Effect.Effect<A, E, PostHog.PostHog>): Effect.Effect<A, E> => Effect.provide(self, context)
+    return { run, close }
+  })
+
+/** A Redis, started with these arguments, and a sink. */
+export const world = (...args: ReadonlyArray<string>) =>
+  Effect.gen(function*() {
+    const redis = yield* Redis.startWith(...args)
+    const client = yield* Redis.connect(redis)
+    const sink = yield* Sink.make()
+    const ask = (...parts: [string, ...Array<string>]): Effect.Effect<unknown> =>
+      Effect.promise(() => client.sendCommand(parts))
+    return { redis, client, sink, ask, send: sendBy(client) }
   })
