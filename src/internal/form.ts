@@ -8,3 +8,16 @@ export const formV1: CaptureV1 = /* #__PURE__ */ captureV1(libraryName, libraryV
 
 /** `undefined`: that of capture v0. */
 export const formOf = (mode: "v0" | "v1"): CaptureV1 | undefined => mode === "v1" ? formV1 : undefined
+
+/**
+ * Brings the text of an event that another process has written, with another option, into the form of this one. What is
+ * no such text stays as it is.
+ */
+export const adopterOf = (mode: "v0" | "v1") => (text: string): string => {
+  try {
+    if (formV1.isText(text) === (mode === "v1")) return text
+    return mode === "v1" ? formV1.fromV0(text) : formV1.toV0(text)
+  } catch {
+    return text
+  }
+}

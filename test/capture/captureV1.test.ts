@@ -4,7 +4,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schedule } from "effect"
 import { PostHog, type PostHogConfig, type PostHogError } from "effect-posthog"
-import { captureMany, collectDiagnostics, names, onSink, range, stats } from "../support/posthog.js"
+import { captureMany, collectDiagnostics, names, onSink, range, settle, stats } from "../support/posthog.js"
 import * as Sink from "../support/sink.js"
 
 /** Repetitions without a pause worth mentioning. */
@@ -91,6 +91,7 @@ describe("a server without capture v1", () => {
           assert.deepStrictEqual(yield* PostHog.flush, { delivered: 1, dropped: 0 })
           yield* captureMany(2)
           yield* PostHog.flush
+          yield* settle
           assert.deepStrictEqual(sink.requests.map(({ path }) => path), [path, "/batch/", "/batch/"])
           const [asked, sent] = sink.requests as [Sink.SinkRequest, Sink.SinkRequest]
           for (const member of ["uuid", "event", "distinct_id", "timestamp"] as const) {

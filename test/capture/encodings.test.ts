@@ -6,7 +6,7 @@ import { Effect, Fiber } from "effect"
 import { PostHog, type PostHogConfig, type PostHogError } from "effect-posthog"
 import * as zlib from "node:zlib"
 import { sendMany } from "../support/ai.js"
-import { captureMany, collectDiagnostics, names, onSink, range, stats } from "../support/posthog.js"
+import { captureMany, collectDiagnostics, names, onSink, range, settle, stats } from "../support/posthog.js"
 import * as Sink from "../support/sink.js"
 
 const hasZstd = "zstdCompressSync" in zlib
@@ -42,6 +42,7 @@ describe("compression", () => {
           yield* PostHog.flush
           yield* captureMany(2)
           yield* PostHog.flush
+          yield* settle
           assert.deepStrictEqual(
             tagged(told, "EncodingUnavailable"),
             used === compression
@@ -81,6 +82,7 @@ describe("a server that does not take an encoding", () => {
           assert.deepStrictEqual(yield* PostHog.flush, { delivered: 3, dropped: 0 })
           yield* captureMany(2, 3)
           yield* PostHog.flush
+          yield* settle
           const used = captureMode === "v0" ? "gzip" : "br"
           assert.deepStrictEqual(encodingsOf(sink.requests), [used, undefined, undefined])
           assert.deepStrictEqual(names(sink.accepted), range(5))
@@ -116,6 +118,7 @@ describe("a server that does not take an encoding", () => {
         yield* captureMany(4)
         assert.deepStrictEqual(yield* PostHog.flush, { delivered: 4, dropped: 0 })
         assert.strictEqual(sink.requests.length, 8)
+        yield* settle
         assert.strictEqual(tagged(told, "EncodingRefused").length, 1)
       }).pipe(Effect.scoped, Effect.provide(on(sink, { captureMode: "v1", maxBatchSize: 1 })))
     }))

@@ -5,7 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schedule } from "effect"
 import { PostHog, type PostHogConfig, type PostHogError } from "effect-posthog"
 import { collector } from "../support/log.js"
-import { captureMany, collectDiagnostics, names, onSink, stats } from "../support/posthog.js"
+import { captureMany, collectDiagnostics, names, onSink, settle, stats } from "../support/posthog.js"
 import * as Sink from "../support/sink.js"
 import type { Verdict } from "../support/sinkV1.js"
 
@@ -48,6 +48,7 @@ describe("verdicts on events", () => {
         const told = yield* collectDiagnostics
         yield* captureMany(7)
         const failure = yield* Effect.flip(PostHog.flush)
+        yield* settle
         assert.deepInclude(failure, { reason: "rejected", delivered: 5, dropped: 2, queued: 0 })
         const [first, second] = sink.requests as [Sink.SinkRequest, Sink.SinkRequest]
         assert.deepStrictEqual(names(second.events), ["event 3"])
@@ -93,6 +94,7 @@ describe("verdicts on events", () => {
         const told = yield* collectDiagnostics
         yield* captureMany(3)
         const failure = yield* Effect.flip(PostHog.flush)
+        yield* settle
         assert.deepInclude(failure, { reason: "status", delivered: 2, dropped: 0, queued: 1 })
         const [one] = tagged(told, "BatchFailed")
         assert.deepInclude(one, {
@@ -127,6 +129,7 @@ describe("verdicts on events", () => {
         sink.next(Sink.status(503, {}, "secret words of a server"), Sink.status(503), Sink.status(401))
         yield* Effect.flip(PostHog.flush)
         yield* Effect.flip(PostHog.flush)
+        yield* settle
         const failed = tagged(told, "BatchFailed")
         assert.deepStrictEqual(
           failed.map(({ attempts, dropped, exhausted, status, verdicts }) => [
@@ -145,6 +148,7 @@ describe("verdicts on events", () => {
         assert.notInclude(JSON.stringify(failed), "secret")
         sink.next(Sink.resetAfter, Sink.resetBefore)
         yield* Effect.flip(PostHog.captureNow("now", {}, { distinctId: "user_1" }))
+        yield* settle
         assert.notProperty(tagged(told, "BatchFailed")[2], "status")
       }).pipe(Effect.scoped, Effect.provide(onV1(sink, { maxRetries: 1 })))
     }))
@@ -179,6 +183,7 @@ describe("the log", () => {
         sink.rules = { otherwise: () => Sink.status(401) }
         const told = yield* collectDiagnostics
         yield* Effect.flip(PostHog.flush)
+        yield* settle
         assert.strictEqual(tagged(told, "BatchFailed").length, 1)
         assert.strictEqual(lines(logged).length, 2)
       }).pipe(Effect.scoped, Effect.provide(onV1(sink, { maxRetries: 1 })), Effect.provide(logged.layer))

@@ -4,7 +4,7 @@
  *
  * @since 0.1.0
  */
-import { writeMembers, type Writer, writeString } from "./json.js"
+import { writeMembers, Writer, writeString } from "./json.js"
 import { isReserved } from "./layers.js"
 import { legacyOptions, legacyProperties, setOptions } from "./options.js"
 import { type Form, writeOptions } from "./properties.js"
@@ -101,12 +101,18 @@ interface Parts {
   readonly members: string
 }
 
-/** Takes apart what {@link captureV1} wrote, without looking at the properties, which may be large. */
-const partsOf = (text: string): Parts => {
-  const after = (at: number, name: string): number => at + `,"${name}":`.length
-  // The quote after the uuid, then name, distinct id and timestamp.
+const after = (at: number, name: string): number => at + `,"${name}":`.length
+
+/** Where the members end that an event has in every form: the quote after the uuid, name, distinct id and timestamp. */
+const headEnd = (text: string): number => {
   let at = uuidEnd + 1
   for (const name of ["event", "distinct_id", "timestamp"]) at = stringEnd(text, after(at, name))
+  return at
+}
+
+/** Takes apart what {@link captureV1} wrote, without looking at the properties, which may be large. */
+const partsOf = (text: string): Parts => {
+  let at = headEnd(text)
   const head = text.slice(0, at)
   const start = after(at, "options")
   at = objectEnd(text, start)
@@ -124,6 +130,10 @@ const partsOf = (text: string): Parts => {
 export interface CaptureV1 extends Form {
   /** The text of the same event for capture v0. Options that no property stands for are lost. */
   readonly toV0: (text: string) => string
+  /** Whether a text is that of an event in this form; in that of capture v0 otherwise. */
+  readonly isText: (text: string) => boolean
+  /** The text of an event in the form of capture v0, in this form. */
+  readonly fromV0: (text: string) => string
   /** The properties in the text of an event, as text. */
   readonly propertiesOf: (text: string) => string
 }
@@ -142,27 +152,31 @@ export const captureV1 = (library: string, libraryVersion: string): CaptureV1 =>
     return head + ",\"properties\":{" + before + (members === "" ? "" : "," + members) + "}}"
   }
 
+  const write: Form["write"] = (writer, event) =>
+    eventText(
+      writer,
+      canonicalUuid(event.uuid) ?? event.uuid,
+      event.event,
+      event.distinct_id,
+      event.timestamp,
+      writeMembers(writer, event.properties, (name) => isElsewhere(name) || isReserved(name), true, true),
+      between(writer, setOptions(event.options), (name) => event.properties[name])
+    )
+
   return {
     isElsewhere,
     uuid: canonicalUuid,
     text: (writer, { distinctId, event, legacy, members, options, timestamp, uuid }) =>
       eventText(writer, uuid, event, distinctId, timestamp, members, between(writer, options, legacy)),
-    write: (writer, event) =>
-      eventText(
-        writer,
-        canonicalUuid(event.uuid) ?? event.uuid,
-        event.event,
-        event.distinct_id,
-        event.timestamp,
-        writeMembers(writer, event.properties, (name) => isElsewhere(name) || isReserved(name), true, true),
-        between(writer, setOptions(event.options), (name) => event.properties[name])
-      ),
+    write,
     read: (text) => {
       const event = JSON.parse(toV0(text)) as WireEvent
       const { options } = partsOf(text)
       return options === "{}" ? event : { ...event, options: JSON.parse(options) as Record<string, unknown> }
     },
     toV0,
+    isText: (text) => text.startsWith(",\"options\":", headEnd(text)),
+    fromV0: (text) => write(new Writer(Number.POSITIVE_INFINITY), JSON.parse(text) as WireEvent),
     propertiesOf: (text) => "{" + partsOf(text).members + "}"
   }
 }

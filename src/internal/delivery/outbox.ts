@@ -78,7 +78,7 @@ export const make = Effect.fnUntraced(function*(
     const mine = left.filter(({ lane }) => lane === pipeline.lane.name)
     left = left.filter(({ lane }) => lane !== pipeline.lane.name)
     for (const { taken, text } of mine) {
-      const offered = pipeline.offer(text)
+      const offered = pipeline.offer(pipeline.lane.adopt?.(text) ?? text)
       // Only a policy that waits for room gives another effect.
       if (offered === Effect.void) taken()
       else fork(Effect.ensuring(offered, Effect.sync(taken)))

@@ -13,7 +13,7 @@ import type { Branch, Lane } from "../delivery/lane.js"
 import * as Transport from "../delivery/transport.js"
 import { bringer, bytesOver, firstOf, type Way } from "../delivery/ways.js"
 import type { Kind } from "../diagnostics.js"
-import { formOf, formV1 } from "../form.js"
+import { adopterOf, formOf, formV1 } from "../form.js"
 import type { Http } from "../http/client.js"
 import type { Active } from "../instance.js"
 import type { Resolved } from "../options.js"
@@ -61,6 +61,7 @@ const laneOf = (options: Resolved): Lane => ({
     maxQueueBytes: options.maxQueueBytes,
     maxQueueSize: options.maxQueueSize
   },
+  adopt: adopterOf(options.aiCaptureMode),
   requestTimeout: options.isRequestTimeoutGiven ? options.requestTimeout : requestTimeout
 })
 

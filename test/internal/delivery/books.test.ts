@@ -5,6 +5,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Exit, Fiber, Scope, TestClock } from "effect"
 import type { PostHogConfig } from "effect-posthog"
+import { Writer } from "../../../src/core/event/json.js"
+import { writeEvent } from "../../../src/core/event/wireEvent.js"
 import type { Batch } from "../../../src/internal/delivery/batch.js"
 import { Books, type Listener } from "../../../src/internal/delivery/books.js"
 import type { SendFailure } from "../../../src/internal/delivery/failure.js"
@@ -13,6 +15,7 @@ import { type Branch, events, type Lane } from "../../../src/internal/delivery/l
 import * as Outbox from "../../../src/internal/delivery/outbox.js"
 import type { Results, Transport } from "../../../src/internal/delivery/transport.js"
 import type { Diagnostics } from "../../../src/internal/diagnostics.js"
+import { formV1 } from "../../../src/internal/form.js"
 import { check } from "../../../src/internal/options.js"
 import { aboutEvents } from "../../../src/internal/warnings.js"
 import { isRunning } from "../../support/effect.js"
@@ -228,6 +231,36 @@ describe("Books", () => {
         assert.isAbove(delivered, 0)
       }), 120_000)
   }
+
+  it.effect("what a process has left that sent events in another form is brought into this one", () =>
+    Effect.gen(function*() {
+      const event = {
+        uuid: "0192d4f5-0000-7000-8000-000000000001",
+        event: "a",
+        distinct_id: "user_1",
+        timestamp: "2025-01-01T00:00:00.000Z",
+        properties: { $cookieless_mode: true, x: 1 }
+      }
+      const texts = [writeEvent(new Writer(1e6), event), formV1.write(new Writer(1e6), event)]
+      for (const captureMode of ["v0", "v1"] as const) {
+        const sent: Array<any> = []
+        const journal = new Journal(new Map(texts.map((text, i) => [`events ${i}`, text])))
+        const { close, outbox } = yield* build({ captureMode }, {
+          send: (batch) =>
+            Effect.sync(() => {
+              for (let i = 0; i < batch.count; i++) sent.push(JSON.parse(batch.text(i)))
+              return undefined
+            })
+        }, journal)
+        yield* outbox.flush
+        assert.strictEqual(sent.length, 2)
+        for (const { options, properties } of sent) {
+          assert.deepStrictEqual(options, captureMode === "v0" ? undefined : { cookieless_mode: true })
+          assert.strictEqual(properties.$cookieless_mode, captureMode === "v0" ? true : undefined)
+        }
+        yield* close
+      }
+    }))
 
   it.effect("are shared by lanes, and so is the gate, while each lane has its own way and limits", () =>
     Effect.gen(function*() {
