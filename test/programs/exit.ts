@@ -12,7 +12,8 @@ const PostHogHere = PostHog.layer({
   apiKey: "phc_test",
   secretKey: "phs_test",
   enabled: host !== undefined,
-  shutdownTimeout: "2 seconds",
+  // The server that hangs during a flush is asked again when half of it is over.
+  shutdownTimeout: way === "signal during a flush" ? "10 seconds" : "2 seconds",
   // So long that a process which waits for one of them does not end within its test.
   flushInterval: "1 hour",
   requestTimeout: "1 hour",
@@ -46,6 +47,9 @@ switch (way) {
     break
   case "signal":
     main(Effect.zipRight(capture, waitForSignal))
+    break
+  case "signal during a flush":
+    main(Effect.zipRight(capture, Effect.zipRight(Effect.fork(Effect.ignore(PostHog.flush)), waitForSignal)))
     break
   case "process.exit": {
     // As a program does that has an exit code of its own: dispose first, then leave.

@@ -51,6 +51,20 @@ describe("exit", () => {
   }
 
   it.scopedLive(
+    "SIGTERM while a flush waits for a server that hangs: the events are sent again, and arrive",
+    () =>
+      Effect.gen(function*() {
+        const sink = yield* Sink.make()
+        sink.next(Sink.hang)
+        const ended = yield* end("signal during a flush", sink.url, "SIGTERM")
+        assert.deepStrictEqual(names(sink.accepted), range(5))
+        assert.strictEqual(sink.requests.length, 2)
+        assert.strictEqual(ended.stderr, "")
+      }),
+    limitMillis
+  )
+
+  it.scopedLive(
     "a black-holed host changes neither exit code nor output, and costs no more than the budget",
     () =>
       Effect.gen(function*() {
