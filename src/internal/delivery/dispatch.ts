@@ -3,7 +3,6 @@
  * or taken back.
  */
 import * as Cause from "effect/Cause"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import { redactText } from "../../core/secrets.js"
@@ -17,19 +16,16 @@ import type { Topic } from "../warnings.js"
 import type { Batch } from "./batch.js"
 import type { Books, Owner } from "./books.js"
 import type { Budget } from "./budget.js"
+import { Circuit } from "./circuit.js"
 import type { Elapsed } from "./elapsed.js"
 import type { EventQueue } from "./eventQueue.js"
 import { type Failure, type Retryable, toFailure } from "./failure.js"
 import type { Flushes } from "./flushes.js"
 import type { Gate } from "./gate.js"
 import { tellFailed, tellRemarked } from "./report.js"
-import * as Schedules from "./schedules.js"
 import type { Job } from "./sender.js"
 import type { SizeLimit } from "./sizeLimit.js"
 import type { Label } from "./transport.js"
-
-/** So many events are in the one request that finds out whether a server is back after a pause. */
-const probeSize = 10
 
 /** Who sends queued events: the instance, or a flush for itself. */
 export interface Round {
@@ -84,18 +80,13 @@ export class Dispatch {
   private readonly watchers = new Set<() => void>()
   private readonly again = new Set<Round>()
   private isProceeding = false
-  /** Pauses that have begun so far, and what ends the one that is. */
-  private pauses = 0
-  private paused: Fiber.RuntimeFiber<unknown> | "until a flush" | undefined
-  /**
-   * Whether nobody knows yet if the server is back: a pause is over, and there was no answer since. Then one small
-   * request is made at a time, and not made again when it fails: the next pause begins.
-   */
-  private isProbing = false
+  private readonly circuit: Circuit
   /** Called when the queue may have room again. */
   onRoom: () => void = () => {}
 
-  constructor(private readonly parts: Parts) {}
+  constructor(private readonly parts: Parts) {
+    this.circuit = new Circuit(parts.options, parts.fork, () => this.advance())
+  }
 
   /** Calls back after every step, until the result is called. */
   watch(watcher: () => void): () => void {
@@ -131,12 +122,11 @@ export class Dispatch {
   }
 
   private startRequests(round: Round): void {
-    const { books, flushes, options, queue } = this.parts
+    const { circuit, parts: { books, flushes, queue } } = this
     let requests = 0
     for (const sending of this.sendings) if (sending.round === round) requests++
-    while (this.paused === undefined && queue.first < round.due) {
-      if (requests >= (this.isProbing ? 1 : options.maxConcurrentRequests)) return
-      const batch = queue.shift(this.isProbing ? probeSize : undefined)
+    while (requests < circuit.most && queue.first < round.due) {
+      const batch = queue.shift(circuit.mostEvents)
       if (batch === undefined) return
       books.departed(batch)
       requests++
@@ -156,7 +146,7 @@ export class Dispatch {
       waiting: undefined,
       until: Number.POSITIVE_INFINITY,
       resendAt: Number.POSITIVE_INFINITY,
-      pauses: this.pauses,
+      pauses: this.circuit.pauses,
       stopped: false,
       fiber: undefined
     }
@@ -185,7 +175,7 @@ export class Dispatch {
       pieces,
       label,
       mayGoOn: () => !self().stopped,
-      mayRepeat: () => !this.isProbing || self().owner.lane === undefined,
+      mayRepeat: () => !this.circuit.isProbing || self().owner.lane === undefined,
       fitting: (piece) => piece.fitting(limit.bytes),
       cut: (delayMillis) => budget.cut(delayMillis, elapsed.now()),
       onAttempt: (piece, attempt) => {
@@ -194,7 +184,7 @@ export class Dispatch {
         sending.waiting = undefined
         sending.until = budget.answeredBy(now)
         sending.resendAt = budget.resendAt(now)
-        sending.pauses = this.pauses
+        sending.pauses = this.circuit.pauses
         if (attempt > 0) books.retried(piece)
       },
       onPause: (piece, failure, attempt, delayMillis) => {
@@ -214,7 +204,7 @@ export class Dispatch {
         }))
       },
       onTooLarge: (piece) => {
-        this.answered(self())
+        this.circuit.answered(self().pauses)
         limit.refused(piece)
         queue.maxBatchBytes = limit.bytes
       },
@@ -231,7 +221,7 @@ export class Dispatch {
         } else {
           books.delivered(piece, owner)
         }
-        if (this.answered(self())) this.endPause()
+        if (this.circuit.answered(self().pauses)) this.circuit.end()
         this.advance(round)
       },
       onRemarked: (piece, detail) => {
@@ -242,22 +232,13 @@ export class Dispatch {
         tellFailed(diagnostics, report, self().owner.lane === undefined || this.parts.gate.isClosed),
       onDropped: (piece, reason, failure) => {
         if (!isKnown()) return
-        this.answered(self())
+        this.circuit.answered(self().pauses)
         // For an event that is too large the report of the drop is enough.
         if (reason !== "too_large") this.tell(toFailure(failure), self().owner, "lost")
         books.lost(piece, self().owner, reason, toFailure(failure))
         this.advance(self().round)
       }
     }
-  }
-
-  /**
-   * A server has answered, which is news unless the request was made before the pause: then it says nothing about now.
-   */
-  private answered({ pauses }: Sending): boolean {
-    const isNews = pauses === this.pauses
-    if (isNews) this.isProbing = false
-    return isNews
   }
 
   /** A fiber has come to its end. */
@@ -288,16 +269,13 @@ export class Dispatch {
 
   /** The retries are used up. */
   private postpone(sending: Sending, failure: Retryable, why: Failure): void {
-    const { diagnostics, flushes, options } = this.parts
+    const { diagnostics, flushes } = this.parts
     const { pieces } = sending.job
     const { detail, reason, status } = failure
-    const pauseMillis = options.background
-      ? Math.max(Duration.toMillis(options.retryPause), Schedules.askedFor(failure))
-      : undefined
     const count = pieces.reduce((sum, piece) => sum + piece.count, 0)
     const { sequence } = pieces[0]!
     this.requeue(sending)
-    this.pause(pauseMillis)
+    const pauseMillis = this.circuit.pause(failure)
     diagnostics.emit(
       kinds.deliveryPaused,
       () => ({ _tag: "DeliveryPaused", reason, status, detail, count, pauseMillis })
@@ -306,28 +284,9 @@ export class Dispatch {
     flushes.failAbove(sequence, why)
   }
 
-  /** No requests for queued events are made until the pause is over, or until it is ended. */
-  private pause(millis: number | undefined): void {
-    this.endPause()
-    this.pauses++
-    this.paused = millis === undefined
-      ? "until a flush"
-      : this.parts.fork(
-        Effect.map(Effect.flatten(Schedules.stepper(Schedules.resumption(millis))), () => this.resume())
-      )
-  }
-
-  private resume(): void {
-    if (this.paused === undefined) return
-    this.paused = undefined
-    this.isProbing = true
-    this.advance()
-  }
-
+  /** Requests may be made at once. */
   endPause(): void {
-    if (typeof this.paused === "object") interruptNow(this.paused)
-    this.paused = undefined
-    this.isProbing = false
+    this.circuit.end()
   }
 
   /** Gives up what a sending has left, after it was taken. */
