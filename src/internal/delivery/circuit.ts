@@ -31,6 +31,11 @@ export class Circuit {
     private readonly onOver: () => void
   ) {}
 
+  /** Whether nobody knows that the server is there. */
+  get isOpen(): boolean {
+    return this.paused !== undefined || this.isProbing
+  }
+
   /** How many requests may be under way. */
   get most(): number {
     return this.paused !== undefined ? 0 : this.isProbing ? 1 : this.options.maxConcurrentRequests

@@ -382,7 +382,7 @@ export class Dispatch {
 
   /** Whether queued events wait for more than a request to become free. */
   get isHolding(): boolean {
-    return this.paused !== undefined || this.isProbing
+    return this.circuit.isOpen
   }
 
   get isEmpty(): boolean {
