@@ -357,6 +357,7 @@ export const table: Table = {
     "effect/Runtime.runPromise": "effect/Effect.runPromiseWith",
     "effect/Runtime.runSync": "effect/Effect.runSyncWith",
     "effect/Fiber.RuntimeFiber": "effect/Fiber.Fiber",
+    "effect/Layer.catchAll": "effect/Layer.catch",
     "effect/Layer.scoped": "effect/Layer.effect",
     "effect/Layer.scopedDiscard": "effect/Layer.effectDiscard",
     "effect/Layer.toRuntime": "effect/Layer.build",

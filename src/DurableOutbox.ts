@@ -1,14 +1,41 @@
 /**
- * Events that survive the process: what `capture` took is kept until PostHog has acknowledged it, also when the program
- * is killed or PostHog cannot be reached for hours.
+ * Events that survive the process: what `capture` took is kept on disk until PostHog has acknowledged it, also when the
+ * program is killed or PostHog cannot be reached for hours.
+ *
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { DurableOutbox, PostHog, PostHogClient } from "effect-posthog"
+ *
+ * const PostHogHere = PostHog.layer({ apiKey: "phc_…" }).pipe(
+ *   Layer.provide(DurableOutbox.layerFile({ directory: "/var/lib/shop/posthog" })),
+ *   Layer.provide(PostHogClient.layer)
+ * )
+ *
+ * Effect.runPromise(
+ *   PostHog.captureDurable("order completed", { total: 42 }, { distinctId: "user_123" }).pipe(
+ *     Effect.provide(PostHogHere)
+ *   )
+ * )
+ * ```
  *
  * @since 0.1.0
  */
+import * as Config from "effect/Config"
+import type * as ConfigError from "effect/ConfigError"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Stream from "effect/Stream"
+import type { DeadLetter, Letters } from "./internal/delivery/durable/deadLetters.js"
+import { nodeDisk } from "./internal/delivery/durable/disk.js"
+import { OutboxStorageError } from "./internal/delivery/durable/errors.js"
+import * as FileOptions_ from "./internal/delivery/durable/fileOptions.js"
+import { checkDirectory, make } from "./internal/delivery/durable/fileStore.js"
 import * as Fleet from "./internal/delivery/durable/fleet.js"
 import * as RedisOptions_ from "./internal/delivery/durable/fleetOptions.js"
 import { DurableOutbox, TypeId } from "./internal/delivery/durable/store.js"
+import { serviceOf, withFiber } from "./internal/effect/fiber.js"
+import { instanceOf } from "./internal/instance.js"
+import { PostHog } from "./PostHog.js"
 import type { ConfigurationError } from "./PostHogError.js"
 
 export {
@@ -26,6 +53,22 @@ export type {
    */
   Service
 } from "./internal/delivery/durable/store.js"
+
+export type {
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  FileOptions
+} from "./internal/delivery/durable/fileOptions.js"
+
+export type {
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  DeadLetter
+} from "./internal/delivery/durable/deadLetters.js"
 
 export {
   /**
@@ -73,3 +116,91 @@ export const layerRedis = (options: RedisOptions_.RedisOptions): Layer.Layer<Dur
     DurableOutbox,
     Effect.map(RedisOptions_.settingsOf(options), (settings) => ({ [TypeId]: { open: Fleet.open(settings) } }))
   )
+
+/**
+ * Keeps the events of instances on a disk of this machine, on Node, Bun and Deno. What `capture` took survives the end
+ * of the process, however that comes, and a power cut after `sync` at the latest; what a process leaves is sent by the
+ * next one, or within a minute by another that shares the directory. While nothing can be written, events are kept in
+ * memory as without this layer.
+ *
+ * Fails when the directory cannot be used, and where there is no file system. Who prefers memory then says so:
+ * `Layer.catchAll(() => Layer.empty)`.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerFile = (
+  options: FileOptions_.FileOptions
+): Layer.Layer<DurableOutbox, ConfigurationError | OutboxStorageError> =>
+  Layer.effect(
+    DurableOutbox,
+    Effect.flatMap(FileOptions_.settingsOf(options), (settings) => {
+      const fs = nodeDisk()
+      return fs === undefined
+        ? Effect.fail(
+          new OutboxStorageError({ reason: "unsupported", operation: "open", detail: "there is no node:fs" })
+        )
+        : Effect.as(checkDirectory(fs, settings.directory), { [TypeId]: make(fs, settings) })
+    })
+  )
+
+/**
+ * As {@link layerFile}, with options from Effect's Config, such as {@link config}.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerConfig = (
+  config: Config.Config.Wrap<FileOptions_.FileOptions>
+): Layer.Layer<DurableOutbox, ConfigurationError | OutboxStorageError | ConfigError.ConfigError> =>
+  Layer.unwrapEffect(Effect.map(Config.unwrap(config), layerFile))
+
+/**
+ * Options from the environment: `POSTHOG_OUTBOX_DIRECTORY`, `POSTHOG_OUTBOX_SYNC`, which is a duration or `never`, and
+ * `POSTHOG_OUTBOX_MAX_BYTES`.
+ *
+ * @since 0.1.0
+ * @category config
+ */
+export const config: Config.Config<FileOptions_.FileOptions> = FileOptions_.config
+
+type Filter = (letter: DeadLetter) => boolean
+
+const everything: Filter = () => true
+
+const withLetters = <A>(absent: A, f: (letters: Letters) => Effect.Effect<A>): Effect.Effect<A, never, PostHog> =>
+  withFiber((fiber) => {
+    const letters = instanceOf(serviceOf(fiber, PostHog)).letters
+    return letters === undefined ? Effect.succeed(absent) : f(letters)
+  })
+
+/**
+ * The events that PostHog refused for good, oldest first, with what it said: of this process and of all others that had
+ * the same directory, host and key. None where no durable outbox keeps them.
+ *
+ * @since 0.1.0
+ * @category dead letters
+ */
+export const deadLetters = (filter: Filter = everything): Stream.Stream<DeadLetter, never, PostHog> =>
+  Stream.unwrap(
+    Effect.map(withLetters<ReadonlyArray<DeadLetter>>([], (letters) => letters.list(filter)), Stream.fromIterable)
+  )
+
+/**
+ * Captures dead letters again, with the uuid and the timestamp that they had, and forgets them. Gives how many. Those
+ * of LLM analytics are captured again once the instance has sent another event of that kind.
+ *
+ * @since 0.1.0
+ * @category dead letters
+ */
+export const replay = (filter: Filter = everything): Effect.Effect<number, never, PostHog> =>
+  withLetters(0, (letters) => letters.replay(filter))
+
+/**
+ * Forgets dead letters. Gives how many.
+ *
+ * @since 0.1.0
+ * @category dead letters
+ */
+export const discard = (filter: Filter = everything): Effect.Effect<number, never, PostHog> =>
+  withLetters(0, (letters) => letters.discard(filter))

@@ -30,9 +30,10 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { GroupProperties, Groups, Properties, PropertiesInput } from "./core/event/layers.js"
 import * as Special from "./core/event/special.js"
-import { type CaptureOptions, ordinary, type Origin } from "./internal/capture.js"
+import { type CaptureOptions, ordinary, ordinaryInput, type Origin } from "./internal/capture.js"
 import type { Carrier } from "./internal/carrier.js"
 import type { ContextScope, ContextValues, CurrentContext } from "./internal/contextValues.js"
+import { OutboxStorageError } from "./internal/delivery/durable/errors.js"
 import type { FlushReport } from "./internal/delivery/flushes.js"
 import { metrics } from "./internal/delivery/statistics.js"
 import type { Stats } from "./internal/delivery/statistics.js"
@@ -370,6 +371,34 @@ export const captureNow = (
   options?: CaptureOptions
 ): Effect.Effect<Option.Option<string>, DeliveryError, PostHog> =>
   ask((service) => service.captureNow(event, properties, options))
+
+/**
+ * Captures an event as {@link capture} does, and waits until a `DurableOutbox` has stored it so that it survives the
+ * end of the process, and a power cut if the outbox syncs. It is sent later, like any other.
+ *
+ * Fails when that cannot be promised: without such an outbox, while nothing can be written, or when the event was not
+ * taken at all. An event that was taken is sent all the same if the process lives.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const captureDurable = (
+  event: string,
+  properties?: PropertiesInput,
+  options?: CaptureOptions
+): Effect.Effect<void, OutboxStorageError, PostHog> =>
+  ask((service, origin) => {
+    const input = ordinaryInput(event, properties, options)
+    const { captured, why } = instanceOf(service).door.captureDurable(origin, input)
+    return why === undefined ? captured : Effect.zipRight(
+      captured,
+      new OutboxStorageError({
+        reason: why,
+        operation: "capture",
+        detail: why === "absent" ? "the event is in memory alone" : "see PostHog.stats and PostHog.diagnostics"
+      })
+    )
+  })
 
 /**
  * Sets properties of a person, and makes the id a known one (`$identify`). A blank id drops the event. See

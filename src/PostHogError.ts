@@ -151,6 +151,7 @@ export {
  * - `rate_limited`: there were too many of the same exception, see `ErrorTracking`
  * - `undelivered`: somebody waited for the event and was told that it could not be delivered
  * - `opted_out`: the instance was opted out while the event was queued
+ * - `damaged`: what the durable outbox had of the event could not be read
  * - `expired`: the event was older than `maxAge` of the durable outbox
  * - `closed`: the instance was closed already
  * - `shutdown_timeout`: the instance closed, and `shutdownTimeout` passed before the event was acknowledged
@@ -169,6 +170,7 @@ export type DropReason =
   | "rate_limited"
   | "undelivered"
   | "opted_out"
+  | "damaged"
   | "expired"
   | "closed"
   | "shutdown_timeout"

@@ -1,8 +1,8 @@
 // Written by scripts/codegen.ts.
 
 /**
- * Events that survive the process: what `capture` took is kept until PostHog has acknowledged it, also when the program
- * is killed or PostHog cannot be reached for hours.
+ * Events that survive the process: what `capture` took is kept on disk until PostHog has acknowledged it, also when the
+ * program is killed or PostHog cannot be reached for hours.
  *
  * @since 0.1.0
  */

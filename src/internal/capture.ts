@@ -23,6 +23,7 @@ import { applyHooks } from "./beforeSend.js"
 import { stateAt } from "./context.js"
 import { flagsLayer, type FlagsOnEvents, type Owner } from "./contextValues.js"
 import type { Books } from "./delivery/books.js"
+import type { OutboxStorageError } from "./delivery/durable/errors.js"
 import type { Gate } from "./delivery/gate.js"
 import { type Branch, limitsOf } from "./delivery/lane.js"
 import type { Outbox } from "./delivery/outbox.js"
@@ -143,6 +144,12 @@ export interface Taken {
   readonly captured: Effect.Effect<void>
 }
 
+/** What became of a call that wants an event to outlive the process. */
+export interface Kept {
+  readonly why: "absent" | "refused" | undefined
+  readonly captured: Effect.Effect<void, OutboxStorageError>
+}
+
 export type { Origin }
 
 /** What `capture` and its kin are given, whose properties may be anything. */
@@ -164,6 +171,11 @@ export interface Capture {
   readonly take: (origin: Origin, input: Input) => Taken
   /** Gives the uuid of the acknowledged event, `undefined` when nothing was to be sent. */
   readonly captureNow: (origin: Origin, input: Input) => Effect.Effect<string | undefined, DeliveryError>
+  /**
+   * As `capture`, until the event outlives the process; `why` says that it will not: there is nothing that would keep
+   * it, or nothing to keep.
+   */
+  readonly captureDurable: (origin: Origin, input: Input) => Kept
   /** Counts and reports an event whose arguments are unusable. */
   readonly refuse: (origin: Origin, event: string, why: string) => Effect.Effect<void>
   /** Counts and reports an event of which there were too many. */
@@ -321,6 +333,14 @@ export const make = (
       return text === undefined
         ? Effect.succeed(undefined)
         : Effect.map(outbox.sendNow(text, input.kind.lane), (sent) => sent ? readUuid(text) : undefined)
+    },
+    captureDurable: (origin, input) => {
+      const text = prepare(origin, input)
+      const { lane } = input.kind
+      if (text === undefined) return { why: "refused", captured: Effect.void }
+      return outbox.storeNow === undefined
+        ? { why: "absent", captured: outbox.offer(text, lane) }
+        : { why: undefined, captured: outbox.storeNow(text, lane) }
     },
     isSilent,
     holdBack: (origin, event) => {

@@ -9,6 +9,7 @@ import type { PropertiesInput } from "../core/event/layers.js"
 import type { DeliveryError, Diagnostic } from "../PostHogError.js"
 import type { Capture, CaptureOptions } from "./capture.js"
 import type { Owner } from "./contextValues.js"
+import type { Letters } from "./delivery/durable/deadLetters.js"
 import type { FlushReport } from "./delivery/flushes.js"
 import type { Stats } from "./delivery/statistics.js"
 import type { Diagnostics } from "./diagnostics.js"
@@ -39,6 +40,8 @@ export interface Instance {
   readonly door: Capture
   readonly active: Active | undefined
   readonly state: () => "open" | "opted_out" | "closed" | "disabled"
+  /** Events that were refused, where they are kept. */
+  readonly letters: Letters | undefined
   /** What other modules keep for this instance. */
   readonly slots: Slots
   /** Called once, before the instance takes no more events. None of them may throw. */

@@ -9,6 +9,7 @@ type Listener = (...args: ReadonlyArray<never>) => void
 /** The part of Node's `process` that is used. Other platforms have some of it, so each member may be missing. */
 export interface HostProcess {
   readonly pid: number
+  readonly platform: string
   readonly argv: ReadonlyArray<string>
   readonly execArgv: ReadonlyArray<string>
   readonly env: { readonly [name: string]: string | undefined }

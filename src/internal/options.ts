@@ -407,6 +407,8 @@ type Checked = {
 export interface Resolved extends Checked, CheckedOverflow {
   /** Whether the program chose `flushAt`. */
   readonly isFlushAtGiven: boolean
+  /** Whether the program chose `shutdownTimeout`. */
+  readonly isShutdownTimeoutGiven: boolean
   /** Whether the program chose `requestTimeout`. */
   readonly isRequestTimeoutGiven: boolean
   /** Why the instance does nothing, if it does. */
@@ -444,6 +446,7 @@ export const check = (given: Options): Effect.Effect<Resolved, ConfigurationErro
       ...rest,
       ...overflow,
       isFlushAtGiven: given.flushAt !== undefined,
+      isShutdownTimeoutGiven: given.shutdownTimeout !== undefined,
       isRequestTimeoutGiven: given.requestTimeout !== undefined,
       disabled: rest.apiKey === undefined ? "no_api_key" : undefined
     })

@@ -84,6 +84,7 @@ export const makeWith = Effect.fnUntraced(function*<E>(
     door,
     active: { options, owner, diagnostics, newUuid, http, origin: yield* origin },
     state: () => gate.phase,
+    letters: outbox.letters,
     slots: new Map(),
     closing: new Set()
   }
@@ -143,12 +144,20 @@ export const makeIgnoring = (name: string): Service => {
     capture: ignore,
     take: () => ({ uuid: undefined, captured: ignore() }),
     captureNow: () => Effect.as(ignore(), undefined),
+    captureDurable: () => ({ why: "refused", captured: ignore() }),
     refuse: ignore,
     holdBack: () => books.ignored(),
     isSilent: () => true
   }
   return makeService({
-    [TypeId]: { door, active: undefined, state: () => "disabled", slots: new Map(), closing: new Set() },
+    [TypeId]: {
+      door,
+      active: undefined,
+      state: () => "disabled",
+      letters: undefined,
+      slots: new Map(),
+      closing: new Set()
+    },
     flush: Effect.succeed({ delivered: 0, dropped: 0 }),
     stats: Effect.sync(() => books.snapshot()),
     diagnostics: Stream.empty,

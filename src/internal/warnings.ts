@@ -64,6 +64,7 @@ export const drops: { readonly [reason: string]: string | undefined } = {
   queue_full: "there are more events than can be sent; raise maxQueueBytes, or capture less",
   rate_limited: "there are too many exceptions of one kind; the others are sent",
   undelivered: "captureNow has failed, or events could not be sent while closing",
+  damaged: "what was stored of them could not be read any more; look at the disk",
   expired: "they were older than maxAge of the durable outbox before they could be sent",
   closed: "they were captured after the instance was closed; capture within its scope",
   internal_error: "a fault of effect-posthog, please report it"

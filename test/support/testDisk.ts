@@ -125,6 +125,10 @@ export class TestDisk implements FileSystem {
 
   removeEmpty(): void {}
 
+  size(path: string): number {
+    return this.files.get(path)?.length ?? 0
+  }
+
   async read(path: string): Promise<Uint8Array> {
     const inode = this.files.get(path)
     if (this.isDead) throw new Died()

@@ -78,6 +78,16 @@ export class Batch {
     return new Batch(buffer, offsets, 0, offsets.length - 1, first!.sequence)
   }
 
+  /** Events of which nothing is in memory: for the books only. */
+  static absent(sequence: number, count: number): Batch {
+    return new Batch(new Uint8Array(0), [], 0, count, sequence)
+  }
+
+  /** A batch of one event of a queue. */
+  static ofBytes(bytes: Uint8Array, sequence: number): Batch {
+    return new Batch(bytes, [0, bytes.length + 1], 0, 1, sequence)
+  }
+
   /** The same events in another form, one text for each. */
   rewritten(texts: ReadonlyArray<string>): Batch {
     const pieces = texts.map((text) => encoder.encode(text))
@@ -204,6 +214,7 @@ export class Batch {
   /** What diagnostics tell about the events. Reads the bytes: only for when somebody looks. */
   heads(): ReadonlyArray<EventHead> {
     const heads: Array<EventHead> = []
+    if (this.offsets.length === 0) return heads
     for (let i = this.from; i < this.to; i++) {
       const start = this.offsets[i]!
       const end = this.offsets[i + 1]! - 1

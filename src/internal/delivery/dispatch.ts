@@ -1,6 +1,8 @@
 /**
  * What is being sent: hands batches of a queue to a limited number of fibers, and keeps each batch until it is settled
  * or taken back.
+ *
+ * Long because every end and every way back of a batch is here, beside what begins it.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -13,6 +15,7 @@ import { isInterruption } from "../effect/cause.js"
 import { interruptNow } from "../effect/fiber.js"
 import type { Resolved } from "../options.js"
 import type { Topic } from "../warnings.js"
+import type { Backing } from "./backing.js"
 import type { Batch } from "./batch.js"
 import type { Books, Owner } from "./books.js"
 import type { Budget } from "./budget.js"
@@ -61,6 +64,7 @@ export interface Parts {
   readonly options: Pick<Resolved, "maxConcurrentRequests" | "overflow" | "waitUpTo" | "retryPause" | "background">
   readonly queue: EventQueue
   readonly flushes: Flushes
+  readonly backing: Backing | undefined
   readonly limit: SizeLimit
   readonly gate: Gate
   readonly books: Books
@@ -116,6 +120,7 @@ export class Dispatch {
       this.again.delete(round)
       this.startRequests(round)
       this.onRoom()
+      this.parts.backing?.refill()
       if (!this.parts.flushes.isEmpty) this.parts.flushes.completeBelow(this.oldest())
     }
     this.isProceeding = false
@@ -248,7 +253,7 @@ export class Dispatch {
     if (defect !== undefined) this.drop(sending, "internal_error", { reason: "connection", detail: defect })
     else if (sending.stopped || why === undefined) this.drop(sending, "opted_out", why)
     // Whoever stored it will have it sent another time.
-    else if (sending.owner.left !== undefined && this.parts.gate.isClosed) this.leave(sending)
+    else if (sending.owner.left !== undefined && this.parts.gate.isClosed) this.leave(sending, "undelivered", why)
     // An event that somebody waits for is theirs to send again, and a closed instance has no later.
     else if (sending.owner.lane === undefined || this.parts.gate.isClosed) {
       this.tell(why, sending.owner, "lost")
@@ -294,9 +299,35 @@ export class Dispatch {
     for (const piece of job.pieces) this.parts.books.lost(piece, owner, reason, failure)
   }
 
-  /** Leaves to the store what a sending has left, after it was taken. */
-  leave({ job, owner }: Sending): void {
-    for (const piece of job.pieces) this.parts.books.stored(piece, owner, "inFlight")
+  /** Leaves to the store what a sending has left, after it was taken. What is in no store is given up. */
+  leave({ job, owner }: Sending, reason: DropReason = "shutdown_timeout", failure?: Failure): void {
+    for (const piece of job.pieces) this.leaveBatch(piece, owner, "inFlight", reason, failure)
+  }
+
+  private leaveBatch(
+    piece: Batch,
+    owner: Owner,
+    from: "queued" | "inFlight",
+    reason: DropReason,
+    failure: Failure | undefined
+  ): void {
+    const { backing, books } = this.parts
+    const parts = owner.lane === undefined ? undefined : backing?.split(piece)
+    for (const { batch, isStored } of parts ?? [{ batch: piece, isStored: true }]) {
+      if (isStored) books.stored(batch, owner, from)
+      else if (from === "queued") books.evicted(batch, owner, reason, failure)
+      else books.lost(batch, owner, reason, failure)
+    }
+  }
+
+  /** Leaves to the store all that is queued. */
+  leaveQueued(reason: DropReason, failure: Failure): void {
+    const { backing, flushes, queue } = this.parts
+    for (let batch = queue.shift(); batch !== undefined; batch = queue.shift()) {
+      this.leaveBatch(batch, flushes, "queued", reason, failure)
+    }
+    backing?.leave()
+    this.advance()
   }
 
   private requeue({ job }: Sending): void {
@@ -308,8 +339,10 @@ export class Dispatch {
 
   /** What came back may be too much for the queue. Where callers wait for room, they wait a little longer instead. */
   private trim(): void {
-    const { books, flushes, options, queue } = this.parts
-    while (queue.isOver && options.waitUpTo === undefined) {
+    const { backing, books, flushes, options, queue } = this.parts
+    // What a store has is not given up for want of memory: it is more by what was in flight, at most.
+    if (backing !== undefined || options.waitUpTo !== undefined) return
+    while (queue.isOver) {
       const batch = options.overflow === "dropOldest" ? queue.shift(1) : queue.dropNewest(1)
       books.evicted(batch!, flushes, "queue_full", { reason: "queue_full" })
     }
@@ -354,7 +387,7 @@ export class Dispatch {
     for (const sending of taken) {
       if (sending.stopped) this.drop(sending, "opted_out")
       else if (sending.owner.lane !== undefined) this.requeue(sending)
-      else if (sending.owner.left !== undefined) this.leave(sending)
+      else if (sending.owner.left !== undefined) this.leave(sending, "undelivered", { reason: "timeout" })
       else this.drop(sending, "undelivered", { reason: "timeout" })
       // Its fiber may be late, and not dead.
       sending.stopped = true
@@ -364,16 +397,21 @@ export class Dispatch {
 
   /** Number of the oldest event of the queue that is not settled. */
   private oldest(): number {
-    let first = this.parts.queue.first
+    let first = Math.min(this.parts.queue.first, this.parts.backing?.firstUnread ?? Number.POSITIVE_INFINITY)
     for (const { job: { pieces }, owner } of this.sendings) {
       if (owner.lane !== undefined) { for (const { sequence } of pieces) first = Math.min(first, sequence) }
     }
     return first
   }
 
+  /** How many events wait, in memory or not. */
+  private get waiting(): number {
+    return this.parts.queue.count + (this.parts.backing?.unread ?? 0)
+  }
+
   /** How many events of the queue are not settled. */
   get unsettled(): number {
-    let count = this.parts.queue.count
+    let count = this.waiting
     for (const { job, owner } of this.sendings) {
       if (owner.lane !== undefined) { for (const piece of job.pieces) count += piece.count }
     }
@@ -386,6 +424,6 @@ export class Dispatch {
   }
 
   get isEmpty(): boolean {
-    return this.parts.queue.count === 0 && this.sendings.size === 0
+    return this.waiting === 0 && this.sendings.size === 0
   }
 }

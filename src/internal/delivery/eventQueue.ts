@@ -46,6 +46,10 @@ export class EventQueue {
    */
   constructor(private readonly limits: Limits, public maxBatchBytes: number) {}
 
+  get maxEventBytes(): number {
+    return this.limits.maxEventBytes
+  }
+
   /** Sequence number of the oldest queued event; `next` when the queue is empty. */
   get first(): number {
     return this.sealed.length > this.head
@@ -87,6 +91,35 @@ export class EventQueue {
     this.next = batch.sequence + batch.count
     this.count += batch.count
     this.bytes += eventBytes(batch)
+  }
+
+  /** Whether {@link push} would refuse it for its size. */
+  isTooLarge(text: string): boolean {
+    const most = this.limits.maxEventBytes
+    return text.length > most || text.length * 3 > most && encoder.encode(text).length > most
+  }
+
+  /** Leaves numbers to events that wait elsewhere. */
+  skip(count: number): void {
+    this.seal()
+    // An open batch without events has a number already.
+    this.open = undefined
+    this.next += count
+  }
+
+  /** Adds events that have numbers already, in rising order. The limits may be exceeded then. */
+  insert(events: ReadonlyArray<{ readonly sequence: number; readonly bytes: Uint8Array }>): void {
+    for (let from = 0; from < events.length;) {
+      let size = events[from]!.bytes.length + 1
+      let to = from + 1
+      for (; to < events.length && to - from < this.limits.maxBatchSize; to++) {
+        const { bytes, sequence } = events[to]!
+        if (sequence !== events[to - 1]!.sequence + 1 || size + bytes.length > this.maxBatchBytes) break
+        size += bytes.length + 1
+      }
+      this.unshift(batchOf(events.slice(from, to), size))
+      from = to
+    }
   }
 
   /** Takes the oldest batch, also one that is not full; no more than `most` events of it. */
@@ -164,6 +197,22 @@ export class EventQueue {
       open.buffer = grown
     }
   }
+}
+
+const batchOf = (
+  events: ReadonlyArray<{ readonly sequence: number; readonly bytes: Uint8Array }>,
+  size: number
+): Batch => {
+  const buffer = new Uint8Array(size)
+  const offsets = [0]
+  let at = 0
+  for (const { bytes } of events) {
+    buffer.set(bytes, at)
+    at += bytes.length
+    buffer[at++] = 0x2c
+    offsets.push(at)
+  }
+  return Batch.make(buffer, offsets, 0, events.length, events[0]!.sequence)
 }
 
 /** Bytes of a batch's events without commas, which is what the queue's limit counts. */

@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import { DeliveryError, type DropReason } from "../../PostHogError.js"
 import { complete } from "../completion.js"
 import { makeDeferred } from "../effect/waiting.js"
+import type { Backing } from "./backing.js"
 import type { Batch } from "./batch.js"
 import type { Owner } from "./books.js"
 import type { Failure } from "./failure.js"
@@ -38,8 +39,17 @@ interface Flush {
 /** Those who wait for the events of one queue, to which they belong as long as they are on their way. */
 export class Flushes implements Owner {
   private readonly running = new Set<Flush>()
+  private backing: Backing | undefined
+  /** Only where something is behind the queue. */
+  left: Owner["left"] = undefined
 
   constructor(readonly lane: string) {}
+
+  /** Says what is behind the queue. */
+  back(backing: Backing | undefined): void {
+    this.backing = backing
+    if (backing !== undefined) this.left = (batch) => this.leave(batch)
+  }
 
   get isEmpty(): boolean {
     return this.running.size === 0
@@ -67,11 +77,19 @@ export class Flushes implements Owner {
 
   /** Events have met their end. A drop that was asked for fails no flush. */
   settle(batch: Batch, reason: DropReason | undefined, failure: Failure | undefined): void {
+    this.backing?.settled(batch, reason, failure)
     for (const flush of this.running) {
       const count = batch.countBelow(flush.target)
       if (reason === undefined) flush.delivered += count
       else flush.dropped += count
       if (count > 0 && reason !== undefined && reason !== "opted_out") flush.failure ??= failure
+    }
+  }
+
+  /** Nobody waits for them any longer here: the instance has ended. */
+  private leave(batch: Batch): void {
+    for (const flush of this.running) {
+      if (batch.countBelow(flush.target) > 0) flush.failure ??= { reason: "closed" }
     }
   }
 

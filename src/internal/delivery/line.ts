@@ -7,13 +7,13 @@ import * as Effect from "effect/Effect"
 import { complete } from "../completion.js"
 import { makeDeferred } from "../effect/waiting.js"
 
-interface Waiter {
-  readonly text: string
+interface Waiter<A> {
+  readonly what: A
   readonly done: Deferred.Deferred<void>
 }
 
-export class Line {
-  private readonly waiters = new Set<Waiter>()
+export class Line<A> {
+  private readonly waiters = new Set<Waiter<A>>()
 
   get isEmpty(): boolean {
     return this.waiters.size === 0
@@ -23,9 +23,9 @@ export class Line {
    * Waits for {@link admit}, at most as long as `limit`. `gaveUp` is called when the time was up or the caller was
    * interrupted.
    */
-  wait(text: string, limit: Duration.Duration, gaveUp: () => void): Effect.Effect<void> {
+  wait(what: A, limit: Duration.Duration, gaveUp: () => void): Effect.Effect<void> {
     return Effect.suspend(() => {
-      const waiter: Waiter = { text, done: makeDeferred() }
+      const waiter: Waiter<A> = { what, done: makeDeferred() }
       this.waiters.add(waiter)
       return Effect.ensuring(
         // Interruptible, because the limit holds also where the caller cannot be interrupted.
@@ -38,9 +38,9 @@ export class Line {
   }
 
   /** Lets callers go on, the first one first, until `take` has no place for one. */
-  admit(take: (text: string) => boolean): void {
+  admit(take: (what: A) => boolean): void {
     for (const waiter of this.waiters) {
-      if (!take(waiter.text)) return
+      if (!take(waiter.what)) return
       this.waiters.delete(waiter)
       complete(waiter.done, Effect.void)
     }

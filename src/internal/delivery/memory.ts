@@ -10,6 +10,7 @@ import { DeliveryError } from "../../PostHogError.js"
 import { complete } from "../completion.js"
 import { makeDeferred } from "../effect/waiting.js"
 import type { Books } from "./books.js"
+import { OutboxStorageError } from "./durable/errors.js"
 import type { Gate } from "./gate.js"
 import type { Branch } from "./lane.js"
 import type { Outbox } from "./outbox.js"
@@ -97,6 +98,14 @@ export const make = Effect.fnUntraced(function*(
       Effect.suspend(() => {
         const reason = keep(text, lane)
         return reason === "closed" ? closed(1) : Effect.succeed(reason === undefined)
+      }),
+    // A test keeps events as long as it wants them.
+    storeNow: (text, lane) =>
+      Effect.suspend(() => {
+        const reason = keep(text, lane)
+        return reason === undefined
+          ? Effect.void
+          : Effect.fail(new OutboxStorageError({ reason: "refused", operation: "capture", detail: reason }))
       }),
     flush: Effect.suspend(() => gate.isClosed ? closed(0) : Effect.succeed({ delivered: 0, dropped: 0 })),
     optOut: () => gate.optOut(),

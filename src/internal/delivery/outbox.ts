@@ -19,7 +19,10 @@ import type { Diagnostics } from "../diagnostics.js"
 import { interruptNow } from "../effect/fiber.js"
 import { makeDeferred } from "../effect/waiting.js"
 import type { Resolved } from "../options.js"
+import type { MakeBacking } from "./backing.js"
 import type { Books } from "./books.js"
+import type { Letters } from "./durable/deadLetters.js"
+import type { OutboxStorageError } from "./durable/errors.js"
 import { Elapsed } from "./elapsed.js"
 import type { FlushReport } from "./flushes.js"
 import type { Gate } from "./gate.js"
@@ -46,6 +49,21 @@ export interface Outbox {
   /** Closes the gate for lack of consent, drops what is queued, and lets no request be repeated. */
   readonly optOut: () => void
   readonly optIn: () => void
+  /**
+   * As `offer`, and waits until the event outlives the process. Fails when it may not. Absent: there is no place where
+   * it would.
+   */
+  readonly storeNow?: ((text: string, lane?: Branch) => Effect.Effect<void, OutboxStorageError>) | undefined
+  /** Events that were refused, where they are kept. */
+  readonly letters?: Letters | undefined
+}
+
+/** An outbox that sends over the network. */
+export interface LiveOutbox extends Outbox {
+  /** The way of an event; opened if need be. */
+  readonly pipelineFor: (text: string, lane: Branch | undefined) => Pipeline.Pipeline
+  /** The way of a lane that is open, or that every instance can open. */
+  readonly pipelineOf: (lane: string) => Pipeline.Pipeline | undefined
 }
 
 export const make = Effect.fnUntraced(function*(
@@ -54,15 +72,17 @@ export const make = Effect.fnUntraced(function*(
   route: Route,
   gate: Gate,
   books: Books,
-  diagnostics: Diagnostics
-): Effect.fn.Return<Outbox, never, Scope.Scope> {
+  diagnostics: Diagnostics,
+  /** What is behind the queue of each lane, if anything is. */
+  back?: MakeBacking
+): Effect.fn.Return<LiveOutbox, never, Scope.Scope> {
   // Sending fibers belong to no scope, because a scope would end them before the finalizer that waits for them. That
   // finalizer ends those that are left.
   const runtime = yield* Effect.runtime<Scope.Scope>()
   const forkScoped = Runtime.runFork(runtime)
   const fork: Pipeline.Shared["fork"] = forkScoped
   const elapsed = new Elapsed(yield* Effect.clock)
-  const shared: Pipeline.Shared = { options, gate, books, elapsed, diagnostics, fork }
+  const shared: Pipeline.Shared = { options, gate, books, elapsed, diagnostics, fork, back }
   const main = yield* Pipeline.make(route, shared)
   const pipelines = [main]
 
@@ -147,6 +167,10 @@ export const make = Effect.fnUntraced(function*(
   if (left.some(({ lane }) => lane === ofExceptions.name)) open(ofExceptions)
 
   return {
+    pipelineFor: of,
+    pipelineOf: (name) =>
+      pipelines.find(({ lane }) => lane.name === name) ??
+        (name === ofExceptions.name ? open(ofExceptions) : undefined),
     offer: (text, lane) => of(text, lane).offer(text),
     sendNow: (text, lane) => of(text, lane).sendNow(text),
     flush,

@@ -11,6 +11,7 @@ import { DeliveryError, type DropReason } from "../../PostHogError.js"
 import { interruptNow } from "../effect/fiber.js"
 import type { Resolved } from "../options.js"
 import * as Background from "./background.js"
+import type { Backing, MakeBacking } from "./backing.js"
 import { Batch } from "./batch.js"
 import { Budget } from "./budget.js"
 import { Dispatch, type Parts } from "./dispatch.js"
@@ -27,13 +28,23 @@ import { SizeLimit } from "./sizeLimit.js"
 /** What all lanes of an instance share. */
 export interface Shared extends Pick<Parts, "gate" | "books" | "elapsed" | "diagnostics" | "fork"> {
   readonly options: Resolved
+  readonly back?: MakeBacking | undefined
+}
+
+/** Called with the number of an event in the queue, or with the reason why it has none. */
+export type Told = (seat: number | DropReason) => void
+
+/** An event that waits for room. */
+interface Waiting {
+  readonly text: string
+  readonly told: Told | undefined
 }
 
 /** While closing, the shortest time between two looks for what is to be sent anew, in milliseconds. */
 const leastLook = 10
 
 export class Pipeline {
-  private readonly line = new Line()
+  private readonly line = new Line<Waiting>()
   private readonly foreground: Foreground
   /** Set while the instance closes. */
   private hastening: Fiber.RuntimeFiber<never> | undefined
@@ -45,52 +56,68 @@ export class Pipeline {
     private readonly flushes: Flushes,
     private readonly budget: Budget,
     readonly dispatch: Dispatch,
-    readonly background: Background.Background | undefined
+    readonly background: Background.Background | undefined,
+    private readonly backing: Backing | undefined
   ) {
     this.foreground = new Foreground(dispatch, shared)
-    dispatch.onRoom = () => this.line.admit((text) => this.seat(text))
+    dispatch.onRoom = () => this.line.admit((waiting) => this.seat(waiting))
   }
 
   // Taking events
 
   /** Takes the text of an event. Suspends only when the overflow policy says so. */
-  offer(text: string): Effect.Effect<void> {
-    const { background, lane, queue, shared: { books, gate, options } } = this
-    if (gate.phase !== "open") return this.refuse(gate.phase, text)
+  offer(text: string, told?: Told): Effect.Effect<void> {
+    const { background, backing, lane, queue, shared: { books, gate, options } } = this
+    if (gate.phase !== "open") return this.refuse(gate.phase, text, undefined, told)
     for (;;) {
-      const result = this.line.isEmpty ? queue.push(text) : "full"
+      const result = this.line.isEmpty ? (backing ?? queue).push(text) : "full"
       if (result === "added") {
         books.enqueued(lane.name, queue.next - 1, text)
+        told?.(queue.next - 1)
         background?.added()
         return Effect.void
       }
-      if (result === "too_large") return this.refuse("too_large", text, `${text.length} characters`)
+      if (result === "too_large") return this.refuse("too_large", text, `${text.length} characters`, told)
       background?.hurry()
-      if (options.waitUpTo !== undefined) return this.waitForRoom(text, options.waitUpTo)
-      const evicted = options.overflow === "dropOldest" ? queue.shift(1) : undefined
-      if (evicted === undefined) return this.refuse("queue_full", text)
-      books.evicted(evicted, this.flushes, "queue_full", { reason: "queue_full" })
+      if (options.waitUpTo !== undefined) return this.waitForRoom({ text, told }, options.waitUpTo)
+      if (options.overflow !== "dropOldest" || !this.evict()) return this.refuse("queue_full", text, undefined, told)
     }
   }
 
-  private waitForRoom(text: string, limit: Duration.Duration): Effect.Effect<void> {
+  /** Gives up what is oldest; says whether there was something. */
+  private evict(): boolean {
+    const { backing, flushes, queue, shared: { books } } = this
+    if (backing !== undefined) return backing.evict()
+    const evicted = queue.shift(1)
+    if (evicted !== undefined) books.evicted(evicted, flushes, "queue_full", { reason: "queue_full" })
+    return evicted !== undefined
+  }
+
+  private waitForRoom(waiting: Waiting, limit: Duration.Duration): Effect.Effect<void> {
     return Effect.suspend(() => {
       const { books, gate } = this.shared
-      if (gate.phase !== "open") return this.refuse(gate.phase, text)
+      if (gate.phase !== "open") return this.refuse(gate.phase, waiting.text, undefined, waiting.told)
       books.waits()
-      return this.line.wait(text, limit, () => books.gaveUp("queue_full", () => [readHead(text)]))
+      return this.line.wait(waiting, limit, () => this.giveUp("queue_full", waiting))
     })
   }
 
+  private giveUp(reason: DropReason, { text, told }: Waiting): void {
+    this.shared.books.gaveUp(reason, () => [readHead(text)])
+    told?.(reason)
+  }
+
   /** Whether a waiting event has found room, or will never find any. */
-  private seat(text: string): boolean {
-    const { background, lane, queue, shared: { books } } = this
-    const result = queue.push(text)
+  private seat(waiting: Waiting): boolean {
+    const { background, backing, lane, queue, shared: { books } } = this
+    const { text, told } = waiting
+    const result = (backing ?? queue).push(text)
     if (result === "added") {
       books.seated(lane.name, queue.next - 1, text)
+      told?.(queue.next - 1)
       background?.added()
     } else if (result === "too_large") {
-      books.gaveUp("too_large", () => [readHead(text)])
+      this.giveUp("too_large", waiting)
     } else {
       background?.hurry()
     }
@@ -98,14 +125,15 @@ export class Pipeline {
   }
 
   private turnAway(reason: DropReason): void {
-    this.line.admit((text) => {
-      this.shared.books.gaveUp(reason, () => [readHead(text)])
+    this.line.admit((waiting) => {
+      this.giveUp(reason, waiting)
       return true
     })
   }
 
-  private refuse(reason: DropReason, text: string, detail?: string): Effect.Effect<void> {
+  private refuse(reason: DropReason, text: string, detail?: string, told?: Told): Effect.Effect<void> {
     this.shared.books.refused(reason, () => [readHead(text)], detail)
+    told?.(reason)
     return Effect.void
   }
 
@@ -170,6 +198,7 @@ export class Pipeline {
       dispatch.drop(sending, "opted_out", toFailure(sending.waiting!))
     }
     dispatch.dropQueued("opted_out")
+    this.backing?.purge()
     this.makeDue()
   }
 
@@ -196,10 +225,11 @@ export class Pipeline {
     const { dispatch } = this
     interruptNow(this.hastening)
     for (const sending of dispatch.take(() => true)) {
-      if (sending.owner.left !== undefined) dispatch.leave(sending)
+      if (sending.owner.left !== undefined) dispatch.leave(sending, "shutdown_timeout", { reason: "closed" })
       else dispatch.drop(sending, "shutdown_timeout", { reason: "closed" })
     }
-    dispatch.dropQueued("shutdown_timeout", { reason: "closed" })
+    if (this.backing === undefined) dispatch.dropQueued("shutdown_timeout", { reason: "closed" })
+    else dispatch.leaveQueued("shutdown_timeout", { reason: "closed" })
   }
 
   /** Sends anew what has used up its share. */
@@ -231,6 +261,12 @@ export class Pipeline {
     return Effect.sleep(Math.max(next - now, leastLook))
   })
 
+  /** Events came into the queue that nobody offered. */
+  arrived(): void {
+    if (this.background === undefined) this.dispatch.advance()
+    else this.background.flush()
+  }
+
   private makeDue(): void {
     if (this.background === undefined) this.dispatch.makeDue()
     else this.background.flush()
@@ -252,11 +288,16 @@ export const make = Effect.fnUntraced(function*(
   const budget = new Budget(Duration.toMillis(requestTimeout))
   const send = Sender.make(transport, options)
   const intoStore = store && Sender.make(store, options)
-  const dispatch = new Dispatch({ ...shared, about, queue, flushes, limit, budget, send, store: intoStore })
+  let arrived = (): void => {}
+  const backing = shared.back?.({ lane, queue, owner: flushes, arrived: () => arrived() })
+  flushes.back(backing)
+  const dispatch = new Dispatch({ ...shared, about, queue, flushes, backing, limit, budget, send, store: intoStore })
   const background = feeder !== undefined
     ? Background.fed(dispatch)
     : options.background
     ? yield* Background.make(options, limits.maxBatchSize, queue, dispatch, shared.elapsed)
     : undefined
-  return new Pipeline(lane, shared, queue, flushes, budget, dispatch, background)
+  const pipeline = new Pipeline(lane, shared, queue, flushes, budget, dispatch, background, backing)
+  arrived = () => pipeline.arrived()
+  return pipeline
 })

@@ -26,6 +26,8 @@ export interface Directories {
   readonly make: (path: string) => void
   /** Removes a directory that is empty. */
   readonly removeEmpty: (path: string) => void
+  /** Bytes of a file. */
+  readonly size: (path: string) => number
 }
 
 export type FileSystem = Disk & Directories
@@ -42,6 +44,7 @@ interface NodeFs {
   readonly readdirSync: (path: string) => Array<string>
   readonly mkdirSync: (path: string, options: { readonly recursive: true; readonly mode: number }) => unknown
   readonly rmdirSync: (path: string) => void
+  readonly statSync: (path: string) => { readonly size: number }
   readonly open: (path: string, flags: string, done: Callback<number>) => void
   readonly close: (file: number, done: Callback<void>) => void
   readonly fsync: (file: number, done: Callback<void>) => void
@@ -71,6 +74,7 @@ export const nodeDisk = (): FileSystem | undefined => {
     list: (path) => fs.readdirSync(path).sort(),
     make: (path) => void fs.mkdirSync(path, { recursive: true, mode: 0o700 }),
     removeEmpty: (path) => fs.rmdirSync(path),
+    size: (path) => fs.statSync(path).size,
     read: (path) => promised((done) => fs.readFile(path, done)),
     sync: (file) => promised((done) => fs.fdatasync(file, done)),
     syncDirectory: async (path) => {

@@ -108,7 +108,7 @@ export class Borrowed extends Flushes implements Owner {
   }
 
   /** They stay in the stream, and this process gives them back when it is done. */
-  readonly left = (): void => this.follower?.fail({ reason: "closed" })
+  override readonly left = (): void => this.follower?.fail({ reason: "closed" })
 }
 
 /** The same events in batches as they are sent: small ones together, large ones apart. */

@@ -9,20 +9,16 @@
  */
 import { describe } from "../../../core/thrown.js"
 import { attempt, codeOf, type Disk } from "./disk.js"
-import { type Entry, LineBuffer, parse, pendingOf } from "./lines.js"
+import { type Entry, LineBuffer } from "./lines.js"
+import { entriesOf, type Loaded, missingIn } from "./reading.js"
 import { Segment } from "./segment.js"
+import { type Fault, Syncer } from "./syncer.js"
 
 /** So much is gathered within a turn before it is written, in bytes. */
 const gatherBytes = 16 * 1024
 
 /** When writing is tried again after it failed, in milliseconds. */
 const retryMillis = 200
-
-/** What the disk could not do. */
-export interface Fault {
-  readonly operation: "write" | "sync" | "read"
-  readonly detail: string
-}
 
 export interface Settings {
   readonly segmentBytes: number
@@ -42,13 +38,6 @@ export interface Surroundings {
   readonly restored: () => void
 }
 
-/** Events that were read back. */
-export interface Loaded {
-  readonly events: ReadonlyArray<{ readonly sequence: number; readonly bytes: Uint8Array }>
-  /** Events that should have been there: the number of the first and how many. */
-  readonly missing: ReadonlyArray<readonly [sequence: number, count: number]>
-}
-
 export class Journal {
   /** Bytes of all segments. */
   bytes = 0
@@ -65,17 +54,11 @@ export class Journal {
   private readonly notes = new Map<Segment, LineBuffer>()
   private isScheduled = false
   private writeFault: Fault | undefined
-  private syncFault: Fault | undefined
   private retryAt = 0
-  /** How many events were appended so far, how many of them are written, and how many of those are synced. */
+  /** How many events were appended so far, and how many of them are written. */
   private appended = 0
   private written = 0
-  private synced = 0
-  /** Up to this one nobody knows whether they are synced, though they may have been written. */
-  private doubtful = 0
-  private readonly dirty = new Set<Segment>()
-  private round: Promise<void> | undefined
-  private isSyncDue = false
+  private readonly syncer: Syncer
   private isEnded = false
 
   constructor(
@@ -85,6 +68,18 @@ export class Journal {
     private readonly surroundings: Surroundings
   ) {
     this.current = this.begin()
+    this.syncer = new Syncer(disk, directory, settings.syncMillis, {
+      later: surroundings.later,
+      written: () => this.written,
+      tell: (change) => this.tell(change),
+      // What became of it nobody knows, and a second try would succeed whatever that was. So it goes on in a new file.
+      failed: (segment) => {
+        if (segment === this.current) this.rotate()
+      },
+      synced: (segment) => {
+        if (segment.isSealed || segment.isRemoved) this.closeIfDone(segment)
+      }
+    })
   }
 
   /** Why nothing can be stored for now. */
@@ -167,29 +162,27 @@ export class Journal {
       if (buffer.used > 0) this.disk.write(current.file, buffer.filled)
     } catch (error) {
       this.retryAt = this.surroundings.now() + retryMillis
-      const fault: Fault = { operation: "write", detail: describe(error) }
       const isNew = this.writeFault === undefined
       this.tell(() => {
-        this.writeFault = fault
+        this.writeFault = { operation: "write", detail: describe(error) }
       })
       if (isNew) this.retryLater()
       return false
     }
     buffer.clear()
     this.written = this.appended
-    this.dirty.add(current)
+    this.syncer.add(current)
     this.tell(() => {
       this.writeFault = undefined
     })
-    this.syncLater()
     return true
   }
 
   /** Changes what fails, and tells it when something does now and nothing did before, or the other way round. */
   private tell(change: () => void): void {
-    const before = this.writeFault ?? this.syncFault
+    const before = this.writeFault ?? this.syncer.fault
     change()
-    const after = this.writeFault ?? this.syncFault
+    const after = this.writeFault ?? this.syncer.fault
     if (before === undefined && after !== undefined) this.surroundings.failed(after)
     if (before !== undefined && after === undefined) this.surroundings.restored()
   }
@@ -215,11 +208,11 @@ export class Journal {
 
   /** A full segment stays open only as long as it has to be synced. */
   private closeIfDone(segment: Segment): void {
-    const mustSync = this.dirty.has(segment) && this.settings.syncMillis !== undefined && !segment.isRemoved
+    const mustSync = this.syncer.has(segment) && this.settings.syncMillis !== undefined && !segment.isRemoved
     if (segment.file === undefined || segment.isSyncing || mustSync) return
     const { file } = segment
     segment.file = undefined
-    this.dirty.delete(segment)
+    this.syncer.delete(segment)
     attempt(() => this.disk.close(file))
   }
 
@@ -286,7 +279,7 @@ export class Journal {
     segment.isRemoved = true
     this.bytes -= segment.bytes
     this.notes.delete(segment)
-    this.dirty.delete(segment)
+    this.syncer.delete(segment)
     this.closeIfDone(segment)
     if (!segment.isMade || attempt(() => this.disk.remove(segment.path))) return
     // What cannot be removed must not be sent again by the next process.
@@ -333,82 +326,10 @@ export class Journal {
     }
   }
 
-  // Syncing
-
-  private syncLater(): void {
-    const { syncMillis } = this.settings
-    if (syncMillis === undefined || this.isSyncDue || this.dirty.size === 0) return
-    this.isSyncDue = true
-    const begin = (): void => {
-      this.isSyncDue = false
-      void this.sync()
-    }
-    if (syncMillis === 0) queueMicrotask(begin)
-    else this.surroundings.later(syncMillis, begin)
-  }
-
-  /** Syncs what is written by now, once what is under way has ended. Never rejects. */
-  private sync(): Promise<void> {
-    if (this.round !== undefined) return this.round.then(() => this.sync())
-    if (this.dirty.size === 0) return Promise.resolve()
-    const round = this.syncOnce().then(() => {
-      this.round = undefined
-      this.syncLater()
-    })
-    this.round = round
-    return round
-  }
-
-  private async syncOnce(): Promise<void> {
-    const { written } = this
-    const segments = Array.from(this.dirty)
-    this.dirty.clear()
-    const results = await Promise.all(segments.map((segment) => this.syncSegment(segment)))
-    const fault = results.find((result) => result !== undefined)
-    if (fault === undefined) {
-      this.synced = Math.max(this.synced, written)
-    } else {
-      this.doubtful = this.written
-    }
-    this.tell(() => {
-      this.syncFault = fault
-    })
-  }
-
-  private async syncSegment(segment: Segment): Promise<Fault | undefined> {
-    const { file } = segment
-    if (file === undefined) return undefined
-    segment.isSyncing = true
-    let fault: Fault | undefined
-    try {
-      await this.disk.sync(file)
-      if (!segment.isNamed && !segment.isRemoved) {
-        await this.disk.syncDirectory(this.directory)
-        segment.isNamed = true
-      }
-    } catch (error) {
-      fault = { operation: "sync", detail: describe(error) }
-    }
-    segment.isSyncing = false
-    if (fault !== undefined && segment.isRemoved) fault = undefined
-    // What became of it nobody knows, and a second try would succeed whatever that was. So it goes on in a new file.
-    if (fault !== undefined && segment === this.current) this.rotate()
-    if (segment.isSealed || segment.isRemoved) this.closeIfDone(segment)
-    return fault
-  }
-
   /** Waits until what was appended so far survives, as far as the settings go; says why it does not. */
   async durable(): Promise<Fault | undefined> {
     const target = this.appended
-    if (!this.write()) return this.writeFault
-    if (this.settings.syncMillis === undefined) return undefined
-    while (this.synced < target) {
-      if (this.doubtful >= target) return this.syncFault ?? { operation: "sync", detail: "a sync before failed" }
-      if (this.dirty.size === 0 && this.round === undefined) return undefined
-      // oxlint-disable-next-line no-await-in-loop
-      await (this.round ?? this.sync())
-    }
-    return this.doubtful >= target ? this.syncFault ?? { operation: "sync", detail: "a sync failed" } : undefined
+    return this.write() ? this.syncer.until(target) : this.writeFault
   }
 
   // Reading
@@ -465,43 +386,12 @@ export class Journal {
   async end(): Promise<boolean> {
     this.writeOut()
     if (this.live === 0) this.purge()
-    else if (this.settings.syncMillis !== undefined) await this.sync()
+    else if (this.settings.syncMillis !== undefined) await this.syncer.sync()
     this.isEnded = true
     for (const segment of this.segments) {
-      this.dirty.delete(segment)
+      this.syncer.delete(segment)
       this.closeIfDone(segment)
     }
     return this.live > 0
   }
-}
-
-/** The events of a segment in these bytes, from one number of the queue up to another. */
-const entriesOf = (segment: Segment, bytes: Uint8Array, from: number, until: number) =>
-  pendingOf(parse(bytes)).flatMap(({ end, number, start }) => {
-    const sequence = segment.sequenceOf(number)
-    return sequence === undefined || sequence < from || sequence >= until
-      ? []
-      : [{ sequence, bytes: bytes.subarray(start, end) }]
-  })
-
-/** Which events of a segment, from one number up to another, were not found. */
-const missingIn = (
-  segment: Segment,
-  from: number,
-  end: number,
-  found: Loaded["events"]
-): ReadonlyArray<readonly [number, number]> => {
-  const missing: Array<readonly [number, number]> = []
-  let at = 0
-  for (const run of segment.runs) {
-    let next = Math.max(run.sequence, from)
-    const until = Math.min(run.sequence + run.count, end)
-    for (; next < until; at++) {
-      const present = Math.min(found[at]?.sequence ?? until, until)
-      if (present > next) missing.push([next, present - next])
-      next = present + 1
-      if (present === until) break
-    }
-  }
-  return missing
 }

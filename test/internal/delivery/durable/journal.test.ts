@@ -5,8 +5,9 @@
  * `JOURNAL_SCHEDULES=1000000` runs more of them, `JOURNAL_SEED=5` begins with another seed.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { type Fault, Journal } from "../../../../src/internal/delivery/durable/journal.js"
+import { Journal } from "../../../../src/internal/delivery/durable/journal.js"
 import { parse, pendingOf } from "../../../../src/internal/delivery/durable/lines.js"
+import type { Fault } from "../../../../src/internal/delivery/durable/syncer.js"
 import { type Random, random } from "../../../support/random.js"
 import { TestDisk } from "../../../support/testDisk.js"
 

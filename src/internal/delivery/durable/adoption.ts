@@ -1,0 +1,81 @@
+/**
+ * What dead processes have left becomes this one's: once when it begins, and from time to time while it lives.
+ */
+import * as Effect from "effect/Effect"
+import type { Diagnostics } from "../../diagnostics.js"
+import type { Gate } from "../gate.js"
+import { attempt, type FileSystem } from "./disk.js"
+import type { FileBacking } from "./fileBacking.js"
+import { kinds } from "./kinds.js"
+import { type Life, namesIn, removeEmpty } from "./life.js"
+import { parse, pendingOf } from "./lines.js"
+
+/** Most bytes of a file with lines that could not be read. */
+const maxSetAside = 1024 * 1024
+
+export interface Parts {
+  readonly fs: FileSystem
+  readonly life: Life
+  readonly gate: Gate
+  readonly diagnostics: Diagnostics
+  /** Where lines go that cannot be read. */
+  readonly setAside: string
+}
+
+/** Takes over what there is for a lane. */
+export const adopt = Effect.fnUntraced(function*(backing: FileBacking, parts: Parts): Effect.fn.Return<void> {
+  const { diagnostics, fs, gate, life } = parts
+  yield* backing.removeCopied
+  const { files, lives } = yield* life.adopt(backing.front.lane.name)
+  let count = 0
+  let bytes = 0
+  const damaged: Array<Uint8Array> = []
+  for (const file of files) {
+    const stored = yield* Effect.promise(() => fs.read(file).catch(() => undefined))
+    if (stored === undefined) continue
+    const parsed = parse(stored)
+    const received = backing.receive(file, stored, pendingOf(parsed))
+    if (received === undefined) continue
+    for (const [start, end] of parsed.damaged) damaged.push(stored.slice(start, end))
+    if (received > 0) bytes += stored.length
+    count += received
+  }
+  yield* backing.removeCopied
+  for (const name of namesIn(fs, backing.directory)) {
+    if (!name.endsWith(".log")) removeEmpty(fs, `${backing.directory}/${name}`)
+  }
+  if (damaged.length > 0) {
+    yield* Effect.promise(() => setAside(fs, parts.setAside, damaged))
+    diagnostics.emit(
+      kinds.setAside,
+      () => ({ _tag: "LinesSetAside", count: damaged.length, file: parts.setAside })
+    )
+  }
+  if (count > 0) {
+    diagnostics.emit(
+      kinds.recovered,
+      () => ({ _tag: "OutboxRecovered", count, bytes, damaged: damaged.length, lives })
+    )
+  }
+  if (gate.phase === "opted_out") backing.purge()
+  else if (count > 0) backing.front.arrived()
+})
+
+/** Keeps lines for somebody who wants to look, as long as there are few of them. */
+const setAside = async (fs: FileSystem, path: string, lines: ReadonlyArray<Uint8Array>): Promise<void> => {
+  const stored = await fs.read(path).catch(() => new Uint8Array(0))
+  let room = maxSetAside - stored.length
+  attempt(() => {
+    const file = fs.open(path)
+    try {
+      for (const line of lines) {
+        room -= line.length + 1
+        if (room < 0) return
+        fs.write(file, line)
+        fs.write(file, Uint8Array.of(0x0a))
+      }
+    } finally {
+      fs.close(file)
+    }
+  })
+}

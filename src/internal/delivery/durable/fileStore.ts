@@ -1,0 +1,235 @@
+/**
+ * The outbox of an instance with its events on disk.
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Runtime from "effect/Runtime"
+import type * as Scope from "effect/Scope"
+import { shared } from "../../../core/shared.js"
+import { builtin, hostProcess } from "../../node.js"
+import { sleepIdle } from "../../sleepIdle.js"
+import type { Front } from "../backing.js"
+import { Elapsed } from "../elapsed.js"
+import type { Branch } from "../lane.js"
+import * as Outbox from "../outbox.js"
+import { adopt } from "./adoption.js"
+import { DeadLetters, type Letters } from "./deadLetters.js"
+import { attempt, type FileSystem } from "./disk.js"
+import { OutboxStorageError } from "./errors.js"
+import { FileBacking, type Shared } from "./fileBacking.js"
+import * as Life from "./life.js"
+import type { Store } from "./store.js"
+import type { Fault } from "./syncer.js"
+
+/** How often a process looks for what others have left while it lives. */
+const adoptionInterval = Duration.minutes(1)
+
+/** What is left is safe, so that a program need not be held up. */
+const shutdownTimeout = Duration.seconds(2)
+
+/** Options of a layer, checked. */
+export interface Settings {
+  readonly directory: string
+  /** Milliseconds; `undefined`: never. */
+  readonly syncMillis: number | undefined
+  readonly maxBytes: number
+  readonly maxEvents: number
+  /** Milliseconds. */
+  readonly maxAge: number | undefined
+  readonly segmentBytes: number
+  /** 0: none are kept. */
+  readonly deadLetterBytes: number
+}
+
+/** Whether this platform and the directory are fit for it, before there is any instance. */
+export const checkDirectory = (fs: FileSystem, directory: string): Effect.Effect<void, OutboxStorageError> =>
+  Effect.suspend(() => {
+    const platform = hostProcess()?.platform
+    if (platform === "win32") {
+      return Effect.fail(
+        new OutboxStorageError({
+          reason: "unsupported",
+          operation: "open",
+          detail: "not on Windows, where nobody has tried whether a process can be known to be alive"
+        })
+      )
+    }
+    return Effect.zipRight(
+      Life.checkPath(`${directory}/${"0".repeat(digestLength)}`),
+      Life.trying("open", () => {
+        fs.make(directory)
+        // Whether it can be written to is known when something was.
+        const path = `${directory}/${Life.newId(0)}.probe`
+        const file = fs.open(path)
+        try {
+          fs.write(file, Uint8Array.of(0x0a))
+        } finally {
+          fs.close(file)
+          fs.remove(path)
+        }
+      })
+    )
+  })
+
+const digestLength = 12
+
+interface NodeCrypto {
+  readonly createHash: (name: string) => {
+    readonly update: (text: string) => { readonly digest: (encoding: "hex") => string }
+  }
+}
+
+/** Keeps the events of one project apart from those of another. */
+const digestOf = (host: string, apiKey: string): Effect.Effect<string, OutboxStorageError> =>
+  Effect.try({
+    try: () =>
+      builtin<NodeCrypto>("node:crypto")!.createHash("sha1").update(`${host}\n${apiKey}`).digest("hex")
+        .slice(0, digestLength),
+    catch: () => new OutboxStorageError({ reason: "unsupported", operation: "open", detail: "there is no node:crypto" })
+  })
+
+/** What is to be written before the process exits: one listener for all. */
+const unwritten = () =>
+  shared("DurableOutbox/exit", () => {
+    const writers = new Set<() => void>()
+    hostProcess()?.on?.("exit", () => {
+      for (const write of writers) write()
+    })
+    return writers
+  })
+
+const storageError = ({ detail, operation }: Fault): OutboxStorageError =>
+  new OutboxStorageError({ reason: "storage", operation, detail })
+
+export const make = (fs: FileSystem, settings: Settings): Store => ({
+  open: Effect.fnUntraced(function*(opening): Effect.fn.Return<Outbox.Outbox, OutboxStorageError, Scope.Scope> {
+    const { apiKey, books, diagnostics, gate, options, route } = opening
+    const project = `${settings.directory}/${yield* digestOf(options.host, apiKey)}`
+    const clock = yield* Effect.clock
+    const elapsed = new Elapsed(clock)
+    const wall = () => clock.unsafeCurrentTimeMillis()
+    const runtime = yield* Effect.runtime<Scope.Scope>()
+    const life = yield* Life.begin(fs, project, wall)
+    const later = (millis: number, f: () => void): void => {
+      Runtime.runFork(runtime)(Effect.map(sleepIdle(Duration.millis(millis)), f))
+    }
+    const dead = settings.deadLetterBytes === 0
+      ? undefined
+      : new DeadLetters(fs, `${project}/dead`, life.id, settings.deadLetterBytes, diagnostics, wall)
+    // One that cannot be made for the first lane is an error of the layer; for others, nothing can be written.
+    yield* Life.trying("open", () => life.makeLane(route.lane.name))
+    const backings: Array<FileBacking> = []
+    const writers = unwritten()
+    const writeOut = (): void => backings.forEach(({ journal }) => journal.writeOut())
+    yield* Effect.acquireRelease(
+      Effect.sync(() => writers.add(writeOut)),
+      () =>
+        Effect.zipRight(
+          Effect.promise(() => Promise.all(backings.map(({ journal }) => journal.end()))),
+          Effect.sync(() => writers.delete(writeOut))
+        )
+    )
+    const common: Shared = {
+      fs,
+      limits: { ...settings, segmentBytes: segmentBytesOf(settings, options.maxQueueBytes) },
+      books,
+      diagnostics,
+      maxQueueBytes: options.maxQueueBytes,
+      maxQueueSize: options.maxQueueSize,
+      dead,
+      now: () => elapsed.now(),
+      wall,
+      later
+    }
+    const parts = { fs, life, gate, diagnostics, setAside: `${project}/damaged.log` }
+    const adoptInto = (backing: FileBacking): void => {
+      Runtime.runFork(runtime)(adopt(backing, parts))
+    }
+    const begin = (front: Front): FileBacking => {
+      const { name } = front.lane
+      attempt(() => life.makeLane(name))
+      const backing = new FileBacking(front, common, life.lane(name))
+      // That of the first one is waited for.
+      if (backings.push(backing) > 1) adoptInto(backing)
+      return backing
+    }
+    const outbox = yield* Outbox.make(
+      options.isShutdownTimeoutGiven ? options : { ...options, shutdownTimeout },
+      route,
+      gate,
+      books,
+      diagnostics,
+      begin
+    )
+    const adoptAll = Effect.suspend(() => {
+      // What an earlier process ended with explains its end, and need not wait for the next one.
+      if (life.hasOrphans("exceptions")) outbox.pipelineOf("exceptions")
+      return Effect.forEach(backings, (backing) => adopt(backing, parts), { discard: true })
+    })
+    yield* adoptAll
+    yield* Effect.forkScoped(Effect.interruptible(Effect.forever(
+      Effect.zipRight(sleepIdle(adoptionInterval), adoptAll)
+    )))
+
+    const storeNow = (text: string, branch?: Branch): Effect.Effect<void, OutboxStorageError> =>
+      Effect.suspend(() => {
+        const pipeline = outbox.pipelineFor(text, branch)
+        let seat: number | string | undefined
+        const offered = pipeline.offer(text, (told) => {
+          seat = told
+        })
+        return Effect.zipRight(
+          offered,
+          Effect.suspend(() => {
+            if (typeof seat !== "number") {
+              return new OutboxStorageError({ reason: "refused", operation: "capture", detail: seat ?? "interrupted" })
+            }
+            const backing = backings.find(({ front }) => front.lane.name === pipeline.lane.name)!
+            const { fault } = backing.journal
+            if (fault !== undefined) return storageError(fault)
+            if (!backing.isStored(seat)) {
+              return new OutboxStorageError({
+                reason: "storage",
+                operation: "write",
+                detail: "nothing could be written"
+              })
+            }
+            return Effect.flatMap(
+              Effect.promise(() => backing.journal.durable()),
+              (fault) => fault === undefined ? Effect.void : storageError(fault)
+            )
+          })
+        )
+      })
+
+    return { ...outbox, storeNow, letters: dead && lettersOf(dead, outbox) }
+  })
+})
+
+/** A segment is read as a whole, and removed as a whole: it is to be small beside what may be in memory and on disk. */
+const segmentBytesOf = ({ maxBytes, segmentBytes }: Settings, maxQueueBytes: number): number =>
+  Math.min(segmentBytes, Math.ceil(maxBytes / 4), Math.max(Math.ceil(maxQueueBytes / 2), 64 * 1024))
+
+const lettersOf = (dead: DeadLetters, outbox: Outbox.LiveOutbox): Letters => ({
+  list: (isMeant) => Effect.map(dead.list(isMeant), (found) => found.map(({ letter }) => letter)),
+  replay: Effect.fnUntraced(function*(isMeant): Effect.fn.Return<number> {
+    // Those of lanes that are not open stay: nobody here can send them.
+    const found = (yield* dead.list(isMeant)).filter(({ lane }) => outbox.pipelineOf(lane) !== undefined)
+    let count = 0
+    for (const letter of found) {
+      let seat: number | string | undefined
+      yield* outbox.pipelineOf(letter.lane)!.offer(letter.text, (told) => {
+        seat = told
+      })
+      if (typeof seat !== "number") continue
+      dead.settle([letter])
+      count++
+    }
+    return count
+  }),
+  discard: (isMeant) =>
+    Effect.map(dead.list(isMeant), (found) => {
+      dead.settle(found)
+      return found.length
+    })
+})
