@@ -3,7 +3,7 @@
  */
 import { HttpClient } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
-import { Chunk, Effect, Layer, Stream, TestClock } from "effect"
+import { Effect, Layer, Stream, TestClock } from "effect"
 import { DurableOutbox, PostHog, PostHogTest, TestLayer } from "effect-posthog"
 import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
@@ -348,7 +348,7 @@ describe("dead letters", () => {
       yield* first.close
       const other = new FakeClient()
       const second = yield* life(directory, other)
-      const list = second.run(Effect.map(Stream.runCollect(DurableOutbox.deadLetters()), Chunk.toReadonlyArray))
+      const list = second.run(Effect.map(Stream.runCollect(DurableOutbox.deadLetters()), (found) => Array.from(found)))
       const letters = yield* list
       assert.deepStrictEqual(letters.map(({ event }) => event.event), range(4))
       assert.deepInclude(letters[0], { reason: "rejected", status: 401, detail: "no such key" })
@@ -388,7 +388,7 @@ describe("an instance without a durable outbox", () => {
     Effect.gen(function*() {
       assert.strictEqual(yield* DurableOutbox.replay(), 0)
       assert.strictEqual(yield* DurableOutbox.discard(), 0)
-      assert.strictEqual(Chunk.size(yield* Stream.runCollect(DurableOutbox.deadLetters())), 0)
+      assert.deepStrictEqual(Array.from(yield* Stream.runCollect(DurableOutbox.deadLetters())), [])
     }).pipe(Effect.provide(TestLayer)))
 
   it("is what there is when a directory is no path", () =>
