@@ -2,6 +2,7 @@
  * All proofs under fault, for `npm run chaos`. The suite runs each of them in a small size.
  */
 import * as fc from "fast-check"
+import { runKills } from "../support/kills.js"
 import { storm } from "./faultStorm.js"
 import { flood } from "./flood.js"
 import { nothingSeen, run } from "./outboxModel.js"
@@ -61,4 +62,21 @@ const memory: Proof = async ({ mayGoOn, progress }) => {
   return sums
 }
 
-export const proofs: Readonly<Record<string, Proof>> = { outbox, faults, memory }
+/** Real processes with an outbox on disk, one and three at a time, killed in the middle of their work. */
+const kills: Proof = async ({ mayGoOn, progress, seed }) => {
+  const sums = { kills: 0, acknowledged: 0, plain: 0, lostInTurn: 0, received: 0, duplicates: 0 }
+  const ways = [[1_000, 1], ["never", 1], [0, 3], [1_000, 3]] as const
+  for (let i = 0; mayGoOn(sums.kills >= 200); i++) {
+    const [sync, processes] = ways[i % ways.length]!
+    const seen = await runKills({ kills: 12, processes, sync, seed: seed + i })
+    const { changed, left, lostAcknowledged, lostPlain } = seen
+    if (changed > 0 || left.length + lostAcknowledged.length + lostPlain.length > 0) {
+      throw new Error(`seed ${seed + i}, sync ${sync}, ${processes} at a time: ${JSON.stringify(seen)}`)
+    }
+    for (const name of Object.keys(sums) as Array<keyof typeof sums>) sums[name] += seen[name]
+    progress(() => sums)
+  }
+  return sums
+}
+
+export const proofs: Readonly<Record<string, Proof>> = { outbox, faults, memory, kills }
