@@ -16,9 +16,10 @@ import type { Outbox } from "../outbox.js"
 import { outcomeOf, total } from "../outcomes.js"
 import type { OutboxStorageError } from "./errors.js"
 import { type FleetLane, open as openLane, type Shared } from "./fleetLane.js"
+import { type Letters, lettersOf } from "./fleetLetters.js"
 import type { Settings } from "./fleetOptions.js"
 import { Health } from "./health.js"
-import { asking, keysOf, make as makeStreams } from "./redis.js"
+import { asking, keysOf, make as makeStreams, makeDead } from "./redis.js"
 import type { Opening } from "./store.js"
 
 const digestOf = async (text: string): Promise<string> => {
@@ -29,6 +30,8 @@ const digestOf = async (text: string): Promise<string> => {
 /** As an outbox, but that nothing needs to be stored in a hurry: see `captureDurable`. */
 export interface FleetOutbox extends Outbox {
   readonly storeNow: (text: string, lane?: Branch) => Effect.Effect<void, OutboxStorageError>
+  /** Events that were refused, where they are kept. */
+  readonly letters: Letters | undefined
 }
 
 export const open = (settings: Settings) =>
@@ -53,10 +56,11 @@ export const open = (settings: Settings) =>
       unstored = all
     }
 
+    const health = new Health(diagnostics, () => unstored)
     const shared: Shared = {
       shared: { options, gate, books, elapsed, diagnostics, fork },
       settings,
-      health: new Health(diagnostics, () => unstored),
+      health,
       keys,
       streamsOf: (lane) => makeStreams(ask, keys, lane, settings.group, consumer),
       runSync: Runtime.runSync(runtime),
@@ -122,6 +126,9 @@ export const open = (settings: Settings) =>
           const lane = of(text, branch)
           return lane.storeNow(Effect.suspend(() => offer(lane, text)))
         }),
+      letters: settings.maxDeadBytes === undefined
+        ? undefined
+        : lettersOf(makeDead(ask, keys), (trouble) => health.failed(trouble)),
       flush,
       optOut: () => {
         gate.optOut()

@@ -68,8 +68,8 @@ export interface Streams {
 
 /** The dead letters of all streams of an instance. */
 export interface DeadStream {
-  /** In the order in which they came, from after an id on. */
-  readonly list: (after: string, count: number) => Effect.Effect<ReadonlyArray<Entry>, Trouble>
+  /** In the order in which they came, from after one id up to another. */
+  readonly list: (after: string, last: string, count: number) => Effect.Effect<ReadonlyArray<Entry>, Trouble>
   /** The last one there is. */
   readonly last: Effect.Effect<string | undefined, Trouble>
   /** Replaces one; `false` when it is not there any more. */
@@ -286,8 +286,8 @@ export const make = (ask: Ask, keys: Keys, lane: string, group: string, consumer
 }
 
 export const makeDead = (ask: Ask, keys: Keys): DeadStream => ({
-  list: (after, count) =>
-    Effect.map(ask("list", "XRANGE", keys.dead, `(${after}`, "+", "COUNT", String(count)), entriesOf),
+  list: (after, last, count) =>
+    Effect.map(ask("list", "XRANGE", keys.dead, `(${after}`, last, "COUNT", String(count)), entriesOf),
   last: Effect.map(ask("list", "XREVRANGE", keys.dead, "+", "-", "COUNT", "1"), (reply) => entriesOf(reply)[0]?.id),
   replace: (id, { keep, lane, send }) =>
     reading(
