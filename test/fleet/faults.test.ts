@@ -2,7 +2,7 @@
  * What a fleet makes of faults: of its processes, of Redis, of what is in Redis, and of PostHog.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Effect, type Layer } from "effect"
 import { PostHog } from "effect-posthog"
 import { randomBytes } from "node:crypto"
 import { run } from "../support/child.js"

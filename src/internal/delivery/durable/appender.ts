@@ -84,14 +84,14 @@ export class Appender implements Transport {
         this.trouble = undefined
         this.last = id
         this.doubtful.delete(name)
-        health.succeeded("append")
+        health.succeeded("appender")
         onAppended()
         return Effect.as(this.trim(bytes), undefined)
       },
       onFailure: (trouble) => {
         this.trouble = trouble
         if (trouble.isDoubtful && this.doubtful.size < maxDoubtful) this.doubtful.add(name)
-        health.failed(trouble)
+        health.failed("appender", trouble)
         return isClosing()
           ? Effect.zipRight(Effect.sleep(closingPause), Effect.suspend(() => this.append(batch, fields)))
           : Effect.fail(retryable(trouble.detail))
@@ -110,10 +110,9 @@ export class Appender implements Transport {
     const most = refuses ? Number.MAX_SAFE_INTEGER : maxBytes
     return Effect.matchEffect(streams.trim(most, maxAge, removedAtOnce), {
       onSuccess: ({ removed }) => {
-        health.succeeded("trim")
         return Effect.forEach(removed, onRemoved, { discard: true })
       },
-      onFailure: (trouble) => Effect.sync(() => health.failed(trouble))
+      onFailure: (trouble) => Effect.sync(() => health.failed("appender", trouble))
     }).pipe(Effect.ensuring(Effect.sync(() => this.isTrimming = false)))
   }
 }

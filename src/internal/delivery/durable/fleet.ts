@@ -128,7 +128,7 @@ export const open = (settings: Settings) =>
         }),
       letters: settings.maxDeadBytes === undefined
         ? undefined
-        : lettersOf(makeDead(ask, keys), (trouble) => health.failed(trouble)),
+        : lettersOf(makeDead(ask, keys), (trouble) => health.failed("reader", trouble)),
       flush,
       optOut: () => {
         gate.optOut()

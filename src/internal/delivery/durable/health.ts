@@ -5,20 +5,23 @@ import type { Diagnostics } from "../../diagnostics.js"
 import { kinds } from "./kinds.js"
 import type { Trouble } from "./redis.js"
 
+/** Who asks something of the store: each does one thing again and again, by which it learns that the store works. */
+export type Side = "appender" | "reader"
+
 export class Health {
-  /** What failed first, and has not worked since. */
-  private failing: string | undefined
+  /** Who failed first, and has not had success since. */
+  private failing: Side | undefined
 
   constructor(private readonly diagnostics: Diagnostics, private readonly unstored: () => number) {}
 
-  failed({ detail, operation }: Pick<Trouble, "detail" | "operation">): void {
+  failed(side: Side, { detail, operation }: Trouble): void {
     if (this.failing !== undefined) return
-    this.failing = operation
+    this.failing = side
     this.diagnostics.emit(kinds.failed, () => ({ _tag: "StorageFailed", operation, detail }))
   }
 
-  succeeded(operation: string): void {
-    if (this.failing !== operation) return
+  succeeded(side: Side): void {
+    if (this.failing !== side) return
     this.failing = undefined
     this.diagnostics.emit(kinds.restored, () => ({ _tag: "StorageRestored", unstored: this.unstored() }))
   }

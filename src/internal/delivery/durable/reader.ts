@@ -165,7 +165,7 @@ export class Reader implements Follower {
   )
 
   private troubled(trouble: Trouble): Effect.Effect<void> {
-    this.parts.health.failed(trouble)
+    this.parts.health.failed("reader", trouble)
     this.isUncertain = true
     this.suspects = new Map()
     this.fail({ reason: "connection", detail: trouble.detail })
@@ -197,7 +197,7 @@ export class Reader implements Follower {
       if (!this.mayTake) return yield* this.rest(this.untilRefresh)
       if (now() - this.lookedAt >= Math.min(lookPause, claimAfter / 6)) yield* this.look
       const entries = yield* streams.read(this.entriesAtOnce)
-      health.succeeded("read")
+      health.succeeded("reader")
       this.troubles = firstTrouble
       if (entries.length > 0) {
         this.pause = firstPause
@@ -229,7 +229,7 @@ export class Reader implements Follower {
   private readonly settleFinished: Effect.Effect<void, Trouble> = Effect.suspend(() => {
     const some = this.holdings.finished.slice(0, settledAtOnce)
     if (some.length === 0) return Effect.void
-    const { form, health, lane, settings: { maxDeadBytes }, streams } = this.parts
+    const { form, lane, settings: { maxDeadBytes }, streams } = this.parts
     const entries = Effect.forEach(
       some,
       ({ id, letters }) =>
@@ -237,7 +237,6 @@ export class Reader implements Follower {
     )
     return Effect.flatMap(entries, (entries) =>
       Effect.flatMap(streams.settle(entries, maxDeadBytes ?? 0), () => {
-        health.succeeded("settle")
         this.holdings.settled(some)
         this.tellLetters(some)
         return this.settleFinished
@@ -258,10 +257,9 @@ export class Reader implements Follower {
    * dead, and what is, though nobody told.
    */
   private readonly refresh: Effect.Effect<void, Trouble> = Effect.suspend(() => {
-    const { health, now, streams } = this.parts
+    const { now, streams } = this.parts
     this.refreshedAt = now()
     return Effect.flatMap(streams.refresh(this.holdings.ids), ({ others, own }) => {
-      health.succeeded("refresh")
       if (others.length > 0) this.lose(others)
       const unseen = own.filter((id) => !this.holdings.has(id)).slice(0, maxEntries)
       if (unseen.length === 0) {
