@@ -75,6 +75,43 @@ const suite = () => {
       yield* three.close
       assertAddsUp(yield* three.run(PostHog.stats))
     }))
+
+  it.scopedLive(
+    "captureDurable returns when the event is in Redis, many at once share the way, and fails while it is away",
+    () =>
+      Effect.gen(function*() {
+        const { client, redis, send, sink } = yield* world(...Redis.durable)
+        const one = yield* start(onRedis(send, sink, { deliver: false }, { flushInterval: "1 hour" }))
+        yield* one.run(PostHog.captureDurable("event 0", {}, { distinctId: "u" }))
+        assert.deepInclude(yield* one.run(stats), { accepted: 1, stored: 1, unstored: 0 })
+        assert.deepStrictEqual(yield* lengths(client), { "lane:events": 1 })
+        yield* one.run(Effect.forEach(
+          range(200, 1),
+          (name) => PostHog.captureDurable(name, {}, { distinctId: "u" }),
+          { concurrency: "unbounded", discard: true }
+        ))
+        assert.isBelow((yield* lengths(client))["lane:events"]!, 50)
+        yield* redis.kill
+        const durable = one.run(Effect.flip(PostHog.captureDurable("event 201", {}, { distinctId: "u" })))
+        const { _tag, reason } = yield* durable
+        assert.deepStrictEqual({ _tag, reason }, { _tag: "OutboxStorageError", reason: "storage" })
+        // A storm of them does not ask Redis again and again.
+        for (const name of range(300, 202)) {
+          yield* one.run(Effect.flip(PostHog.captureDurable(name, {}, { distinctId: "u" })))
+        }
+        yield* redis.restart
+        yield* one.run(until(Effect.map(PostHog.stats, ({ stored }) => stored === 502)))
+        const two = yield* start(onRedis(send, sink))
+        yield* two.run(until(Effect.map(PostHog.stats, ({ delivered }) => delivered === 502)))
+        assert.sameMembers([...names(sink.accepted)], [...range(502)])
+        yield* one.run(PostHog.optOut)
+        assert.strictEqual(
+          (yield* one.run(Effect.flip(PostHog.captureDurable("out", {}, { distinctId: "u" })))).reason,
+          "refused"
+        )
+      }),
+    60_000
+  )
 }
 
 describe("a fleet", () => {

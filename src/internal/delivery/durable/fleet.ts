@@ -14,9 +14,9 @@ import { Elapsed } from "../elapsed.js"
 import { type Branch, exceptions } from "../lane.js"
 import type { Outbox } from "../outbox.js"
 import { outcomeOf, total } from "../outcomes.js"
-import type { OutboxStorageError } from "./errors.js"
+import type { Told } from "../pipeline.js"
 import { type FleetLane, open as openLane, type Shared } from "./fleetLane.js"
-import { type Letters, lettersOf } from "./fleetLetters.js"
+import { lettersOf } from "./fleetLetters.js"
 import type { Settings } from "./fleetOptions.js"
 import { Health } from "./health.js"
 import { asking, keysOf, make as makeStreams, makeDead } from "./redis.js"
@@ -27,17 +27,10 @@ const digestOf = async (text: string): Promise<string> => {
   return Array.from(new Uint8Array(digest, 0, 10), (byte) => byte.toString(16).padStart(2, "0")).join("")
 }
 
-/** As an outbox, but that nothing needs to be stored in a hurry: see `captureDurable`. */
-export interface FleetOutbox extends Outbox {
-  readonly storeNow: (text: string, lane?: Branch) => Effect.Effect<void, OutboxStorageError>
-  /** Events that were refused, where they are kept. */
-  readonly letters: Letters | undefined
-}
-
 export const open = (settings: Settings) =>
   Effect.fnUntraced(function*(
     { apiKey, books, diagnostics, gate, options, route }: Opening
-  ): Effect.fn.Return<FleetOutbox, never, Scope.Scope> {
+  ): Effect.fn.Return<Outbox, never, Scope.Scope> {
     const runtime = yield* Effect.runtime<Scope.Scope>()
     const forkScoped = Runtime.runFork(runtime)
     const fork: Shared["shared"]["fork"] = forkScoped
@@ -87,8 +80,8 @@ export const open = (settings: Settings) =>
         open(branch.open(), isException ? usualForm : branch.form)
     }
 
-    const offer = ({ intake }: FleetLane, text: string): Effect.Effect<void> => {
-      const offered = intake.offer(text)
+    const offer = ({ intake }: FleetLane, text: string, told?: Told): Effect.Effect<void> => {
+      const offered = intake.offer(text, told)
       counted()
       return offered
     }
@@ -124,7 +117,7 @@ export const open = (settings: Settings) =>
       storeNow: (text, branch) =>
         Effect.suspend(() => {
           const lane = of(text, branch)
-          return lane.storeNow(Effect.suspend(() => offer(lane, text)))
+          return lane.storeNow((told) => offer(lane, text, told))
         }),
       letters: settings.maxDeadBytes === undefined
         ? undefined

@@ -88,15 +88,18 @@ export class FleetLane {
    * Takes an event as always, and waits until it is in the stream. While Redis is away that is no use: the next attempt
    * is made after a pause that whoever waits does not end.
    */
-  storeNow(offer: Effect.Effect<void>): Effect.Effect<void, OutboxStorageError> {
+  storeNow(offer: (told: Pipeline.Told) => Effect.Effect<void>): Effect.Effect<void, OutboxStorageError> {
     return Effect.suspend(() => {
       const { appender, intake } = this
-      const before = intake.queue.next
-      const away = appender.trouble
-      return Effect.flatMap(offer, () =>
-        intake.queue.next === before
-          ? refused("it was dropped, see PostHog.stats and PostHog.diagnostics")
-          : away !== undefined
+      const isAway = appender.trouble !== undefined
+      let seat: Parameters<Pipeline.Told>[0] | undefined
+      const offered = offer((told) => {
+        seat = told
+      })
+      return Effect.flatMap(offered, () =>
+        typeof seat !== "number"
+          ? refused(seat ?? "closed")
+          : isAway
           ? unstored(appender)
           : Effect.matchEffect(intake.flush, {
             onFailure: () => unstored(appender),

@@ -3,11 +3,11 @@
  */
 import * as Effect from "effect/Effect"
 import type { Form } from "../../../core/event/properties.js"
-import type { WireEvent } from "../../../core/event/wireEvent.js"
 import type { DropReason } from "../../../PostHogError.js"
 import { formV1 } from "../../form.js"
 import type { Batch } from "../batch.js"
 import type { Failure } from "../failure.js"
+import type { DeadLetter, Letters } from "./deadLetters.js"
 import { decode, encode, eventsOf } from "./element.js"
 import type { DeadStream, Fields, Trouble } from "./redis.js"
 import type { Entry } from "./redisReply.js"
@@ -19,28 +19,7 @@ export interface Letter {
   readonly failure: Failure | undefined
 }
 
-/** One of them, for people. */
-export interface DeadLetter {
-  /** As it was sent: with its uuid and its timestamp. */
-  readonly event: Readonly<WireEvent>
-  readonly reason: DropReason
-  /** Status of PostHog's answer, if it was for the status. */
-  readonly status?: number | undefined
-  /** What was said, for people. */
-  readonly detail?: string | undefined
-  /** When it was refused, in milliseconds since the epoch. */
-  readonly at: number
-}
-
 type Filter = (letter: DeadLetter) => boolean
-
-export interface Letters {
-  readonly list: (isMeant: Filter) => Effect.Effect<ReadonlyArray<DeadLetter>>
-  /** Puts them into the streams again, and forgets them. Gives how many. */
-  readonly replay: (isMeant: Filter) => Effect.Effect<number>
-  /** Forgets them. Gives how many. */
-  readonly discard: (isMeant: Filter) => Effect.Effect<number>
-}
 
 /** Entries that are looked at in one step. */
 const atOnce = 16
