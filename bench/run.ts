@@ -88,7 +88,10 @@ const startSink = async (): Promise<{ readonly url: string; readonly child: Chil
 interface Measure {
   readonly name: string
   readonly implementations: Readonly<
-    Record<string, { readonly file: string; readonly raised?: boolean; readonly pure?: boolean }>
+    Record<
+      string,
+      { readonly file: string; readonly raised?: boolean; readonly pure?: boolean; readonly captureV1?: boolean }
+    >
   >
   readonly scenario: Omit<Scenario, "host" | "raised">
   readonly settings?: { readonly delay?: number; readonly poison?: string; readonly flags?: number }
@@ -98,6 +101,7 @@ interface Measure {
 const rounds = quick ? 3 : 5
 const burst = quick ? 30_000 : 100_000
 const ours = { file: "effect-posthog.mjs" }
+const oursV1 = { ...ours, captureV1: true }
 const node = { file: "posthog-node.mjs" }
 const floor = { file: "floor.mjs" }
 const effect = { file: "effect.mjs" }
@@ -108,7 +112,7 @@ const limit1000 = { file: "limit1000.mjs" }
 const measures: ReadonlyArray<Measure> = [
   {
     name: "call",
-    implementations: { ours, "posthog-node": { ...node, raised: true }, floor },
+    implementations: { ours, "ours, capture v1": oursV1, "posthog-node": { ...node, raised: true }, floor },
     scenario: { kind: "call", events: 100_000, quiet: true },
     rounds
   },
@@ -126,6 +130,7 @@ const measures: ReadonlyArray<Measure> = [
     name: "burst",
     implementations: {
       ours,
+      "ours, capture v1": oursV1,
       "posthog-node": { ...node, raised: true },
       "posthog-node defaults": node,
       floor,
@@ -249,14 +254,15 @@ const main = async () => {
       if (only !== undefined && !measure.name.split(",").includes(only)) continue
       const collected: Record<string, Array<Figures>> = {}
       for (let round = 0; round < measure.rounds; round++) {
-        for (const [name, { file, pure, raised }] of Object.entries(measure.implementations)) {
+        for (const [name, { captureV1, file, pure, raised }] of Object.entries(measure.implementations)) {
           progress(`${measure.name}, round ${round + 1} of ${measure.rounds}: ${name}`)
           await ask("/__settings", measure.settings ?? {})
           const figures = await runAdapter(file, {
             ...measure.scenario,
             host: sink.url,
             ...(raised === true ? { raised } : undefined),
-            ...(pure === true ? { pure } : undefined)
+            ...(pure === true ? { pure } : undefined),
+            ...(captureV1 === true ? { captureV1 } : undefined)
           })
           const report = await ask("/__report")
           const delivery = measure.scenario.quiet === true ? {} : deliveryFigures(measure.scenario, report)

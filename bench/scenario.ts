@@ -17,6 +17,8 @@ export interface Scenario {
   readonly raised?: boolean
   /** Whether the other way is taken where there are two: flags by the pure functions alone, captures in fibers. */
   readonly pure?: boolean
+  /** Whether events are sent with capture v1. */
+  readonly captureV1?: boolean
   /** Whether sending is put off, so that only the calls are measured. */
   readonly quiet?: boolean
 }

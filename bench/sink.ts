@@ -2,6 +2,7 @@
  * The server side of the benchmarks, in a process of its own. Keeps bodies as they come and looks at them only when asked, so
  * that it is never slower than what it measures.
  *
+ * POST /i/v1/analytics/events   the same, answered as capture v1 answers
  * POST /batch/      stores the body; with ?delay in the settings waits before answering
  * POST /__settings  {"delay": ms, "poison": "event name", "flags": 100}: how to behave from now on; forgets what was received
  * POST /flags/      100 flags, which are all on
@@ -41,6 +42,12 @@ const flags = JSON.stringify({
   ),
   errorsWhileComputingFlags: false
 })
+
+/** What capture v1 answers. */
+const verdicts = (body: Parameters<typeof text>[0]): string => {
+  const each = Array.from(text(body).matchAll(uuidPattern), ([, uuid]) => `"${uuid}":{"result":"ok"}`)
+  return `{"results":{${each.join()}}}`
+}
 
 const report = () => {
   const seen = new Set<string>()
@@ -88,7 +95,7 @@ const server = createServer((request, response) => {
         return answer(400, "{\"detail\":\"invalid event\"}")
       }
       bodies.push(body)
-      return answer(200, "{\"status\":1}")
+      return answer(200, request.url?.startsWith("/i/v1/") === true ? verdicts(body) : "{\"status\":1}")
     }
     if (settings.delay === undefined) finish()
     else setTimeout(finish, settings.delay)

@@ -29,6 +29,7 @@ await run(async () => {
     PostHog.layer({
       apiKey: "phc_bench",
       host: scenario.host,
+      captureMode: scenario.captureV1 === true ? "v1" : "v0",
       sourceContext: scenario.sourceLines !== false,
       ...(scenario.quiet === true ? { flushAt: 1e9, flushInterval: "1 hour", maxBatchBytes: 1e9 } : undefined)
     }).pipe(Layer.provide(FetchHttpClient.layer))

@@ -13,12 +13,16 @@ import * as Sink from "../support/sink.js"
 const throughNode = (
   call: (client: PostHogNode) => void | Promise<void>,
   options: ConstructorParameters<typeof PostHogNode>[1] = {},
-  rules: Sink.Rules = {}
+  rules: Sink.Rules = {},
+  captureMode: "v0" | "v1" = "v0"
 ) =>
   Effect.gen(function*() {
     const sink = yield* Sink.make(rules)
     yield* Effect.promise(async () => {
+      // It reads the variable as it is made.
+      process.env.POSTHOG_CAPTURE_MODE = captureMode
       const client = new PostHogNode(apiKey, { host: sink.url, disableCompression: true, ...options })
+      delete process.env.POSTHOG_CAPTURE_MODE
       await call(client)
       // It rejects when events were lost.
       await client.shutdown().catch(() => undefined)
@@ -105,21 +109,64 @@ describe("posthog-node as oracle", () => {
       ours: PostHog.groupIdentify("company", "acme", undefined, { distinctId: "u" })
     }
   }
-  for (const [name, { node, ours }] of Object.entries(cases)) {
-    it.scopedLive(`${name}: the same arrives`, () =>
-      Effect.gen(function*() {
-        const [theirs] = (yield* throughNode(node)).accepted
-        const [mine] = (yield* throughOurs(ours)).accepted
-        assert.deepStrictEqual(comparable(mine!), comparable(theirs!))
-        const members = (event: Sink.SinkEvent) =>
-          Object.keys(event).filter((key) => !legacyMembers.includes(key)).sort()
-        assert.deepStrictEqual(members(mine!), members(theirs!))
-        if (name.includes("uuid")) {
-          assert.strictEqual(mine!.uuid, theirs!.uuid)
-          assert.strictEqual(mine!.timestamp, theirs!.timestamp)
-        }
-      }))
+  /** Properties that mean something else over capture v1. */
+  const sentinels = {
+    $session_id: "0192d4f5-0000-7000-8000-000000000001",
+    $window_id: "w",
+    $cookieless_mode: "true",
+    $ignore_sent_at: 0,
+    $process_person_profile: true,
+    $product_tour_id: "t",
+    x: 1
   }
+  const casesV1: typeof cases = {
+    ...cases,
+    "properties that stand for options": {
+      node: (client) => client.capture({ distinctId: "u", event: "e", properties: sentinels }),
+      ours: PostHog.capture("e", sentinels, { distinctId: "u" })
+    },
+    "properties that cannot be options": {
+      node: (client) =>
+        client.capture({ distinctId: "u", event: "e", properties: { $cookieless_mode: "maybe", $product_tour_id: 7 } }),
+      ours: PostHog.capture("e", { $cookieless_mode: "maybe", $product_tour_id: 7 }, { distinctId: "u" })
+    }
+  }
+  for (const [captureMode, all] of [["v0", cases], ["v1", casesV1]] as const) {
+    for (const [name, { node, ours }] of Object.entries(all)) {
+      it.scopedLive(`${name}: the same arrives over capture ${captureMode}`, () =>
+        Effect.gen(function*() {
+          const [theirs] = (yield* throughNode(node, {}, {}, captureMode)).accepted
+          const [mine] = (yield* throughOurs(ours, { captureMode })).accepted
+          assert.deepStrictEqual(comparable(mine!), comparable(theirs!))
+          const members = (event: Sink.SinkEvent) =>
+            Object.keys(event).filter((key) => !legacyMembers.includes(key)).sort()
+          assert.deepStrictEqual(members(mine!), members(theirs!))
+          for (const member of ["options", "session_id", "window_id"] as const) {
+            assert.deepStrictEqual(mine![member], theirs![member], member)
+          }
+          if (name.includes("uuid")) {
+            assert.strictEqual(mine!.uuid, theirs!.uuid)
+            assert.strictEqual(mine!.timestamp, theirs!.timestamp)
+          }
+        }))
+    }
+  }
+
+  it.scopedLive("a request over capture v1 has the same address, members and headers", () =>
+    Effect.gen(function*() {
+      const call = (client: PostHogNode) => client.capture({ distinctId: "u", event: "e" })
+      const [theirs] = (yield* throughNode(call, {}, {}, "v1")).requests
+      const [mine] = (yield* throughOurs(PostHog.capture("e", {}, { distinctId: "u" }), { captureMode: "v1" })).requests
+      assert.strictEqual(mine!.path, theirs!.path)
+      assert.deepStrictEqual(Object.keys(mine!.body).sort(), Object.keys(theirs!.body).sort())
+      const named = ({ headers }: Sink.SinkRequest) =>
+        Object.keys(headers).filter((name) => /^(?:posthog-|authorization|content-(?!length)|user-agent)/.test(name))
+          .sort()
+      assert.deepStrictEqual(named(mine!), named(theirs!))
+      for (const name of ["authorization", "content-type", "posthog-attempt"]) {
+        assert.strictEqual(mine!.headers[name], theirs!.headers[name], name)
+      }
+    }))
 
   it.scopedLive("the request has the same address, members and headers", () =>
     Effect.gen(function*() {
