@@ -106,7 +106,14 @@ const adviceForRedirect = `the answer is a redirect, which is not followed; ${ch
 /** The answer to the request was a good one, and that to some of its events was not. */
 const adviceForVerdict = "PostHog refuses single events; PostHog.diagnostics names them"
 
+/** The detail of an answer that should speak about events and does not. */
+export const noResults = "an answer without results for the events"
+
+const adviceForNoResults =
+  `this is no PostHog, or one that does not know capture v1; ${checkHost}, or send events with capture v0 (captureMode, aiCaptureMode)`
+
 const adviceFor = ({ about, detail = "", reason, status }: Trouble): string => {
+  if (detail === noResults) return adviceForNoResults
   if (status === 200 && reason === "rejected") return adviceForVerdict
   const forReason = about.advice?.[reason] ?? adviceForReason[reason]
   if (status !== undefined) {

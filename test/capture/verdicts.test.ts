@@ -155,6 +155,20 @@ describe("verdicts on events", () => {
 })
 
 describe("the log", () => {
+  it.scopedLive("says what to do about answers that are none of capture v1", () =>
+    Effect.gen(function*() {
+      const logged = collector()
+      const sink = yield* Sink.make({ otherwise: () => Sink.status(200, {}, "<html>Log in</html>") })
+      yield* Effect.gen(function*() {
+        yield* captureMany(1)
+        assert.deepInclude(yield* Effect.flip(PostHog.flush), { reason: "rejected", dropped: 1 })
+        const [first] = logged.texts()
+        assert.include(first, "this is no PostHog, or one that does not know capture v1")
+        assert.include(first, "captureMode")
+        assert.notInclude(logged.texts().join(), "Log in")
+      }).pipe(Effect.provide(onV1(sink)), Effect.provide(logged.layer))
+    }))
+
   it.scopedLive("has one line for each batch of which events are lost, while nobody listens", () =>
     Effect.gen(function*() {
       const logged = collector()

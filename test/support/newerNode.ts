@@ -7,21 +7,23 @@ import { readdirSync } from "node:fs"
 import { resolve } from "node:path"
 import * as zlib from "node:zlib"
 
-const installed = ".tmp/newer-node/node_modules"
+/** From the build for Effect 4 it is two directories up. */
+const folders = [".tmp/newer-node/node_modules", "../../.tmp/newer-node/node_modules"]
+
+const installedIn = (folder: string): ReadonlyArray<string> => {
+  try {
+    return readdirSync(folder).filter((name) => name.startsWith("node-")).map((name) =>
+      resolve(folder, name, "bin/node")
+    )
+  } catch {
+    // Nothing is installed.
+    return []
+  }
+}
 
 const candidates = (): ReadonlyArray<string> => {
   const given = process.env.NEWER_NODE
-  let found: ReadonlyArray<string> = []
-  try {
-    found = readdirSync(installed).filter((name) => name.startsWith("node-"))
-  } catch {
-    // Nothing is installed.
-  }
-  return [
-    ...(given === undefined ? [] : [given]),
-    // In the build for Effect 4 it is two directories up.
-    ...found.map((name) => resolve(installed, name, "bin/node"))
-  ]
+  return [...(given === undefined ? [] : [given]), ...folders.flatMap(installedIn)]
 }
 
 const hasZstd = (node: string): boolean =>

@@ -6,6 +6,7 @@ import { isList, isObject, read } from "../../core/guard.js"
 import { encodings } from "../../core/http/encodings.js"
 import { type Answer, summary } from "../http/client.js"
 import { userAgent } from "../version.js"
+import { noResults } from "../warnings.js"
 import type { Batch } from "./batch.js"
 import type { SendFailure } from "./failure.js"
 import type { Label, Protocol, Refusal, Results } from "./transport.js"
@@ -73,7 +74,7 @@ const readAnswer = (
   }
   const results = unread === undefined ? resultsOf(text) : null
   if (results === undefined) return undefined
-  if (results === null) return { _tag: "Rejected", status, detail: "an answer without results for the events" }
+  if (results === null) return { _tag: "Rejected", status, detail: noResults }
   const verdicts = batch.uuids().map((uuid) => Object.hasOwn(results, uuid) ? verdictOf(results[uuid]) : "ok")
   return verdicts.every((verdict) => verdict === "ok")
     ? undefined

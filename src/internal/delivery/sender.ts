@@ -221,8 +221,8 @@ export const make = (transport: Transport, policy: Policy): (job: Job) => Effect
           if (piece.count > 1) job.onTooLarge(piece)
           if (piece.count === 1) {
             job.pieces = rest
-            report(dropped)
             job.onDropped(piece, "too_large", failure)
+            report(dropped)
           } else {
             report()
             // The rest stays together: how much of it fits is known when its turn comes.
@@ -241,8 +241,9 @@ export const make = (transport: Transport, policy: Policy): (job: Job) => Effect
           } else {
             if (piece.count === 1) refusedAlone++
             job.pieces = rest
-            report(dropped)
+            // What to do about it is said first.
             job.onDropped(piece, "rejected", failure)
+            report(dropped)
           }
           continue
         }
