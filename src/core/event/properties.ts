@@ -134,9 +134,10 @@ export const makeComposer = (
   newUuid: (millis: number) => string
 ): (writer: Writer, call: Call, surroundings: Surroundings, now: number) => Composed => {
   // First, so that all other sources can begin with a comma.
-  const place = identity.isServer ? ",\"$is_server\":true" : ""
+  const place = identity.isServer ? "\"$is_server\":true" : ""
   const signature = inOnePiece(
-    `"$lib":${JSON.stringify(identity.library)},"$lib_version":${JSON.stringify(identity.libraryVersion)}${place}`
+    `"$lib":${JSON.stringify(identity.library)},"$lib_version":${JSON.stringify(identity.libraryVersion)}` +
+      (place === "" ? "" : `,${place}`)
   )
 
   const personlessId = ({ personless }: Surroundings, now: number): string =>
@@ -244,7 +245,8 @@ export const makeComposer = (
           distinctId,
           timestamp,
           options: options ?? {},
-          members: members.slice(1),
+          // Cutting it copies all of it.
+          members: place === "" ? members.slice(1) : members,
           legacy: hasMoved ? moved : undefined
         }),
       uuid,
