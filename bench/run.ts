@@ -106,6 +106,7 @@ const node = { file: "posthog-node.mjs" }
 const floor = { file: "floor.mjs" }
 const effect = { file: "effect.mjs" }
 const bridge = { file: "bridge.mjs" }
+const durable = { file: "durable.mjs" }
 const limit500 = { file: "limit500.mjs" }
 const limit1000 = { file: "limit1000.mjs" }
 
@@ -143,6 +144,18 @@ const measures: ReadonlyArray<Measure> = [
   {
     name: "steady",
     implementations: { ours, "posthog-node": node, floor, limit500 },
+    scenario: { kind: "steady", events: quick ? 4_000 : 20_000 },
+    rounds
+  },
+  {
+    name: "burst, on disk",
+    implementations: { ours: durable, "in memory": ours },
+    scenario: { kind: "burst", events: burst, warmUpEvents: 500 },
+    rounds
+  },
+  {
+    name: "steady, on disk",
+    implementations: { ours: durable, "in memory": ours },
     scenario: { kind: "steady", events: quick ? 4_000 : 20_000 },
     rounds
   },
@@ -238,7 +251,7 @@ const throwers = (): ReadonlyArray<string> => {
 const main = async () => {
   await rm(out, { recursive: true, force: true })
   await mkdir(out, { recursive: true })
-  for (const file of [ours, node, floor, effect, bridge, limit500, limit1000]) {
+  for (const file of [ours, node, floor, effect, bridge, durable, limit500, limit1000]) {
     await bundle(`bench/adapters/${file.file.replace(".mjs", ".ts")}`, file.file)
   }
   await bundle("bench/sink.ts", "sink.mjs")
@@ -329,6 +342,11 @@ const compare = (results: Record<string, Record<string, Figures>>): Figures => {
     "events per second / hand-written limit, batches of 500": ratio("burst", "eventsPerSecond", "limit500"),
     "CPU per event / hand-written limit, batches of 1,000": ratio("burst", "cpuMicros", "limit1000"),
     "events per second / hand-written limit, batches of 1,000": ratio("burst", "eventsPerSecond", "limit1000"),
+    "events per second, on disk / in memory": ratio("burst, on disk", "eventsPerSecond", "in memory"),
+    "CPU per event, on disk / in memory": ratio("burst, on disk", "cpuMicros", "in memory"),
+    "peak memory, on disk / in memory": ratio("burst, on disk", "peakMemoryMB", "in memory"),
+    "CPU per event, steady, on disk / in memory": ratio("steady, on disk", "cpuMicros", "in memory"),
+    "p99 of capture, on disk / in memory": ratio("steady, on disk", "p99Nanos", "in memory"),
     "p99 of capture / hand-written limit": ratio("steady", "p99Nanos", "limit500"),
     "p99 of capture / posthog-node": ratio("steady", "p99Nanos", "posthog-node"),
     "CPU per event, steady / posthog-node": ratio("steady", "cpuMicros", "posthog-node"),

@@ -63,6 +63,20 @@ describe("DurableOutbox.layerFile", () => {
       assert.deepStrictEqual(readdirSync(join(directory, readdirSync(directory)[0]!)), [])
     }))
 
+  it.scopedLive("brings events of a life with another captureMode into the form of this one", () =>
+    Effect.gen(function*() {
+      const directory = yield* temporary
+      const first = yield* life(directory, down(), { instance: { captureMode: "v1" } })
+      yield* first.run(PostHog.capture("event 0", {}, { processPersonProfile: false }))
+      yield* first.close
+      const client = new FakeClient()
+      const second = yield* life(directory, client)
+      yield* second.run(PostHog.flush)
+      yield* second.close
+      assert.isFalse("options" in client.accepted[0]!)
+      assert.strictEqual(client.accepted[0]!.properties.$process_person_profile, false)
+    }))
+
   it.scopedLive("keeps the events of another key and another host apart", () =>
     Effect.gen(function*() {
       const directory = yield* temporary

@@ -42,6 +42,8 @@ export interface Shared {
   readonly maxQueueBytes: number
   readonly maxQueueSize: number
   readonly dead: DeadLetters | undefined
+  /** Brings what another process has written into the form of this one. */
+  readonly reform: (lane: string, event: Uint8Array) => Uint8Array
   readonly now: () => number
   /** Milliseconds since the epoch. */
   readonly wall: () => number
@@ -195,9 +197,12 @@ export class FileBacking implements Backing {
     })
   }
 
-  private take({ events, missing }: Loaded): void {
-    const { books, limits, wall } = this.shared
-    const { owner, queue } = this.front
+  private take({ events: stored, isAdopted, missing }: Loaded): void {
+    const { books, limits, reform, wall } = this.shared
+    const { lane, owner, queue } = this.front
+    const events = isAdopted
+      ? stored.map(({ bytes, sequence }) => ({ sequence, bytes: reform(lane.name, bytes) }))
+      : stored
     const oldest = limits.maxAge === undefined ? undefined : wall() - limits.maxAge
     const isExpired = ({ bytes }: Loaded["events"][number]): boolean => oldest !== undefined && timeOf(bytes) < oldest
     this.unread -= events.length
@@ -235,8 +240,10 @@ export class FileBacking implements Backing {
   }
 
   private copy(file: string, events: ReadonlyArray<Uint8Array>): boolean {
-    const { next } = this.front.queue
-    const isCopied = this.journal.appendAll(events.map((bytes, at) => ({ sequence: next + at, bytes })))
+    const { lane, queue: { next } } = this.front
+    const isCopied = this.journal.appendAll(
+      events.map((bytes, at) => ({ sequence: next + at, bytes: this.shared.reform(lane.name, bytes) }))
+    )
     if (isCopied) this.copied.add(file)
     return isCopied
   }

@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
 import { shared } from "../../../core/shared.js"
+import { adopterOf } from "../../form.js"
 import { builtin, hostProcess } from "../../node.js"
 import { sleepIdle } from "../../sleepIdle.js"
 import type { Front } from "../backing.js"
@@ -88,6 +89,12 @@ const digestOf = (host: string, apiKey: string): Effect.Effect<string, OutboxSto
     catch: () => new OutboxStorageError({ reason: "unsupported", operation: "open", detail: "there is no node:crypto" })
   })
 
+/** The lane of exceptions, which every instance can open. */
+const exceptions = "exceptions"
+
+const encoder = new TextEncoder()
+const decoder = new TextDecoder()
+
 /** What is to be written before the process exits: one listener for all. */
 const unwritten = () =>
   shared("DurableOutbox/exit", () => {
@@ -118,6 +125,8 @@ export const make = (fs: FileSystem, settings: Settings): Store => ({
       : new DeadLetters(fs, `${project}/dead`, life.id, settings.deadLetterBytes, diagnostics, wall)
     // One that cannot be made for the first lane is an error of the layer; for others, nothing can be written.
     yield* Life.trying("open", () => life.makeLane(route.lane.name))
+    const [ofEvents, ofModels] = [adopterOf(options.captureMode), adopterOf(options.aiCaptureMode)]
+    const adopterFor = (lane: string) => lane === route.lane.name || lane === exceptions ? ofEvents : ofModels
     const backings: Array<FileBacking> = []
     const writers = unwritten()
     const writeOut = (): void => backings.forEach(({ journal }) => journal.writeOut())
@@ -137,6 +146,7 @@ export const make = (fs: FileSystem, settings: Settings): Store => ({
       maxQueueBytes: options.maxQueueBytes,
       maxQueueSize: options.maxQueueSize,
       dead,
+      reform: (lane, event) => encoder.encode(adopterFor(lane)(decoder.decode(event))),
       now: () => elapsed.now(),
       wall,
       later
@@ -163,7 +173,7 @@ export const make = (fs: FileSystem, settings: Settings): Store => ({
     )
     const adoptAll = Effect.suspend(() => {
       // What an earlier process ended with explains its end, and need not wait for the next one.
-      if (life.hasOrphans("exceptions")) outbox.pipelineOf("exceptions")
+      if (life.hasOrphans(exceptions)) outbox.pipelineOf(exceptions)
       return Effect.forEach(backings, (backing) => adopt(backing, parts), { discard: true })
     })
     yield* adoptAll
@@ -202,7 +212,7 @@ export const make = (fs: FileSystem, settings: Settings): Store => ({
         )
       })
 
-    return { ...outbox, storeNow, letters: dead && lettersOf(dead, outbox) }
+    return { ...outbox, storeNow, letters: dead && lettersOf(dead, outbox, adopterFor) }
   })
 })
 
@@ -210,7 +220,11 @@ export const make = (fs: FileSystem, settings: Settings): Store => ({
 const segmentBytesOf = ({ maxBytes, segmentBytes }: Settings, maxQueueBytes: number): number =>
   Math.min(segmentBytes, Math.ceil(maxBytes / 4), Math.max(Math.ceil(maxQueueBytes / 2), 64 * 1024))
 
-const lettersOf = (dead: DeadLetters, outbox: Outbox.LiveOutbox): Letters => ({
+const lettersOf = (
+  dead: DeadLetters,
+  outbox: Outbox.LiveOutbox,
+  adopterFor: (lane: string) => (text: string) => string
+): Letters => ({
   list: (isMeant) => Effect.map(dead.list(isMeant), (found) => found.map(({ letter }) => letter)),
   replay: Effect.fnUntraced(function*(isMeant): Effect.fn.Return<number> {
     // Those of lanes that are not open stay: nobody here can send them.
@@ -218,7 +232,7 @@ const lettersOf = (dead: DeadLetters, outbox: Outbox.LiveOutbox): Letters => ({
     let count = 0
     for (const letter of found) {
       let seat: number | string | undefined
-      yield* outbox.pipelineOf(letter.lane)!.offer(letter.text, (told) => {
+      yield* outbox.pipelineOf(letter.lane)!.offer(adopterFor(letter.lane)(letter.text), (told) => {
         seat = told
       })
       if (typeof seat !== "number") continue

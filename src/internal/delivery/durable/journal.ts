@@ -341,8 +341,7 @@ export class Journal {
     if (!attempt(() => this.disk.rename(from, segment.path))) return false
     pending.forEach(({ number }, at) => segment.add(sequence + at, number))
     segment.isSealed = true
-    segment.isMade = true
-    segment.isNamed = true
+    segment.isMade = segment.isNamed = segment.isAdopted = true
     segment.unreadFrom = sequence
     this.grow(segment, bytes)
     this.live += segment.live
@@ -371,7 +370,8 @@ export class Journal {
     events.push(...entriesOf(segment, rest, (events.at(-1)?.sequence ?? unreadFrom - 1) + 1, end))
     segment.unreadFrom = end < segment.end ? end : undefined
     if (segment.unreadFrom === undefined) this.unread.shift()
-    return { events, missing: missingIn(segment, unreadFrom, end, events) }
+    const { isAdopted } = segment
+    return { events, isAdopted, missing: missingIn(segment, unreadFrom, end, events) }
   }
 
   // The end

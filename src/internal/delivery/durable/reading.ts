@@ -7,6 +7,8 @@ import type { Segment } from "./segment.js"
 /** Events that were read back. */
 export interface Loaded {
   readonly events: ReadonlyArray<{ readonly sequence: number; readonly bytes: Uint8Array }>
+  /** Whether another process has written them. */
+  readonly isAdopted: boolean
   /** Events that should have been there: the number of the first and how many. */
   readonly missing: ReadonlyArray<readonly [sequence: number, count: number]>
 }

@@ -22,6 +22,8 @@ export class Segment {
   /** Whether nothing is added any more, but for what is settled. */
   isSealed = false
   isRemoved = false
+  /** Whether another process has written it. */
+  isAdopted = false
   /** Whether there is a file of it. */
   isMade = false
   /** Its file must stay open: the number could become that of another one. */
