@@ -5,11 +5,16 @@ import { HttpClient } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Stream, TestClock } from "effect"
 import { DurableOutbox, PostHog, PostHogTest, TestLayer } from "effect-posthog"
-import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
+import { type FileSystem, nodeDisk } from "../src/internal/delivery/durable/disk.js"
+import { settingsOf } from "../src/internal/delivery/durable/fileOptions.js"
+import { make } from "../src/internal/delivery/durable/fileStore.js"
+import { LineBuffer } from "../src/internal/delivery/durable/lines.js"
+import { TypeId } from "../src/internal/delivery/durable/store.js"
 import { bytesIn, filesIn, layerOf, life, temporary } from "./support/durable.js"
 import { type Answer, FakeClient } from "./support/fakeClient.js"
-import { assertAddsUp } from "./support/posthog.js"
+import { assertAddsUp, collectDiagnostics } from "./support/posthog.js"
 
 const down = () => new FakeClient(() => "refused")
 const up = (): Answer => ({ status: 200, body: "{\"status\":1}" })
@@ -159,6 +164,126 @@ describe("DurableOutbox.layerFile", () => {
       const [aside] = filesIn(directory)
       assert.match(aside!, /damaged\.log$/)
       assert.include(readFileSync(aside!, "utf8"), "event ?")
+    }))
+
+  it.scopedLive("keeps events in memory while nothing can be written, and says so", () =>
+    Effect.gen(function*() {
+      const directory = yield* temporary
+      const client = down()
+      const disk = nodeDisk()!
+      let isFull = false
+      const fs: FileSystem = {
+        ...disk,
+        write: (file, bytes) => {
+          if (!isFull) return disk.write(file, bytes)
+          // As a disk does that has room for a part.
+          disk.write(file, bytes.subarray(0, bytes.length / 2))
+          throw Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC" })
+        }
+      }
+      const settings = yield* settingsOf({ directory })
+      yield* Effect.gen(function*() {
+        const diagnostics = yield* collectDiagnostics
+        yield* captureMany(100)
+        // The end of the turn writes.
+        yield* Effect.promise(() => Promise.resolve())
+        isFull = true
+        yield* captureMany(100, 100)
+        yield* Effect.promise(() => Promise.resolve())
+        yield* captureMany(100, 200)
+        const error = yield* Effect.flip(PostHog.captureDurable("event 300", {}, { distinctId: "user" }))
+        assert.strictEqual(error.reason, "storage")
+        assert.match(error.message, /in memory alone.*ENOSPC/)
+        const failing = yield* PostHog.stats
+        assertAddsUp(failing)
+        assert.isAtLeast(failing.unstored, 101)
+        isFull = false
+        yield* Effect.repeat(Effect.sleep("10 millis"), {
+          until: () => diagnostics.some(({ _tag }) => _tag === "StorageRestored"),
+          times: 500
+        })
+        yield* PostHog.captureDurable("event 301", {}, { distinctId: "user" })
+        client.otherwise = up
+        yield* PostHog.flush
+        assert.deepStrictEqual(names(client), range(302))
+        assert.deepInclude(yield* PostHog.stats, { unstored: 0, queued: 0, delivered: 302, dropped: {} })
+        const told = diagnostics.flatMap(({ _tag }) => _tag.startsWith("Storage") ? [_tag] : [])
+        assert.deepStrictEqual(told, ["StorageFailed", "StorageRestored"])
+      }).pipe(
+        Effect.scoped,
+        Effect.provide(
+          PostHog.layer({ apiKey: "phc_test", maxRetries: 0, flushAt: 10_000, flushInterval: "1 hour" }).pipe(
+            Layer.provide(Layer.succeed(DurableOutbox.DurableOutbox, { [TypeId]: make(fs, settings) })),
+            Layer.provide(Layer.succeed(HttpClient.HttpClient, client.client))
+          )
+        )
+      )
+      assert.deepStrictEqual(filesIn(directory), [])
+    }))
+
+  it.scopedLive(
+    "takes over a thousand lives of one event, by several that start at the same time, each once",
+    () =>
+      Effect.gen(function*() {
+        const directory = yield* temporary
+        const first = yield* life(directory, down())
+        yield* first.run(captureMany(1))
+        yield* first.close
+        const [file] = filesIn(directory)
+        const project = dirname(dirname(dirname(file!)))
+        const text = readFileSync(file!, "utf8")
+        const uuid = /"uuid":"([^"]+)"/.exec(text)![1]!
+        rmSync(dirname(dirname(file!)), { recursive: true })
+        for (let i = 0; i < 1_000; i++) {
+          const lane = join(project, `${"0".repeat(12)}${String(i).padStart(4, "0")}`, "events")
+          mkdirSync(lane, { recursive: true })
+          const lines = new LineBuffer()
+          lines.event(
+            0,
+            JSON.stringify({
+              uuid: uuid.slice(0, -4) + String(i).padStart(4, "0"),
+              event: `event ${i}`,
+              distinct_id: "user",
+              timestamp: "2026-01-01T00:00:00.000Z",
+              properties: {}
+            })
+          )
+          writeFileSync(join(lane, "00000000.log"), lines.filled)
+        }
+        const client = new FakeClient()
+        const lives = yield* Effect.all(Array.from({ length: 3 }, () => life(directory, client)), {
+          concurrency: "unbounded"
+        })
+        for (const { run } of lives) yield* run(PostHog.flush)
+        const recovered = yield* Effect.forEach(lives, ({ stats }) => Effect.map(stats, ({ recovered }) => recovered))
+        assert.strictEqual(recovered.reduce((sum, count) => sum + count, 0), 1_000)
+        assert.deepStrictEqual(names(client).sort(), range(1_000).sort())
+        for (const { close } of lives) yield* close
+        assert.deepStrictEqual(filesIn(directory), [])
+      }),
+    90_000
+  )
+
+  it.scopedLive("takes over what an adopter had taken over that died of it", () =>
+    Effect.gen(function*() {
+      const directory = yield* temporary
+      const first = yield* life(directory, down())
+      yield* first.run(captureMany(3))
+      yield* first.close
+      const [file] = filesIn(directory)
+      const [dead, project] = [dirname(dirname(file!)), dirname(dirname(dirname(file!)))]
+      for (const depth of [1, 2, 3]) {
+        const adopter = join(project, `${"0".repeat(15)}${depth}`, "events")
+        mkdirSync(adopter, { recursive: true })
+        const inner = depth === 1 ? join(dead, "events") : join(project, `${"0".repeat(15)}${depth - 1}`, "events")
+        renameSync(inner, join(adopter, `dead${depth}`))
+      }
+      const client = new FakeClient()
+      const second = yield* life(directory, client)
+      yield* second.run(PostHog.flush)
+      assert.deepStrictEqual(names(client), range(3))
+      yield* second.close
+      assert.deepStrictEqual(filesIn(directory), [])
     }))
 
   it.scopedLive("counts events as damaged whose file was removed while it lives", () =>

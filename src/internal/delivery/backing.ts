@@ -4,9 +4,9 @@
  */
 import type { DropReason } from "../../PostHogError.js"
 import type { Batch } from "./batch.js"
+import type { Owner } from "./books.js"
 import type { EventQueue } from "./eventQueue.js"
 import type { Failure } from "./failure.js"
-import type { Flushes } from "./flushes.js"
 import type { Lane } from "./lane.js"
 
 export interface Backing {
@@ -35,7 +35,7 @@ export interface Front {
   readonly lane: Lane
   readonly queue: EventQueue
   /** Whom its events belong to. */
-  readonly owner: Flushes
+  readonly owner: Owner
   /** To be called when events came into the queue that nobody offered. */
   readonly arrived: () => void
 }
