@@ -5,8 +5,14 @@
  * diagnostics and callers were told, and holds these against each other after every step.
  */
 import { Cause, Context, Effect, Exit, Fiber, Layer, Option, Scope, Stream } from "effect"
-import { PostHog, PostHogError } from "effect-posthog"
+import { DurableOutbox, PostHog, PostHogError } from "effect-posthog"
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import * as FileStore from "../../src/internal/delivery/durable/fileStore.js"
+import { TypeId } from "../../src/internal/delivery/durable/store.js"
 import { isRunning, layerLogger } from "../support/effect.js"
+import { MemoryDisk } from "../support/memoryDisk.js"
 import type { SinkEvent } from "../support/sink.js"
 import { settled, VirtualTime } from "../support/virtualTime.js"
 import type { Kind, Schedule, Setting, Step } from "./outboxSchedule.js"
@@ -49,6 +55,7 @@ interface Call {
 /** What schedules have done, for people. */
 export interface Seen {
   schedules: number
+  processes: number
   steps: number
   events: number
   requests: number
@@ -59,6 +66,7 @@ export interface Seen {
 
 export const nothingSeen = (): Seen => ({
   schedules: 0,
+  processes: 0,
   steps: 0,
   events: 0,
   requests: 0,
@@ -67,12 +75,17 @@ export const nothingSeen = (): Seen => ({
   calls: 0
 })
 
+type Disk = ReturnType<MemoryDisk["view"]>
+
 class Run {
-  readonly time = new VirtualTime()
+  private time = new VirtualTime()
   private readonly captured: Array<Captured> = []
   private readonly calls = new Set<Call>()
-  private readonly diagnostics: Array<PostHogError.Diagnostic> = []
+  private diagnostics: Array<PostHogError.Diagnostic> = []
   private readonly dropped = new Map<string, number>()
+  /** Events of earlier processes. */
+  private before = 0
+  private recovered = 0
   private delivered = 0
   private ignored = 0
   private consents = 0
@@ -84,15 +97,76 @@ class Run {
   /** Thrown in a fiber of the instance, which must not hide it. */
   private violation: unknown
 
-  constructor(private readonly setting: Setting, private readonly seen: Seen) {}
+  private server = this.makeServer()
+  private readonly files = new MemoryDisk()
+  private disk: Disk | undefined
 
-  private readonly server = new Server({
-    isPoisoned: ({ uuid }) => this.of(uuid).kind === "poison",
-    received: (events) => this.guard(() => this.received(events)),
-    accepted: (events) => {
-      for (const { uuid } of events) this.of(uuid).isAccepted = true
+  constructor(
+    private readonly setting: Setting,
+    private readonly seen: Seen,
+    /** Where processes say that they live; `undefined`: there is no outbox on disk. */
+    private readonly directory: string | undefined
+  ) {}
+
+  private makeServer(): Server {
+    return new Server({
+      isPoisoned: ({ uuid }) => this.of(uuid).kind === "poison",
+      received: (events) => this.guard(() => this.received(events)),
+      accepted: (events) => {
+        for (const { uuid } of events) this.of(uuid).isAccepted = true
+      }
+    })
+  }
+
+  private store(): Layer.Layer<never> {
+    if (this.directory === undefined) return Layer.empty
+    const disk = this.disk = this.files.view()
+    // Sockets, by which processes know each other, are no files in memory.
+    const make = (path: string): void => {
+      mkdirSync(path, { recursive: true })
     }
-  })
+    const store = FileStore.make({ ...disk, make }, {
+      directory: this.directory,
+      syncMillis: 0,
+      maxBytes: 1e9,
+      maxEvents: 1e9,
+      maxAge: undefined,
+      segmentBytes: 1e6,
+      deadLetterBytes: 1e6
+    })
+    return Layer.succeed(DurableOutbox.DurableOutbox, { [TypeId]: store }) as Layer.Layer<never>
+  }
+
+  /** The process ends between two turns of the event loop, and the next one begins. */
+  private async crash(): Promise<void> {
+    this.check()
+    // Those who waited are no more, and what they waited for was not stored.
+    for (const { events, what } of this.calls) {
+      if (what === "captureNow") { for (const one of events) one.end ??= "undelivered" }
+    }
+    this.calls.clear()
+    // An opt-out removes also what is being sent from the disk.
+    for (const one of this.captured) if (one.consent !== this.consents) one.end ??= "opted_out"
+    this.end()
+    this.server.isGone = true
+    for (const name of readdirSync(this.directory!, { recursive: true, encoding: "utf8" })) {
+      if (name.endsWith(".sock")) rmSync(join(this.directory!, name))
+    }
+    this.time = new VirtualTime(this.time.millis)
+    const { script } = this.server
+    this.server = this.makeServer()
+    this.server.script = script
+    this.diagnostics = []
+    this.dropped.clear()
+    this.delivered = 0
+    this.ignored = 0
+    this.isOptedOut = false
+    this.closing = undefined
+    this.isOver = false
+    this.before = this.captured.length
+    this.recovered = this.live().length
+    await this.open()
+  }
 
   private guard(check: () => void): void {
     try {
@@ -109,7 +183,7 @@ class Run {
       compression: false,
       overflow: typeof overflow === "number" ? { waitUpTo: overflow } : overflow,
       ...rest
-    }).pipe(Layer.provide(this.server.layer))
+    }).pipe(Layer.provide(Layer.merge(this.server.layer, this.store())))
     const scope = await Effect.runPromise(Scope.make())
     this.scope = scope
     this.service = await Effect.runPromise(
@@ -119,9 +193,12 @@ class Run {
         this.time.on
       )
     )
+    const { diagnostics } = this
     this.fork(
-      Stream.runForEach(this.service.diagnostics, (diagnostic) => Effect.sync(() => this.diagnostics.push(diagnostic)))
+      Stream.runForEach(this.service.diagnostics, (diagnostic) => Effect.sync(() => diagnostics.push(diagnostic)))
     )
+    await settled()
+    this.server.release()
     await settled()
   }
 
@@ -199,6 +276,9 @@ class Run {
       case "server":
         this.server.script.push(...step.answers)
         break
+      case "crash":
+        await this.crash()
+        break
       case "close":
         this.closing ??= this.fork(Scope.close(this.scope, Exit.void))
         break
@@ -272,7 +352,9 @@ class Run {
       accepted + recovered === queued + inFlight + delivered + sum(dropped) + stored,
       () => `it does not add up: ${known()}`
     )
-    holds(stats.accepted === this.captured.length, () => `${this.captured.length} captured: ${known()}`)
+    holds(stats.accepted === this.captured.length - this.before, () => `${this.captured.length} captured: ${known()}`)
+    holds(stats.recovered === this.recovered, () => `${this.recovered} were left: ${known()}`)
+    holds(stats.unstored === 0, () => `not on disk: ${known()}`)
     holds(stats.ignored === this.ignored, () => `${this.ignored} ignored: ${known()}`)
     holds(stats.delivered === this.delivered, () => `${this.delivered} told as delivered: ${known()}`)
     const told = Object.fromEntries(this.dropped)
@@ -342,6 +424,14 @@ class Run {
     return this.captured.filter(({ end }) => end === undefined).map(({ index }) => index)
   }
 
+  /** Another process delivers what the last one has left, and after that there is nothing left. */
+  async inherit(): Promise<void> {
+    await this.do({ do: "crash" })
+    await this.finish()
+    await this.do({ do: "crash" })
+    holds(this.recovered === 0, () => `events ${this.live().join()} are never sent`)
+  }
+
   /** The faults are over: all is delivered without anybody's help, or counted. Then the end. */
   async finish(): Promise<void> {
     this.server.script = []
@@ -358,15 +448,37 @@ class Run {
     holds(!isRunning(this.closing!), () => "it has not closed in time")
     this.isOver = true
     await this.do({ do: "pass", millis: 3_600_000 })
-    const { inFlight, queued } = Effect.runSync(this.service.stats)
-    holds(queued + inFlight === 0 && this.live().length === 0, () => `events ${this.live().join()} are left at the end`)
+    const { inFlight, queued, stored } = Effect.runSync(this.service.stats)
+    const isAsCounted = queued + inFlight === 0 && this.live().length === stored
+    holds(isAsCounted, () => `events ${this.live().join()} are left at the end, ${stored} stored`)
     holds(this.calls.size === 0, () => `${Array.from(this.calls, ({ what }) => what).join()} never return`)
     holds(this.server.open === 0, () => `${this.server.open} requests are left at the end`)
     holds(this.time.sleeping === 0, () => `${this.time.sleeping} timers are left at the end`)
-    this.seen.events += this.captured.length
+  }
+
+  /** What this process has done. */
+  private tally(): void {
+    this.seen.processes++
+    this.seen.events += this.captured.length - this.before
     this.seen.requests += this.server.requests
     this.seen.delivered += this.delivered
     this.seen.dropped += sum(Object.fromEntries(this.dropped))
+  }
+
+  /** All is over. */
+  end(): void {
+    this.tally()
+    this.disk?.kill()
+  }
+}
+
+/** The same with an outbox on disk, on which processes die. */
+export const runDurable = async (schedule: Schedule, seen: Seen): Promise<void> => {
+  const directory = mkdtempSync(join(tmpdir(), "chaos-"))
+  try {
+    await run(schedule, seen, directory)
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
   }
 }
 
@@ -374,11 +486,13 @@ const errorOf = (exit: Exit.Exit<unknown, unknown>): unknown =>
   Exit.isSuccess(exit) ? undefined : Option.getOrUndefined(Cause.failureOption(exit.cause))
 
 /** Runs one schedule. Rejects with what does not hold, and after which step. */
-export const run = async ({ setting, steps }: Schedule, seen: Seen): Promise<void> => {
-  const it = new Run(setting, seen)
+export const run = async ({ setting, steps }: Schedule, seen: Seen, directory?: string): Promise<void> => {
+  const it = new Run(setting, seen, directory)
   await it.open()
   for (const step of steps) await it.do(step)
   await it.finish()
+  if (directory !== undefined) await it.inherit()
+  it.end()
   seen.schedules++
   seen.steps += steps.length
 }

@@ -25,6 +25,8 @@ export type Step =
   | { readonly do: "capture"; readonly count: number; readonly kind: Kind }
   | { readonly do: "captureNow"; readonly kind: Kind }
   | { readonly do: "flush" | "interrupt" | "optOut" | "optIn" | "close" }
+  /** The process is killed, and the next one begins. Only with an outbox on disk. */
+  | { readonly do: "crash" }
   | { readonly do: "pass"; readonly millis: number }
   /** Somebody sets the time of day. */
   | { readonly do: "set"; readonly hours: number }
@@ -126,6 +128,18 @@ const setting = (captureModes: ReadonlyArray<Setting["captureMode"]>): fc.Arbitr
     requestTimeout: fc.integer({ min: 500, max: 10_000 }),
     retryPause: fc.integer({ min: 500, max: 20_000 }),
     shutdownTimeout: fc.integer({ min: 0, max: 10_000 })
+  })
+
+const orCrash: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 9, arbitrary: step },
+  { weight: 1, arbitrary: fc.constant<Step>({ do: "crash" }) }
+)
+
+/** The same with an outbox on disk and crashes. What is only on disk has no name when it is given up, so all fits into memory. */
+export const durableSchedules = (maxSteps = 24): fc.Arbitrary<Schedule> =>
+  fc.record({
+    setting: setting(["v0", "v1"]).map((setting): Setting => ({ ...setting, maxQueueSize: 1_000 })),
+    steps: fc.array(orCrash, { maxLength: maxSteps, size: "max" })
   })
 
 /** Schedules of up to so many steps. Some close the instance in the middle of it, and go on. */

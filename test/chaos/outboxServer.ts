@@ -33,6 +33,8 @@ export class Server {
   requests = 0
   /** Whether the client has shown its bug. */
   hasDied = false
+  /** Whether the process that asks has ended. */
+  isGone = false
 
   constructor(private readonly observer: Observer) {}
 
@@ -40,14 +42,34 @@ export class Server {
     HttpClient.HttpClient,
     HttpClient.make((request) =>
       Effect.suspend(() => {
-        this.requests++
-        const text = request.body._tag === "Uint8Array" ? decoder.decode(request.body.body) : ""
-        const { batch } = JSON.parse(text) as { readonly batch: Events }
-        this.observer.received(batch)
-        return this.answer(request, batch, this.script.shift() ?? good)
+        if (this.isGone) return Effect.never
+        return this.held === undefined ? this.take(request) : Effect.flatMap(this.released, () => this.take(request))
       })
     )
   )
+
+  /** Nothing arrives before `release`: what happens before anybody can follow it is told to nobody. */
+  private held: Array<() => void> | undefined = []
+
+  release(): void {
+    const { held = [] } = this
+    this.held = undefined
+    for (const release of held) release()
+  }
+
+  private readonly released: Effect.Effect<void> = Effect.async((resume) => {
+    this.held?.push(() => resume(Effect.void))
+  })
+
+  private take(request: HttpClientRequest.HttpClientRequest): Answered {
+    return Effect.suspend(() => {
+      this.requests++
+      const text = request.body._tag === "Uint8Array" ? decoder.decode(request.body.body) : ""
+      const { batch } = JSON.parse(text) as { readonly batch: Events }
+      this.observer.received(batch)
+      return this.answer(request, batch, this.script.shift() ?? good)
+    })
+  }
 
   private answer(request: HttpClientRequest.HttpClientRequest, events: Events, answer: Answer): Answered {
     const { observer } = this

@@ -5,8 +5,8 @@ import * as fc from "fast-check"
 import { runKills } from "../support/kills.js"
 import { storm } from "./faultStorm.js"
 import { flood } from "./flood.js"
-import { nothingSeen, run } from "./outboxModel.js"
-import { schedules } from "./outboxSchedule.js"
+import { nothingSeen, run, runDurable } from "./outboxModel.js"
+import { durableSchedules, schedules } from "./outboxSchedule.js"
 
 /** Counts of what was done and seen. */
 export type Summary = Readonly<Record<string, number>>
@@ -30,6 +30,17 @@ const outbox: Proof = async ({ mayGoOn, progress, seed }) => {
   const seen = nothingSeen()
   const property = fc.asyncProperty(schedules(["v0", "v1"]), (schedule) => run(schedule, seen))
   for (let i = 0; mayGoOn(seen.schedules >= 10_000); i++) {
+    await fc.assert(property, { seed: seed + i, numRuns: schedulesAtOnce })
+    progress(() => ({ ...seen }))
+  }
+  return { ...seen }
+}
+
+/** The same with an outbox on disk, on which processes die and others go on. */
+const durable: Proof = async ({ mayGoOn, progress, seed }) => {
+  const seen = nothingSeen()
+  const property = fc.asyncProperty(durableSchedules(), (schedule) => runDurable(schedule, seen))
+  for (let i = 0; mayGoOn(seen.schedules >= 2_000); i++) {
     await fc.assert(property, { seed: seed + i, numRuns: schedulesAtOnce })
     progress(() => ({ ...seen }))
   }
@@ -79,4 +90,4 @@ const kills: Proof = async ({ mayGoOn, progress, seed }) => {
   return sums
 }
 
-export const proofs: Readonly<Record<string, Proof>> = { outbox, faults, memory, kills }
+export const proofs: Readonly<Record<string, Proof>> = { outbox, durable, faults, memory, kills }
