@@ -199,7 +199,7 @@ class Run {
     )
     await settled()
     this.server.release()
-    await settled()
+    await this.rest()
   }
 
   private fork<A, E>(effect: Effect.Effect<A, E>): Fiber.RuntimeFiber<A, E> {
@@ -283,8 +283,18 @@ class Run {
         this.closing ??= this.fork(Scope.close(this.scope, Exit.void))
         break
     }
-    await settled()
+    await this.rest()
     this.check()
+  }
+
+  /** Waits until nothing happens any more without the time going on. */
+  private async rest(): Promise<void> {
+    const seen = () =>
+      JSON.stringify([Effect.runSync(this.service.stats), this.diagnostics.length, this.server.requests])
+    for (let last = ""; last !== seen();) {
+      last = seen()
+      await settled()
+    }
   }
 
   /** Whether its caller waits for it, so that no flush does. */
