@@ -5,14 +5,14 @@
 import * as Redacted from "effect/Redacted"
 import type { CaptureRouteMissing } from "../../PostHogError.js"
 import type { Diagnostics, Kind } from "../diagnostics.js"
-import { formV1 } from "../form.js"
+import { adopterOf } from "../form.js"
 import type { Http } from "../http/client.js"
 import type { Resolved } from "../options.js"
 import { captureV0 } from "./captureV0.js"
 import { captureV1 } from "./captureV1.js"
 import * as Lane from "./lane.js"
 import * as Transport from "./transport.js"
-import { bringer, firstOf } from "./ways.js"
+import { adopter, bringer, firstOf } from "./ways.js"
 
 const captureRouteMissing: Kind<CaptureRouteMissing> = {
   tag: "CaptureRouteMissing",
@@ -38,9 +38,10 @@ export const route = (
   const v1 = by(captureV1(v1Path, key, options.historicalMigration, newUuid))
   const transport = firstOf(
     [
-      { path: v1Path, transport: v1, bring: undefined },
+      // A store may have events of a process that sent them with capture v0; PostHog refuses these here.
+      { path: v1Path, transport: v1, bring: adopter(adopterOf("v1")) },
       // What capture v1 takes is small enough here, also with the name of the library in it.
-      { path: v0Path, transport: v0, bring: bringer(formV1.toV0, v0Path, Number.POSITIVE_INFINITY) }
+      { path: v0Path, transport: v0, bring: bringer(adopterOf("v0"), v0Path, Number.POSITIVE_INFINITY) }
     ],
     (missing) => diagnostics.emit(captureRouteMissing, () => ({ _tag: "CaptureRouteMissing", ...missing }))
   )

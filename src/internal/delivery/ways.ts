@@ -55,6 +55,20 @@ export const bringer = (change: (text: string) => string, path: string, most: nu
   return { batch: texts.length === 0 ? undefined : batch.rewritten(texts), kept, refusals }
 }
 
+const none: ReadonlyMap<number, Refusal> = new Map()
+
+/** Brings events into another form where they are not in it: those that another process has stored. */
+export const adopter = (adopt: (text: string) => string) => (batch: Batch): Brought => {
+  let isOther = false
+  const texts = Array.from({ length: batch.count }, (_, position) => {
+    const text = batch.text(position)
+    const adopted = adopt(text)
+    isOther ||= adopted !== text
+    return adopted
+  })
+  return { batch: isOther ? batch.rewritten(texts) : batch, kept: [], refusals: none }
+}
+
 type Sent = Effect.Effect<Results | undefined, SendFailure>
 
 const sendBy = ({ bring, transport }: Way, ...[batch, label, mayGoOn]: Parameters<Transport["send"]>): Sent => {
