@@ -11,9 +11,9 @@ import { captureV0 } from "../delivery/captureV0.js"
 import { captureV1 } from "../delivery/captureV1.js"
 import type { Branch, Lane } from "../delivery/lane.js"
 import * as Transport from "../delivery/transport.js"
-import { bringer, bytesOver, firstOf, type Way } from "../delivery/ways.js"
+import { adopter, bringer, bytesOver, firstOf, type Way } from "../delivery/ways.js"
 import type { Kind } from "../diagnostics.js"
-import { adopterOf, formOf, formV1 } from "../form.js"
+import { adopterOf, formOf } from "../form.js"
 import type { Http } from "../http/client.js"
 import type { Active } from "../instance.js"
 import type { Resolved } from "../options.js"
@@ -74,7 +74,7 @@ const transportOf = (
   const key = apiKey === undefined ? "" : Redacted.value(apiKey)
   const by = (protocol: Transport.Protocol) => Transport.make(options, protocol, lane.requestTimeout, http, diagnostics)
   const isV1 = options.aiCaptureMode === "v1"
-  const toV0 = isV1 ? formV1.toV0 : (text: string) => text
+  const toV0 = isV1 ? adopterOf("v0") : (text: string) => text
   const v0 = (path: string, most: number): Way => ({
     path,
     transport: by(captureV0(path, key, historicalMigration)),
@@ -86,7 +86,11 @@ const transportOf = (
     diagnostics.emit(aiRouteMissing, () => ({ _tag: "AiRouteMissing", ...missing }))
   if (!isV1) return firstOf([route, fallback], tell)
   const path = "/i/v1/ai/events"
-  const first: Way = { path, transport: by(captureV1(path, key, historicalMigration, newUuid)), bring: undefined }
+  const first: Way = {
+    path,
+    transport: by(captureV1(path, key, historicalMigration, newUuid)),
+    bring: adopter(adopterOf("v1"))
+  }
   return firstOf([first, route, fallback], tell)
 }
 
