@@ -7,6 +7,7 @@ import { storm } from "./faultStorm.js"
 import { flood } from "./flood.js"
 import { nothingSeen, run, runDurable } from "./outboxModel.js"
 import { durableSchedules, schedules } from "./outboxSchedule.js"
+import { window } from "./window.js"
 
 /** Counts of what was done and seen. */
 export type Summary = Readonly<Record<string, number>>
@@ -90,4 +91,17 @@ const kills: Proof = async ({ mayGoOn, progress, seed }) => {
   return sums
 }
 
-export const proofs: Readonly<Record<string, Proof>> = { outbox, durable, faults, memory, kills }
+/** A million events of an outage through 4 MiB of memory, the rest on disk, in order. */
+const onDisk: Proof = async ({ mayGoOn, progress }) => {
+  const sums = { events: 0, delivered: 0, mostMegabytes: 0 }
+  while (mayGoOn(sums.events >= 1_000_000)) {
+    const seen = await window(1_000_000)
+    sums.events += seen.events
+    sums.delivered += seen.delivered
+    sums.mostMegabytes = Math.max(sums.mostMegabytes, seen.mostMegabytes)
+    progress(() => sums)
+  }
+  return sums
+}
+
+export const proofs: Readonly<Record<string, Proof>> = { outbox, durable, faults, memory, kills, onDisk }

@@ -3,6 +3,7 @@
  * arrives. `KILLS=200` kills more of them; `npm run chaos -- --only kills` does it for as long as one likes.
  */
 import { assert, describe, it } from "@effect/vitest"
+import { major } from "../support/effect.js"
 import { Arena, runKills } from "../support/kills.js"
 
 const kills = Number(process.env.KILLS ?? 30)
@@ -28,7 +29,7 @@ const ends = async (way: string, code: number | null): Promise<void> => {
   }
 }
 
-describe("a process with an outbox on disk", () => {
+describe(`a process with an outbox on disk, on Effect ${major}`, () => {
   for (const [sync, processes] of [[1_000, 1], ["never", 1], [0, 3]] as const) {
     it(`loses nothing of what it was told, ${processes} at a time, synced ${sync}`, { timeout }, async () => {
       const report = await runKills({ kills: Math.ceil(kills / 3), processes, sync, seed })
