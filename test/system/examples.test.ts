@@ -8,6 +8,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { run } from "../support/child.js"
 import { major } from "../support/effect.js"
+import * as Redis from "../support/redis.js"
 import * as Sink from "../support/sink.js"
 
 const minutes = 120_000
@@ -447,6 +448,46 @@ describe("llm", () => {
           "  $ai_generation  openai gpt-4o-mini streamed failed: …",
           "  $ai_generation  openai gpt-4o-mini streamed 120 + 30 tokens stop"
         ])
+      }),
+    minutes
+  )
+})
+
+describe("fleet", () => {
+  it.live("says what it needs where there is no Redis", () =>
+    Effect.gen(function*() {
+      const { code, stderr, stdout } = yield* Effect.promise(() => run("examples/fleet.ts", { env: { REDIS_URL: "" } }))
+      assert.deepStrictEqual([code, stderr], [0, ""], stdout)
+      assert.strictEqual(
+        stdout,
+        "This example needs a Redis: set REDIS_URL, such as redis://localhost:6379.\n"
+      )
+    }), minutes)
+
+  if (!Redis.isInstalled) {
+    console.warn(`SKIPPED: examples/fleet.ts is not run, because ${Redis.absence}`)
+    it.skip(`Redis: ${Redis.absence}`, () => {})
+    return
+  }
+
+  it.scopedLive(
+    "who only stores has ended before the worker takes its events over and delivers them",
+    () =>
+      Effect.gen(function*() {
+        const { port } = yield* Redis.start
+        const env = { REDIS_URL: `redis://127.0.0.1:${port}` }
+        const { code, stderr, stdout } = yield* Effect.promise(() => run("examples/fleet.ts", { env }))
+        assert.strictEqual(code, 0, stderr)
+        const [server, worker, ...events] = stdout.trimEnd().split("\n")
+        assert.strictEqual(server, "server: 6 stored, 0 delivered")
+        assert.strictEqual(worker, "worker: 6 taken over, 6 delivered")
+        assert.deepStrictEqual(
+          events.sort(),
+          ["ada", "barbara", "grace"].flatMap((user) => [
+            `PostHog: order completed of ${user}`,
+            `PostHog: order viewed of ${user}`
+          ]).sort()
+        )
       }),
     minutes
   )
