@@ -25,7 +25,7 @@ import type * as ConfigError from "effect/ConfigError"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
-import type { DeadLetter, Letters } from "./internal/delivery/durable/deadLetters.js"
+import type { DeadLetter, Filter, Letters } from "./internal/delivery/durable/deadLetters.js"
 import { nodeDisk } from "./internal/delivery/durable/disk.js"
 import { OutboxStorageError } from "./internal/delivery/durable/errors.js"
 import * as FileOptions_ from "./internal/delivery/durable/fileOptions.js"
@@ -164,11 +164,12 @@ export const layerConfig = (
  */
 export const config: Config.Config<FileOptions_.FileOptions> = FileOptions_.config
 
-type Filter = (letter: DeadLetter) => boolean
-
 const everything: Filter = () => true
 
-const withLetters = <A>(absent: A, f: (letters: Letters) => Effect.Effect<A>): Effect.Effect<A, never, PostHog> =>
+const withLetters = <A>(
+  absent: A,
+  f: (letters: Letters) => Effect.Effect<A, OutboxStorageError>
+): Effect.Effect<A, OutboxStorageError, PostHog> =>
   withFiber((fiber) => {
     const letters = instanceOf(serviceOf(fiber, PostHog)).letters
     return letters === undefined ? Effect.succeed(absent) : f(letters)
@@ -176,31 +177,37 @@ const withLetters = <A>(absent: A, f: (letters: Letters) => Effect.Effect<A>): E
 
 /**
  * The events that PostHog refused for good, oldest first, with what it said: of this process and of all others that had
- * the same directory, host and key. None where no durable outbox keeps them.
+ * the same directory or Redis, host and key. None where no durable outbox keeps them. Fails when not all of them can be
+ * read.
  *
  * @since 0.1.0
  * @category dead letters
  */
-export const deadLetters = (filter: Filter = everything): Stream.Stream<DeadLetter, never, PostHog> =>
+export const deadLetters = (
+  filter: (letter: DeadLetter) => boolean = everything
+): Stream.Stream<DeadLetter, OutboxStorageError, PostHog> =>
   Stream.unwrap(
     Effect.map(withLetters<ReadonlyArray<DeadLetter>>([], (letters) => letters.list(filter)), Stream.fromIterable)
   )
 
 /**
  * Captures dead letters again, with the uuid and the timestamp that they had, and forgets them. Gives how many. Those
- * of LLM analytics are captured again once the instance has sent another event of that kind.
+ * of LLM analytics are captured again once the instance has sent another event of that kind. Fails when the store does
+ * not work; some may have been captured again then, and the next time they are with the same uuid.
  *
  * @since 0.1.0
  * @category dead letters
  */
-export const replay = (filter: Filter = everything): Effect.Effect<number, never, PostHog> =>
-  withLetters(0, (letters) => letters.replay(filter))
+export const replay = (
+  filter: (letter: DeadLetter) => boolean = everything
+): Effect.Effect<number, OutboxStorageError, PostHog> => withLetters(0, (letters) => letters.replay(filter))
 
 /**
- * Forgets dead letters. Gives how many.
+ * Forgets dead letters. Gives how many. Fails when the store does not work; some may be forgotten then.
  *
  * @since 0.1.0
  * @category dead letters
  */
-export const discard = (filter: Filter = everything): Effect.Effect<number, never, PostHog> =>
-  withLetters(0, (letters) => letters.discard(filter))
+export const discard = (
+  filter: (letter: DeadLetter) => boolean = everything
+): Effect.Effect<number, OutboxStorageError, PostHog> => withLetters(0, (letters) => letters.discard(filter))

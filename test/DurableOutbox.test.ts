@@ -505,6 +505,69 @@ describe("dead letters", () => {
       yield* second.close
     }))
 
+  it.scopedLive("who asks while the disk does not work hears of it, instead of getting fewer", () =>
+    Effect.gen(function*() {
+      const directory = yield* temporary
+      const first = yield* life(directory, new FakeClient(() => ({ status: 401 })))
+      yield* first.run(captureMany(4))
+      yield* Effect.ignore(first.run(PostHog.flush))
+      yield* first.close
+      const real = nodeDisk()!
+      let broken: Partial<FileSystem> = {}
+      const fault = () => {
+        throw Object.assign(new Error("EIO: i/o error"), { code: "EIO" })
+      }
+      const isDead = (path: string) => path.includes("/dead")
+      const fs: FileSystem = {
+        ...real,
+        list: (path) => (isDead(path) && broken.list || real.list)(path),
+        read: (path) => (isDead(path) && broken.read || real.read)(path),
+        open: (path) => (isDead(path) && broken.open || real.open)(path)
+      }
+      const store = Layer.effect(
+        DurableOutbox.DurableOutbox,
+        Effect.map(settingsOf({ directory }), (settings) => ({ [TypeId]: make(fs, settings) }))
+      )
+      const client = new FakeClient()
+      yield* Effect.gen(function*() {
+        const list = Effect.map(Stream.runCollect(DurableOutbox.deadLetters()), (found) => Array.from(found).length)
+        const fails = (what: Effect.Effect<number, DurableOutbox.OutboxStorageError, PostHog.PostHog>) =>
+          Effect.map(
+            Effect.flip(what),
+            ({ detail, reason }) => assert.deepStrictEqual([reason, detail], ["storage", "Error: EIO: i/o error"])
+          )
+        const all = [list, DurableOutbox.replay(), DurableOutbox.discard()]
+        broken = { list: fault }
+        yield* Effect.forEach(all, fails)
+        broken = { read: async () => fault() }
+        yield* Effect.forEach(all, fails)
+        broken = { open: fault }
+        assert.strictEqual(yield* list, 4)
+        yield* fails(DurableOutbox.discard())
+        // One was captured again, cannot be forgotten, and is told before there are more.
+        yield* fails(DurableOutbox.replay())
+        yield* PostHog.flush
+        assert.strictEqual(client.accepted.length, 1)
+        broken = {}
+        assert.strictEqual(yield* list, 4)
+        // Another process has made room meanwhile.
+        broken = {
+          read: async () => {
+            throw Object.assign(new Error("ENOENT"), { code: "ENOENT" })
+          }
+        }
+        assert.strictEqual(yield* list, 0)
+        broken = {}
+        assert.strictEqual(yield* DurableOutbox.replay(), 4)
+        assert.strictEqual(yield* list, 0)
+      }).pipe(Effect.provide(
+        PostHog.layer({ apiKey: "phc_test" }).pipe(
+          Layer.provide(store),
+          Layer.provide(Layer.succeed(HttpClient.HttpClient, client.client))
+        )
+      ))
+    }))
+
   it.scopedLive("are bounded, and can be left out", () =>
     Effect.gen(function*() {
       for (const deadLetters of [{ maxBytes: 20_000 }, false] as const) {

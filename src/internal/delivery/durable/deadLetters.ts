@@ -10,13 +10,14 @@ import * as Effect from "effect/Effect"
 import type { WireEvent } from "../../../core/event/wireEvent.js"
 import { isRecord } from "../../../core/guard.js"
 import { redactText } from "../../../core/secrets.js"
+import { describe } from "../../../core/thrown.js"
 import type { DropReason } from "../../../PostHogError.js"
 import type { Diagnostics } from "../../diagnostics.js"
 import type { Batch } from "../batch.js"
 import { detailOf, type Failure } from "../failure.js"
-import { attempt, type FileSystem } from "./disk.js"
+import { attempt, codeOf, type FileSystem } from "./disk.js"
+import { OutboxStorageError } from "./errors.js"
 import { kinds } from "./kinds.js"
-import { namesIn } from "./life.js"
 import { LineBuffer, parse, pendingOf } from "./lines.js"
 
 /**
@@ -37,13 +38,15 @@ export interface DeadLetter {
   readonly at: number
 }
 
-/** What a store has of dead letters. */
+export type Filter = (letter: DeadLetter) => boolean
+
+/** What a store has of dead letters. It fails where it cannot say all: a list with gaps looks like a complete one. */
 export interface Letters {
-  readonly list: (isMeant: (letter: DeadLetter) => boolean) => Effect.Effect<ReadonlyArray<DeadLetter>>
+  readonly list: (isMeant: Filter) => Effect.Effect<ReadonlyArray<DeadLetter>, OutboxStorageError>
   /** Captures them again, and forgets them. Gives how many. */
-  readonly replay: (isMeant: (letter: DeadLetter) => boolean) => Effect.Effect<number>
+  readonly replay: (isMeant: Filter) => Effect.Effect<number, OutboxStorageError>
   /** Forgets them. Gives how many. */
-  readonly discard: (isMeant: (letter: DeadLetter) => boolean) => Effect.Effect<number>
+  readonly discard: (isMeant: Filter) => Effect.Effect<number, OutboxStorageError>
 }
 
 /** A letter as it is found. */
@@ -121,33 +124,47 @@ export class DeadLetters {
     }
   }
 
+  /** Throws when that cannot be known. */
   private files(): ReadonlyArray<string> {
-    return namesIn(this.fs, this.directory).filter((name) => name.endsWith(".log"))
-      .map((name) => `${this.directory}/${name}`)
+    const { directory, fs } = this
+    const names = (): ReadonlyArray<string> => {
+      try {
+        return fs.list(directory)
+      } catch (error) {
+        return orAbsent([])(error)
+      }
+    }
+    return names().filter((name) => name.endsWith(".log")).map((name) => `${directory}/${name}`)
   }
 
-  readonly list = (isMeant: (letter: DeadLetter) => boolean): Effect.Effect<ReadonlyArray<Found>> =>
-    Effect.promise(async () => {
-      const found: Array<Found> = []
-      for (const file of this.files()) {
-        // One after the other: they may be large.
-        // oxlint-disable-next-line no-await-in-loop
-        const bytes = await this.fs.read(file).catch(() => new Uint8Array(0))
-        const parsed = parse(bytes)
-        const remarks = new Map(parsed.remarks.map(({ end, number, start }) => [number, [start, end] as const]))
-        for (const { end, number, start } of pendingOf(parsed)) {
-          const [from, to] = remarks.get(number) ?? [0, 0]
-          const text = decoder.decode(bytes.subarray(start, end))
-          const letter = letterOf(text, decoder.decode(bytes.subarray(from, to)))
-          if (letter !== undefined && isMeant(letter[0])) {
-            found.push({ file, number, text, letter: letter[0], lane: letter[1] })
-          }
+  /** Those that are meant. Fails with what the system says when there are some that cannot be read. */
+  readonly list = (isMeant: Filter): Effect.Effect<ReadonlyArray<Found>, unknown> =>
+    Effect.flatMap(
+      Effect.tryPromise({ try: () => this.read(), catch: (error) => error }),
+      (found) => Effect.sync(() => found.filter(({ letter }) => isMeant(letter)))
+    )
+
+  private async read(): Promise<ReadonlyArray<Found>> {
+    const found: Array<Found> = []
+    for (const file of this.files()) {
+      // One after the other: they may be large.
+      // oxlint-disable-next-line no-await-in-loop
+      const bytes = await this.fs.read(file).catch(orAbsent(new Uint8Array(0)))
+      const parsed = parse(bytes)
+      const remarks = new Map(parsed.remarks.map(({ end, number, start }) => [number, [start, end] as const]))
+      for (const { end, number, start } of pendingOf(parsed)) {
+        const [from, to] = remarks.get(number) ?? [0, 0]
+        const text = decoder.decode(bytes.subarray(start, end))
+        const letter = letterOf(text, decoder.decode(bytes.subarray(from, to)))
+        if (letter !== undefined) {
+          found.push({ file, number, text, letter: letter[0], lane: letter[1] })
         }
       }
-      return found
-    })
+    }
+    return found
+  }
 
-  /** Forgets letters. */
+  /** Forgets letters. Throws what the system says when some cannot be forgotten. */
   settle(found: ReadonlyArray<Found>): void {
     const byFile = new Map<string, LineBuffer>()
     for (const { file, number } of found) {
@@ -155,14 +172,24 @@ export class DeadLetters {
       if (lines === undefined) byFile.set(file, lines = new LineBuffer())
       lines.settled(number, number)
     }
-    for (const [file, lines] of byFile) attempt(() => this.append(file, lines))
+    for (const [file, lines] of byFile) this.append(file, lines)
   }
 
   /** Forgets all of them. */
   clear(): void {
-    for (const file of this.files()) attempt(() => this.fs.remove(file))
+    attempt(() => this.files().forEach((file) => attempt(() => this.fs.remove(file))))
   }
 }
+
+/** What is not there is empty: another process may have removed it. */
+const orAbsent = <A>(absent: A) => (error: unknown): A => {
+  if (codeOf(error) === "ENOENT") return absent
+  throw error
+}
+
+/** What the system says about dead letters, as callers are told. */
+export const lettersError = (operation: "list" | "replay" | "discard") => (error: unknown): OutboxStorageError =>
+  new OutboxStorageError({ reason: "storage", operation, detail: typeof error === "string" ? error : describe(error) })
 
 /** The letter that two lines make, and its lane; `undefined`: they make none. */
 const letterOf = (text: string, remark: string): readonly [DeadLetter, string] | undefined => {

@@ -4,6 +4,9 @@
  */
 import * as Data from "effect/Data"
 
+/** What is done with dead letters. */
+const aboutLetters: ReadonlySet<string> = /* #__PURE__ */ new Set(["list", "replay", "discard"])
+
 /**
  * A `DurableOutbox` could not store events, or could not be used at all. `reason` says why:
  *
@@ -19,7 +22,7 @@ import * as Data from "effect/Data"
  */
 export class OutboxStorageError extends Data.TaggedError("OutboxStorageError")<{
   readonly reason: "absent" | "unsupported" | "path" | "storage" | "full" | "refused"
-  /** What was tried, such as `open`, `write`, `sync`, `append`. */
+  /** What was tried, such as `open`, `write`, `sync`, `append`, `list`, `replay`, `discard`. */
   readonly operation: string
   /** What the system said, for people. */
   readonly detail: string
@@ -32,7 +35,9 @@ export class OutboxStorageError extends Data.TaggedError("OutboxStorageError")<{
       unsupported:
         "a durable outbox on disk needs a file system, which this platform does not give; leave the layer out",
       path: "the directory of the durable outbox cannot be used; choose another one",
-      storage: "the durable outbox could not store events; they are in memory alone",
+      storage: aboutLetters.has(this.operation)
+        ? "the dead letters of the durable outbox cannot be read or changed; what was not done stays as it was"
+        : "the durable outbox could not store events; they are in memory alone",
       full: "the durable outbox is full; raise maxBytes or maxEvents, or send less",
       refused: "the event was not taken"
     }[this.reason]

@@ -14,7 +14,7 @@ import { Elapsed } from "../elapsed.js"
 import type { Branch } from "../lane.js"
 import * as Outbox from "../outbox.js"
 import { adopt } from "./adoption.js"
-import { DeadLetters, type Letters } from "./deadLetters.js"
+import { DeadLetters, type Letters, lettersError } from "./deadLetters.js"
 import { attempt, type FileSystem } from "./disk.js"
 import { OutboxStorageError } from "./errors.js"
 import { FileBacking, type Shared } from "./fileBacking.js"
@@ -225,10 +225,15 @@ const lettersOf = (
   outbox: Outbox.LiveOutbox,
   adopterFor: (lane: string) => (text: string) => string
 ): Letters => ({
-  list: (isMeant) => Effect.map(dead.list(isMeant), (found) => found.map(({ letter }) => letter)),
-  replay: Effect.fnUntraced(function*(isMeant): Effect.fn.Return<number> {
+  list: (isMeant) =>
+    Effect.mapBoth(dead.list(isMeant), {
+      onSuccess: (found) => found.map(({ letter }) => letter),
+      onFailure: lettersError("list")
+    }),
+  replay: Effect.fnUntraced(function*(isMeant): Effect.fn.Return<number, OutboxStorageError> {
+    const all = yield* Effect.mapError(dead.list(isMeant), lettersError("replay"))
     // Those of lanes that are not open stay: nobody here can send them.
-    const found = (yield* dead.list(isMeant)).filter(({ lane }) => outbox.pipelineOf(lane) !== undefined)
+    const found = all.filter(({ lane }) => outbox.pipelineOf(lane) !== undefined)
     let count = 0
     for (const letter of found) {
       let seat: number | string | undefined
@@ -236,14 +241,22 @@ const lettersOf = (
         seat = told
       })
       if (typeof seat !== "number") continue
-      dead.settle([letter])
+      // What is captured again and cannot be forgotten would be captured once more: it ends here, and is told.
+      yield* Effect.try({ try: () => dead.settle([letter]), catch: lettersError("replay") })
       count++
     }
     return count
   }),
   discard: (isMeant) =>
-    Effect.map(dead.list(isMeant), (found) => {
-      dead.settle(found)
-      return found.length
-    })
+    Effect.mapError(
+      Effect.flatMap(dead.list(isMeant), (found) =>
+        Effect.try({
+          try: () => {
+            dead.settle(found)
+            return found.length
+          },
+          catch: (error) => error
+        })),
+      lettersError("discard")
+    )
 })

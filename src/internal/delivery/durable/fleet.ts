@@ -121,7 +121,7 @@ export const open = (settings: Settings) =>
         }),
       letters: settings.maxDeadBytes === undefined
         ? undefined
-        : lettersOf(makeDead(ask, keys), (trouble) => health.failed("reader", trouble)),
+        : lettersOf(makeDead(ask, keys)),
       flush,
       optOut: () => {
         gate.optOut()

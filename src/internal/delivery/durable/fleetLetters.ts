@@ -7,7 +7,7 @@ import type { DropReason } from "../../../PostHogError.js"
 import { formV1 } from "../../form.js"
 import type { Batch } from "../batch.js"
 import type { Failure } from "../failure.js"
-import type { DeadLetter, Letters } from "./deadLetters.js"
+import { type DeadLetter, type Filter, type Letters, lettersError } from "./deadLetters.js"
 import { decode, encode, eventsOf } from "./element.js"
 import type { DeadStream, Fields, Trouble } from "./redis.js"
 import type { Entry } from "./redisReply.js"
@@ -18,8 +18,6 @@ export interface Letter {
   readonly reason: DropReason
   readonly failure: Failure | undefined
 }
-
-type Filter = (letter: DeadLetter) => boolean
 
 /** Entries that are looked at in one step. */
 const atOnce = 16
@@ -76,9 +74,9 @@ const look = (entry: Entry): Effect.Effect<Found | undefined> => {
   })
 }
 
-export const lettersOf = (dead: DeadStream, failed: (trouble: Trouble) => void): Letters => {
-  /** Each entry that there is now, oldest first. What cannot be had is told, and ends it. */
-  const each = (f: (found: Found) => Effect.Effect<void, Trouble>): Effect.Effect<void> =>
+export const lettersOf = (dead: DeadStream): Letters => {
+  /** Each entry that there is now, oldest first. */
+  const each = (f: (found: Found) => Effect.Effect<void, Trouble>): Effect.Effect<void, Trouble> =>
     Effect.flatMap(dead.last, (last) => {
       const from = (after: string): Effect.Effect<void, Trouble> =>
         Effect.gen(function*() {
@@ -91,7 +89,7 @@ export const lettersOf = (dead: DeadStream, failed: (trouble: Trouble) => void):
           if ((yield* dead.list(after, last ?? "0-0", 1)).length > 0) yield* from(after)
         })
       return last === undefined ? Effect.void : from("0-0")
-    }).pipe(Effect.catchAll((trouble) => Effect.sync(() => failed(trouble))))
+    })
 
   /** Takes those that are meant out of the stream; what is sent is made of them. */
   const remove = (isMeant: Filter, sent: (batch: Batch, form: Form | undefined) => Effect.Effect<Fields>) =>
@@ -119,12 +117,13 @@ export const lettersOf = (dead: DeadStream, failed: (trouble: Trouble) => void):
     list: (isMeant) =>
       Effect.suspend(() => {
         const all: Array<DeadLetter> = []
-        return Effect.map(
+        return Effect.as(
           each(({ letters }) => Effect.sync(() => all.push(...letters.filter((letter) => isMeant(letter))))),
-          () => all
+          all
         )
-      }),
-    replay: (isMeant) => remove(isMeant, encode),
-    discard: (isMeant) => remove(isMeant, () => Effect.succeed([]))
+      }).pipe(Effect.mapError(({ detail }) => lettersError("list")(detail))),
+    replay: (isMeant) => Effect.mapError(remove(isMeant, encode), ({ detail }) => lettersError("replay")(detail)),
+    discard: (isMeant) =>
+      Effect.mapError(remove(isMeant, () => Effect.succeed([])), ({ detail }) => lettersError("discard")(detail))
   }
 }

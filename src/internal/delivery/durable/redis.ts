@@ -287,8 +287,19 @@ export const make = (ask: Ask, keys: Keys, lane: string, group: string, consumer
 
 export const makeDead = (ask: Ask, keys: Keys): DeadStream => ({
   list: (after, last, count) =>
-    Effect.map(ask("list", "XRANGE", keys.dead, `(${after}`, last, "COUNT", String(count)), entriesOf),
-  last: Effect.map(ask("list", "XREVRANGE", keys.dead, "+", "-", "COUNT", "1"), (reply) => entriesOf(reply)[0]?.id),
+    reading(
+      ask("list", "XRANGE", keys.dead, `(${after}`, last, "COUNT", String(count)),
+      "list",
+      (reply) => isList(reply) ? entriesOf(reply) : undefined
+    ),
+  last: Effect.map(
+    reading(
+      ask("list", "XREVRANGE", keys.dead, "+", "-", "COUNT", "1"),
+      "list",
+      (reply) => isList(reply) ? entriesOf(reply) : undefined
+    ),
+    ([entry]) => entry?.id
+  ),
   replace: (id, { keep, lane, send }) =>
     reading(
       ask(
