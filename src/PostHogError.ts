@@ -621,6 +621,19 @@ export interface DeadLettered {
 }
 
 /**
+ * The oldest dead letters of a `DurableOutbox` in Redis were removed to make room for others, see its option
+ * `deadLetters`. They were counted as dropped when PostHog refused them.
+ *
+ * @since 0.1.0
+ * @category diagnostics
+ */
+export interface DeadLettersRemoved {
+  readonly _tag: "DeadLettersRemoved"
+  /** Number of events. */
+  readonly count: number
+}
+
+/**
  * What an instance has to tell about its work, see `PostHog.diagnostics`.
  *
  * @since 0.1.0
@@ -656,3 +669,4 @@ export type Diagnostic =
   | StorageRestored
   | LinesSetAside
   | DeadLettered
+  | DeadLettersRemoved

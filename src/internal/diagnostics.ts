@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Runtime from "effect/Runtime"
 import type * as Stream from "effect/Stream"
 import { redactText } from "../core/secrets.js"
-import type { Diagnostic } from "../PostHogError.js"
+import type { Diagnostic, StorageFailed } from "../PostHogError.js"
 import { say } from "./effect/log.js"
 import { Feed } from "./feed.js"
 import { Lines } from "./lines.js"
@@ -144,6 +144,8 @@ export const make = Effect.fnUntraced(function*(
   const lines = new Lines(() => monotonicMillis(clock), (line) => log("Warning", `PostHog: ${line}`))
 
   const emit: Diagnostics["emit"] = ({ line, tag, text, warns }, make, reason) => {
+    if (tag === "StorageFailed") requests.unstored(make() as Diagnostic as StorageFailed)
+    if (tag === "StorageRestored") requests.unstored(undefined)
     const warning = warns === true &&
       (reason === undefined || intended[reason] !== true && toldOtherwise[reason] !== true)
     const key = reason === undefined ? tag : `${tag} ${reason}`

@@ -164,19 +164,32 @@ const ofDelivery = new Set(["rejected", "shutdown_timeout", "undelivered", "queu
 
 const noneKnown = `no answer came within shutdownTimeout; ${checkHost}, the network and the firewall`
 
+/** What a durable outbox could not do, and what was said. */
+interface StorageTrouble {
+  readonly operation: string
+  readonly detail: string
+}
+
 const lost = (
   dropped: { readonly [reason: string]: number | undefined },
   address: string,
-  last: Trouble | undefined
+  last: Trouble | undefined,
+  storage: StorageTrouble | undefined
 ): string => {
   const reasons = Object.entries(dropped).map(([reason, count = 0]) => `${count} ${reason}`)
   const total = Object.values(dropped).reduce<number>((sum, count = 0) => sum + count, 0)
   const why = last !== undefined && Object.keys(dropped).some((reason) => ofDelivery.has(reason))
     ? `; the last failure at ${address}: ${causeOf(last)}; ${adviceFor(last)}`
-    : "shutdown_timeout" in dropped
+    // What could not be stored never was on its way to PostHog.
+    : "shutdown_timeout" in dropped && storage === undefined
     ? `; at ${address}: ${noneKnown}`
     : ""
-  return `PostHog: closed, and ${total} events were lost (${reasons.join(", ")})${why}`
+  const unstored = storage !== undefined && "shutdown_timeout" in dropped
+    ? `; the durable outbox could not store events: ${storage.operation}${
+      said(storage.detail)
+    }; check its disk or Redis`
+    : ""
+  return `PostHog: closed, and ${total} events were lost (${reasons.join(", ")})${unstored}${why}`
 }
 
 /** So long, in milliseconds, nothing is said again of a kind of failure that went away and came back. */
@@ -202,6 +215,7 @@ export class Warnings {
   /** By the names of topics, because a process may hold this package twice. */
   private readonly outages = new Map<string, Outage>()
   private readonly address: string
+  private storage: StorageTrouble | undefined
 
   constructor(
     host: string,
@@ -241,11 +255,16 @@ export class Warnings {
     this.log("Info", `PostHog: ${recovered} ${this.address} again`)
   }
 
+  /** To be called when a durable outbox does not work, and when it does again. */
+  unstored(trouble: StorageTrouble | undefined): void {
+    this.storage = trouble
+  }
+
   /** What was lost in all, by reason. */
   lost(dropped: { readonly [reason: string]: number | undefined }): void {
     if (Object.keys(dropped).length === 0) return
     let last: Trouble | undefined
     for (const outage of this.outages.values()) if (outage.last?.about.isDelivery) last ??= outage.last
-    this.log("Warning", lost(dropped, this.address, last))
+    this.log("Warning", lost(dropped, this.address, last, this.storage))
   }
 }

@@ -2,11 +2,12 @@
  * What a fleet makes of faults: of its processes, of Redis, of what is in Redis, and of PostHog.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, type Layer } from "effect"
+import { Effect, Layer, Scope } from "effect"
 import { PostHog } from "effect-posthog"
 import { randomBytes } from "node:crypto"
 import { run } from "../support/child.js"
 import { lengths, onRedis, type Send, start, until, world } from "../support/fleet.js"
+import { collector } from "../support/log.js"
 import { assertAddsUp, captureMany, collectDiagnostics, names, range, stats } from "../support/posthog.js"
 import * as Redis from "../support/redis.js"
 import * as Sink from "../support/sink.js"
@@ -34,8 +35,19 @@ const suite = () => {
       assert.deepStrictEqual(sink.accepted, [])
       const one = yield* start(onRedis(send, sink))
       const two = yield* start(onRedis(send, sink))
+      const scope = yield* Effect.scope
+      const told = yield* Effect.forEach(
+        [one, two],
+        ({ run }) => run(Effect.provideService(collectDiagnostics, Scope.Scope, scope))
+      )
       yield* until(Effect.sync(() => sink.accepted.length >= 20))
       assert.sameMembers([...names(sink.accepted)], [...range(20)])
+      const recovered = told.flat().flatMap((diagnostic) => diagnostic._tag === "OutboxRecovered" ? [diagnostic] : [])
+      assert.strictEqual(recovered.reduce((sum, { count }) => sum + count, 0), 20)
+      for (const { bytes, damaged, lives } of recovered) {
+        assert.deepStrictEqual([damaged, lives], [0, 1])
+        assert.isAbove(bytes, 0)
+      }
       yield* one.close
       yield* two.close
       const consumers = yield* ask("XINFO", "CONSUMERS", yield* streamOf(ask), "effect-posthog")
@@ -350,11 +362,15 @@ describe("faults of a fleet", () => {
           const layer: Layer.Layer<PostHog.PostHog> = onRedis(send, sink, { timeout: "50 millis" }, {
             shutdownTimeout: "300 millis"
           })
-          const one = yield* start(layer)
+          const log = collector()
+          const one = yield* start(Layer.provide(layer, log.layer))
           yield* one.run(captureMany(10))
           assert.strictEqual((yield* Effect.flip(one.run(PostHog.flush))).reason, "connection")
           assert.deepInclude(yield* one.run(stats), { accepted: 10, unstored: 10 })
           yield* one.close
+          const closing = log.texts().find((line) => line.includes("10 events were lost"))
+          assert.match(closing!, /10 shutdown_timeout\); the durable outbox could not store events: /)
+          assert.notInclude(closing!, sink.url)
           assert.deepInclude(yield* one.run(stats), { dropped: { shutdown_timeout: 10 }, unstored: 0 })
         }),
       60_000

@@ -5,7 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
 import { DurableOutbox, PostHog } from "effect-posthog"
 import { lengths, onRedis, type Send, start, until, world } from "../support/fleet.js"
-import { captureMany, names, range, stats } from "../support/posthog.js"
+import { captureMany, collectDiagnostics, names, range, stats } from "../support/posthog.js"
 import * as Redis from "../support/redis.js"
 
 type Run = <A, E>(self: Effect.Effect<A, E, PostHog.PostHog>) => Effect.Effect<A, E>
@@ -128,6 +128,37 @@ const suite = () => {
       }),
     60_000
   )
+
+  it.scopedLive("the oldest go for lack of room, which is told and counted", () =>
+    Effect.gen(function*() {
+      const { client, send, sink } = yield* world()
+      sink.rules = { otherwise: () => ({ kind: "status", status: 401 }) }
+      const settings = { deadLetters: { maxBytes: 4_000 } }
+      const one = yield* start(onRedis(send, sink, settings, { maxBatchSize: 2 }))
+      const diagnostics = yield* one.run(
+        Effect.gen(function*() {
+          const diagnostics = yield* collectDiagnostics
+          yield* captureMany(60)
+          yield* until(Effect.map(PostHog.stats, ({ dropped }) => dropped.rejected === 60))
+          yield* until(Effect.map(lengths(client), (all) => all["lane:events"] === 0))
+          const kept = () => diagnostics.reduce((sum, one) => one._tag === "DeadLettered" ? sum + one.count : sum, 0)
+          yield* until(Effect.sync(() => kept() === 60))
+          return diagnostics
+        }).pipe(Effect.scoped)
+      )
+      const removed = diagnostics.reduce((sum, one) => one._tag === "DeadLettersRemoved" ? sum + one.count : sum, 0)
+      assert.isAbove(removed, 0)
+      assert.strictEqual((yield* lettersOf(one.run).list()).length, 60 - removed)
+      assert.deepInclude(yield* one.run(stats), { recovered: 60, dropped: { rejected: 60 } })
+      // Who keeps none removes none of the others either.
+      yield* one.close
+      const other = yield* start(onRedis(send, sink, { deadLetters: false }))
+      yield* other.run(captureMany(2))
+      yield* other.run(until(Effect.map(PostHog.stats, ({ dropped }) => dropped.rejected === 2)))
+      yield* until(Effect.map(lengths(client), (all) => all["lane:events"] === 0))
+      const third = yield* start(onRedis(send, sink, { ...settings, deliver: false }))
+      assert.strictEqual((yield* lettersOf(third.run).list()).length, 60 - removed)
+    }), 60_000)
 
   it.scopedLive("none are kept where that is not wanted", () =>
     Effect.gen(function*() {

@@ -48,6 +48,14 @@ const full: Trouble = {
   isDoubtful: false
 }
 
+const late: Trouble = {
+  _tag: "Trouble",
+  operation: "append",
+  code: undefined,
+  detail: "no answer before the end",
+  isDoubtful: true
+}
+
 export class Appender implements Transport {
   /** Why the last batch could not be stored; `undefined`: it could. */
   trouble: Trouble | undefined
@@ -97,6 +105,11 @@ export class Appender implements Transport {
           : Effect.fail(retryable(trouble.detail))
       }
     })
+  }
+
+  /** Says that what was not stored until now is not stored at all. */
+  gaveUp(): void {
+    this.parts.health.failed("appender", this.trouble ?? late)
   }
 
   /** Removes what is too much or too old, and no more than that at a time: the next batch goes on. */

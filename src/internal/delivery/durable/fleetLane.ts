@@ -158,6 +158,8 @@ export class FleetLane {
     const { intake, outlet, reader, reading } = this
     interruptNow(reading)
     reader?.leave()
+    // Redis may have had no time to fail.
+    if (intake.dispatch.unsettled > 0) this.appender.gaveUp()
     intake.abort()
     outlet.abort()
     return reader === undefined ? Effect.void : Effect.ignore(Effect.timeoutOption(reader.depart, lastWords))

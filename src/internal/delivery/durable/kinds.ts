@@ -3,6 +3,7 @@
  */
 import type {
   DeadLettered,
+  DeadLettersRemoved,
   LinesSetAside,
   OutboxRecovered,
   StorageFailed,
@@ -31,4 +32,10 @@ const setAside: Kind<LinesSetAside> = {
 
 const deadLettered: Kind<DeadLettered> = { tag: "DeadLettered", text: "refused events are kept as dead letters" }
 
-export const kinds = { recovered, failed, restored, setAside, deadLettered }
+const lettersRemoved: Kind<DeadLettersRemoved> = {
+  tag: "DeadLettersRemoved",
+  text: "the oldest dead letters were removed for lack of room",
+  warns: true
+}
+
+export const kinds = { recovered, failed, restored, setAside, deadLettered, lettersRemoved }

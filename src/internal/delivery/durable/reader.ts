@@ -74,6 +74,8 @@ const readBytes = 4 * 1024 * 1024
 const maxEntries = 64
 /** What an entry has until it is known better. */
 const usualBytes = 256 * 1024
+/** A process that keeps no dead letters leaves those of the others alone. */
+const othersKeep = Number.MAX_SAFE_INTEGER
 /** Entries that are settled in one step. */
 const settledAtOnce = 32
 
@@ -235,12 +237,16 @@ export class Reader implements Follower {
       ({ id, letters }) =>
         Effect.map(Effect.forEach(letters, (letter) => letterOf(letter, lane, form)), (dead) => ({ id, dead }))
     )
-    return Effect.flatMap(entries, (entries) =>
-      Effect.flatMap(streams.settle(entries, maxDeadBytes ?? 0), () => {
-        this.holdings.settled(some)
-        this.tellLetters(some)
-        return this.settleFinished
-      }))
+    return Effect.flatMap(
+      entries,
+      (entries) =>
+        Effect.flatMap(streams.settle(entries, maxDeadBytes ?? othersKeep), (removed) => {
+          this.holdings.settled(some)
+          this.tellLetters(some)
+          this.tellRemoved(removed)
+          return this.settleFinished
+        })
+    )
   })
 
   private tellLetters(some: ReadonlyArray<Held>): void {
@@ -250,6 +256,11 @@ export class Reader implements Follower {
         () => ({ _tag: "DeadLettered", count: batch.count, reason, events: batch.heads() })
       )
     }
+  }
+
+  /** So many events of dead letters went for lack of room. */
+  private tellRemoved(count: number): void {
+    if (count > 0) this.parts.diagnostics.emit(kinds.lettersRemoved, () => ({ _tag: "DeadLettersRemoved", count }))
   }
 
   /**
@@ -332,8 +343,8 @@ export class Reader implements Follower {
         if (typeof batch === "string") {
           damaged++
           const count = countOf(fields)
-          if (maxDeadBytes === undefined) yield* streams.settle([{ id, dead: [] }], 0)
-          else yield* streams.setAside(id, batch, maxDeadBytes)
+          if (maxDeadBytes === undefined) yield* streams.settle([{ id, dead: [] }], othersKeep)
+          else this.tellRemoved(yield* streams.setAside(id, batch, maxDeadBytes))
           diagnostics.emit(kinds.setAside, () => ({ _tag: "LinesSetAside", count, file: this.parts.deadKey }))
         } else {
           this.holdings.add(id, sequence, batch.count)
