@@ -51,30 +51,11 @@ export interface End {
   readonly from: { readonly lane: string; readonly sequence: number } | undefined
 }
 
-/** An event that an earlier process has left. */
-export interface Recovered {
-  readonly lane: string
-  /** As it was composed then: uuid and time stay. */
-  readonly text: string
-  /**
-   * To be called when this process has it: in its queue, or dropped for a reason. From then on it is like any other.
-   */
-  readonly taken: () => void
-}
-
-/**
- * A listener of the books. Diagnostics are one; a journal that keeps events over the end of a process is
- * another: it appends what is `queued`, forgets what is `settled`, and gives in `recover` what an earlier process left.
- */
+/** A listener of the books, such as diagnostics. */
 export interface Listener {
   /** An event got its place in the queue of a lane. */
   readonly queued?: (lane: string, sequence: number, text: string) => void
   readonly settled?: (end: End) => void
-  /**
-   * Asked once, when the outbox is built, for events that come before all others. They count as accepted here; those of
-   * a lane that is opened later are taken then.
-   */
-  readonly recover?: () => Iterable<Recovered>
 }
 
 export class Books {
@@ -82,7 +63,7 @@ export class Books {
   private readonly onQueued: ReadonlyArray<NonNullable<Listener["queued"]>>
   private readonly onSettled: ReadonlyArray<NonNullable<Listener["settled"]>>
 
-  constructor(instance: string, private readonly listeners: ReadonlyArray<Listener>) {
+  constructor(instance: string, listeners: ReadonlyArray<Listener>) {
     this.statistics = new Statistics(instance)
     this.onQueued = listeners.flatMap(({ queued }) => queued ?? [])
     this.onSettled = listeners.flatMap(({ settled }) => settled ?? [])
@@ -90,11 +71,6 @@ export class Books {
 
   snapshot(): Stats {
     return this.statistics.snapshot()
-  }
-
-  /** What earlier processes have left. */
-  recovered(): ReadonlyArray<Recovered> {
-    return this.listeners.flatMap(({ recover }) => recover === undefined ? [] : Array.from(recover()))
   }
 
   /** A call that nothing came of, because nothing is taken. */

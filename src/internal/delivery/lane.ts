@@ -4,7 +4,6 @@
  */
 import type * as Duration from "effect/Duration"
 import type { Form } from "../../core/event/properties.js"
-import { adopterOf } from "../form.js"
 import type { Resolved } from "../options.js"
 import { aboutEvents, type Topic } from "../warnings.js"
 import type { Limits } from "./eventQueue.js"
@@ -16,8 +15,6 @@ export interface Lane {
   /** What its requests are about, for warnings. */
   readonly about: Topic
   readonly limits: Limits & { readonly maxBatchBytes: number }
-  /** Brings the text of an event that another process has left into the form of this lane. Absent: it is in it. */
-  readonly adopt?: ((text: string) => string) | undefined
   /** Time limit of each request. */
   readonly requestTimeout: Duration.Duration
 }
@@ -77,6 +74,5 @@ export const events = (options: Resolved): Lane => ({
     maxQueueBytes: options.maxQueueBytes,
     maxQueueSize: options.maxQueueSize
   },
-  adopt: adopterOf(options.captureMode),
   requestTimeout: options.requestTimeout
 })

@@ -90,26 +90,10 @@ export const make = Effect.fnUntraced(function*(
   const begin = ({ background }: Pipeline.Pipeline): Effect.Effect<unknown, never, Scope.Scope> =>
     background === undefined ? Effect.void : Effect.forkScoped(Effect.interruptible(background.run))
 
-  /** Events of lanes that are not open stay where they are. */
-  let left = books.recovered()
-
-  /** Before anything else can be offered, so that they stay in front. */
-  const takeLeft = (pipeline: Pipeline.Pipeline): void => {
-    const mine = left.filter(({ lane }) => lane === pipeline.lane.name)
-    left = left.filter(({ lane }) => lane !== pipeline.lane.name)
-    for (const { taken, text } of mine) {
-      const offered = pipeline.offer(pipeline.lane.adopt?.(text) ?? text)
-      // Only a policy that waits for room gives another effect.
-      if (offered === Effect.void) taken()
-      else fork(Effect.ensuring(offered, Effect.sync(taken)))
-    }
-  }
-
   const open = (branch: Branch): Pipeline.Pipeline => {
     const pipeline = Runtime.runSync(runtime)(Pipeline.make(branch.open(), shared))
     pipelines.push(pipeline)
     forkScoped(begin(pipeline))
-    takeLeft(pipeline)
     return pipeline
   }
   const ofExceptions = exceptions(route)
@@ -161,10 +145,6 @@ export const make = Effect.fnUntraced(function*(
   )
   yield* Effect.addFinalizer(() => close)
   yield* begin(main)
-
-  takeLeft(main)
-  // What an earlier process ended with explains its end, and need not wait for the next one.
-  if (left.some(({ lane }) => lane === ofExceptions.name)) open(ofExceptions)
 
   return {
     pipelineFor: of,

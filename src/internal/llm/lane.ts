@@ -61,7 +61,6 @@ const laneOf = (options: Resolved): Lane => ({
     maxQueueBytes: options.maxQueueBytes,
     maxQueueSize: options.maxQueueSize
   },
-  adopt: adopterOf(options.aiCaptureMode),
   requestTimeout: options.isRequestTimeoutGiven ? options.requestTimeout : requestTimeout
 })
 

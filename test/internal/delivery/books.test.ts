@@ -5,8 +5,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Exit, Fiber, Scope, TestClock } from "effect"
 import type { PostHogConfig } from "effect-posthog"
-import { Writer } from "../../../src/core/event/json.js"
-import { writeEvent } from "../../../src/core/event/wireEvent.js"
 import type { Batch } from "../../../src/internal/delivery/batch.js"
 import { Books, type Listener } from "../../../src/internal/delivery/books.js"
 import type { SendFailure } from "../../../src/internal/delivery/failure.js"
@@ -15,7 +13,6 @@ import { type Branch, events, type Lane } from "../../../src/internal/delivery/l
 import * as Outbox from "../../../src/internal/delivery/outbox.js"
 import type { Results, Transport } from "../../../src/internal/delivery/transport.js"
 import type { Diagnostics } from "../../../src/internal/diagnostics.js"
-import { formV1 } from "../../../src/internal/form.js"
 import { check } from "../../../src/internal/options.js"
 import { aboutEvents } from "../../../src/internal/warnings.js"
 import { isRunning } from "../../support/effect.js"
@@ -30,19 +27,10 @@ const text = (i: number, padding = ""): string =>
 
 const indices = (batch: Batch): ReadonlyArray<number> => batch.heads().map(({ event }) => Number(event.slice(1)))
 
-/** Keeps what is on its way, as a journal on disk would. `left`: what an earlier process did not finish, as lanes and texts. */
+/** Keeps what is on its way, as a journal on disk would. */
 class Journal implements Listener {
   readonly live = new Map<string, string>()
   appended = 0
-
-  constructor(readonly left = new Map<string, string>()) {}
-
-  readonly recover: NonNullable<Listener["recover"]> = () =>
-    Array.from(this.left, ([key, text]) => ({
-      lane: key.split(" ")[0]!,
-      text,
-      taken: () => assert.isTrue(this.left.delete(key), "taken once")
-    }))
 
   readonly queued: NonNullable<Listener["queued"]> = (lane, sequence, text) => {
     const key = `${lane} ${sequence}`
@@ -232,36 +220,6 @@ describe("Books", () => {
       }), 120_000)
   }
 
-  it.effect("what a process has left that sent events in another form is brought into this one", () =>
-    Effect.gen(function*() {
-      const event = {
-        uuid: "0192d4f5-0000-7000-8000-000000000001",
-        event: "a",
-        distinct_id: "user_1",
-        timestamp: "2025-01-01T00:00:00.000Z",
-        properties: { $cookieless_mode: true, x: 1 }
-      }
-      const texts = [writeEvent(new Writer(1e6), event), formV1.write(new Writer(1e6), event)]
-      for (const captureMode of ["v0", "v1"] as const) {
-        const sent: Array<any> = []
-        const journal = new Journal(new Map(texts.map((text, i) => [`events ${i}`, text])))
-        const { close, outbox } = yield* build({ captureMode }, {
-          send: (batch) =>
-            Effect.sync(() => {
-              for (let i = 0; i < batch.count; i++) sent.push(JSON.parse(batch.text(i)))
-              return undefined
-            })
-        }, journal)
-        yield* outbox.flush
-        assert.strictEqual(sent.length, 2)
-        for (const { options, properties } of sent) {
-          assert.deepStrictEqual(options, captureMode === "v0" ? undefined : { cookieless_mode: true })
-          assert.strictEqual(properties.$cookieless_mode, captureMode === "v0" ? true : undefined)
-        }
-        yield* close
-      }
-    }))
-
   it.effect("are shared by lanes, and so is the gate, while each lane has its own way and limits", () =>
     Effect.gen(function*() {
       const seen: Array<string> = []
@@ -300,101 +258,5 @@ describe("Books", () => {
       assert.deepInclude(books.snapshot(), { queued: 0, delivered: 8 })
       assert.strictEqual(journal.live.size, 0)
       assert.deepInclude(yield* Effect.flip(outbox.flush), { reason: "closed" })
-    }))
-})
-
-describe("what a process leaves behind", () => {
-  const count = 5
-  const texts = Array.from({ length: count }, (_, index) => text(index))
-
-  /** A process that ends in the middle of everything: some events are in flight, others queued, one is delivered. */
-  const firstLife = Effect.gen(function*() {
-    const gone = new Set<number>()
-    const transport: Transport = {
-      send: (batch) => {
-        if (gone.size > 0) return Effect.never
-        for (const index of indices(batch)) gone.add(index)
-        return Effect.succeed(undefined)
-      }
-    }
-    const { journal, outbox } = yield* build({ flushAt: 1, maxBatchSize: 1, maxConcurrentRequests: 2 }, transport)
-    yield* outbox.offer(text(99))
-    yield* outbox.flush
-    for (const one of texts) yield* outbox.offer(one)
-    yield* TestClock.adjust("1 second")
-    assert.deepStrictEqual(Array.from(gone), [99])
-    return new Map(journal.live)
-  })
-
-  const secondLife = (options: PostHogConfig.Options, left: Map<string, string>) =>
-    Effect.gen(function*() {
-      const bodies: Array<string> = []
-      const transport: Transport = {
-        send: (batch) =>
-          Effect.sync(() => {
-            bodies.push(...batch.heads().map(({ event, uuid }) => `${uuid} ${event}`))
-            return undefined
-          })
-      }
-      const journal = new Journal(left)
-      const life = yield* build(options, transport, journal)
-      return { ...life, bodies }
-    })
-
-  const heads = texts.map((one) => {
-    const { event, uuid } = JSON.parse(one) as { readonly event: string; readonly uuid: string }
-    return `${uuid} ${event}`
-  })
-
-  it.effect("is sent by the next one, first of all, as it was composed, and counted once", () =>
-    Effect.gen(function*() {
-      const left = yield* firstLife
-      assert.deepStrictEqual(Array.from(left.values()), texts)
-      const { bodies, books, journal, outbox } = yield* secondLife({}, left)
-      assert.strictEqual(left.size, 0)
-      // It is this process's now: if it ended here, the next one would find the same.
-      assert.deepStrictEqual(Array.from(journal.live.values()), texts)
-      yield* outbox.offer(text(7))
-      yield* outbox.flush
-      assert.deepStrictEqual(bodies.slice(0, count), heads)
-      assert.lengthOf(bodies, count + 1)
-      const { accepted, delivered, dropped } = books.snapshot()
-      assert.deepStrictEqual({ accepted, delivered, dropped }, { accepted: 6, delivered: 6, dropped: {} })
-      assert.strictEqual(journal.live.size, 0)
-    }))
-
-  const ends: ReadonlyArray<readonly [string, PostHogConfig.Options, Readonly<Record<string, number>>, number]> = [
-    ["more than the queue holds: the oldest go", { maxQueueSize: 3, flushAt: 100 }, { queue_full: 2 }, 3],
-    ["more than the queue holds: the newest go", { maxQueueSize: 3, flushAt: 100, overflow: "dropNewest" }, {
-      queue_full: 2
-    }, 3],
-    ["after an opt-out: all goes", { optedOut: true }, { opted_out: 5 }, 0],
-    ["larger than an event may be now: it goes", { maxEventBytes: 20 }, { too_large: 5 }, 0]
-  ]
-  for (const [name, options, dropped, delivered] of ends) {
-    it.effect(`${name}, with its reason, and the journal forgets it`, () =>
-      Effect.gen(function*() {
-        const left = yield* firstLife
-        const { books, journal, outbox } = yield* secondLife(options, left)
-        yield* Effect.ignore(outbox.flush)
-        const stats = books.snapshot()
-        assert.deepStrictEqual(stats.dropped, dropped)
-        assert.strictEqual(stats.delivered, delivered)
-        assertAddsUp(stats)
-        assert.deepStrictEqual([left.size, journal.live.size], [0, 0])
-      }))
-  }
-
-  it.effect("waits for room where the policy says so", () =>
-    Effect.gen(function*() {
-      const left = yield* firstLife
-      const options = { maxQueueSize: 2, flushAt: 100, overflow: { waitUpTo: "1 hour" } } as const
-      const { bodies, books, journal, outbox } = yield* secondLife(options, left)
-      assert.isAbove(left.size, 0)
-      yield* TestClock.adjust("1 minute")
-      yield* outbox.flush
-      assert.sameMembers(bodies, heads)
-      assert.strictEqual(books.snapshot().delivered, count)
-      assert.deepStrictEqual([left.size, journal.live.size], [0, 0])
     }))
 })
