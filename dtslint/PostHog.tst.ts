@@ -2,6 +2,7 @@ import type { HttpClient } from "@effect/platform"
 import { type Config, type ConfigError, Effect, type Layer, type Option, type Redacted, type Stream } from "effect"
 import {
   capture,
+  type DurableOutbox,
   ErrorTracking,
   FeatureFlags,
   PostHog,
@@ -44,6 +45,9 @@ describe("capture", () => {
   it("what is awaited fails with a typed error", () => {
     expect(PostHog.captureNow("e")).type.toBe<
       Effect.Effect<Option.Option<string>, PostHogError.DeliveryError, PostHog.PostHog>
+    >()
+    expect(PostHog.captureDurable("e")).type.toBe<
+      Effect.Effect<void, DurableOutbox.OutboxStorageError, PostHog.PostHog>
     >()
     expect(PostHog.flush).type.toBe<
       Effect.Effect<PostHog.FlushReport, PostHogError.DeliveryError, PostHog.PostHog>

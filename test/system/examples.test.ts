@@ -492,3 +492,32 @@ describe("fleet", () => {
     minutes
   )
 })
+
+describe("durable-outbox", () => {
+  const shown = (events: ReadonlyArray<readonly [string, string]>) => events.map(([event, id]) => `${event} of ${id}`)
+  const sold = ["ada", "grace", "barbara"].flatMap((user) =>
+    [["product viewed", user], ["order completed", user]] as ReadonlyArray<readonly [string, string]>
+  )
+
+  it.live("what a process had that was killed is sent by the next one", () =>
+    Effect.gen(function*() {
+      const { code, stderr, stdout } = yield* Effect.promise(() => run("examples/durable-outbox.ts"))
+      assert.strictEqual(code, 0, stderr)
+      assert.deepStrictEqual(stdout.trim().split("\n"), [
+        "the shop has ended by SIGKILL",
+        "the next one has taken over 6 events",
+        "6 delivered, 0 still stored",
+        ...shown(sold).map((line) => `PostHog: ${line}`)
+      ])
+    }), minutes)
+
+  it.scopedLive("and so at a PostHog outside", () =>
+    Effect.gen(function*() {
+      const sink = yield* Sink.make()
+      const env = { POSTHOG_API_KEY: "phc_mine", POSTHOG_HOST: sink.url }
+      const { code, stderr } = yield* Effect.promise(() => run("examples/durable-outbox.ts", { env }))
+      assert.strictEqual(code, 0, stderr)
+      const arrived = new Set(shown(sink.accepted.map(({ distinct_id, event }) => [event, distinct_id] as const)))
+      assert.deepStrictEqual(arrived, new Set(shown(sold)))
+    }), minutes)
+})
