@@ -56,6 +56,52 @@ const suite = () => {
     }), 60_000)
 
   it.scopedLive(
+    "a process that was stopped sends nothing of what another took over meanwhile, and its numbers add up",
+    () =>
+      Effect.gen(function*() {
+        const { client, redis, send, sink } = yield* world()
+        const producer = yield* start(onRedis(send, sink, { deliver: false }, { maxBatchSize: 5 }))
+        yield* producer.run(Effect.zipRight(captureMany(20), stored(20)))
+        yield* producer.close
+        sink.rules = { otherwise: () => Sink.hang }
+        let signal: (name: NodeJS.Signals) => void = () => {}
+        let isTaken = false
+        const standing = run("test/programs/fleet.ts", {
+          args: ["stand", String(redis.port), sink.url],
+          onLine: (line, kill) => {
+            if (line !== "taken") return
+            signal = kill
+            isTaken = true
+          }
+        })
+        yield* Effect.addFinalizer(() => Effect.sync(() => signal("SIGKILL")))
+        // Not before its first request has arrived: what is on the way cannot be taken back.
+        yield* until(Effect.sync(() => isTaken && sink.batches.length > 0))
+        signal("SIGSTOP")
+        sink.rules = {}
+        const one = yield* start(onRedis(send, sink))
+        yield* one.run(delivered(20))
+        yield* until(Effect.map(lengths(client), (all) => all["lane:events"] === 0))
+        signal("SIGCONT")
+        const ended = yield* Effect.promise(() => standing)
+        assert.strictEqual(ended.code, 0, ended.stderr)
+        const numbers = JSON.parse(ended.stdout.split("\n").find((line) => line.startsWith("{"))!)
+        assert.deepStrictEqual(numbers, {
+          delivered: 0,
+          dropped: {},
+          inFlight: 0,
+          queued: 0,
+          recovered: numbers.recovered,
+          stored: numbers.recovered
+        })
+        assert.isAbove(numbers.recovered, 0)
+        // The request that was under way when it was stopped had no answer, and was not repeated.
+        assert.sameMembers([...names(sink.accepted)], [...range(20)])
+      }),
+    60_000
+  )
+
+  it.scopedLive(
     "an outage of PostHog sends nothing twice, however long two living processes hold it",
     () =>
       Effect.gen(function*() {

@@ -217,8 +217,15 @@ export const open = (
   const borrowed = new Borrowed(lane.name)
   // What is in the stream must not be dropped for lack of room here: the reader takes no more than can be sent.
   const limits = { ...lane.limits, maxQueueBytes: Number.POSITIVE_INFINITY, maxQueueSize: Number.POSITIVE_INFINITY }
-  const outlet = runSync(Pipeline.make({ lane: { ...lane, limits }, transport }, shared, borrowed))
-  const reader = settings.delivers ?? options.background
+  const permitted: typeof transport = {
+    ...transport,
+    send: (batch, label, mayGoOn) =>
+      reader === undefined
+        ? transport.send(batch, label, mayGoOn)
+        : Effect.zipRight(reader.permit(label), Effect.suspend(() => transport.send(batch, label, mayGoOn)))
+  }
+  const outlet = runSync(Pipeline.make({ lane: { ...lane, limits }, transport: permitted }, shared, borrowed))
+  const reader: Reader | undefined = settings.delivers ?? options.background
     ? new Reader({
       lane: lane.name,
       streams,

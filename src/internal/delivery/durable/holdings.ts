@@ -56,6 +56,23 @@ export class Holdings {
     )
   }
 
+  /** Events of the queue that are in an entry of this process, and those that are in none any more. */
+  divided(batch: Batch): { readonly own: Batch | undefined; readonly gone: Batch | undefined } {
+    const own: Array<number> = []
+    const gone: Array<number> = []
+    let at = 0
+    for (const { count, sequence } of batch.runs()) {
+      for (let number = sequence; number < sequence + count; number++) (this.isOwn(number) ? own : gone).push(at++)
+    }
+    if (gone.length === 0) return { own: batch, gone: undefined }
+    return { own: own.length === 0 ? undefined : batch.pick(own), gone: batch.pick(gone) }
+  }
+
+  private isOwn(number: number): boolean {
+    for (const { count, first } of this.held.values()) if (first <= number && number < first + count) return true
+    return false
+  }
+
   ended(batch: Batch, reason: DropReason | undefined, failure: Failure | undefined): void {
     for (const { held, part } of this.partsOf(batch)) {
       held.left -= part.count

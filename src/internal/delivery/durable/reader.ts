@@ -22,12 +22,14 @@ import type { Books } from "../books.js"
 import type { Dispatch } from "../dispatch.js"
 import type { EventQueue } from "../eventQueue.js"
 import type { Failure } from "../failure.js"
+import type { Label } from "../transport.js"
 import { CatchUps } from "./catchUps.js"
 import { countOf, decode } from "./element.js"
 import { letterOf } from "./fleetLetters.js"
 import type { Health } from "./health.js"
 import { type Borrowed, type Follower, type Held, Holdings, packed } from "./holdings.js"
 import { kinds } from "./kinds.js"
+import { Permits } from "./permits.js"
 import { givenBackMillis, type Streams, type Trouble } from "./redis.js"
 import type { Entry } from "./redisReply.js"
 
@@ -93,6 +95,7 @@ export class Reader implements Follower {
   /** Whether something may have been taken that this process has not seen. */
   private isUncertain = false
   private isDeparting = false
+  private readonly permits = new Permits()
   private pause = firstPause
   private troubles = firstTrouble
   private entryBytes = usualBytes
@@ -166,7 +169,26 @@ export class Reader implements Follower {
     )
   )
 
+  /**
+   * Lets a request go on at once, or after Redis has said that its events still belong to this process: one that stood
+   * still for so long that it counts as gone finds out before it sends. While Redis is away nobody knows, and it sends.
+   */
+  permit(label: Label): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const { dispatch, now, settings: { claimAfter } } = this.parts
+      const isLate = this.holdings.size > 0 && now() - this.permits.askedAt >= claimAfter
+      if (!isLate && !this.permits.doomed.has(label)) return Effect.void
+      // What somebody waits for goes past Redis.
+      const isOwn = Array.from(dispatch.sendings).some(({ job, owner }) => owner === this.owner && job.label === label)
+      if (!isOwn) return Effect.void
+      this.isUncertain = true
+      this.wake()
+      return this.permits.wait(label)
+    })
+  }
+
   private troubled(trouble: Trouble): Effect.Effect<void> {
+    this.permits.asked(this.parts.now())
     this.parts.health.failed("reader", trouble)
     this.isUncertain = true
     this.suspects = new Map()
@@ -268,10 +290,13 @@ export class Reader implements Follower {
    * dead, and what is, though nobody told.
    */
   private readonly refresh: Effect.Effect<void, Trouble> = Effect.suspend(() => {
-    const { now, streams } = this.parts
-    this.refreshedAt = now()
-    return Effect.flatMap(streams.refresh(this.holdings.ids), ({ others, own }) => {
-      if (others.length > 0) this.lose(others)
+    const { now, settings: { claimAfter }, streams } = this.parts
+    const begun = now()
+    const isLate = begun - this.refreshedAt >= claimAfter
+    return Effect.flatMap(streams.refresh(this.holdings.ids, isLate), ({ others, own }) => {
+      this.refreshedAt = begun
+      if (others.length > 0 || this.permits.doomed.size > 0) this.lose(others)
+      this.permits.asked(now())
       const unseen = own.filter((id) => !this.holdings.has(id)).slice(0, maxEntries)
       if (unseen.length === 0) {
         this.isUncertain = false
@@ -281,19 +306,26 @@ export class Reader implements Follower {
     })
   })
 
-  /** Somebody else works on these entries. What is under way here goes on; the rest is theirs. */
+  /** Somebody else works on these entries. A request that is under way here is the last; the rest is theirs. */
   private lose(ids: ReadonlyArray<string>): void {
     const { books, dispatch, queue } = this.parts
-    dispatch.giveBack(dispatch.take(({ owner, waiting }) => owner === this.owner && waiting !== undefined))
+    dispatch.giveBack(dispatch.take((sending) => sending.owner === this.owner && this.permits.rests(sending)))
+    this.holdings.lose(ids)
     const mine: Array<Batch> = []
     for (let batch = queue.shift(); batch !== undefined; batch = queue.shift()) {
-      for (const { held, part } of this.holdings.partsOf(batch)) {
-        if (ids.includes(held.id)) books.stored(part, this.owner, "queued")
-        else mine.push(part)
-      }
+      const { gone, own } = this.holdings.divided(batch)
+      if (gone !== undefined) books.stored(gone, this.owner, "queued")
+      if (own !== undefined) mine.push(own)
     }
     for (const batch of mine) queue.unshift(batch)
-    this.holdings.lose(ids)
+    this.permits.doomed = new Set(
+      Array.from(dispatch.sendings).flatMap(({ job: { label, pieces }, owner }) =>
+        owner === this.owner && label !== undefined &&
+          pieces.some((piece) => this.holdings.divided(piece).gone !== undefined)
+          ? [label]
+          : []
+      )
+    )
     dispatch.makeDue()
   }
 
@@ -331,7 +363,7 @@ export class Reader implements Follower {
     return Effect.gen(this, function*() {
       const { books, diagnostics, dispatch, form, limits, queue, settings: { maxDeadBytes }, streams } = this.parts
       // From now on there is something to say about it.
-      if (this.holdings.size === 0) this.refreshedAt = this.parts.now()
+      if (this.holdings.size === 0) this.permits.askedAt = this.refreshedAt = this.parts.now()
       let sequence = queue.next
       let bytes = 0
       let damaged = 0

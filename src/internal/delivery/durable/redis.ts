@@ -55,7 +55,8 @@ export interface Streams {
     count: number
   ) => Effect.Effect<{ readonly removed: ReadonlyArray<Removed>; readonly bytes: number }, Trouble>
   readonly refresh: (
-    ids: ReadonlyArray<string>
+    ids: ReadonlyArray<string>,
+    isLate: boolean
   ) => Effect.Effect<{ readonly own: ReadonlyArray<string>; readonly others: ReadonlyArray<string> }, Trouble>
   readonly fetch: (ids: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<Entry>, Trouble>
   /** What others have taken and not touched for so long, in milliseconds. */
@@ -256,9 +257,9 @@ export const make = (ask: Ask, keys: Keys, lane: string, group: string, consumer
         }
       ),
 
-    refresh: (ids) =>
+    refresh: (ids, isLate) =>
       reading(
-        withGroup(run("refresh", Scripts.refresh, [stream], group, consumer, ...ids)),
+        withGroup(run("refresh", Scripts.refresh, [stream], group, consumer, isLate ? "1" : "0", ...ids)),
         "refresh",
         (reply) => isList(reply) ? { own: idsOf(reply[0]), others: idsOf(reply[1]) } : undefined
       ),

@@ -133,8 +133,9 @@ end
 return { removed, size(KEYS[2], ARGV[2]) }`
 
 /**
- * `stream | group consumer id…`: says that this consumer still works on what it has taken, so that nobody else claims
- * it. Gives all that it has taken, and which of the ids somebody else has.
+ * `stream | group consumer late id…`: says that this consumer still works on what it has taken, so that nobody else
+ * claims it. Gives all that it has taken, and which of the ids somebody else has. When it is late others may be through
+ * with some: what is not there any more, though the stream has got as far, was theirs, too.
  */
 export const refresh = `
 local mine, own = {}, {}
@@ -149,8 +150,24 @@ if #own > 0 then
   redis.call(unpack(claim))
 end
 local others = {}
-for i = 3, #ARGV do
-  if not mine[ARGV[i]] and #redis.call("XRANGE", KEYS[1], ARGV[i], ARGV[i]) > 0 then others[#others + 1] = ARGV[i] end
+local last = "0-0"
+if ARGV[3] == "1" then
+  local about = redis.call("XINFO", "STREAM", KEYS[1])
+  for i = 1, #about, 2 do
+    if about[i] == "last-generated-id" then last = about[i + 1] end
+  end
+end
+local function isPassed(id)
+  local millis, number = string.match(id, "^(%d+)-(%d+)$")
+  local lastMillis, lastNumber = string.match(last, "^(%d+)-(%d+)$")
+  if millis ~= lastMillis then return tonumber(millis) < tonumber(lastMillis) end
+  return tonumber(number) <= tonumber(lastNumber)
+end
+for i = 4, #ARGV do
+  local id = ARGV[i]
+  if not mine[id] and (isPassed(id) and ARGV[3] == "1" or #redis.call("XRANGE", KEYS[1], id, id) > 0) then
+    others[#others + 1] = id
+  end
 end
 return { own, others }`
 
