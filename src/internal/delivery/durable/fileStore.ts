@@ -248,15 +248,12 @@ const lettersOf = (
     return count
   }),
   discard: (isMeant) =>
-    Effect.mapError(
-      Effect.flatMap(dead.list(isMeant), (found) =>
-        Effect.try({
-          try: () => {
-            dead.settle(found)
-            return found.length
-          },
-          catch: (error) => error
-        })),
-      lettersError("discard")
-    )
+    Effect.flatMap(Effect.mapError(dead.list(isMeant), lettersError("discard")), (found) =>
+      Effect.try({
+        try: () => {
+          dead.settle(found)
+          return found.length
+        },
+        catch: lettersError("discard")
+      }))
 })
