@@ -376,8 +376,9 @@ export const captureNow = (
  * Captures an event as {@link capture} does, and waits until a `DurableOutbox` has stored it so that it survives the
  * end of the process, and a power cut if the outbox syncs. It is sent later, like any other.
  *
- * Fails when that cannot be promised: without such an outbox, while nothing can be written, or when the event was not
- * taken at all. An event that was taken is sent all the same if the process lives.
+ * Fails when that cannot be promised: without such an outbox, while nothing can be written, or when the event was
+ * dropped. An event that was taken is sent all the same if the process lives. Where nothing is to be captured, because
+ * the instance is disabled or opted out or the context says so, there is nothing to keep either, and it succeeds.
  *
  * @since 0.1.0
  * @category accessors

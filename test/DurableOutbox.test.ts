@@ -460,8 +460,6 @@ describe("PostHog.captureDurable", () => {
         run(Effect.map(Effect.flip(PostHog.captureDurable(event, properties)), ({ reason }) => reason))
       assert.strictEqual(yield* reasonOf(" "), "refused")
       assert.strictEqual(yield* reasonOf("large", { x: "x".repeat(3_000) }), "refused")
-      yield* run(PostHog.optOut)
-      assert.strictEqual(yield* reasonOf("event"), "refused")
       yield* close
     }))
 
@@ -470,9 +468,25 @@ describe("PostHog.captureDurable", () => {
       yield* PostHog.captureDurable("order completed", { total: 42 }, { distinctId: "user" })
       const [event] = yield* PostHogTest.captured
       assert.strictEqual(event?.event, "order completed")
-      yield* PostHog.optOut
-      assert.strictEqual((yield* Effect.flip(PostHog.captureDurable("late"))).reason, "refused")
+      assert.strictEqual((yield* Effect.flip(PostHog.captureDurable(" "))).reason, "refused")
     }).pipe(Effect.provide(TestLayer)))
+
+  it.scopedLive("succeeds where nothing is to be captured", () =>
+    Effect.gen(function*() {
+      const directory = yield* temporary
+      const { close, run } = yield* life(directory, new FakeClient())
+      yield* run(PostHog.withoutCapture(PostHog.captureDurable("silent")))
+      yield* run(PostHog.optOut)
+      yield* run(PostHog.captureDurable("event"))
+      const { accepted, ignored } = yield* run(PostHog.stats)
+      assert.deepStrictEqual([accepted, ignored], [0, 2])
+      yield* close
+      // A program without a key, as on the machine of a developer.
+      yield* PostHog.captureDurable("event").pipe(
+        Effect.provide(PostHog.layer({})),
+        Effect.provideService(HttpClient.HttpClient, new FakeClient().client)
+      )
+    }))
 })
 
 describe("dead letters", () => {

@@ -335,9 +335,10 @@ export const make = (
         : Effect.map(outbox.sendNow(text, input.kind.lane), (sent) => sent ? readUuid(text) : undefined)
     },
     captureDurable: (origin, input) => {
+      const isWanted = !isSilent(origin, input.event)
       const text = prepare(origin, input)
       const { lane } = input.kind
-      if (text === undefined) return { why: "refused", captured: Effect.void }
+      if (text === undefined) return { why: isWanted ? "refused" : undefined, captured: Effect.void }
       return outbox.storeNow === undefined
         ? { why: "absent", captured: outbox.offer(text, lane) }
         : { why: undefined, captured: outbox.storeNow(text, lane) }

@@ -144,7 +144,7 @@ export const makeIgnoring = (name: string): Service => {
     capture: ignore,
     take: () => ({ uuid: undefined, captured: ignore() }),
     captureNow: () => Effect.as(ignore(), undefined),
-    captureDurable: () => ({ why: "refused", captured: ignore() }),
+    captureDurable: () => ({ why: undefined, captured: ignore() }),
     refuse: ignore,
     holdBack: () => books.ignored(),
     isSilent: () => true

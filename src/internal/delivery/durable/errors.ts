@@ -15,7 +15,7 @@ const aboutLetters: ReadonlySet<string> = /* #__PURE__ */ new Set(["list", "repl
  * - `path`: the directory, or a path in it, cannot be used
  * - `storage`: the disk or the server said no; `detail` has its words
  * - `full`: what may be stored is stored
- * - `refused`: the event was not taken at all: the instance is closed, opted out or disabled, or the event was dropped
+ * - `refused`: the event was not taken at all: the instance is closed, or the event was dropped
  *
  * @since 0.1.0
  * @category errors
