@@ -55,8 +55,6 @@ export const bringer = (change: (text: string) => string, path: string, most: nu
   return { batch: texts.length === 0 ? undefined : batch.rewritten(texts), kept, refusals }
 }
 
-const none: ReadonlyMap<number, Refusal> = new Map()
-
 /** Brings events into another form where they are not in it: those that another process has stored. */
 export const adopter = (adopt: (text: string) => string) => (batch: Batch): Brought => {
   let isOther = false
@@ -66,7 +64,7 @@ export const adopter = (adopt: (text: string) => string) => (batch: Batch): Brou
     isOther ||= adopted !== text
     return adopted
   })
-  return { batch: isOther ? batch.rewritten(texts) : batch, kept: [], refusals: none }
+  return { batch: isOther ? batch.rewritten(texts) : batch, kept: [], refusals: new Map() }
 }
 
 type Sent = Effect.Effect<Results | undefined, SendFailure>
