@@ -323,8 +323,8 @@ export interface EventsWarned {
 /**
  * Not every event of a batch was persisted, and its request is not repeated any more. Only of capture v1, which tells
  * what became of each event. Those that were `dropped` are lost; those that are `exhausted` stay queued, unless
- * somebody waited for them or the instance closes. When nobody listens, batches of which events are lost are logged,
- * one line each, and no more than ten in a minute.
+ * somebody waited for them or the instance closes without a durable outbox. When nobody listens, batches of which
+ * events are lost are logged, one line each, and no more than ten in a minute.
  *
  * @since 0.1.0
  * @category diagnostics

@@ -31,7 +31,7 @@ export interface Kind<D extends Diagnostic> {
   /** Whether a program's operator should see one without asking: the first of each kind. */
   readonly warns?: true
   /** The whole message, where an operator should see every one of which no subscriber is told. */
-  readonly line?: (diagnostic: D) => string
+  readonly line?: () => string
 }
 
 export const kinds = {
@@ -150,11 +150,9 @@ export const make = Effect.fnUntraced(function*(
       (reason === undefined || intended[reason] !== true && toldOtherwise[reason] !== true)
     const key = reason === undefined ? tag : `${tag} ${reason}`
     const first = warning && !warned.has(key) && warned.size < maxWarned
-    const isUnseen = line !== undefined && !feed.isFollowed
-    if (!first && !isUnseen && !verbose && !feed.isFollowed) return
-    const made = make()
-    if (isUnseen) lines.add(line(made))
-    const diagnostic = withoutSecrets(made)
+    if (line !== undefined && !feed.isFollowed) lines.add(line())
+    if (!first && !verbose && !feed.isFollowed) return
+    const diagnostic = withoutSecrets(make())
     feed.publish(diagnostic)
     if (first) {
       warned.add(key)

@@ -12,7 +12,7 @@ import { captureV0 } from "./captureV0.js"
 import { captureV1 } from "./captureV1.js"
 import * as Lane from "./lane.js"
 import * as Transport from "./transport.js"
-import { adopter, bringer, firstOf } from "./ways.js"
+import { bringer, firstOf } from "./ways.js"
 
 const captureRouteMissing: Kind<CaptureRouteMissing> = {
   tag: "CaptureRouteMissing",
@@ -38,8 +38,7 @@ export const route = (
   const v1 = by(captureV1(v1Path, key, options.historicalMigration, newUuid))
   const transport = firstOf(
     [
-      // A store may have events of a process that sent them with capture v0; PostHog refuses these here.
-      { path: v1Path, transport: v1, bring: adopter(adopterOf("v1")) },
+      { path: v1Path, transport: v1, bring: undefined },
       // What capture v1 takes is small enough here, also with the name of the library in it.
       { path: v0Path, transport: v0, bring: bringer(adopterOf("v0"), v0Path, Number.POSITIVE_INFINITY) }
     ],

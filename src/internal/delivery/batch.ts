@@ -27,14 +27,22 @@ export class Batch {
     private readonly sequences: ReadonlyArray<number> | undefined = undefined
   ) {}
 
-  static make(
-    buffer: Uint8Array,
-    offsets: ReadonlyArray<number>,
-    from: number,
-    to: number,
-    sequence: number
-  ): Batch {
-    return new Batch(buffer, offsets, from, to, sequence)
+  static make(buffer: Uint8Array, offsets: ReadonlyArray<number>, sequence: number): Batch {
+    return new Batch(buffer, offsets, 0, offsets.length - 1, sequence)
+  }
+
+  /** A batch of events that stand apart, as a copy. */
+  static ofPieces(pieces: ReadonlyArray<Uint8Array>, sequence: number): Batch {
+    const buffer = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length + 1, 0))
+    const offsets = [0]
+    let at = 0
+    for (const piece of pieces) {
+      buffer.set(piece, at)
+      at += piece.length
+      buffer[at++] = comma
+      offsets.push(at)
+    }
+    return Batch.make(buffer, offsets, sequence)
   }
 
   /** A batch of one event that does not go through a queue. */
@@ -90,16 +98,7 @@ export class Batch {
 
   /** The same events in another form, one text for each. */
   rewritten(texts: ReadonlyArray<string>): Batch {
-    const pieces = texts.map((text) => encoder.encode(text))
-    const buffer = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length + 1, 0))
-    const offsets = [0]
-    for (const piece of pieces) {
-      const at = offsets.at(-1)!
-      buffer.set(piece, at)
-      buffer[at + piece.length] = comma
-      offsets.push(at + piece.length + 1)
-    }
-    return new Batch(buffer, offsets, 0, pieces.length, this.sequence)
+    return Batch.ofPieces(texts.map((text) => encoder.encode(text)), this.sequence)
   }
 
   get count(): number {

@@ -11,7 +11,7 @@ import type { Retryable } from "./failure.js"
 import * as Schedules from "./schedules.js"
 
 /** So many events are in the request that finds out. */
-const probeSize = 10
+export const probeSize = 10
 
 export class Circuit {
   /** Pauses that have begun so far. */
@@ -39,11 +39,6 @@ export class Circuit {
   /** How many requests may be under way. */
   get most(): number {
     return this.paused !== undefined ? 0 : this.isProbing ? 1 : this.options.maxConcurrentRequests
-  }
-
-  /** How many events may be in one. */
-  get mostEvents(): number {
-    return this.isProbing ? probeSize : Number.POSITIVE_INFINITY
   }
 
   /**

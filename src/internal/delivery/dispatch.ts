@@ -19,7 +19,7 @@ import type { Backing } from "./backing.js"
 import type { Batch } from "./batch.js"
 import type { Books, Owner } from "./books.js"
 import type { Budget } from "./budget.js"
-import { Circuit } from "./circuit.js"
+import { Circuit, probeSize } from "./circuit.js"
 import type { Elapsed } from "./elapsed.js"
 import type { EventQueue } from "./eventQueue.js"
 import { type Failure, type Retryable, toFailure } from "./failure.js"
@@ -127,11 +127,12 @@ export class Dispatch {
   }
 
   private startRequests(round: Round): void {
-    const { circuit, parts: { books, flushes, queue } } = this
+    const { circuit, parts: { books, flushes, queue, store } } = this
     let requests = 0
     for (const sending of this.sendings) if (sending.round === round) requests++
     while (requests < circuit.most && queue.first < round.due) {
-      const batch = queue.shift(circuit.mostEvents)
+      // A store is given the same batch again, by which it knows what it has already.
+      const batch = circuit.isProbing && store === undefined ? queue.probe(probeSize) : queue.shift()
       if (batch === undefined) return
       books.departed(batch)
       requests++
@@ -230,11 +231,16 @@ export class Dispatch {
         this.advance(round)
       },
       onRemarked: (piece, detail) => {
-        if (isKnown()) books.warned(piece)
+        if (!isKnown()) return
+        books.warned(piece)
         tellRemarked(diagnostics, piece, detail)
       },
-      onFailed: (report) =>
-        tellFailed(diagnostics, report, self().owner.lane === undefined || this.parts.gate.isClosed),
+      onFailed: (report) => {
+        if (!isKnown()) return
+        const { lane, left } = self().owner
+        // What is stored has a later, also when this instance has none.
+        tellFailed(diagnostics, report, lane === undefined || left === undefined && this.parts.gate.isClosed)
+      },
       onDropped: (piece, reason, failure) => {
         if (!isKnown()) return
         this.circuit.answered(self().pauses)

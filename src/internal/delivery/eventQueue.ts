@@ -5,6 +5,7 @@
  * few large buffers they cost what they weigh. Taking a batch is handing over a buffer.
  */
 import { Batch } from "./batch.js"
+import { bytesOver } from "./bytes.js"
 
 const encoder = new TextEncoder()
 
@@ -38,6 +39,8 @@ export class EventQueue {
   private sealed: Array<Batch> = []
   private head = 0
   private open: OpenBatch | undefined
+  /** Number of the last event of the batch of which the last probe was. */
+  private probed = -1
   /** Expected size of the next batch: that of the one before, so that buffers are rarely grown. */
   private expected = initialBytes
 
@@ -96,7 +99,8 @@ export class EventQueue {
   /** Whether {@link push} would refuse it for its size. */
   isTooLarge(text: string): boolean {
     const most = this.limits.maxEventBytes
-    return text.length > most || text.length * 3 > most && encoder.encode(text).length > most
+    // UTF-8 has at least one byte for every unit of UTF-16.
+    return text.length > most || bytesOver(text, most) !== undefined
   }
 
   /** Leaves numbers to events that wait elsewhere. */
@@ -117,7 +121,7 @@ export class EventQueue {
         if (sequence !== events[to - 1]!.sequence + 1 || size + bytes.length > this.maxBatchBytes) break
         size += bytes.length + 1
       }
-      this.unshift(batchOf(events.slice(from, to), size))
+      this.unshift(Batch.ofPieces(events.slice(from, to).map(({ bytes }) => bytes), events[from]!.sequence))
       from = to
     }
   }
@@ -125,28 +129,54 @@ export class EventQueue {
   /** Takes the oldest batch, also one that is not full; no more than `most` events of it. */
   shift(most = Number.POSITIVE_INFINITY): Batch | undefined {
     if (this.sealed.length === this.head) this.seal()
-    const batch = this.sealed[this.head]
-    if (batch === undefined) return undefined
+    return this.sealed.length === this.head ? undefined : this.takeAt(this.head, most)
+  }
+
+  /**
+   * Takes some events to find out with whether a server takes any: each time of another batch, as long as there is one.
+   * So a batch that never succeeds does not stand before all others.
+   */
+  probe(most: number): Batch | undefined {
+    if (this.sealed.length === this.head || this.sealed.at(-1)!.sequence <= this.probed) this.seal()
+    if (this.sealed.length === this.head) return undefined
+    const behind = this.sealed.findIndex((batch, at) => at >= this.head && batch.sequence > this.probed)
+    const at = behind === -1 ? this.head : behind
+    const { count, sequence } = this.sealed[at]!
+    this.probed = sequence + count - 1
+    return this.takeAt(at, most)
+  }
+
+  private takeAt(at: number, most: number): Batch {
+    const batch = this.sealed[at]!
     const fitting = Math.min(batch.fitting(this.maxBatchBytes), most)
     if (fitting < batch.count) {
-      this.sealed[this.head] = batch.slice(fitting)
+      this.sealed[at] = batch.slice(fitting)
       return this.removed(batch.slice(0, fitting))
     }
-    this.sealed[this.head++] = undefined as never
-    if (this.head > 64 && this.head * 2 > this.sealed.length) {
-      this.sealed = this.sealed.slice(this.head)
-      this.head = 0
+    if (at > this.head) {
+      this.sealed.splice(at, 1)
+    } else {
+      this.sealed[this.head++] = undefined as never
+      if (this.head > 64 && this.head * 2 > this.sealed.length) {
+        this.sealed = this.sealed.slice(this.head)
+        this.head = 0
+      }
     }
     return this.removed(batch)
   }
 
-  /** Puts a batch back to where its events belong in the order of acceptance. The limits may be exceeded then. */
+  /**
+   * Puts a batch back to where its events belong in the order of acceptance, and to those with which they were one. The
+   * limits may be exceeded then.
+   */
   unshift(batch: Batch): void {
     let at = this.head
     while (at < this.sealed.length && this.sealed[at]!.sequence < batch.sequence) at++
-    this.sealed.splice(at, 0, batch)
     this.count += batch.count
     this.bytes += eventBytes(batch)
+    const whole = this.sealed[at] === undefined ? undefined : batch.join(this.sealed[at]!)
+    if (whole === undefined) this.sealed.splice(at, 0, batch)
+    else this.sealed[at] = whole
   }
 
   /** Removes up to `count` events from the new end. */
@@ -183,7 +213,7 @@ export class EventQueue {
     this.open = undefined
     const used = open.offsets[open.offsets.length - 1]!
     this.expected = Math.max(initialBytes, Math.min(used + (used >>> 4), this.maxBatchBytes))
-    this.sealed.push(Batch.make(open.buffer, open.offsets, 0, open.offsets.length - 1, open.sequence))
+    this.sealed.push(Batch.make(open.buffer, open.offsets, open.sequence))
   }
 
   /** Writes the text and leaves room for a comma; grows the buffer as needed. Returns the number of bytes. */
@@ -197,22 +227,6 @@ export class EventQueue {
       open.buffer = grown
     }
   }
-}
-
-const batchOf = (
-  events: ReadonlyArray<{ readonly sequence: number; readonly bytes: Uint8Array }>,
-  size: number
-): Batch => {
-  const buffer = new Uint8Array(size)
-  const offsets = [0]
-  let at = 0
-  for (const { bytes } of events) {
-    buffer.set(bytes, at)
-    at += bytes.length
-    buffer[at++] = 0x2c
-    offsets.push(at)
-  }
-  return Batch.make(buffer, offsets, 0, events.length, events[0]!.sequence)
 }
 
 /** Bytes of a batch's events without commas, which is what the queue's limit counts. */

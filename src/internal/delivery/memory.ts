@@ -10,6 +10,7 @@ import { DeliveryError } from "../../PostHogError.js"
 import { complete } from "../completion.js"
 import { makeDeferred } from "../effect/waiting.js"
 import type { Books } from "./books.js"
+import { bytesOver } from "./bytes.js"
 import { OutboxStorageError } from "./durable/errors.js"
 import type { Gate } from "./gate.js"
 import type { Branch } from "./lane.js"
@@ -65,15 +66,13 @@ export const make = Effect.fnUntraced(function*(
   gate: Gate,
   books: Books
 ): Effect.fn.Return<Outbox, never, Scope.Scope> {
-  const encoder = new TextEncoder()
-
   /** Why the event was not kept, if it was not; the same checks as in live delivery. */
   const keep = (text: string, lane: Branch | undefined): "opted_out" | "closed" | "too_large" | undefined => {
     const heads = () => [readHead(text)]
     const reason = gate.phase !== "open"
       ? gate.phase
       // Lanes with limits of their own have looked already.
-      : lane === undefined && encoder.encode(text).length > maxEventBytes
+      : lane === undefined && bytesOver(text, maxEventBytes) !== undefined
       ? "too_large"
       : undefined
     if (reason === undefined) {

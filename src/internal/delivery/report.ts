@@ -81,28 +81,31 @@ const hasDropped = ({ unpersisted }: Report): boolean => unpersisted.some(({ fat
 
 const numbered = (count: number, one: string): string => `${count} ${one}${count === 1 ? "" : "s"}`
 
-/** The events stay queued: what is logged about the host is enough. */
+/** While the events stay queued, what is logged about the host is enough. */
 const batchFailed: Kind<BatchFailed> = { tag: "BatchFailed", text: "a batch was not persisted" }
 
-/** Events are lost. */
-const batchLost: Kind<BatchFailed> = {
-  ...batchFailed,
-  line: ({ attempts, dropped, endpoint, exhausted, requestId, status, verdicts }) => {
-    const fates = [
-      ...(dropped > 0 ? [`${dropped} dropped`] : []),
-      ...(exhausted > 0 ? [`${exhausted} out of retries`] : [])
-    ]
-    const counts = Object.entries(verdicts).map(([verdict, count]) => `${verdict}=${count}`)
-    return `${numbered(dropped + exhausted, "event")} not persisted by ${endpoint}: ${fates.join(", ")}` +
-      (counts.length === 0 ? "" : ` (${counts.join(", ")})`) +
-      `; request ${requestId}, ${numbered(attempts, "attempt")}, ` +
-      (status === undefined ? "no answer" : `status ${status}`)
-  }
+/** Of a batch of which events are lost. Names none of them: that would be work for each batch. */
+const lineOf = (report: Report): string => {
+  const { attempts, endpoint, requestId, status } = report
+  const dropped = countOf(report, "dropped")
+  const exhausted = countOf(report, "exhausted")
+  const fates = [
+    ...(dropped > 0 ? [`${dropped} dropped`] : []),
+    ...(exhausted > 0 ? [`${exhausted} out of retries`] : [])
+  ]
+  const counts = Object.entries(verdictsOf(report)).map(([verdict, count]) => `${verdict}=${count}`)
+  return `${numbered(dropped + exhausted, "event")} not persisted by ${endpoint}: ${fates.join(", ")}` +
+    (counts.length === 0 ? "" : ` (${counts.join(", ")})`) +
+    `; request ${requestId}, ${numbered(attempts, "attempt")}, ` +
+    (status === undefined ? "no answer" : `status ${status}`)
 }
 
 /** `isLast`: what is out of retries is lost, too. */
 export const tellFailed = (diagnostics: Diagnostics, report: Report, isLast: boolean): void =>
-  diagnostics.emit(isLast || hasDropped(report) ? batchLost : batchFailed, () => toDiagnostic(report))
+  diagnostics.emit(
+    isLast || hasDropped(report) ? { ...batchFailed, line: () => lineOf(report) } : batchFailed,
+    () => toDiagnostic(report)
+  )
 
 const eventsWarned: Kind<EventsWarned> = {
   tag: "EventsWarned",

@@ -96,8 +96,13 @@ const grouped = <V extends Remark | Again | Refusal>(
 type Policy = { readonly maxRetries: number; readonly retrySchedule: Schedule.Schedule<unknown> }
 
 /** Sends a parcel, repeatedly if need be, until each of its events is settled. */
-const deliver = (parcel: Parcel, job: Job, transport: Transport, policy: Policy): Effect.Effect<void, SendFailure> => {
-  const label = job.label ??= makeLabel()
+const deliver = (
+  parcel: Parcel,
+  job: Job,
+  label: Label,
+  transport: Transport,
+  policy: Policy
+): Effect.Effect<void, SendFailure> => {
   let attempt = 0
   const once = Effect.suspend(() => {
     if (attempt > 0) label.attempt++
@@ -183,7 +188,7 @@ export const make = (transport: Transport, policy: Policy): (job: Job) => Effect
       const rest = fitting < first.count ? [first.slice(fitting), ...others] : others
       const parcel = parcelOf(first.slice(0, fitting), rest)
       const label = job.label ??= makeLabel()
-      const failure = yield* Effect.match(deliver(parcel, job, transport, policy), {
+      const failure = yield* Effect.match(deliver(parcel, job, label, transport, policy), {
         onSuccess: () => undefined,
         onFailure: identity
       })

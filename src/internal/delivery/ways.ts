@@ -4,6 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import type { Batch } from "./batch.js"
+import { bytesOver } from "./bytes.js"
 import type { SendFailure } from "./failure.js"
 import type { Refusal, Results, Transport } from "./transport.js"
 
@@ -21,16 +22,6 @@ interface Brought {
   /** Positions of its events among all. */
   readonly kept: ReadonlyArray<number>
   readonly refusals: ReadonlyMap<number, Refusal>
-}
-
-const encoder = new TextEncoder()
-
-/** Bytes of a text, where there may be more of them than that. */
-export const bytesOver = (text: string, most: number): number | undefined => {
-  // No unit of UTF-16 has more than three bytes.
-  if (text.length * 3 <= most) return undefined
-  const bytes = encoder.encode(text).length
-  return bytes > most ? bytes : undefined
 }
 
 /** Brings events into another form, for a route that takes no more than so many bytes of each. */
@@ -53,18 +44,6 @@ export const bringer = (change: (text: string) => string, path: string, most: nu
     }
   }
   return { batch: texts.length === 0 ? undefined : batch.rewritten(texts), kept, refusals }
-}
-
-/** Brings events into another form where they are not in it: those that another process has stored. */
-export const adopter = (adopt: (text: string) => string) => (batch: Batch): Brought => {
-  let isOther = false
-  const texts = Array.from({ length: batch.count }, (_, position) => {
-    const text = batch.text(position)
-    const adopted = adopt(text)
-    isOther ||= adopted !== text
-    return adopted
-  })
-  return { batch: isOther ? batch.rewritten(texts) : batch, kept: [], refusals: new Map() }
 }
 
 type Sent = Effect.Effect<Results | undefined, SendFailure>

@@ -7,11 +7,12 @@ import * as Duration from "effect/Duration"
 import * as Redacted from "effect/Redacted"
 import type { CaptureV1 } from "../../core/event/captureV1.js"
 import type { AiRouteMissing } from "../../PostHogError.js"
+import { bytesOver } from "../delivery/bytes.js"
 import { captureV0 } from "../delivery/captureV0.js"
 import { captureV1 } from "../delivery/captureV1.js"
 import type { Branch, Lane } from "../delivery/lane.js"
 import * as Transport from "../delivery/transport.js"
-import { adopter, bringer, bytesOver, firstOf, type Way } from "../delivery/ways.js"
+import { bringer, firstOf, type Way } from "../delivery/ways.js"
 import type { Kind } from "../diagnostics.js"
 import { adopterOf, formOf } from "../form.js"
 import type { Http } from "../http/client.js"
@@ -88,7 +89,7 @@ const transportOf = (
   const first: Way = {
     path,
     transport: by(captureV1(path, key, historicalMigration, newUuid)),
-    bring: adopter(adopterOf("v1"))
+    bring: undefined
   }
   return firstOf([first, route, fallback], tell)
 }

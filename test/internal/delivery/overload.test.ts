@@ -4,7 +4,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Exit, Fiber, Layer, Scope, TestClock } from "effect"
 import { PostHog, type PostHogConfig } from "effect-posthog"
-import { type Answer, FakeClient } from "../../support/fakeClient.js"
+import { type Answer, FakeClient, type FakeRequest } from "../../support/fakeClient.js"
 import { captureMany, collectDiagnostics, names, onFake, range, stats, sum } from "../../support/posthog.js"
 import { VirtualTime } from "../../support/virtualTime.js"
 
@@ -46,7 +46,10 @@ describe("a host that is away", () => {
       yield* captureMany(400, 100)
       yield* TestClock.adjust(10 * retryPause)
       assert.strictEqual(client.requests.length, 10)
-      for (const { events } of client.requests) assert.deepStrictEqual(names(events), range(10))
+      // Each of another batch, so that one that never succeeds does not stand before all others.
+      const first = new Set(client.requests.map(({ events }) => names(events)[0]))
+      assert.strictEqual(first.size, 10)
+      for (const { events } of client.requests) assert.strictEqual(events.length, 10)
       client.otherwise = () => ({ status: 200 })
       yield* TestClock.adjust(retryPause)
       assert.deepInclude(yield* stats, { delivered: 500, queued: 0, dropped: {} })
@@ -241,4 +244,31 @@ describe("exceptions", () => {
       assert.include(names(client.accepted), "urgent")
     }).pipe(Effect.provide(onFake(client, impatient)))
   })
+})
+
+describe("a batch that never succeeds", () => {
+  const poison = "poison"
+  const never: ReadonlyArray<readonly [string, PostHogConfig.Options, (request: FakeRequest) => Answer]> = [
+    ["that something refuses with 502", {}, ({ events }) => ({
+      status: names(events).includes(poison) ? 502 : 200
+    })],
+    ["of which PostHog says retry", { captureMode: "v1" }, ({ events }) => {
+      const verdictOf = (event: string) => ({ result: event === poison ? "retry" : "ok" })
+      const results = Object.fromEntries(events.map(({ event, uuid }) => [uuid, verdictOf(event)]))
+      return { status: 200, body: JSON.stringify({ results }) }
+    }]
+  ]
+  for (const [name, options, answer] of never) {
+    it.effect(`${name}, does not hold up the others for ever`, () => {
+      const client = new FakeClient(answer)
+      return Effect.gen(function*() {
+        yield* PostHog.capture(poison, {}, { distinctId: "u" })
+        yield* TestClock.adjust("20 seconds")
+        yield* captureMany(40)
+        yield* TestClock.adjust(6 * retryPause)
+        assert.deepInclude(yield* stats, { delivered: 40, queued: 1, inFlight: 0 })
+        assert.deepStrictEqual(names(client.accepted).filter((name) => name !== poison), range(40))
+      }).pipe(Effect.provide(onFake(client, { ...impatient, ...options, flushInterval: "1 second" })))
+    })
+  }
 })
