@@ -106,6 +106,8 @@ const adviceForRedirect = `the answer is a redirect, which is not followed; ${ch
 /** The answer to the request was a good one, and that to some of its events was not. */
 const adviceForVerdict = "PostHog refuses single events; PostHog.diagnostics names them"
 
+const adviceForAgain = "PostHog asks for single events again; PostHog.diagnostics names them"
+
 /** The detail of an answer that should speak about events and does not. */
 export const noResults = "an answer without results for the events"
 
@@ -114,7 +116,7 @@ const adviceForNoResults =
 
 const adviceFor = ({ about, detail = "", reason, status }: Trouble): string => {
   if (detail === noResults) return adviceForNoResults
-  if (status === 200 && reason === "rejected") return adviceForVerdict
+  if (status === 200) return reason === "rejected" ? adviceForVerdict : adviceForAgain
   const forReason = about.advice?.[reason] ?? adviceForReason[reason]
   if (status !== undefined) {
     return about.advice?.[status] ?? adviceForStatus[status] ??
@@ -152,8 +154,13 @@ const causeOf = ({ detail, reason, status }: Trouble): string =>
     : `${reason}${said(detail)}`
 
 const firstFailure = (address: string, trouble: Trouble): string => {
-  const { about, fate, reason } = trouble
-  const what = reason === "rejected" ? about.rejected ?? about.failed : about.failed
+  const { about, fate, reason, status } = trouble
+  const what = reason === "rejected"
+    ? about.rejected ?? about.failed
+    // A good answer, but for some of the events.
+    : status === 200 && about.isDelivery
+    ? "some events are not taken yet by"
+    : about.failed
   const where = ofRequests.has(reason) ? `${what} ${address}` : about.notAsked ?? about.failed
   const then = fate === undefined ? about.consequence : fates[fate]
   return `PostHog: ${where}: ${causeOf(trouble)}; ${adviceFor(trouble)}; ${then}`

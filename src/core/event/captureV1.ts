@@ -41,6 +41,10 @@ const toBoolean = (value: unknown): boolean | undefined => {
 
 const toText = (value: unknown): string | undefined => typeof value === "string" ? value : undefined
 
+const isGiven = (value: unknown): boolean => value !== undefined && value !== null
+
+const noValue = "no value that capture v1 takes"
+
 /** What stands between the timestamp and the properties. A property fills an option only where that is not set. */
 const between = (
   writer: Writer,
@@ -51,12 +55,16 @@ const between = (
   if (legacy !== undefined) {
     for (const [option, property] of legacyOptions) {
       if (Object.hasOwn(options, option)) continue
-      const value = option === "product_tour_id" ? toText(legacy(property)) : toBoolean(legacy(property))
+      const given = legacy(property)
+      const value = option === "product_tour_id" ? toText(given) : toBoolean(given)
       if (value !== undefined) options[option] = value
+      else if (isGiven(given)) writer.repair(noValue, property)
     }
     for (const [member, property] of besides) {
-      const value = toText(legacy(property))
+      const given = legacy(property)
+      const value = toText(given)
       if (value !== undefined) rest += `,"${member}":` + writeString(writer, value)
+      else if (isGiven(given)) writer.repair(noValue, property)
     }
   }
   return writeOptions(writer, options) + rest

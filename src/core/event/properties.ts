@@ -168,12 +168,14 @@ export const makeComposer = (
       for (const layer of layers) if (Object.hasOwn(layer.properties, name)) return true
       return false
     }
-    const options = optionsOf(call, surroundings.options, given === undefined)
+    // Without options a property may lift it; then it does so beside options, too.
+    const isPersonless = given === undefined && !(form === undefined && says("$process_person_profile"))
+    const options = optionsOf(call, surroundings.options, isPersonless)
     /** Options as the properties that mean the same. */
     const legacy = form === undefined && options !== undefined ? legacyProperties(options) : undefined
     const profile = options !== undefined
       ? undefined
-      : call.processPersonProfile ?? (given === undefined && !says("$process_person_profile") ? false : undefined)
+      : call.processPersonProfile ?? (isPersonless ? false : undefined)
     const disableGeoip = call.disableGeoip ?? identity.disableGeoip
     const groups = call.groups === undefined && (surroundings.groups === undefined || says("$groups"))
       ? undefined
