@@ -88,6 +88,8 @@ const kills: Proof = async ({ mayGoOn, progress, seed }) => {
     for (const name of Object.keys(sums) as Array<keyof typeof sums>) sums[name] += seen[name]
     progress(() => sums)
   }
+  // Of processes that captured nothing nothing can be lost.
+  if (sums.acknowledged === 0 || sums.plain === 0) throw new Error(`nothing was captured: ${JSON.stringify(sums)}`)
   return sums
 }
 

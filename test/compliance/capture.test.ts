@@ -151,7 +151,6 @@ const common = (adapter: Adapter, way: Way) => {
           assert.strictEqual((yield* session.flush).events_flushed, 0)
           const times = session.sink.requests.map(({ at }) => at)
           assert.strictEqual(times.length, 4)
-          assert.isBelow(times[3]! - times[0]!, 15_000)
           for (const i of [1, 2, 3]) assert.isAtLeast(times[i]! - times[i - 1]!, 100)
           const state = yield* session.state
           assert.deepInclude(state, { pending_events: 1, total_retries: 3, total_events_sent: 0 })

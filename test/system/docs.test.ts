@@ -21,6 +21,10 @@ const pages = [
 
 const folder = ".tmp/docs-run"
 
+/** The kinds of diagnostics that are logged without being asked for: the first of each, or a line for each. */
+const warned = /tag: "(\w+)",\s*text:\s*"((?:[^"\\]|\\.)*)",\s*warns: true/g
+const lined = /\{ \.\.\.(\w+), line: \(\) =>/g
+
 describe("documentation", () => {
   for (const page of pages) {
     it.scopedLive(`${page} begins with a program that runs`, () =>
@@ -94,5 +98,18 @@ describe("documentation", () => {
     // And none of those that are logged is missing.
     const page = readFileSync("docs/troubleshooting.md", "utf8")
     for (const text of Object.values(drops)) assert.include(page, text!.split(";")[0]!)
+    const logged = Array.from(sources.matchAll(warned), ([, tag, text]) => ({ tag: tag!, text: text! }))
+    // One that is written in another way would be left out here.
+    assert.strictEqual(logged.length, sources.match(/\bwarns: true\b/g)?.length)
+    assert.isAbove(logged.length, 14)
+    const missing = logged.filter(({ text }) => !quoted.some((begin) => text.startsWith(begin)))
+    assert.deepStrictEqual(missing, [])
+    const lines = Array.from(sources.matchAll(lined), ([, kind]) => kind!)
+    assert.strictEqual(lines.length, sources.match(/\bline: \(\) =>/g)?.length)
+    assert.isNotEmpty(lines)
+    for (const kind of lines) {
+      const tag = kind[0]!.toUpperCase() + kind.slice(1)
+      assert.match(page, new RegExp(`^\\| .* \\| \`${tag}\`, such as`, "m"))
+    }
   })
 })

@@ -123,9 +123,8 @@ describe("lines", () => {
     const { below } = random(11)
     const garbage = Uint8Array.from({ length: 200_000 }, () => below(256))
     assert.deepStrictEqual(textsOf(new Uint8Array(Buffer.concat([garbage, bytes, garbage]))), live)
-    const begin = performance.now()
-    parse(new Uint8Array(32 * 1024 * 1024).fill(0x30))
-    parse(new Uint8Array(8 * 1024 * 1024).fill(0x0a))
-    assert.isBelow(performance.now() - begin, 20_000)
-  })
+    // With a square of the length this would take hours, and the test would run out of time.
+    assert.deepStrictEqual(pendingOf(parse(new Uint8Array(32 * 1024 * 1024).fill(0x30))), [])
+    assert.deepStrictEqual(pendingOf(parse(new Uint8Array(8 * 1024 * 1024).fill(0x0a))), [])
+  }, 60_000)
 })
