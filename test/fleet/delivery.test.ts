@@ -104,11 +104,18 @@ const suite = () => {
         const two = yield* start(onRedis(send, sink))
         yield* two.run(until(Effect.map(PostHog.stats, ({ delivered }) => delivered === 502)))
         assert.sameMembers([...names(sink.accepted)], [...range(502)])
+        yield* two.close
+        const reasonOf = (event: string) =>
+          one.run(Effect.map(Effect.flip(PostHog.captureDurable(event, {}, { distinctId: "u" })), ({ reason }) => reason))
+        assert.strictEqual(yield* reasonOf(" "), "refused")
+        // Where nothing is to be captured there is nothing to keep.
         yield* one.run(PostHog.optOut)
-        assert.strictEqual(
-          (yield* one.run(Effect.flip(PostHog.captureDurable("out", {}, { distinctId: "u" })))).reason,
-          "refused"
-        )
+        yield* one.run(PostHog.captureDurable("out", {}, { distinctId: "u" }))
+        assert.deepInclude(yield* one.run(stats), { accepted: 503, stored: 502, ignored: 1 })
+        assert.strictEqual((yield* lengths(client))["lane:events"], 0)
+        yield* one.run(PostHog.optIn)
+        yield* one.close
+        assert.strictEqual(yield* reasonOf("late"), "refused")
       }),
     60_000
   )
