@@ -106,7 +106,9 @@ const suite = () => {
         assert.sameMembers([...names(sink.accepted)], [...range(502)])
         yield* two.close
         const reasonOf = (event: string) =>
-          one.run(Effect.map(Effect.flip(PostHog.captureDurable(event, {}, { distinctId: "u" })), ({ reason }) => reason))
+          one.run(
+            Effect.map(Effect.flip(PostHog.captureDurable(event, {}, { distinctId: "u" })), ({ reason }) => reason)
+          )
         assert.strictEqual(yield* reasonOf(" "), "refused")
         // Where nothing is to be captured there is nothing to keep.
         yield* one.run(PostHog.optOut)
