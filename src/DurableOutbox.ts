@@ -140,7 +140,10 @@ export const layerFile = (
         ? Effect.fail(
           new OutboxStorageError({ reason: "unsupported", operation: "open", detail: "there is no node:fs" })
         )
-        : Effect.as(checkDirectory(fs, settings.directory), { [TypeId]: make(fs, settings) })
+        : Effect.map(
+          checkDirectory(fs, settings.directory),
+          (directory) => ({ [TypeId]: make(fs, { ...settings, directory }) })
+        )
     })
   )
 

@@ -17,6 +17,8 @@ export interface Options {
   /** Arguments of Node itself. */
   readonly nodeArgs?: ReadonlyArray<string>
   readonly env?: Readonly<Record<string, string>>
+  /** The child is killed after so many milliseconds: one that hangs would go on for ever. Default: never. */
+  readonly killAfter?: number
   /** Called with each line that the program prints and a way to send a signal. */
   readonly onLine?: (line: string, kill: (signal: NodeJS.Signals) => void) => void
 }
@@ -35,7 +37,8 @@ export const run = (program: string, options: Options = {}): Promise<Ended> =>
       ...options.args ?? []
     ], {
       env: { ...clean(), ...options.env },
-      stdio: ["ignore", "pipe", "pipe"]
+      stdio: ["ignore", "pipe", "pipe"],
+      ...options.killAfter === undefined ? {} : { timeout: options.killAfter, killSignal: "SIGKILL" as const }
     })
     const output = { stdout: "", stderr: "" }
     let since = performance.now()

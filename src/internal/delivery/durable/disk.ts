@@ -3,7 +3,7 @@
  * process, however that ends. Effect's `FileSystem` has neither that nor `fdatasync`.
  */
 import { read } from "../../../core/guard.js"
-import { builtin } from "../../node.js"
+import { builtin, hostProcess } from "../../node.js"
 
 export interface Disk {
   /** Opens a file for appending; makes it if need be. */
@@ -42,7 +42,7 @@ interface NodeFs {
   readonly unlinkSync: (path: string) => void
   readonly renameSync: (from: string, to: string) => void
   readonly readdirSync: (path: string) => Array<string>
-  readonly mkdirSync: (path: string, options: { readonly recursive: true; readonly mode: number }) => unknown
+  readonly mkdirSync: (path: string, options: { readonly mode: number }) => unknown
   readonly rmdirSync: (path: string) => void
   readonly statSync: (path: string) => { readonly size: number }
   readonly open: (path: string, flags: string, done: Callback<number>) => void
@@ -59,6 +59,37 @@ const promised = <A>(start: (done: Callback<A>) => void): Promise<A> =>
     start((error, value) => error === null || error === undefined ? resolve(value) : reject(error))
   })
 
+/**
+ * Makes a directory and those above it. Not by Node's own `recursive`, which goes round for ever where nothing can be
+ * made and nothing says why: in `/proc`, or in a directory that was removed.
+ */
+const make = (fs: NodeFs, path: string): void => {
+  if (makeOne(fs, path)) return
+  const parent = path.slice(0, path.lastIndexOf("/"))
+  if (parent !== "") make(fs, parent)
+  if (!makeOne(fs, path)) {
+    throw Object.assign(new Error(`ENOENT: no such directory, mkdir '${path}'`), { code: "ENOENT" })
+  }
+}
+
+/** Says whether the directory is there now; if not, one above it is missing. */
+const makeOne = (fs: NodeFs, path: string): boolean => {
+  try {
+    fs.mkdirSync(path, { mode: 0o700 })
+    return true
+  } catch (error) {
+    const code = codeOf(error)
+    // Another process may have made it meanwhile. If it is a file, whatever comes next says so.
+    if (code === "EEXIST") return true
+    if (code === "ENOENT") return false
+    throw error
+  }
+}
+
+/** The same path for good, also when the program changes its directory. Throws where there is none. */
+export const absolute = (path: string): string =>
+  path.startsWith("/") ? path : `${hostProcess()?.cwd?.() ?? ""}/${path.replace(/^(?:\.\/+)+/, "")}`
+
 /** The file system, where there is Node's. */
 export const nodeDisk = (): FileSystem | undefined => {
   const fs = builtin<NodeFs>("node:fs")
@@ -72,7 +103,7 @@ export const nodeDisk = (): FileSystem | undefined => {
     remove: (path) => fs.unlinkSync(path),
     rename: (from, to) => fs.renameSync(from, to),
     list: (path) => fs.readdirSync(path).sort(),
-    make: (path) => void fs.mkdirSync(path, { recursive: true, mode: 0o700 }),
+    make: (path) => make(fs, path),
     removeEmpty: (path) => fs.rmdirSync(path),
     size: (path) => fs.statSync(path).size,
     read: (path) => promised((done) => fs.readFile(path, done)),

@@ -15,7 +15,7 @@ import type { Branch } from "../lane.js"
 import * as Outbox from "../outbox.js"
 import { adopt } from "./adoption.js"
 import { DeadLetters, type Letters, lettersError } from "./deadLetters.js"
-import { attempt, type FileSystem } from "./disk.js"
+import { absolute, attempt, type FileSystem } from "./disk.js"
 import { OutboxStorageError } from "./errors.js"
 import { FileBacking, type Shared } from "./fileBacking.js"
 import * as Life from "./life.js"
@@ -42,35 +42,34 @@ export interface Settings {
   readonly deadLetterBytes: number
 }
 
-/** Whether this platform and the directory are fit for it, before there is any instance. */
-export const checkDirectory = (fs: FileSystem, directory: string): Effect.Effect<void, OutboxStorageError> =>
-  Effect.suspend(() => {
+/** Whether this platform and the directory are fit for it, before there is any instance. Gives its absolute path. */
+export const checkDirectory = Effect.fnUntraced(
+  function*(fs: FileSystem, given: string): Effect.fn.Return<string, OutboxStorageError> {
     const platform = hostProcess()?.platform
     if (platform === "win32") {
-      return Effect.fail(
-        new OutboxStorageError({
-          reason: "unsupported",
-          operation: "open",
-          detail: "not on Windows, where nobody has tried whether a process can be known to be alive"
-        })
-      )
-    }
-    return Effect.zipRight(
-      Life.checkPath(`${directory}/${"0".repeat(digestLength)}`),
-      Life.trying("open", () => {
-        fs.make(directory)
-        // Whether it can be written to is known when something was.
-        const path = `${directory}/${Life.newId(0)}.probe`
-        const file = fs.open(path)
-        try {
-          fs.write(file, Uint8Array.of(0x0a))
-        } finally {
-          fs.close(file)
-          fs.remove(path)
-        }
+      return yield* new OutboxStorageError({
+        reason: "unsupported",
+        operation: "open",
+        detail: "not on Windows, where nobody has tried whether a process can be known to be alive"
       })
-    )
-  })
+    }
+    const directory = yield* Life.trying("open", () => absolute(given))
+    yield* Life.checkPath(`${directory}/${"0".repeat(digestLength)}`)
+    yield* Life.trying("open", () => {
+      fs.make(directory)
+      // Whether it can be written to is known when something was.
+      const path = `${directory}/${Life.newId(0)}.probe`
+      const file = fs.open(path)
+      try {
+        fs.write(file, Uint8Array.of(0x0a))
+      } finally {
+        fs.close(file)
+        fs.remove(path)
+      }
+    })
+    return directory
+  }
+)
 
 const digestLength = 12
 
