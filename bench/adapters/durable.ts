@@ -6,7 +6,8 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import { mkdtempSync, rmSync } from "node:fs"
-import { groups, properties, run, scenario } from "../scenario.js"
+import { run, scenario } from "../scenario.js"
+import { capturing } from "./capturing.js"
 
 await run(async () => {
   // On the disk of the project: a temporary directory may be in memory.
@@ -18,25 +19,8 @@ await run(async () => {
     )
   )
   await runtime.runPromise(Effect.void)
-  const capture = (index: number) =>
-    PostHog.capture("order completed", properties(index), { distinctId: `user_${index}`, groups })
   return {
-    captureAll: (count) => {
-      let index = 0
-      return runtime.runPromise(Effect.whileLoop({
-        while: () => index < count,
-        body: () => capture(index),
-        step: () => {
-          index++
-        }
-      }))
-    },
-    captureTimed: (index) =>
-      runtime.runSync(Effect.suspend(() => {
-        const begin = process.hrtime.bigint()
-        return Effect.map(capture(index), () => Number(process.hrtime.bigint() - begin))
-      })),
-    flush: () => runtime.runPromise(Effect.ignore(PostHog.flush)),
+    ...capturing(runtime),
     close: async () => {
       await runtime.dispose()
       rmSync(directory, { recursive: true, force: true })

@@ -9,7 +9,8 @@ import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Option from "effect/Option"
 import { user } from "../definitions.js"
-import { type EvaluateLocally, flagKeys, groups, properties, run, scenario } from "../scenario.js"
+import { type EvaluateLocally, flagKeys, run, scenario } from "../scenario.js"
+import { capturing } from "./capturing.js"
 
 /** The pure functions alone. */
 const evaluatePurely = async (): Promise<EvaluateLocally> => {
@@ -35,25 +36,8 @@ await run(async () => {
     }).pipe(Layer.provide(FetchHttpClient.layer))
   )
   await runtime.runPromise(Effect.void)
-  const capture = (index: number) =>
-    PostHog.capture("order completed", properties(index), { distinctId: `user_${index}`, groups })
   return {
-    captureAll: (count) => {
-      let index = 0
-      return runtime.runPromise(Effect.whileLoop({
-        while: () => index < count,
-        body: () => capture(index),
-        step: () => {
-          index++
-        }
-      }))
-    },
-    captureTimed: (index) =>
-      runtime.runSync(Effect.suspend(() => {
-        const begin = process.hrtime.bigint()
-        return Effect.map(capture(index), () => Number(process.hrtime.bigint() - begin))
-      })),
-    flush: () => runtime.runPromise(Effect.ignore(PostHog.flush)),
+    ...capturing(runtime),
     close: () => runtime.dispose(),
     captureError: (error) => runtime.runSync(ErrorTracking.capture(error, { distinctId: "user" })),
     readFlags: async () => {

@@ -4,7 +4,7 @@
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as HttpClient from "@effect/platform/HttpClient"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Schedule } from "effect"
+import { Effect, Fiber, Schedule } from "effect"
 import { PostHog, type PostHogConfig, type PostHogError } from "effect-posthog"
 import { Writer } from "../../src/core/event/json.js"
 import { writeEvent } from "../../src/core/event/wireEvent.js"
@@ -15,6 +15,7 @@ import type { Diagnostics } from "../../src/internal/diagnostics.js"
 import { formV1 } from "../../src/internal/form.js"
 import * as Http from "../../src/internal/http/client.js"
 import { check } from "../../src/internal/options.js"
+import { assertEnvelope, assertRepetitions, atOnce, attemptOf, passAt } from "../support/envelope.js"
 import { captureMany, collectDiagnostics, names, onSink, range, settle, stats } from "../support/posthog.js"
 import * as Sink from "../support/sink.js"
 
@@ -22,8 +23,6 @@ import * as Sink from "../support/sink.js"
 const soon = Schedule.spaced("20 millis")
 
 const path = "/i/v1/analytics/events"
-const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
-const time = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/
 
 const onV1 = (sink: Sink.Sink, options: PostHogConfig.Options = {}) =>
   onSink(sink, { captureMode: "v1", retrySchedule: soon, ...options })
@@ -40,19 +39,11 @@ describe("a request of capture v1", () => {
         assert.deepStrictEqual(yield* PostHog.flush, { delivered: 3, dropped: 0 })
         assert.deepInclude(yield* stats, { delivered: 3, dropped: {} })
       }).pipe(Effect.provide(onV1(sink)))
-      const [{ body, headers, method, path: asked }] = sink.requests as [Sink.SinkRequest]
-      assert.deepStrictEqual([method, asked], ["POST", path])
-      assert.deepInclude(headers, {
-        authorization: "Bearer phc_test",
-        "content-type": "application/json",
-        "posthog-attempt": "1"
-      })
-      assert.match(String(headers["user-agent"]), /^posthog-effect\/\d/)
-      assert.strictEqual(headers["posthog-sdk-info"], headers["user-agent"])
-      assert.match(String(headers["posthog-request-id"]), uuidPattern)
-      assert.match(String(headers["posthog-request-timestamp"]), time)
-      assert.sameMembers(Object.keys(body), ["created_at", "batch"])
-      assert.match(body.created_at, time)
+      const [request] = sink.requests as [Sink.SinkRequest]
+      assert.strictEqual(request.path, path)
+      assertEnvelope(request)
+      assert.strictEqual(attemptOf(request), "1")
+      assert.notProperty(request.body, "historical_migration")
       const [first, , third] = sink.accepted
       assert.sameMembers(Object.keys(first!), ["uuid", "event", "distinct_id", "timestamp", "options", "properties"])
       assert.deepInclude(first, { event: "event 0", distinct_id: "user_0", options: {} })
@@ -62,27 +53,20 @@ describe("a request of capture v1", () => {
       assert.notProperty(third!.properties, "$window_id")
     }))
 
-  it.scopedLive("keeps its id, its time of creation and its events over repetitions, and counts them", () =>
+  it.scoped("keeps its id, its time of creation and its events over repetitions, and counts them", () =>
     Effect.gen(function*() {
       const sink = yield* Sink.make()
       sink.next(Sink.status(503), Sink.status(429), Sink.status(408), Sink.hang, Sink.resetAfter, Sink.status(504))
-      yield* Effect.zipRight(captureMany(3), PostHog.flush).pipe(
-        Effect.provide(onV1(sink, { requestTimeout: 300, historicalMigration: true }))
+      const sending = yield* Effect.zipRight(captureMany(3), PostHog.flush).pipe(
+        Effect.provide(onV1(sink, { retrySchedule: atOnce, historicalMigration: true })),
+        Effect.fork
       )
+      yield* passAt(sink, 4)
+      yield* Fiber.join(sending)
       const { requests } = sink
-      assert.deepStrictEqual(requests.map(({ headers }) => headers["posthog-attempt"]), [
-        "1",
-        "2",
-        "3",
-        "4",
-        "5",
-        "6",
-        "7"
-      ])
-      assert.strictEqual(new Set(requests.map(({ headers }) => headers["posthog-request-id"])).size, 1)
-      assert.strictEqual(new Set(requests.map(({ body }) => JSON.stringify(body))).size, 1)
+      assert.strictEqual(requests.length, 7)
+      assertRepetitions(requests)
       assert.isTrue(requests[0]!.body.historical_migration)
-      assert.isAbove(new Set(requests.map(({ headers }) => headers["posthog-request-timestamp"])).size, 1)
       assert.deepStrictEqual(names(sink.accepted), range(3))
     }))
 })

@@ -4,12 +4,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, TestClock } from "effect"
 import { FeatureFlags, LocalEvaluation, PostHog, PostHogClient, type PostHogConfig } from "effect-posthog"
-import { createServer } from "node:net"
 import { aboutEvents, Warnings } from "../../src/internal/warnings.js"
 import * as BlackHole from "../support/blackHole.js"
 import { FakeClient } from "../support/fakeClient.js"
 import { collector } from "../support/log.js"
 import { captureMany, onFake, settle } from "../support/posthog.js"
+import { freePort } from "../support/server.js"
 import * as Sink from "../support/sink.js"
 
 /** Runs a program on an instance, and gives what was logged, the end included. */
@@ -31,14 +31,6 @@ const logged = <E>(
   })
 
 const flushed = Effect.zipRight(captureMany(3), Effect.either(PostHog.flush))
-
-/** A port of this machine on which nobody listens. */
-const freePort = Effect.async<number>((resume) => {
-  const server = createServer().listen(0, "127.0.0.1", () => {
-    const address = server.address()
-    server.close(() => resume(Effect.succeed(typeof address === "object" && address !== null ? address.port : 0)))
-  })
-})
 
 describe("the first failure", () => {
   it.scopedLive("wrong host", () =>

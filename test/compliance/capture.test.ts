@@ -4,6 +4,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { assertEnvelope, assertRepetitions, attemptOf, requestIdOf, sentAtOf } from "../support/envelope.js"
 import * as Sink from "../support/sink.js"
 import type { Verdict } from "../support/sinkV1.js"
 import { adapterFor, type Session } from "./driver.js"
@@ -38,8 +39,6 @@ const ai: Way = {
 type Adapter = ReturnType<typeof adapterFor>
 
 const uuidsOf = (request: Sink.SinkRequest | undefined) => request?.events.map(({ uuid }) => uuid)
-
-const headerOf = (name: string) => ({ headers }: Sink.SinkRequest) => headers[name]
 
 const requestsTo = ({ path }: Way, { sink }: Session) => sink.requests.filter((request) => request.path === path)
 
@@ -283,25 +282,14 @@ const v1 = (adapter: Adapter, way: Way) => {
         Sink.SinkRequest
       ]
       assert.strictEqual(requests.length, 4)
-      for (const request of requests) {
-        assert.strictEqual(request.headers.authorization, "Bearer phc_test")
-        assert.strictEqual(request.headers["content-type"], "application/json")
-        assert.match(String(request.headers["user-agent"]), /^posthog-effect\/\d/)
-        assert.strictEqual(request.headers["posthog-sdk-info"], request.headers["user-agent"])
-        assert.match(String(request.headers["posthog-request-id"]), uuidPattern)
-        assert.match(String(request.headers["posthog-request-timestamp"]), utc)
-        assert.sameMembers(Object.keys(request.body), ["created_at", "batch"])
-        assert.match(request.body.created_at, utc)
-      }
-      assert.deepStrictEqual(requests.map(headerOf("posthog-attempt")), ["1", "2", "3", "1"])
-      const ids = requests.map(headerOf("posthog-request-id"))
-      assert.strictEqual(new Set(ids.slice(0, 3)).size, 1)
-      assert.notStrictEqual(ids[3], ids[0])
-      assert.strictEqual(new Set([first, second, third].map(({ body }) => body.created_at)).size, 1)
+      assertRepetitions([first, second, third])
+      assertEnvelope(other)
+      for (const { body } of requests) assert.notProperty(body, "historical_migration")
+      assert.strictEqual(attemptOf(other), "1")
+      assert.notStrictEqual(requestIdOf(other), requestIdOf(first))
       assert.isAtLeast(Date.parse(other.body.created_at), Date.parse(first.body.created_at))
-      const times = requests.map((request) => Date.parse(String(headerOf("posthog-request-timestamp")(request))))
-      assert.isAbove(times[1]!, times[0]!)
-      assert.isAbove(times[2]!, times[1]!)
+      assert.isAbove(sentAtOf(second), sentAtOf(first))
+      assert.isAbove(sentAtOf(third), sentAtOf(second))
       assert.deepInclude(first.events[0], { session_id: "s", window_id: "w", options: {} })
       assert.sameMembers(Object.keys(other.events[0]!), [
         "uuid",
@@ -338,9 +326,7 @@ const v1 = (adapter: Adapter, way: Way) => {
       assert.strictEqual(session.sink.requests.length, 2)
       assert.deepStrictEqual(uuidsOf(second), [uuids[2], uuids[5]])
       assert.deepStrictEqual(second.events, [first.events[2]!, first.events[5]!])
-      assert.strictEqual(second.body.created_at, first.body.created_at)
-      assert.strictEqual(headerOf("posthog-request-id")(second), headerOf("posthog-request-id")(first))
-      assert.strictEqual(headerOf("posthog-attempt")(second), "2")
+      assertRepetitions([first, second])
       // The mock asks for a second.
       assert.isAtLeast(second.at - first.at, 990)
       assert.deepInclude(yield* session.state, { pending_events: 0, total_events_sent: 5 })

@@ -1,10 +1,11 @@
 /**
  * A proxy between the library and a server, at the level of bytes: it passes each request on and its answer back, unless a fault is due.
  */
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { type IncomingHttpHeaders, request } from "node:http"
-import { type AddressInfo, createServer, type Server, type Socket } from "node:net"
+import { createServer, type Socket } from "node:net"
+import { Loopback, open } from "./server.js"
 
 /** What the server has answered. */
 export interface Answered {
@@ -57,9 +58,7 @@ export const bytesOf = (
 
 const pause = (millis: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, millis))
 
-export class FaultProxy {
-  private readonly server: Server
-  private readonly sockets = new Set<Socket>()
+export class FaultProxy extends Loopback {
   /** What happens to the next exchanges, one each. */
   script: Array<Fault> = []
   /** What happens to those for which nothing is scripted. */
@@ -68,27 +67,10 @@ export class FaultProxy {
   faults = 0
 
   constructor(private readonly target: string) {
-    this.server = createServer({ noDelay: true }, (socket) => {
-      this.sockets.add(socket)
+    super(createServer({ noDelay: true }, (socket) => {
       socket.on("error", () => {})
-      socket.once("close", () => this.sockets.delete(socket))
       void this.serve(socket).catch(() => socket.destroy())
-    })
-  }
-
-  listen(): Promise<void> {
-    return new Promise((resolve) => this.server.listen(0, "127.0.0.1", resolve))
-  }
-
-  close(): Promise<void> {
-    return new Promise((resolve) => {
-      this.server.close(() => resolve())
-      for (const socket of this.sockets) socket.destroy()
-    })
-  }
-
-  get url(): string {
-    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`
+    }))
   }
 
   /** One exchange after the other, until the connection ends. */
@@ -182,11 +164,4 @@ export class FaultProxy {
 
 /** A proxy that lives as long as the scope. */
 export const make = (target: string): Effect.Effect<FaultProxy, never, Scope.Scope> =>
-  Effect.acquireRelease(
-    Effect.promise(async () => {
-      const proxy = new FaultProxy(target)
-      await proxy.listen()
-      return proxy
-    }),
-    (proxy) => Effect.promise(() => proxy.close())
-  )
+  open(() => new FaultProxy(target))

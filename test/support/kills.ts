@@ -4,13 +4,13 @@
  */
 import { type ChildProcess, spawn } from "node:child_process"
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs"
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
-import type { AddressInfo } from "node:net"
+import type { IncomingMessage, ServerResponse } from "node:http"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { gunzipSync } from "node:zlib"
 import { bundle } from "./bundle.js"
 import { type Random, random } from "./random.js"
+import { LoopbackServer } from "./server.js"
 
 export interface KillOptions {
   /** How many processes are killed. */
@@ -42,48 +42,34 @@ export interface KillReport {
 }
 
 /** A PostHog that refuses some requests, and reads others without ever answering. */
-class Flaky {
+class Flaky extends LoopbackServer {
   readonly seen = new Map<string, number>()
   private readonly identities = new Map<string, string>()
   changed = 0
   refuses = 0
   hangsUp = 0
-  private readonly server = createServer((request, response) => this.handle(request, response))
 
-  constructor(private readonly dice: Random) {}
+  constructor(private readonly dice: Random) {
+    super()
+  }
 
-  private handle(request: IncomingMessage, response: ServerResponse): void {
+  protected async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const chunks: Array<Buffer> = []
-    request.on("error", () => {})
-    request.on("data", (chunk: Buffer) => chunks.push(chunk))
-    request.on("end", () => {
-      if (this.dice.chance(this.refuses)) return void response.writeHead(503).end()
-      const bytes = Buffer.concat(chunks)
-      const text = request.headers["content-encoding"] === "gzip" ? gunzipSync(bytes) : bytes
-      const { batch } = JSON.parse(text.toString("utf8")) as {
-        readonly batch: ReadonlyArray<{ uuid: string; timestamp: string; properties: { id: string } }>
-      }
-      for (const { properties: { id }, timestamp, uuid } of batch) {
-        this.seen.set(id, (this.seen.get(id) ?? 0) + 1)
-        const identity = `${uuid} ${timestamp}`
-        if ((this.identities.get(id) ?? identity) !== identity) this.changed++
-        this.identities.set(id, identity)
-      }
-      if (this.dice.chance(this.hangsUp)) return void request.socket.destroy()
-      response.writeHead(200, { "content-type": "application/json" }).end("{\"status\":1}")
-    })
-  }
-
-  async listen(): Promise<string> {
-    await new Promise<void>((resolve) => this.server.listen(0, "127.0.0.1", resolve))
-    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`
-  }
-
-  close(): Promise<void> {
-    return new Promise((resolve) => {
-      this.server.close(() => resolve())
-      this.server.closeAllConnections()
-    })
+    for await (const chunk of request) chunks.push(chunk as Buffer)
+    if (this.dice.chance(this.refuses)) return void response.writeHead(503).end()
+    const bytes = Buffer.concat(chunks)
+    const text = request.headers["content-encoding"] === "gzip" ? gunzipSync(bytes) : bytes
+    const { batch } = JSON.parse(text.toString("utf8")) as {
+      readonly batch: ReadonlyArray<{ uuid: string; timestamp: string; properties: { id: string } }>
+    }
+    for (const { properties: { id }, timestamp, uuid } of batch) {
+      this.seen.set(id, (this.seen.get(id) ?? 0) + 1)
+      const identity = `${uuid} ${timestamp}`
+      if ((this.identities.get(id) ?? identity) !== identity) this.changed++
+      this.identities.set(id, identity)
+    }
+    if (this.dice.chance(this.hangsUp)) return void request.socket.destroy()
+    response.writeHead(200, { "content-type": "application/json" }).end("{\"status\":1}")
   }
 }
 
@@ -121,7 +107,6 @@ export class Arena {
   private constructor(
     private readonly program: string,
     private readonly home: string,
-    readonly host: string,
     readonly posthog: Flaky
   ) {}
 
@@ -130,7 +115,8 @@ export class Arena {
     const program = join(home, "program.mjs")
     writeFileSync(program, await bundle(new URL("../programs/durable.ts", import.meta.url).pathname, "node"))
     const posthog = new Flaky(random(seed))
-    return new Arena(program, home, await posthog.listen(), posthog)
+    await posthog.listen()
+    return new Arena(program, home, posthog)
   }
 
   get directory(): string {
@@ -157,7 +143,7 @@ export class Arena {
     ready: (child: ChildProcess) => void = () => {}
   ): Promise<Output> {
     return new Promise((resolve, reject) => {
-      const child = spawn(process.execPath, [this.program, this.host, this.directory, String(sync), run, way], {
+      const child = spawn(process.execPath, [this.program, this.posthog.url, this.directory, String(sync), run, way], {
         stdio: ["ignore", "pipe", "pipe"]
       })
       let text = ""

@@ -5,9 +5,9 @@ import { createClient } from "@redis/client"
 import { Effect, type Scope } from "effect"
 import { spawn, spawnSync } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
-import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { freePort } from "./server.js"
 
 const server = "redis-server"
 
@@ -16,16 +16,6 @@ export const isInstalled = spawnSync(server, ["--version"]).status === 0
 
 /** Why what needs one is skipped. */
 export const absence = "there is no redis-server on this machine (apt-get install redis-server)"
-
-const freePort = (): Promise<number> =>
-  new Promise((resolve, reject) => {
-    const probe = createServer()
-    probe.once("error", reject)
-    probe.listen(0, "127.0.0.1", () => {
-      const address = probe.address()
-      probe.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0))
-    })
-  })
 
 export interface Redis {
   readonly port: number
@@ -58,7 +48,7 @@ const run = (args: ReadonlyArray<string>): Promise<() => Promise<void>> => {
 export const startWith = (...more: ReadonlyArray<string>): Effect.Effect<Redis, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.promise(async () => {
-      const port = await freePort()
+      const port = await Effect.runPromise(freePort)
       const folder = mkdtempSync(join(tmpdir(), "redis-"))
       const usual = ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
       const args = [...usual, "--dir", folder, ...more]

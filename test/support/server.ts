@@ -1,34 +1,28 @@
 /** Servers on the loopback interface, as long as a test needs them. */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
-import type { AddressInfo, Socket } from "node:net"
+import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from "node:http"
+import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from "node:net"
 
-/** A server, and those who wait until something has happened there. */
-export abstract class LoopbackServer {
-  private readonly server: Server
+/** Where a server listens and how it ends, whatever is spoken there. */
+export abstract class Loopback {
   private readonly sockets = new Set<Socket>()
-  private readonly listeners = new Set<() => void>()
 
-  constructor() {
-    this.server = createServer((request, response) => {
-      // A connection that breaks is what some tests want.
-      this.handle(request, response).catch(() => response.destroy())
-    })
-    this.server.keepAliveTimeout = 60_000
-    this.server.on("connection", (socket) => {
+  constructor(protected readonly server: Server) {
+    server.on("connection", (socket: Socket) => {
       this.sockets.add(socket)
       socket.once("close", () => this.sockets.delete(socket))
     })
   }
 
-  protected abstract handle(request: IncomingMessage, response: ServerResponse): Promise<void>
-
   /** `0`: any port that is free. */
   listen(port = 0): Promise<void> {
     return new Promise((resolve, reject) => {
       this.server.once("error", reject)
-      this.server.listen(port, "127.0.0.1", () => resolve())
+      this.server.listen(port, "127.0.0.1", () => {
+        this.server.off("error", reject)
+        resolve()
+      })
     })
   }
 
@@ -40,9 +34,40 @@ export abstract class LoopbackServer {
     })
   }
 
-  get url(): string {
-    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`
+  get port(): number {
+    return (this.server.address() as AddressInfo).port
   }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.port}`
+  }
+}
+
+/** A server that listens as long as the scope lives. */
+export const open = <S extends Loopback>(make: () => S): Effect.Effect<S, never, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.promise(async () => {
+      const server = make()
+      await server.listen()
+      return server
+    }),
+    (server) => Effect.promise(() => server.close())
+  )
+
+/** A server of HTTP, and those who wait until something has happened there. */
+export abstract class LoopbackServer extends Loopback {
+  private readonly listeners = new Set<() => void>()
+
+  constructor() {
+    const server = createHttpServer((request, response) => {
+      // A connection that breaks is what some tests want.
+      this.handle(request, response).catch(() => response.destroy())
+    })
+    server.keepAliveTimeout = 60_000
+    super(server)
+  }
+
+  protected abstract handle(request: IncomingMessage, response: ServerResponse): Promise<void>
 
   /** Resolves when the condition holds; it is checked whenever something has happened. */
   until(condition: () => boolean): Promise<void> {
@@ -78,15 +103,22 @@ class Serving extends LoopbackServer {
 /** The address of a server that answers as the test says, as long as the scope lives. */
 export const serve = (
   handle: (request: IncomingMessage, response: ServerResponse) => void
-): Effect.Effect<string, never, Scope.Scope> =>
-  Effect.map(
-    Effect.acquireRelease(
-      Effect.promise(async () => {
-        const server = new Serving(handle)
-        await server.listen()
-        return server
-      }),
-      (server) => Effect.promise(() => server.close())
-    ),
-    ({ url }) => url
-  )
+): Effect.Effect<string, never, Scope.Scope> => Effect.map(open(() => new Serving(handle)), ({ url }) => url)
+
+class ServingBytes extends Loopback {
+  constructor(handle: (socket: Socket) => void) {
+    super(createTcpServer((socket) => {
+      socket.on("error", () => {})
+      socket.once("data", () => handle(socket))
+    }))
+  }
+}
+
+/** The same below HTTP: `handle` is called when something of a request is there. */
+export const serveBytes = (handle: (socket: Socket) => void): Effect.Effect<string, never, Scope.Scope> =>
+  Effect.map(open(() => new ServingBytes(handle)), ({ url }) => url)
+
+/** A port of this machine on which nobody listens. */
+export const freePort: Effect.Effect<number> = Effect.scoped(
+  Effect.map(open(() => new ServingBytes(() => {})), ({ port }) => port)
+)

@@ -2,12 +2,12 @@
  * A PostHog on the loopback interface: speaks the protocol, checks what it receives as PostHog does, records everything, and
  * misbehaves on request.
  */
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { createHash, randomUUID } from "node:crypto"
 import type { IncomingMessage, ServerResponse } from "node:http"
 import * as zlib from "node:zlib"
-import { LoopbackServer } from "./server.js"
+import { LoopbackServer, open } from "./server.js"
 import * as V1 from "./sinkV1.js"
 
 /** What the sink does with one request. */
@@ -373,11 +373,4 @@ export class Sink extends LoopbackServer {
 
 /** A sink that lives as long as the scope. */
 export const make = (rules?: Rules): Effect.Effect<Sink, never, Scope.Scope> =>
-  Effect.acquireRelease(
-    Effect.promise(async () => {
-      const sink = new Sink(rules)
-      await sink.listen()
-      return sink
-    }),
-    (sink) => Effect.promise(() => sink.close())
-  )
+  open(() => new Sink(rules))

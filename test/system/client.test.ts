@@ -7,37 +7,12 @@ import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Layer, Option } from "effect"
 import { FeatureFlags, LocalEvaluation, PostHog, PostHogClient } from "effect-posthog"
 import { type ServerResponse } from "node:http"
-import { type AddressInfo, createServer as createTcpServer, type Socket } from "node:net"
+import type { Socket } from "node:net"
 import { gzipSync } from "node:zlib"
 import { undiciLoads } from "../support/effect.js"
 import { apiKey, captureMany, names, range } from "../support/posthog.js"
-import { serve } from "../support/server.js"
+import { serve, serveBytes } from "../support/server.js"
 import * as Sink from "../support/sink.js"
-
-/** The same below HTTP. */
-const serveBytes = (handle: (socket: Socket) => void) =>
-  Effect.map(
-    Effect.acquireRelease(
-      Effect.promise(async () => {
-        const sockets = new Set<Socket>()
-        const server = createTcpServer((socket) => {
-          sockets.add(socket)
-          socket.on("error", () => {})
-          socket.once("data", () => handle(socket))
-        })
-        await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
-        return { server, sockets }
-      }),
-      ({ server, sockets }) =>
-        Effect.promise(() =>
-          new Promise((resolve) => {
-            server.close(resolve)
-            for (const socket of sockets) socket.destroy()
-          })
-        )
-    ),
-    ({ server }) => `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  )
 
 const clients = {
   "node:http": PostHogClient.layer,

@@ -3,11 +3,11 @@
  * request. A fetch that is part of it brings requests to their real addresses here, so that the official SDKs run as
  * they are; a request to anywhere else fails.
  */
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { constants, createGzip } from "node:zlib"
-import { LoopbackServer } from "../server.js"
+import { LoopbackServer, open } from "../server.js"
 import * as replies from "./replies.js"
 import type { Reply } from "./replies.js"
 
@@ -149,11 +149,4 @@ const send = async (reply: Reply, response: ServerResponse): Promise<void> => {
 }
 
 /** Providers that live as long as the scope. */
-export const make: Effect.Effect<Providers, never, Scope.Scope> = Effect.acquireRelease(
-  Effect.promise(async () => {
-    const providers = new Providers()
-    await providers.listen()
-    return providers
-  }),
-  (providers) => Effect.promise(() => providers.close())
-)
+export const make: Effect.Effect<Providers, never, Scope.Scope> = open(() => new Providers())
