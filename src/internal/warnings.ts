@@ -116,7 +116,8 @@ const adviceForNoResults =
 
 const adviceFor = ({ about, detail = "", reason, status }: Trouble): string => {
   if (detail === noResults) return adviceForNoResults
-  if (status === 200) return reason === "rejected" ? adviceForVerdict : adviceForAgain
+  if (status === 200 && reason === "rejected") return adviceForVerdict
+  if (status === 200 && about.isDelivery) return adviceForAgain
   const forReason = about.advice?.[reason] ?? adviceForReason[reason]
   if (status !== undefined) {
     return about.advice?.[status] ?? adviceForStatus[status] ??
