@@ -22,6 +22,10 @@ const maxWireBytes = { [aiPath]: maxBodyBytes, [analyticsPath]: 10 * 1024 * 1024
 /** One event of the others. */
 const maxEventBytes = 1024 * 1024
 
+/**
+ * The names that PostHog has. Those of the library are the same and are not taken from there, because a name that is
+ * wrong or missing there would then be so here too, and no test would see it.
+ */
 const aiEvents = new Set([
   "$ai_generation",
   "$ai_embedding",
