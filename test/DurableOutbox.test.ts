@@ -68,19 +68,31 @@ describe("DurableOutbox.layerFile", () => {
       assert.deepStrictEqual(readdirSync(join(directory, readdirSync(directory)[0]!)), [])
     }))
 
-  it.scopedLive("brings events of a life with another captureMode into the form of this one", () =>
-    Effect.gen(function*() {
-      const directory = yield* temporary
-      const first = yield* life(directory, down(), { instance: { captureMode: "v1" } })
-      yield* first.run(PostHog.capture("event 0", {}, { processPersonProfile: false }))
-      yield* first.close
-      const client = new FakeClient()
-      const second = yield* life(directory, client)
-      yield* second.run(PostHog.flush)
-      yield* second.close
-      assert.isFalse("options" in client.accepted[0]!)
-      assert.strictEqual(client.accepted[0]!.properties.$process_person_profile, false)
-    }))
+  for (const [from, to] of [["v0", "v1"], ["v1", "v0"]] as const) {
+    it.scopedLive(`sends with capture ${to} what a life with capture ${from} has left, as if it were its own`, () =>
+      Effect.gen(function*() {
+        const directory = yield* temporary
+        const capture = Effect.forEach(["a", "b"], (name, i) =>
+          PostHog.capture(name, { $session_id: "s", $cookieless_mode: true, i }, {
+            distinctId: "user",
+            processPersonProfile: false,
+            uuid: `0192d4f5-0000-7000-8000-00000000000${i}`,
+            timestamp: "2025-01-01T00:00:00.000Z"
+          }))
+        const first = yield* life(directory, down(), { instance: { captureMode: from } })
+        yield* first.run(capture)
+        yield* first.close
+        const client = new FakeClient(() => ({ status: 200, body: "{}" }))
+        const second = yield* life(directory, client, { instance: { captureMode: to } })
+        yield* second.run(PostHog.flush)
+        const adopted = client.accepted.splice(0)
+        yield* second.run(Effect.zipRight(capture, PostHog.flush))
+        assert.deepStrictEqual(adopted, client.accepted)
+        assert.strictEqual(adopted.length, 2)
+        assert.strictEqual("options" in adopted[0]!, to === "v1")
+        yield* second.close
+      }))
+  }
 
   it.scopedLive("keeps the events of another key and another host apart", () =>
     Effect.gen(function*() {

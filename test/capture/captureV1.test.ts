@@ -1,20 +1,9 @@
 /**
  * Events over capture v1, on real sockets: what a request looks like, and where events go when the server does not have it.
  */
-import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
-import * as HttpClient from "@effect/platform/HttpClient"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Schedule } from "effect"
 import { PostHog, type PostHogConfig, type PostHogError } from "effect-posthog"
-import { Writer } from "../../src/core/event/json.js"
-import { writeEvent } from "../../src/core/event/wireEvent.js"
-import { route } from "../../src/internal/delivery/analytics.js"
-import { Batch } from "../../src/internal/delivery/batch.js"
-import { makeLabel } from "../../src/internal/delivery/transport.js"
-import type { Diagnostics } from "../../src/internal/diagnostics.js"
-import { formV1 } from "../../src/internal/form.js"
-import * as Http from "../../src/internal/http/client.js"
-import { check } from "../../src/internal/options.js"
 import { assertEnvelope, assertRepetitions, atOnce, attemptOf, passAt } from "../support/envelope.js"
 import { captureMany, collectDiagnostics, names, onSink, range, settle, stats } from "../support/posthog.js"
 import * as Sink from "../support/sink.js"
@@ -68,54 +57,6 @@ describe("a request of capture v1", () => {
       assertRepetitions(requests)
       assert.isTrue(requests[0]!.body.historical_migration)
       assert.deepStrictEqual(names(sink.accepted), range(3))
-    }))
-})
-
-describe("events that another process has stored with capture v0", () => {
-  it.scopedLive("are brought into the form of capture v1, each with its uuid and its verdict", () =>
-    Effect.gen(function*() {
-      const sink = yield* Sink.make({
-        verdict: ({ event }) => event === "b" ? { result: "drop", details: "invalid_options" } : undefined
-      })
-      const event = (name: string, i: number) => ({
-        uuid: `0192d4f5-0000-7000-8000-00000000000${i}`,
-        event: name,
-        distinct_id: "user_1",
-        timestamp: "2025-01-01T00:00:00.000Z",
-        properties: { $lib: "posthog-effect", $cookieless_mode: true, $session_id: "s", i }
-      })
-      const [a, b, c] = ["a", "b", "c"].map(event)
-      const texts = [
-        writeEvent(new Writer(1e6), a!),
-        writeEvent(new Writer(1e6), b!),
-        formV1.write(new Writer(1e6), c!)
-      ]
-      const options = yield* check({ apiKey: "phc_test", host: sink.url, captureMode: "v1" })
-      const http = yield* Effect.flatMap(HttpClient.HttpClient, (client) => Http.make(options, client)).pipe(
-        Effect.provide(FetchHttpClient.layer)
-      )
-      const quiet = { emit: () => {} } as unknown as Diagnostics
-      const { transport } = route(options, http, () => event("", 9).uuid, quiet)
-      const results = yield* transport.send(Batch.single(texts[0]!).rewritten(texts), makeLabel(), () => true)
-      assert.deepStrictEqual(
-        results!.verdicts.map((verdict) => typeof verdict === "string" ? verdict : verdict.detail),
-        [
-          "ok",
-          "invalid_options",
-          "ok"
-        ]
-      )
-      for (const [i, sent] of sink.requests[0]!.events.entries()) {
-        assert.deepStrictEqual(sent, {
-          uuid: event("", i).uuid,
-          event: ["a", "b", "c"][i]!,
-          distinct_id: "user_1",
-          timestamp: "2025-01-01T00:00:00.000Z",
-          options: { cookieless_mode: true },
-          session_id: "s",
-          properties: { i }
-        })
-      }
     }))
 })
 
