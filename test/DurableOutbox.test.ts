@@ -72,13 +72,16 @@ describe("DurableOutbox.layerFile", () => {
     it.scopedLive(`sends with capture ${to} what a life with capture ${from} has left, as if it were its own`, () =>
       Effect.gen(function*() {
         const directory = yield* temporary
-        const capture = Effect.forEach(["a", "b"], (name, i) =>
-          PostHog.capture(name, { $session_id: "s", $cookieless_mode: true, i }, {
-            distinctId: "user",
-            processPersonProfile: false,
-            uuid: `0192d4f5-0000-7000-8000-00000000000${i}`,
-            timestamp: "2025-01-01T00:00:00.000Z"
-          }))
+        const capture = Effect.forEach(
+          ["a", "b"],
+          (name, i) =>
+            PostHog.capture(name, { $session_id: "s", $cookieless_mode: true, i }, {
+              distinctId: "user",
+              processPersonProfile: false,
+              uuid: `0192d4f5-0000-7000-8000-00000000000${i}`,
+              timestamp: "2025-01-01T00:00:00.000Z"
+            })
+        )
         const first = yield* life(directory, down(), { instance: { captureMode: from } })
         yield* first.run(capture)
         yield* first.close

@@ -372,5 +372,4 @@ export class Sink extends LoopbackServer {
 }
 
 /** A sink that lives as long as the scope. */
-export const make = (rules?: Rules): Effect.Effect<Sink, never, Scope.Scope> =>
-  open(() => new Sink(rules))
+export const make = (rules?: Rules): Effect.Effect<Sink, never, Scope.Scope> => open(() => new Sink(rules))
