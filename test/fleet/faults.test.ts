@@ -6,7 +6,7 @@ import { Effect, Layer, Scope } from "effect"
 import { PostHog } from "effect-posthog"
 import { randomBytes } from "node:crypto"
 import { run } from "../support/child.js"
-import { lengths, onRedis, type Send, start, until, world } from "../support/fleet.js"
+import { lengths, onRedis, type Send, start, streamOf, until, world } from "../support/fleet.js"
 import { collector } from "../support/log.js"
 import { assertAddsUp, captureMany, collectDiagnostics, names, range, stats } from "../support/posthog.js"
 import * as Redis from "../support/redis.js"
@@ -380,9 +380,6 @@ const suite = () => {
       assert.deepInclude(ended, { code: 0, stdout: "idle\n" })
     }), 60_000)
 }
-
-const streamOf = (ask: (...parts: [string, ...Array<string>]) => Effect.Effect<unknown>) =>
-  Effect.map(ask("KEYS", "*:events"), (keys) => (keys as ReadonlyArray<string>)[0]!)
 
 describe("faults of a fleet", () => {
   if (Redis.isInstalled) suite()

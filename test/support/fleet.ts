@@ -70,3 +70,7 @@ export const world = (...args: ReadonlyArray<string>) =>
       Effect.promise(() => client.sendCommand(parts))
     return { redis, client, sink, ask, send: sendBy(client) }
   })
+
+/** Name of the stream of usual events. */
+export const streamOf = (ask: (...parts: [string, ...Array<string>]) => Effect.Effect<unknown>) =>
+  Effect.map(ask("KEYS", "*:events"), (keys) => (keys as ReadonlyArray<string>)[0]!)

@@ -25,13 +25,14 @@ import type { Failure } from "../failure.js"
 import type { Label } from "../transport.js"
 import { CatchUps } from "./catchUps.js"
 import { countOf, decode } from "./element.js"
-import { letterOf } from "./fleetLetters.js"
 import type { Health } from "./health.js"
-import { type Borrowed, type Follower, type Held, Holdings, packed } from "./holdings.js"
+import { type Borrowed, type Follower, Holdings, packed } from "./holdings.js"
 import { kinds } from "./kinds.js"
+import { Leftovers } from "./leftovers.js"
 import { Permits } from "./permits.js"
-import { givenBackMillis, type Streams, type Trouble } from "./redis.js"
+import type { Streams, Trouble } from "./redis.js"
 import type { Entry } from "./redisReply.js"
+import { type Damaged, Settler } from "./settler.js"
 
 export interface Parts {
   readonly lane: string
@@ -66,20 +67,18 @@ const firstPause = 20
 /** After a failure, in milliseconds. */
 const firstTrouble = 200
 const longestTrouble = 5_000
-/** So often is looked for what others have left, in milliseconds. */
-const lookPause = 5_000
-/** Consumers that have nothing are removed when they have been gone for so long, in milliseconds. */
-const goneAfter = 3_600_000
 
 /** Bytes of a read, about; and the most entries. */
 const readBytes = 4 * 1024 * 1024
 const maxEntries = 64
 /** What an entry has until it is known better. */
 const usualBytes = 256 * 1024
-/** A process that keeps no dead letters leaves those of the others alone. */
-const othersKeep = Number.MAX_SAFE_INTEGER
-/** Entries that are settled in one step. */
-const settledAtOnce = 32
+
+/** An entry that can be read. */
+interface Taken {
+  readonly id: string
+  readonly batch: Batch
+}
 
 export class Reader implements Follower {
   private readonly holdings: Holdings
@@ -87,21 +86,22 @@ export class Reader implements Follower {
   /** Whether something has happened since the last round began, and whom that wakes. */
   private isWoken = false
   private resting: Deferred.Deferred<void> | undefined
-  /** Since when somebody's entries have not been touched. */
-  private suspects: ReadonlyMap<string, number> = new Map()
   private refreshedAt = Number.NEGATIVE_INFINITY
-  private lookedAt = Number.NEGATIVE_INFINITY
-  private sweptAt = Number.NEGATIVE_INFINITY
   /** Whether something may have been taken that this process has not seen. */
   private isUncertain = false
   private isDeparting = false
   private readonly permits = new Permits()
+  private readonly leftovers: Leftovers
+  private readonly settler: Settler
   private pause = firstPause
   private troubles = firstTrouble
   private entryBytes = usualBytes
 
   constructor(private readonly parts: Parts, private readonly owner: Borrowed) {
-    this.holdings = new Holdings(parts.settings.maxDeadBytes !== undefined)
+    const { now, settings: { claimAfter, maxDeadBytes }, streams } = parts
+    this.holdings = new Holdings(maxDeadBytes !== undefined)
+    this.leftovers = new Leftovers(streams, claimAfter, now)
+    this.settler = new Settler(parts, this.holdings)
     owner.follower = this
   }
 
@@ -140,7 +140,7 @@ export class Reader implements Follower {
   /** Settles what has ended, and gives back the rest. To be called when nothing else runs. */
   readonly depart: Effect.Effect<void, Trouble> = Effect.suspend(() =>
     Effect.zipRight(
-      this.settleFinished,
+      this.settler.settle,
       Effect.map(this.parts.streams.depart, () => {
         this.holdings.clear()
         this.isDeparting = false
@@ -191,7 +191,7 @@ export class Reader implements Follower {
     this.permits.asked(this.parts.now())
     this.parts.health.failed("reader", trouble)
     this.isUncertain = true
-    this.suspects = new Map()
+    this.leftovers.forget()
     this.fail({ reason: "connection", detail: trouble.detail })
     const millis = this.troubles
     this.troubles = Math.min(millis * 2, longestTrouble)
@@ -214,19 +214,22 @@ export class Reader implements Follower {
   private readonly round: Effect.Effect<void, Trouble> = Effect.suspend(() => {
     this.isWoken = false
     return Effect.gen(this, function*() {
-      const { health, now, settings: { claimAfter, pollInterval }, streams } = this.parts
-      if (this.holdings.finished.length > 0) yield* this.settleFinished
+      const { health, settings: { pollInterval }, streams } = this.parts
+      if (this.holdings.finished.length > 0) yield* this.settler.settle
       if (this.isDeparting) yield* this.depart
       if (this.isUncertain || this.untilRefresh === 0) yield* this.refresh
       if (!this.mayTake) return yield* this.rest(this.untilRefresh)
-      if (now() - this.lookedAt >= Math.min(lookPause, claimAfter / 6)) yield* this.look
+      if (this.leftovers.isDue) {
+        const found = yield* this.leftovers.take(this.entriesAtOnce)
+        if (found !== undefined) yield* this.load(found.entries, found.lives)
+      }
       const entries = yield* streams.read(this.entriesAtOnce)
       health.succeeded("reader")
       this.troubles = firstTrouble
       if (entries.length > 0) {
         this.pause = firstPause
         yield* this.load(entries)
-        this.catchUps.reached(entries.at(-1)!.id)
+        if (!this.isDeparting) this.catchUps.reached(entries.at(-1)!.id)
       } else {
         this.catchUps.reached(undefined)
         const millis = Math.min(this.pause, pollInterval)
@@ -248,41 +251,6 @@ export class Reader implements Follower {
       const woken = Deferred.await(this.resting = makeDeferred<void>())
       return Number.isFinite(millis) ? Effect.raceFirst(woken, sleepIdle(Duration.millis(millis))) : woken
     })
-  }
-
-  private readonly settleFinished: Effect.Effect<void, Trouble> = Effect.suspend(() => {
-    const some = this.holdings.finished.slice(0, settledAtOnce)
-    if (some.length === 0) return Effect.void
-    const { form, lane, settings: { maxDeadBytes }, streams } = this.parts
-    const entries = Effect.forEach(
-      some,
-      ({ id, letters }) =>
-        Effect.map(Effect.forEach(letters, (letter) => letterOf(letter, lane, form)), (dead) => ({ id, dead }))
-    )
-    return Effect.flatMap(
-      entries,
-      (entries) =>
-        Effect.flatMap(streams.settle(entries, maxDeadBytes ?? othersKeep), (removed) => {
-          this.holdings.settled(some)
-          this.tellLetters(some)
-          this.tellRemoved(removed)
-          return this.settleFinished
-        })
-    )
-  })
-
-  private tellLetters(some: ReadonlyArray<Held>): void {
-    for (const { batch, reason } of some.flatMap(({ letters }) => letters)) {
-      this.parts.diagnostics.emit(
-        kinds.deadLettered,
-        () => ({ _tag: "DeadLettered", count: batch.count, reason, events: batch.heads() })
-      )
-    }
-  }
-
-  /** So many events of dead letters went for lack of room. */
-  private tellRemoved(count: number): void {
-    if (count > 0) this.parts.diagnostics.emit(kinds.lettersRemoved, () => ({ _tag: "DeadLettersRemoved", count }))
   }
 
   /**
@@ -329,70 +297,54 @@ export class Reader implements Follower {
     dispatch.makeDue()
   }
 
-  /**
-   * Looks for what others have left: what they gave back, and what they have not touched for too long. A process that
-   * lives touches what it holds four times as often, so two looks that are half that time apart see the same only where
-   * nobody lives: a clock that was set, or a Redis that was away, makes all entries look old at once.
-   */
-  private readonly look: Effect.Effect<void, Trouble> = Effect.suspend(() => {
-    const { now, settings: { claimAfter }, streams } = this.parts
-    const time = now()
-    this.lookedAt = time
-    const sweep = time - this.sweptAt < goneAfter ? Effect.void : Effect.map(streams.sweep(goneAfter), () => {
-      this.sweptAt = time
-    })
-    const looked = Effect.flatMap(streams.idle(claimAfter), (idle) => {
-      const suspects = new Map<string, number>()
-      const ready = idle.filter(({ id, idle }) => {
-        const since = this.suspects.get(id) ?? time
-        suspects.set(id, since)
-        return idle >= givenBackMillis || time - since >= claimAfter / 2
-      }).slice(0, this.entriesAtOnce)
-      this.suspects = suspects
-      if (ready.length === 0) return Effect.void
-      return Effect.flatMap(streams.claim(ready.map(({ id }) => id), claimAfter), (entries) => {
-        const lives = new Set(ready.map(({ consumer }) => consumer)).size
-        return this.load(entries, lives)
-      })
-    })
-    return Effect.zipRight(sweep, looked)
-  })
-
   /** Takes over the events of entries. `lives`: so many processes had left them. */
   private load(entries: ReadonlyArray<Entry>, lives?: number): Effect.Effect<void, Trouble> {
     return Effect.gen(this, function*() {
-      const { books, diagnostics, dispatch, form, limits, queue, settings: { maxDeadBytes }, streams } = this.parts
+      const { diagnostics, form, queue } = this.parts
       // From now on there is something to say about it.
       if (this.holdings.size === 0) this.permits.askedAt = this.refreshedAt = this.parts.now()
       let sequence = queue.next
       let bytes = 0
-      let damaged = 0
-      const batches: Array<Batch> = []
+      const good: Array<Taken> = []
+      const damaged: Array<Damaged> = []
       for (const { fields, id } of entries) {
         if (this.holdings.has(id)) continue
         const batch = yield* decode(fields, form, sequence)
         bytes += fields.get("e")?.length ?? 0
         if (typeof batch === "string") {
-          damaged++
-          const count = countOf(fields)
-          if (maxDeadBytes === undefined) yield* streams.settle([{ id, dead: [] }], othersKeep)
-          else this.tellRemoved(yield* streams.setAside(id, batch, maxDeadBytes))
-          diagnostics.emit(kinds.setAside, () => ({ _tag: "LinesSetAside", count, file: this.parts.deadKey }))
+          damaged.push({ id, why: batch, count: countOf(fields) })
         } else {
-          this.holdings.add(id, sequence, batch.count)
+          good.push({ id, batch })
           sequence += batch.count
-          batches.push(batch)
         }
       }
+      // They are given back with everything else.
+      if (this.isDeparting) return
       const count = sequence - queue.next
       this.entryBytes = Math.max(bytes / Math.max(entries.length, 1), 1)
       if (lives !== undefined && entries.length > 0) {
-        diagnostics.emit(kinds.recovered, () => ({ _tag: "OutboxRecovered", count, bytes, damaged, lives }))
+        diagnostics.emit(
+          kinds.recovered,
+          () => ({ _tag: "OutboxRecovered", count, bytes, damaged: damaged.length, lives })
+        )
       }
-      if (count === 0) return
-      books.recoveredQueued(count)
-      for (const batch of packed(batches, limits)) queue.append(batch)
-      dispatch.makeDue()
+      this.hold(good)
+      // Last, because Redis may fail: what it has not done is found among what this process has taken and not seen.
+      yield* this.settler.setAside(damaged)
     })
+  }
+
+  /**
+   * In one turn: an entry that is held and whose events are not queued would never be sent, and would be settled by
+   * the end of others that have got the same numbers.
+   */
+  private hold(taken: ReadonlyArray<Taken>): void {
+    if (taken.length === 0) return
+    const { books, dispatch, limits, queue } = this.parts
+    for (const { batch, id } of taken) this.holdings.add(id, batch.sequence, batch.count)
+    const batches = taken.map(({ batch }) => batch)
+    books.recoveredQueued(batches.reduce((sum, { count }) => sum + count, 0))
+    for (const batch of packed(batches, limits)) queue.append(batch)
+    dispatch.makeDue()
   }
 }
