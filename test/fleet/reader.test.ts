@@ -4,15 +4,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { PostHog } from "effect-posthog"
-import { lengths, onRedis, type Send, start, streamOf, until, world } from "../support/fleet.js"
+import { lengths, onRedis, runs, type Send, start, streamOf, until, world } from "../support/fleet.js"
 import { captureMany, names, range, stats } from "../support/posthog.js"
 import * as Redis from "../support/redis.js"
 
 const delivered = (count: number) => until(Effect.map(PostHog.stats, ({ delivered }) => delivered >= count))
 const stored = (count: number) => until(Effect.map(PostHog.stats, ({ stored }) => stored >= count))
-
-/** Whether a command is a script of which this is a part. */
-const runs = (parts: ReadonlyArray<string>, text: string): boolean => parts[0] === "EVAL" && parts[1]!.includes(text)
 
 const suite = () => {
   it.scopedLive(

@@ -74,3 +74,7 @@ export const world = (...args: ReadonlyArray<string>) =>
 /** Name of the stream of usual events. */
 export const streamOf = (ask: (...parts: [string, ...Array<string>]) => Effect.Effect<unknown>) =>
   Effect.map(ask("KEYS", "*:events"), (keys) => (keys as ReadonlyArray<string>)[0]!)
+
+/** Whether a command is a script of which this is a part. */
+export const runs = (parts: ReadonlyArray<string>, text: string): boolean =>
+  parts[0] === "EVAL" && parts[1]!.includes(text)

@@ -66,7 +66,7 @@ export class Appender implements Transport {
   /** The last entry that this process has added. */
   last: string | undefined
 
-  /** First uuids of batches that may be in the stream without this process knowing it. */
+  /** First uuids of batches that may be in the stream without this process knowing it, oldest first. */
   private readonly doubtful = new Set<string>()
   private lookedAt = Number.NEGATIVE_INFINITY
   private isTrimming = false
@@ -82,7 +82,10 @@ export class Appender implements Transport {
   private append(batch: Batch, fields: ReadonlyArray<string>): Effect.Effect<undefined, Retryable> {
     const { health, isClosing, maxBytes, onAppended, refuses, streams } = this.parts
     const name = batch.slice(0, 1).uuids()[0]!
-    const limit = { maxBytes, refuses, isDoubtful: this.doubtful.has(name) }
+    const isDoubtful = this.doubtful.has(name)
+    const limit = { maxBytes, refuses, isDoubtful }
+    // From now on: who asks may be interrupted, by whoever sends the same batch again, and then hears of no answer.
+    this.doubt(name)
     const appended = Effect.flatMap(
       streams.append(fields, limit),
       ({ bytes, id }) => id === undefined ? Effect.fail(full) : Effect.succeed({ bytes, id })
@@ -98,13 +101,23 @@ export class Appender implements Transport {
       },
       onFailure: (trouble) => {
         this.trouble = trouble
-        if (trouble.isDoubtful && this.doubtful.size < maxDoubtful) this.doubtful.add(name)
+        if (!isDoubtful && !trouble.isDoubtful) this.doubtful.delete(name)
         health.failed("appender", trouble)
         return isClosing()
           ? Effect.zipRight(Effect.sleep(closingPause), Effect.suspend(() => this.append(batch, fields)))
           : Effect.fail(retryable(trouble.detail))
       }
     })
+  }
+
+  private doubt(name: string): void {
+    this.doubtful.delete(name)
+    this.doubtful.add(name)
+    // Batches that were given up stay here.
+    for (const oldest of this.doubtful) {
+      if (this.doubtful.size <= maxDoubtful) return
+      this.doubtful.delete(oldest)
+    }
   }
 
   /** Says that what was not stored until now is not stored at all. */
