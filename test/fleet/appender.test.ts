@@ -21,37 +21,45 @@ const losing = (send: Send, count: number) => {
 }
 
 const suite = () => {
-  it.scopedLive("a flush that was interrupted while Redis stored its batch does not store it twice", () =>
-    Effect.gen(function*() {
-      const { client, send, sink } = yield* world()
-      const lossy = losing(send, 2)
-      const one = yield* start(
-        onRedis(lossy.send, sink, { deliver: false, timeout: "1 minute" }, { background: false })
-      )
-      yield* one.run(captureMany(5))
-      for (const round of [1, 2]) {
-        const flushing = yield* Effect.fork(one.run(PostHog.flush))
-        yield* until(Effect.sync(() => lossy.seen.lost === round))
-        yield* Fiber.interrupt(flushing)
-      }
-      assert.deepInclude(yield* one.run(stats), { stored: 0, unstored: 5 })
-      yield* one.run(PostHog.flush)
-      assert.deepInclude(yield* one.run(stats), { stored: 5, unstored: 0 })
-      assert.deepStrictEqual(yield* lengths(client), { "lane:events": 1 })
-    }), 60_000)
+  it.scopedLive(
+    "a flush that was interrupted while Redis stored its batch does not store it twice",
+    () =>
+      Effect.gen(function*() {
+        const { client, send, sink } = yield* world()
+        const lossy = losing(send, 2)
+        const one = yield* start(
+          onRedis(lossy.send, sink, { deliver: false, timeout: "1 minute" }, { background: false })
+        )
+        yield* one.run(captureMany(5))
+        for (const round of [1, 2]) {
+          const flushing = yield* Effect.fork(one.run(PostHog.flush))
+          yield* until(Effect.sync(() => lossy.seen.lost === round))
+          yield* Fiber.interrupt(flushing)
+        }
+        assert.deepInclude(yield* one.run(stats), { stored: 0, unstored: 5 })
+        yield* one.run(PostHog.flush)
+        assert.deepInclude(yield* one.run(stats), { stored: 5, unstored: 0 })
+        assert.deepStrictEqual(yield* lengths(client), { "lane:events": 1 })
+      }),
+    60_000
+  )
 
-  it.scopedLive("neither does who closes in that moment, and so asks again before there is an answer", () =>
-    Effect.gen(function*() {
-      const { client, send, sink } = yield* world()
-      const lossy = losing(send, 1)
-      const one = yield* start(onRedis(lossy.send, sink, { deliver: false, timeout: "1 minute" }))
-      yield* one.run(captureMany(5))
-      yield* until(Effect.sync(() => lossy.seen.lost === 1))
-      assert.deepInclude(yield* one.run(stats), { stored: 0 })
-      yield* one.close
-      assert.deepInclude(yield* one.run(stats), { stored: 5, dropped: {} })
-      assert.deepStrictEqual(yield* lengths(client), { "lane:events": 1 })
-    }), 60_000)
+  it.scopedLive(
+    "neither does who closes in that moment, and so asks again before there is an answer",
+    () =>
+      Effect.gen(function*() {
+        const { client, send, sink } = yield* world()
+        const lossy = losing(send, 1)
+        const one = yield* start(onRedis(lossy.send, sink, { deliver: false, timeout: "1 minute" }))
+        yield* one.run(captureMany(5))
+        yield* until(Effect.sync(() => lossy.seen.lost === 1))
+        assert.deepInclude(yield* one.run(stats), { stored: 0 })
+        yield* one.close
+        assert.deepInclude(yield* one.run(stats), { stored: 5, dropped: {} })
+        assert.deepStrictEqual(yield* lengths(client), { "lane:events": 1 })
+      }),
+    60_000
+  )
 }
 
 describe("the appender of a fleet", () => {
