@@ -7,7 +7,7 @@ import { LocalEvaluation, PostHog, PostHogClient, PostHogHttp, PostHogTest } fro
 import { liveClock } from "../../src/internal/effect/fiber.js"
 import { definitions, flag } from "../support/definitions.js"
 import { makeClock, timeOf, withClock } from "../support/effect.js"
-import { stats } from "../support/posthog.js"
+import { settle, stats } from "../support/posthog.js"
 import * as Sink from "../support/sink.js"
 
 const hour = 3_600_000
@@ -74,7 +74,7 @@ describe("a clock that is set back by an hour", () => {
             Effect.map((durations) => Math.min(...durations)),
             Effect.fork
           )
-          yield* Effect.sleep("20 millis")
+          yield* settle
           yield* PostHog.capture("a", {}, { distinctId: "u" })
           yield* Effect.ignore(PostHog.flush)
           yield* until(() => sink.accepted.length === 1)

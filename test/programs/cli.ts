@@ -1,6 +1,6 @@
 /**
  * A command that captures a few events and ends. Run by PostHogCli.test.ts in a process of its own, with the host
- * as its argument, and the budget for closing when it is not the usual one.
+ * as its argument, and the budget for closing when it is not the usual one. A request alone may take an hour.
  */
 import { FetchHttpClient } from "@effect/platform"
 import { NodeRuntime } from "@effect/platform-node"
@@ -12,6 +12,7 @@ const [, , host, shutdownTimeout] = process.argv
 const PostHogHere = PostHogCli.layer({
   apiKey: "phc_test",
   host,
+  requestTimeout: "1 hour",
   ...shutdownTimeout !== undefined && { shutdownTimeout: Number(shutdownTimeout) }
 }).pipe(Layer.provide(FetchHttpClient.layer))
 

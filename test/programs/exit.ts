@@ -1,19 +1,21 @@
 /**
- * A program that captures a few events and ends in the way its first argument says. Run by exit.test.ts in a process of its own.
+ * A program that captures a few events and ends in the way its first argument says. Run by exit.test.ts in a process of its own, with the host and,
+ * where the host does not answer, the budget for closing. Otherwise that is so long that no machine is too busy to send something.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import { Effect, Layer, Logger, LogLevel, ManagedRuntime } from "effect"
 import { LocalEvaluation, PostHog } from "effect-posthog"
 
-const [, , way, host] = process.argv
+type Budget = "2 seconds" | "10 seconds"
+
+const [, , way, host, shutdownTimeout = "10 minutes"] = process.argv as [string, string, string, string?, Budget?]
 
 const PostHogHere = PostHog.layer({
   apiKey: "phc_test",
   secretKey: "phs_test",
   enabled: host !== undefined,
-  // The server that hangs during a flush is asked again when half of it is over.
-  shutdownTimeout: way === "signal during a flush" ? "10 seconds" : "2 seconds",
+  shutdownTimeout,
   // So long that a process which waits for one of them does not end within its test.
   flushInterval: "1 hour",
   requestTimeout: "1 hour",

@@ -1,22 +1,27 @@
-/** A program with something that nobody catches, in the way that its argument says. */
+/**
+ * A program with something that nobody catches, in the way that its first argument says; the second one says for how long its end is held up, if
+ * not so long that no machine is too busy to send something. A request alone may take an hour.
+ */
 import { FetchHttpClient } from "@effect/platform"
 import { Effect, Layer } from "effect"
 import { ErrorTracking, PostHog } from "effect-posthog"
 
-const how = process.argv[2]
+const [, , how, timeout = "10 minutes"] = process.argv as [string, string, string, ("2 seconds" | undefined)?]
+const host = process.env.SINK!
+const hour = { requestTimeout: "1 hour", shutdownTimeout: "1 hour" } as const
 const error = new RangeError("nobody caught this")
 
-const layer = ErrorTracking.layerProcess().pipe(
-  Layer.provideMerge(PostHog.layer({ apiKey: "phc_test", host: process.env.SINK! })),
+const layer = ErrorTracking.layerProcess({ timeout }).pipe(
+  Layer.provideMerge(PostHog.layer({ apiKey: "phc_test", host, ...hour })),
   Layer.provide(FetchHttpClient.layer)
 )
 
 class Second extends PostHog.Instance<Second>()("Second") {}
 
 /** A second instance that observes the same process. */
-const second = ErrorTracking.layerProcess().pipe(
+const second = ErrorTracking.layerProcess({ timeout }).pipe(
   Layer.provide(Layer.effect(PostHog.PostHog, Second)),
-  Layer.provide(PostHog.layerInstance(Second, { apiKey: "phc_second", host: process.env.SINK! })),
+  Layer.provide(PostHog.layerInstance(Second, { apiKey: "phc_second", host, ...hour })),
   Layer.provide(FetchHttpClient.layer)
 )
 

@@ -8,8 +8,6 @@ export interface Ended {
   readonly signal: NodeJS.Signals | null
   readonly stdout: string
   readonly stderr: string
-  /** From the last line that `onLine` saw, or the start, to the end. */
-  readonly millis: number
 }
 
 export interface Options {
@@ -41,7 +39,6 @@ export const run = (program: string, options: Options = {}): Promise<Ended> =>
       ...options.killAfter === undefined ? {} : { timeout: options.killAfter, killSignal: "SIGKILL" as const }
     })
     const output = { stdout: "", stderr: "" }
-    let since = performance.now()
     for (const name of ["stdout", "stderr"] as const) {
       let rest = ""
       child[name].on("data", (chunk: Buffer) => {
@@ -49,14 +46,11 @@ export const run = (program: string, options: Options = {}): Promise<Ended> =>
         output[name] += text
         const lines = (rest + text).split("\n")
         rest = lines.pop()!
-        for (const line of lines) {
-          since = performance.now()
-          options.onLine?.(line, (signal) => child.kill(signal))
-        }
+        for (const line of lines) options.onLine?.(line, (signal) => child.kill(signal))
       })
     }
     child.once("error", reject)
     child.once("close", (code, signal) => {
-      resolve({ code, signal, ...output, millis: performance.now() - since })
+      resolve({ code, signal, ...output })
     })
   })

@@ -13,10 +13,15 @@ const program = "test/programs/exit.ts"
 /** How long a test may take on a machine that is busy with something else. */
 const limitMillis = 300_000
 
-const end = (way: string, host: string | undefined, signal?: NodeJS.Signals): Effect.Effect<Ended> =>
+const end = (
+  way: string,
+  host: string | undefined,
+  signal?: NodeJS.Signals,
+  ...budget: ReadonlyArray<string>
+): Effect.Effect<Ended> =>
   Effect.promise(() =>
     run(program, {
-      args: host === undefined ? [way] : [way, host],
+      args: host === undefined ? [way] : [way, host, ...budget],
       onLine: (line, kill) => {
         if (line === "ready" && signal !== undefined) kill(signal)
       }
@@ -56,7 +61,8 @@ describe("exit", () => {
       Effect.gen(function*() {
         const sink = yield* Sink.make()
         sink.next(Sink.hang)
-        const ended = yield* end("signal during a flush", sink.url, "SIGTERM")
+        // The server is asked again when half of the budget is over.
+        const ended = yield* end("signal during a flush", sink.url, "SIGTERM", "10 seconds")
         assert.deepStrictEqual(names(sink.accepted), range(5))
         assert.strictEqual(sink.requests.length, 2)
         assert.strictEqual(ended.stderr, "")
@@ -71,7 +77,7 @@ describe("exit", () => {
         const sink = yield* Sink.make({ otherwise: () => Sink.hang })
         for (const [way, signal] of [["success"], ["failure"], ["signal", "SIGTERM"]] as const) {
           const without = yield* end(way, undefined, signal)
-          const ended = yield* end(way, sink.url, signal)
+          const ended = yield* end(way, sink.url, signal, "2 seconds")
           assert.strictEqual(ended.code, without.code)
           assert.strictEqual(ended.signal, without.signal)
           assert.strictEqual(ended.stderr, without.stderr)

@@ -1,10 +1,12 @@
 /**
  * Verdicts on single events: what PostHog refuses is dropped, what it asks for again is sent again, and nothing else.
  */
+import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, TestClock } from "effect"
+import { Effect, Fiber, Layer, Queue, TestClock } from "effect"
 import { PostHog, type PostHogConfig } from "effect-posthog"
 import { numbers, sendMany, sendOne } from "../../support/ai.js"
+import { atOnce } from "../../support/envelope.js"
 import { type Answer, FakeClient, type FakeRequest } from "../../support/fakeClient.js"
 import { assertAddsUp, collectDiagnostics, onFake, onSink, settle, stats } from "../../support/posthog.js"
 import { random } from "../../support/random.js"
@@ -205,15 +207,26 @@ describe("verdicts", () => {
     }).pipe(Effect.scoped, Effect.provide(onClient(client)))
   })
 
-  it.scopedLive("an answer that breaks off says nothing, so all of it is sent again", () =>
+  it.scoped("an answer that breaks off says nothing, so all of it is sent again", () =>
     Effect.gen(function*() {
       const body = JSON.stringify({ results: {}, padding: "x".repeat(1000) })
       const sink = yield* Sink.make()
       sink.next({ kind: "cut", body }, { kind: "stall", body })
-      yield* Effect.gen(function*() {
-        yield* sendMany(2)
-        assert.deepStrictEqual(yield* PostHog.flush, { delivered: 2, dropped: 0 })
-      }).pipe(Effect.provide(onSink(sink, { requestTimeout: 500, maxRetries: 2 })))
+      const answered = yield* Queue.unbounded<Response>()
+      const fetch = Layer.succeed(FetchHttpClient.Fetch, async (input: RequestInfo | URL, init?: RequestInit) => {
+        const response = await globalThis.fetch(input, init)
+        Queue.unsafeOffer(answered, response)
+        return response
+      })
+      const sending = yield* Effect.zipRight(sendMany(2), PostHog.flush).pipe(
+        Effect.provide(Layer.provide(onSink(sink, { retrySchedule: atOnce, maxRetries: 2 }), fetch)),
+        Effect.fork
+      )
+      // The second one has begun, and does not go on.
+      yield* Queue.take(answered)
+      yield* Queue.take(answered)
+      yield* TestClock.adjust("1 minute")
+      assert.deepStrictEqual(yield* Fiber.join(sending), { delivered: 2, dropped: 0 })
       assert.strictEqual(new Set(sink.requests.map(({ headers }) => headers["posthog-request-id"])).size, 1)
       assert.deepStrictEqual(sink.requests.map(({ events }) => numbers(events)), [[0, 1], [0, 1], [0, 1]])
     }))
