@@ -71,6 +71,7 @@ export class MemoryDisk {
       make: () => alive(),
       removeEmpty: () => alive(),
       size: (path) => files.get(path)?.length ?? 0,
+      has: (path, file) => isDead || (file === undefined ? files.has(path) : opened[file] === path && files.has(path)),
       read: (path) => {
         const bytes = isDead ? undefined : files.get(path)
         return bytes === undefined ? Promise.reject(absent(path)) : Promise.resolve(bytes.slice())

@@ -129,6 +129,10 @@ export class TestDisk implements FileSystem {
     return this.files.get(path)?.length ?? 0
   }
 
+  has(path: string): boolean {
+    return this.files.has(path)
+  }
+
   async read(path: string): Promise<Uint8Array> {
     const inode = this.files.get(path)
     if (this.isDead) throw new Died()

@@ -26,6 +26,8 @@ export interface Backing {
   readonly refill: () => void
   /** Consent was withdrawn: forgets everything. */
   readonly purge: () => void
+  /** The instance ends: what can be stored is stored now, and what is stored is known. */
+  readonly closing: () => void
   /** The instance has ended: what is in the store only is left to others. */
   readonly leave: () => void
 }

@@ -206,6 +206,7 @@ export class Pipeline {
   close(): void {
     const { budget, dispatch, shared: { elapsed, fork, options } } = this
     const now = elapsed.now()
+    this.backing?.closing()
     budget.close(now, Duration.toMillis(options.shutdownTimeout))
     this.turnAway("closed")
     dispatch.endPause()
@@ -224,6 +225,7 @@ export class Pipeline {
   abort(): void {
     const { dispatch } = this
     interruptNow(this.hastening)
+    this.backing?.closing()
     for (const sending of dispatch.take(() => true)) {
       if (sending.owner.left !== undefined) dispatch.leave(sending, "shutdown_timeout", { reason: "closed" })
       else dispatch.drop(sending, "shutdown_timeout", { reason: "closed" })

@@ -25,6 +25,7 @@ export interface Parts {
 /** Takes over what there is for a lane. */
 export const adopt = Effect.fnUntraced(function*(backing: FileBacking, parts: Parts): Effect.fn.Return<void> {
   const { diagnostics, fs, gate, life } = parts
+  backing.journal.look()
   yield* backing.removeCopied
   const { files, lives } = yield* life.adopt(backing.front.lane.name)
   let count = 0

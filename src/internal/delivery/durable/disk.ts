@@ -15,6 +15,8 @@ export interface Disk {
   readonly rename: (from: string, to: string) => void
   /** Names in a directory, in order. */
   readonly list: (path: string) => ReadonlyArray<string>
+  /** Whether there is a file of that name, and it is this one if it is open. In doubt it is. */
+  readonly has: (path: string, file: number | undefined) => boolean
   readonly read: (path: string) => Promise<Uint8Array>
   readonly sync: (file: number) => Promise<void>
   readonly syncDirectory: (path: string) => Promise<void>
@@ -34,6 +36,12 @@ export type FileSystem = Disk & Directories
 
 type Callback<A> = (error: unknown, value: A) => void
 
+interface Status {
+  readonly size: number
+  readonly ino: number
+  readonly dev: number
+}
+
 /** The part of `node:fs` that is used. */
 interface NodeFs {
   readonly openSync: (path: string, flags: string, mode: number) => number
@@ -44,7 +52,8 @@ interface NodeFs {
   readonly readdirSync: (path: string) => Array<string>
   readonly mkdirSync: (path: string, options: { readonly mode: number }) => unknown
   readonly rmdirSync: (path: string) => void
-  readonly statSync: (path: string) => { readonly size: number }
+  readonly statSync: (path: string) => Status
+  readonly fstatSync: (file: number) => Status
   readonly open: (path: string, flags: string, done: Callback<number>) => void
   readonly close: (file: number, done: Callback<void>) => void
   readonly fsync: (file: number, done: Callback<void>) => void
@@ -106,6 +115,17 @@ export const nodeDisk = (): FileSystem | undefined => {
     make: (path) => make(fs, path),
     removeEmpty: (path) => fs.rmdirSync(path),
     size: (path) => fs.statSync(path).size,
+    has: (path, file) => {
+      try {
+        const named = fs.statSync(path)
+        if (file === undefined) return true
+        const opened = fs.fstatSync(file)
+        return named.ino === opened.ino && named.dev === opened.dev
+      } catch (error) {
+        const code = codeOf(error)
+        return code !== "ENOENT" && code !== "ENOTDIR"
+      }
+    },
     read: (path) => promised((done) => fs.readFile(path, done)),
     sync: (file) => promised((done) => fs.fdatasync(file, done)),
     syncDirectory: async (path) => {

@@ -53,8 +53,10 @@ export interface Shared {
 export class FileBacking implements Backing {
   unread = 0
   readonly journal: Journal
-  /** Queued events that are in memory alone. */
+  /** Queued events that the journal has not taken, so that they are in memory alone. */
   private readonly unstored = new Ranges()
+  /** How many of them the books know of. */
+  private counted = 0
   private isLoading = false
   private hasLeft = false
   /** Files whose events are in the own one by now, and that are removed when these are safe. */
@@ -67,13 +69,24 @@ export class FileBacking implements Backing {
       later,
       failed: ({ detail, operation }) =>
         diagnostics.emit(kinds.failed, () => ({ _tag: "StorageFailed", operation, detail })),
-      restored: () =>
-        diagnostics.emit(kinds.restored, () => ({ _tag: "StorageRestored", unstored: this.unstored.count }))
+      restored: () => diagnostics.emit(kinds.restored, () => ({ _tag: "StorageRestored", unstored: this.exposed })),
+      counted: () => this.count()
     })
   }
 
   get firstUnread(): number {
     return this.unread === 0 ? Number.POSITIVE_INFINITY : this.journal.firstUnread
+  }
+
+  /** How many events would not outlive the process. */
+  private get exposed(): number {
+    return this.unstored.count + this.journal.exposed
+  }
+
+  private count(): void {
+    const { counted, exposed } = this
+    this.counted = exposed
+    if (exposed !== counted) this.shared.books.unstored(exposed - counted)
   }
 
   // Taking events
@@ -82,15 +95,14 @@ export class FileBacking implements Backing {
     const { journal } = this
     const { queue } = this.front
     if (!this.hasRoom(text.length)) return "full"
-    // What is behind an event that waits on disk waits there, too.
-    const result = this.unread === 0 || journal.fault !== undefined ? queue.push(text) : "full"
+    // What is behind an event that waits on disk waits there, too, and is not in memory as well.
+    const isStored = journal.isWritable
+    const result = this.unread === 0 || !isStored ? queue.push(text) : "full"
     if (result === "too_large") return result
     if (result === "added") {
       const sequence = queue.next - 1
-      if (!journal.append(sequence, text, true)) {
-        this.unstored.add(sequence)
-        this.shared.books.unstored(1)
-      }
+      if (!isStored || !journal.append(sequence, text, true)) this.unstored.add(sequence)
+      if (journal.fault !== undefined) this.count()
       return result
     }
     if (queue.isTooLarge(text)) return "too_large"
@@ -145,21 +157,23 @@ export class FileBacking implements Backing {
     }
     for (const run of batch.runs()) {
       this.journal.settled(run.sequence, run.count)
-      if (this.unstored.count === 0) continue
-      const before = this.unstored.count
-      this.unstored.remove(run.sequence, run.count)
-      this.shared.books.unstored(this.unstored.count - before)
+      if (this.unstored.count > 0) this.unstored.remove(run.sequence, run.count)
     }
+    if (this.counted > 0) this.count()
   }
 
   split(batch: Batch): ReadonlyArray<{ readonly batch: Batch; readonly isStored: boolean }> {
-    if (this.unstored.count === 0) return [{ batch, isStored: true }]
+    const { journal } = this
+    // What was captured in this turn, for instance.
+    if (journal.lacksSome) journal.writeOut()
+    if (this.unstored.count === 0 && !journal.lacksSome) return [{ batch, isStored: true }]
+    const isIn = (sequence: number): boolean => !this.unstored.has(sequence) && !journal.lacks(sequence)
     return batch.runs().flatMap((run) => {
       const parts: Array<{ readonly batch: Batch; readonly isStored: boolean }> = []
       let from = 0
       for (let to = 1; to <= run.count; to++) {
-        const isStored = !this.unstored.has(run.sequence + from)
-        if (to < run.count && !this.unstored.has(run.sequence + to) === isStored) continue
+        const isStored = isIn(run.sequence + from)
+        if (to < run.count && isIn(run.sequence + to) === isStored) continue
         parts.push({ batch: run.slice(from, to), isStored })
         from = to
       }
@@ -167,6 +181,7 @@ export class FileBacking implements Backing {
     })
   }
 
+  /** Whether the journal has taken an event. */
   isStored(sequence: number): boolean {
     return !this.unstored.has(sequence)
   }
@@ -273,13 +288,28 @@ export class FileBacking implements Backing {
     books.evicted(Batch.absent(this.front.queue.next - count, count), owner, "opted_out")
   }
 
+  closing(): void {
+    this.journal.writeOut()
+    this.journal.look()
+  }
+
   leave(): void {
     const { books } = this.shared
+    const { owner, queue } = this.front
     this.hasLeft = true
     if (this.unread === 0) return
-    const count = this.unread
+    const { gone, unwritten } = this.journal.lost
+    let count = this.unread
     this.unread = 0
-    books.stored(Batch.absent(this.front.queue.next - count, count), this.front.owner, "queued")
+    const lose = (numbers: typeof gone, reason: DropReason, failure?: Failure): void => {
+      for (const [sequence, lost] of numbers) {
+        count -= lost
+        books.evicted(Batch.absent(sequence, lost), owner, reason, failure)
+      }
+    }
+    lose(gone, "damaged")
+    lose(unwritten, "shutdown_timeout", { reason: "closed" })
+    if (count > 0) books.stored(Batch.absent(queue.next - count, count), owner, "queued")
   }
 }
 

@@ -6,12 +6,17 @@
  * leaves is read by another one, so that there is nothing to repair after a crash.
  *
  * Nothing here throws, and a failure of the disk costs nobody an event: it stays in memory.
+ *
+ * Long because whatever is written, settled, read back or removed changes the same few numbers.
  */
 import { describe } from "../../../core/thrown.js"
 import { attempt, codeOf, type Disk } from "./disk.js"
-import { type Entry, LineBuffer } from "./lines.js"
+import { Gathered } from "./gathered.js"
+import type { Entry } from "./lines.js"
+import { Notes, removeFile } from "./notes.js"
 import { entriesOf, type Loaded, missingIn } from "./reading.js"
 import { Segment } from "./segment.js"
+import { Shelf } from "./shelf.js"
 import { type Fault, Syncer } from "./syncer.js"
 
 /** So much is gathered within a turn before it is written, in bytes. */
@@ -19,6 +24,11 @@ const gatherBytes = 16 * 1024
 
 /** When writing is tried again after it failed, in milliseconds. */
 const retryMillis = 200
+
+/** How often a journal that writes looks whether its files are still there, in milliseconds. */
+const lookMillis = 1_000
+
+type Numbers = ReadonlyArray<readonly [sequence: number, count: number]>
 
 export interface Settings {
   readonly segmentBytes: number
@@ -36,6 +46,8 @@ export interface Surroundings {
   readonly failed: (fault: Fault) => void
   /** Told when that works again. */
   readonly restored: () => void
+  /** The number of events that are in memory alone may be another one. */
+  readonly counted: () => void
 }
 
 export class Journal {
@@ -43,18 +55,16 @@ export class Journal {
   bytes = 0
   /** Events that are not settled. */
   live = 0
-  /** Segments with events that are not in memory, oldest first. */
-  private unread: Array<Segment> = []
-  /** In the order of their events in the queue. */
-  private segments: Array<Segment> = []
+  private readonly shelf = new Shelf()
   private current: Segment
   private made = 0
-  private readonly buffer = new LineBuffer(2 * gatherBytes)
-  /** What is settled in other segments than the current one, and not written yet. */
-  private readonly notes = new Map<Segment, LineBuffer>()
+  private readonly gathered = new Gathered(2 * gatherBytes)
+  /** Of other segments than the current one. */
+  private readonly notes: Notes
   private isScheduled = false
   private writeFault: Fault | undefined
   private retryAt = 0
+  private lookedAt = Number.NEGATIVE_INFINITY
   /** How many events were appended so far, and how many of them are written. */
   private appended = 0
   private written = 0
@@ -67,6 +77,7 @@ export class Journal {
     private readonly settings: Settings,
     private readonly surroundings: Surroundings
   ) {
+    this.notes = new Notes(disk)
     this.current = this.begin()
     this.syncer = new Syncer(disk, directory, settings.syncMillis, {
       later: surroundings.later,
@@ -74,6 +85,7 @@ export class Journal {
       tell: (change) => this.tell(change),
       // What became of it nobody knows, and a second try would succeed whatever that was. So it goes on in a new file.
       failed: (segment) => {
+        this.lookAt(segment)
         if (segment === this.current) this.rotate()
       },
       synced: (segment) => {
@@ -87,9 +99,42 @@ export class Journal {
     return this.writeFault
   }
 
-  /** Number of the oldest event in the queue that is not in memory. */
   get firstUnread(): number {
-    return this.unread[0]?.unreadFrom ?? Number.POSITIVE_INFINITY
+    return this.shelf.firstUnread
+  }
+
+  /** Numbers of the events in the oldest segment: from one up to another, not included. */
+  get oldest(): readonly [from: number, to: number] | undefined {
+    return this.shelf.oldest
+  }
+
+  /** Whether events can be stored; tries it when nothing could be written and it is time to. */
+  get isWritable(): boolean {
+    return this.writeFault === undefined || this.write()
+  }
+
+  /** How many of the events that it took would not outlive the process. Those of this turn do not count. */
+  get exposed(): number {
+    return this.shelf.gone + (this.writeFault === undefined ? 0 : this.gathered.events.count)
+  }
+
+  /** Whether there are any that are in no file. */
+  get lacksSome(): boolean {
+    return this.gathered.events.count > 0 || this.shelf.hasGone
+  }
+
+  /** Whether this one is in none. */
+  lacks(sequence: number): boolean {
+    return this.gathered.events.has(sequence) || this.shelf.isGone(sequence)
+  }
+
+  /** Numbers of events that are neither in memory nor in a file: their file is gone, or they were not written. */
+  get lost(): { readonly gone: Numbers; readonly unwritten: Numbers } {
+    const { current, gathered, shelf } = this
+    return {
+      gone: shelf.unreadGone,
+      unwritten: current.unreadFrom === undefined ? [] : gathered.events.from(current.unreadFrom)
+    }
   }
 
   // Appending
@@ -99,7 +144,7 @@ export class Journal {
     if (this.isEnded || this.writeFault !== undefined && !this.write()) return false
     if (this.current.bytes >= this.settings.segmentBytes) this.rotate()
     this.place(sequence, event, isInMemory)
-    if (this.buffer.used >= gatherBytes) this.write()
+    if (this.gathered.lines.used >= gatherBytes) this.write()
     else this.schedule()
     return true
   }
@@ -115,14 +160,14 @@ export class Journal {
 
   private place(sequence: number, event: string | Uint8Array, isInMemory: boolean): void {
     const { current } = this
-    this.grow(current, this.buffer.event(sequence, event))
+    this.grow(current, this.gathered.add(sequence, event))
     current.add(sequence, sequence)
     this.live++
     this.appended++
     if (isInMemory) return
     if (current.unreadFrom === undefined) {
       current.unreadFrom = sequence
-      this.unread.push(current)
+      this.shelf.unread.push(current)
     }
   }
 
@@ -133,7 +178,7 @@ export class Journal {
 
   private begin(): Segment {
     const segment = new Segment(this.nextPath())
-    this.segments.push(segment)
+    this.shelf.segments.push(segment)
     return segment
   }
 
@@ -147,35 +192,81 @@ export class Journal {
     queueMicrotask(() => {
       this.isScheduled = false
       this.write()
-      this.writeNotes()
+      this.notes.write()
     })
   }
 
   /** Writes what was gathered; says whether nothing is left. What was written in part is written again. */
   private write(isLast = false): boolean {
-    const { buffer, current } = this
-    if (buffer.used === 0 && this.writeFault === undefined) return true
-    if (this.writeFault !== undefined && !isLast && this.surroundings.now() < this.retryAt) return false
+    const { lines } = this.gathered
+    if (lines.used === 0 && this.writeFault === undefined) return true
+    const now = this.surroundings.now()
+    if (this.writeFault !== undefined && !isLast && now < this.retryAt) return false
+    if (now - this.lookedAt >= lookMillis) this.look()
+    const { current } = this
     try {
       current.file ??= this.disk.open(current.path)
       current.isMade = true
-      if (buffer.used > 0) this.disk.write(current.file, buffer.filled)
+      if (lines.used > 0) this.disk.write(current.file, lines.filled)
     } catch (error) {
-      this.retryAt = this.surroundings.now() + retryMillis
-      const isNew = this.writeFault === undefined
-      this.tell(() => {
-        this.writeFault = { operation: "write", detail: describe(error) }
-      })
-      if (isNew) this.retryLater()
+      this.fail({ operation: "write", detail: describe(error) })
+      // No file may be larger, but another one may be as large.
+      if (codeOf(error) === "EFBIG" && current.first < this.gathered.from) {
+        this.move()
+        return this.write(true)
+      }
       return false
     }
-    buffer.clear()
+    this.gathered.clear()
     this.written = this.appended
     this.syncer.add(current)
-    this.tell(() => {
-      this.writeFault = undefined
-    })
+    if (this.writeFault !== undefined) {
+      this.tell(() => {
+        this.writeFault = undefined
+      })
+      this.surroundings.counted()
+    }
     return true
+  }
+
+  private fail(fault: Fault): void {
+    this.retryAt = this.surroundings.now() + retryMillis
+    const isNew = this.writeFault === undefined
+    this.tell(() => {
+      this.writeFault = fault
+    })
+    if (isNew) this.retryLater()
+    this.surroundings.counted()
+  }
+
+  /**
+   * Looks whether the files are there. A directory can be removed, or taken away by somebody who holds this process for
+   * dead, and writing into a file without a name goes on succeeding.
+   */
+  look(): void {
+    this.lookedAt = this.surroundings.now()
+    for (const segment of Array.from(this.shelf.segments)) this.lookAt(segment)
+  }
+
+  private lookAt(segment: Segment): void {
+    if (!segment.isMade || segment.isRemoved || this.disk.has(segment.path, segment.file)) return
+    segment.isGone = true
+    segment.isMade = false
+    this.syncer.lose(segment)
+    if (segment === this.current) this.move()
+    else this.closeIfDone(segment)
+    this.fail({ operation: "write", detail: `${segment.path} was removed or taken away` })
+  }
+
+  /** Goes on in another file, with what is not written. */
+  private move(): void {
+    const { current, gathered } = this
+    this.current = this.begin()
+    current.moveTo(this.current, this.gathered.from, gathered.events.count, gathered.lines.used)
+    this.shelf.moved(current, this.current)
+    current.isSealed = true
+    if (current.live === 0) this.remove(current)
+    else this.closeIfDone(current)
   }
 
   /** Changes what fails, and tells it when something does now and nothing did before, or the other way round. */
@@ -221,7 +312,8 @@ export class Journal {
   /** These events of the queue have met their end. */
   settled(sequence: number, count: number): void {
     const done: Array<Segment> = []
-    for (const segment of this.segments) {
+    this.gathered.settled(sequence, count)
+    for (const segment of this.shelf.segments) {
       if (segment.first >= sequence + count || segment.end <= sequence) continue
       const ranges = segment.numbersOf(sequence, count)
       for (const [first, last] of ranges) {
@@ -239,33 +331,16 @@ export class Journal {
     }
   }
 
-  /** Nobody waits for this to be written: at worst the event is sent once more. */
   private note(segment: Segment, first: number, last: number): void {
-    let lines = segment === this.current ? this.buffer : this.notes.get(segment)
-    if (lines === undefined) this.notes.set(segment, lines = new LineBuffer(64))
+    const lines = segment === this.current ? this.gathered.lines : this.notes.of(segment)
     this.grow(segment, lines.settled(first, last))
     this.schedule()
-  }
-
-  private writeNotes(): void {
-    for (const [segment, lines] of this.notes) {
-      this.notes.delete(segment)
-      if (segment.isRemoved) continue
-      attempt(() => {
-        const file = segment.file ?? this.disk.open(segment.path)
-        try {
-          this.disk.write(file, lines.filled)
-        } finally {
-          if (segment.file === undefined) this.disk.close(file)
-        }
-      })
-    }
   }
 
   /** Begins anew: all that was appended is settled, written or not. */
   private restart(): void {
     const { current } = this
-    this.buffer.clear()
+    this.gathered.clear()
     this.written = this.appended
     current.isSealed = true
     this.current = this.begin()
@@ -273,33 +348,20 @@ export class Journal {
   }
 
   private remove(segment: Segment): void {
-    const at = this.segments.indexOf(segment)
-    if (at === -1) return
-    this.segments.splice(at, 1)
+    if (!this.shelf.remove(segment)) return
     segment.isRemoved = true
     this.bytes -= segment.bytes
     this.notes.delete(segment)
     this.syncer.delete(segment)
     this.closeIfDone(segment)
-    if (!segment.isMade || attempt(() => this.disk.remove(segment.path))) return
-    // What cannot be removed must not be sent again by the next process.
-    attempt(() => {
-      const lines = new LineBuffer(64)
-      for (const { count, number } of segment.runs) lines.settled(number, number + count - 1)
-      const file = this.disk.open(segment.path)
-      try {
-        this.disk.write(file, lines.filled)
-      } finally {
-        this.disk.close(file)
-      }
-    })
+    if (segment.isMade) removeFile(this.disk, segment)
   }
 
   /** Forgets the oldest segment that is not in memory at all; gives the numbers of its events. */
-  dropOldestUnread(): ReadonlyArray<readonly [sequence: number, count: number]> | undefined {
-    const segment = this.unread.find(({ first, unreadFrom }) => unreadFrom !== undefined && unreadFrom <= first)
+  dropOldestUnread(): Numbers | undefined {
+    const segment = this.shelf.oldestUnread
     if (segment === undefined) return undefined
-    this.unread = this.unread.filter((one) => one !== segment)
+    this.shelf.unread = this.shelf.unread.filter((one) => one !== segment)
     const runs = segment.runs.map(({ count, sequence }) => [sequence, count] as const)
     this.live -= segment.live
     segment.live = 0
@@ -308,18 +370,11 @@ export class Journal {
     return runs
   }
 
-  /** Numbers of the events in the oldest segment: from one up to another, not included. */
-  get oldest(): readonly [from: number, to: number] | undefined {
-    const segment = this.segments.find(({ live }) => live > 0)
-    return segment && [segment.first, segment.end]
-  }
-
   /** Forgets everything. */
   purge(): void {
-    const { segments } = this
-    this.unread = []
+    this.shelf.unread = []
     this.live = 0
-    for (const segment of Array.from(segments)) {
+    for (const segment of Array.from(this.shelf.segments)) {
       segment.live = 0
       if (segment === this.current) this.restart()
       else this.remove(segment)
@@ -329,7 +384,10 @@ export class Journal {
   /** Waits until what was appended so far survives, as far as the settings go; says why it does not. */
   async durable(): Promise<Fault | undefined> {
     const target = this.appended
-    return this.write() ? this.syncer.until(target) : this.writeFault
+    if (!this.write()) return this.writeFault
+    if (this.settings.syncMillis !== undefined) return this.syncer.until(target)
+    this.lookAt(this.current)
+    return this.writeFault
   }
 
   // Reading
@@ -346,18 +404,18 @@ export class Journal {
     this.grow(segment, bytes)
     this.live += segment.live
     // Before the one that is being written, which has no events yet.
-    this.segments.splice(this.segments.indexOf(this.current), 0, segment)
-    this.unread.push(segment)
+    this.shelf.insert(segment, this.current)
+    this.shelf.unread.push(segment)
     return true
   }
 
   /** Reads the oldest segment that is not in memory. Nothing comes when that failed, and may work later. */
   async load(): Promise<Loaded | Fault | undefined> {
-    const segment = this.unread[0]
+    const segment = this.shelf.unread[0]
     if (segment?.unreadFrom === undefined) return undefined
     const { end, unreadFrom } = segment
     // What is not written yet. Some of it may be by the time that the file is read: numbers tell.
-    const rest = segment === this.current ? this.buffer.filled.slice() : new Uint8Array(0)
+    const rest = segment === this.current ? this.gathered.lines.filled.slice() : new Uint8Array(0)
     let stored: Uint8Array
     try {
       stored = await this.disk.read(segment.path)
@@ -365,11 +423,11 @@ export class Journal {
       if (codeOf(error) !== "ENOENT") return { operation: "read", detail: describe(error) }
       stored = new Uint8Array(0)
     }
-    if (segment.isRemoved || segment !== this.unread[0]) return undefined
+    if (segment.isRemoved || segment !== this.shelf.unread[0]) return undefined
     const events = entriesOf(segment, stored, unreadFrom, end)
     events.push(...entriesOf(segment, rest, (events.at(-1)?.sequence ?? unreadFrom - 1) + 1, end))
     segment.unreadFrom = end < segment.end ? end : undefined
-    if (segment.unreadFrom === undefined) this.unread.shift()
+    if (segment.unreadFrom === undefined) this.shelf.unread.shift()
     const { isAdopted } = segment
     return { events, isAdopted, missing: missingIn(segment, unreadFrom, end, events) }
   }
@@ -379,7 +437,7 @@ export class Journal {
   /** Writes all that can be written at once, as when the process exits. */
   writeOut(): void {
     this.write(true)
-    this.writeNotes()
+    this.notes.write()
   }
 
   /** Writes and syncs the rest, and closes the files. Says whether any events are left. */
@@ -388,7 +446,7 @@ export class Journal {
     if (this.live === 0) this.purge()
     else if (this.settings.syncMillis !== undefined) await this.syncer.sync()
     this.isEnded = true
-    for (const segment of this.segments) {
+    for (const segment of this.shelf.segments) {
       this.syncer.delete(segment)
       this.closeIfDone(segment)
     }

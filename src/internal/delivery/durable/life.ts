@@ -168,7 +168,11 @@ export const begin = Effect.fnUntraced(function*(
       namesIn(fs, project).some((name) =>
         name !== id && idPattern.test(name) && namesIn(fs, `${project}/${name}`).includes(lane)
       ),
-    makeLane: (name) => fs.make(`${own}/${name}`),
+    makeLane: (name) => {
+      // Without it others would hold this process for dead, and take what it is writing.
+      fs.size(`${own}.sock`)
+      fs.make(`${own}/${name}`)
+    },
     adopt: Effect.fnUntraced(function*(lane) {
       let lives = 0
       const names = namesIn(fs, project)

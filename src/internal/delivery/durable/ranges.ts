@@ -18,6 +18,19 @@ export class Ranges {
     return this.ranges.some(({ first, last }) => first <= number && number <= last)
   }
 
+  /** Those from a number on: the first and how many, of each run. */
+  from(from: number): ReadonlyArray<readonly [first: number, count: number]> {
+    return this.ranges.flatMap(({ first, last }) =>
+      last < from ? [] : [[Math.max(first, from), last - Math.max(first, from) + 1] as const]
+    )
+  }
+
+  clear(): void {
+    if (this.count === 0) return
+    this.count = 0
+    this.ranges = []
+  }
+
   /** Removes those that are there of `count` numbers from one on. */
   remove(from: number, count: number): void {
     const until = from + count

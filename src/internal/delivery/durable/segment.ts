@@ -22,6 +22,8 @@ export class Segment {
   /** Whether nothing is added any more, but for what is settled. */
   isSealed = false
   isRemoved = false
+  /** Whether somebody else has removed its file, or taken it away. */
+  isGone = false
   /** Whether another process has written it. */
   isAdopted = false
   /** Whether there is a file of it. */
@@ -52,6 +54,33 @@ export class Segment {
       this.runs.push({ sequence, number, count: 1 })
     }
     this.live++
+  }
+
+  /** Its last events are those of another one from now on: from a number on, so many that are not settled. */
+  moveTo(other: Segment, from: number, live: number, bytes: number): void {
+    const runs = this.runs.splice(0)
+    for (const run of runs) {
+      const kept = Math.min(Math.max(from - run.sequence, 0), run.count)
+      if (kept > 0) this.runs.push({ ...run, count: kept })
+      if (kept === run.count) continue
+      other.runs.push({ sequence: run.sequence + kept, number: run.number + kept, count: run.count - kept })
+    }
+    this.live -= live
+    other.live += live
+    this.bytes -= bytes
+    other.bytes += bytes
+    const { unreadFrom } = this
+    if (unreadFrom === undefined || other.runs.length === 0) return
+    other.unreadFrom = Math.max(unreadFrom, from)
+    if (unreadFrom >= from) this.unreadFrom = undefined
+  }
+
+  /** Which of its events have a number of the queue from one on. */
+  sequencesFrom(from: number): ReadonlyArray<readonly [sequence: number, count: number]> {
+    return this.runs.flatMap(({ count, sequence }) => {
+      const first = Math.max(sequence, from)
+      return first < sequence + count ? [[first, sequence + count - first] as const] : []
+    })
   }
 
   /** The numbers in the file of those events that are among `count` from `sequence` on. */

@@ -55,6 +55,12 @@ export class Syncer {
     this.dirty.delete(segment)
   }
 
+  /** It is not to be synced any more, though its events may be waited for. */
+  lose(segment: Segment): void {
+    this.dirty.delete(segment)
+    this.doubtful = this.hooks.written()
+  }
+
   private later(): void {
     const { syncMillis } = this
     if (syncMillis === undefined || this.isDue || this.dirty.size === 0) return
@@ -103,6 +109,9 @@ export class Syncer {
       if (!segment.isNamed && !segment.isRemoved) {
         await this.disk.syncDirectory(this.directory)
         segment.isNamed = true
+      }
+      if (!segment.isRemoved && !this.disk.has(segment.path, file)) {
+        fault = { operation: "sync", detail: `${segment.path} was removed or taken away` }
       }
     } catch (error) {
       fault = { operation: "sync", detail: describe(error) }

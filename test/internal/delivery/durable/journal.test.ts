@@ -95,7 +95,8 @@ const run = async (schedule: Schedule): Promise<void> => {
     restored: () => {
       if (!failing) complaints.push("nothing had failed")
       failing = false
-    }
+    },
+    counted: () => {}
   })
   const append = (): void => {
     const number = model.next
