@@ -102,6 +102,11 @@ const read = (text: string): Pick<Output, "acknowledged" | "plain" | "inTurn" | 
   return { acknowledged, plain, inTurn, stats }
 }
 
+const hasBegun = (text: string): boolean => text.includes("R\n")
+
+/** Whether it was told that something is stored, and a turn with captures is over. */
+const hasWorked = (text: string): boolean => text.includes("\nA ") && text.includes("\nT\n")
+
 /** The program, and a PostHog and a directory for its processes. */
 export class Arena {
   private constructor(
@@ -135,12 +140,13 @@ export class Arena {
     rmSync(this.home, { recursive: true, force: true })
   }
 
-  /** Runs the program to its end; `ready` is called when it has begun. */
+  /** Runs the program to its end; `ready` is called when what it has printed says that it is. */
   run(
     run: string,
     way: string,
     sync: number | "never",
-    ready: (child: ChildProcess) => void = () => {}
+    ready: (child: ChildProcess) => void = () => {},
+    saysReady: (text: string) => boolean = hasBegun
   ): Promise<Output> {
     return new Promise((resolve, reject) => {
       const child = spawn(process.execPath, [this.program, this.posthog.url, this.directory, String(sync), run, way], {
@@ -151,7 +157,7 @@ export class Arena {
       let isReady = false
       child.stdout.on("data", (chunk: Buffer) => {
         text += chunk.toString("utf8")
-        if (isReady || !text.includes("R\n")) return
+        if (isReady || !saysReady(text)) return
         isReady = true
         ready(child)
       })
@@ -181,9 +187,14 @@ export const runKills = async (
       // oxlint-disable-next-line no-await-in-loop
       const ended = await Promise.all(
         Array.from({ length: now }, (_, i) =>
-          arena.run(`r${done + i}`, "storm", sync, (child) => {
-            setTimeout(() => child.kill("SIGKILL"), dice.below(300))
-          }))
+          arena.run(
+            `r${done + i}`,
+            "storm",
+            sync,
+            (child) => setTimeout(() => child.kill("SIGKILL"), dice.below(300)),
+            // Every other one is killed at its beginning, perhaps. A busy machine must not kill all of them before they have done something.
+            (done + i) % 2 === 0 ? hasWorked : hasBegun
+          ))
       )
       outputs.push(...ended)
       done += now
