@@ -2,13 +2,17 @@
  * What becomes of entries that a process of a fleet takes, when something happens while it takes them.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Fiber } from "effect"
 import { PostHog } from "effect-posthog"
 import { lengths, onRedis, runs, type Send, start, streamOf, until, world } from "../support/fleet.js"
-import { captureMany, names, range, stats } from "../support/posthog.js"
+import { captureMany, names, range, settle, stats } from "../support/posthog.js"
 import * as Redis from "../support/redis.js"
+import * as Sink from "../support/sink.js"
 
 const delivered = (count: number) => until(Effect.map(PostHog.stats, ({ delivered }) => delivered >= count))
+/** Waits until requests are made for so many events of the stream. */
+const taken = (count: number) =>
+  until(Effect.map(PostHog.stats, ({ inFlight, recovered }) => recovered >= count && inFlight >= count))
 const stored = (count: number) => until(Effect.map(PostHog.stats, ({ stored }) => stored >= count))
 
 const suite = () => {
@@ -31,7 +35,7 @@ const suite = () => {
         assert.sameMembers([...names(sink.accepted)], [...range(10)])
         yield* consumer.run(stats)
       }),
-    60_000
+    30_000
   )
 
   it.scopedLive(
@@ -42,7 +46,7 @@ const suite = () => {
         const producer = yield* start(onRedis(send, sink, { deliver: false }, { maxBatchSize: 5 }))
         yield* producer.run(Effect.zipRight(captureMany(200), stored(200)))
         let onTaken = (): void => {}
-        const taken = new Promise<void>((resolve) => {
+        const isTaken = new Promise<void>((resolve) => {
           onTaken = resolve
         })
         const telling: Send = async (parts) => {
@@ -53,7 +57,7 @@ const suite = () => {
         }
         const one = yield* start(onRedis(telling, sink))
         yield* Effect.promise(() =>
-          taken.then(() => new Promise((resolve) => setImmediate(resolve))).then(() =>
+          isTaken.then(() => new Promise((resolve) => setImmediate(resolve))).then(() =>
             Effect.runPromise(one.run(PostHog.optOut))
           )
         )
@@ -62,8 +66,82 @@ const suite = () => {
         assert.sameMembers([...names(sink.accepted)], [...range(200)])
         assert.deepInclude(yield* one.run(stats), { delivered: 0, inFlight: 0, queued: 0 })
       }),
-    60_000
+    30_000
   )
+
+  for (const [how, act] of [["flushes", PostHog.flush], ["closes", undefined]] as const) {
+    it.scopedLive(`who has opted out sends nothing of the stream, also when it ${how}`, () =>
+      Effect.gen(function*() {
+        const { send, sink } = yield* world()
+        sink.rules = { otherwise: () => Sink.hang }
+        const one = yield* start(onRedis(send, sink))
+        yield* one.run(captureMany(10))
+        // Also here the request is under way, and does not come after the end.
+        yield* until(Effect.sync(() => sink.requests.length > 0))
+        yield* one.run(PostHog.optOut)
+        const producer = yield* start(onRedis(send, sink, { deliver: false }))
+        yield* producer.run(Effect.zipRight(captureMany(10, 10), stored(10)))
+        const requests = sink.requests.length
+        if (act === undefined) yield* one.close
+        else assert.deepStrictEqual(yield* one.run(act), { delivered: 0, dropped: 0 })
+        assert.strictEqual(sink.requests.length, requests)
+        sink.rules = {}
+        const two = yield* start(onRedis(send, sink, { claimAfter: "1 hour" }))
+        yield* two.run(delivered(20))
+        assert.sameMembers([...names(sink.accepted)], [...range(20)])
+        assert.deepInclude(yield* one.run(stats), { recovered: 10, delivered: 0, dropped: {}, inFlight: 0, queued: 0 })
+      }), 30_000)
+  }
+
+  it.scopedLive(
+    "who opts out while Redis fails takes back nothing of what it gives back later",
+    () =>
+      Effect.gen(function*() {
+        const { send, sink } = yield* world()
+        sink.rules = { otherwise: () => Sink.hang }
+        let departures = 0
+        let looks = 0
+        const failing: Send = async (parts) => {
+          // Exceptions have a reader of their own.
+          if (!parts.some((part) => part.endsWith("lane:events"))) return send(parts)
+          if (runs(parts, "\"TIME\", 1") && departures++ === 0) throw new Error("the socket was closed")
+          if (departures > 1) looks++
+          return send(parts)
+        }
+        const one = yield* start(onRedis(failing, sink))
+        yield* one.run(Effect.zipRight(captureMany(10), taken(10)))
+        yield* one.run(PostHog.optOut)
+        sink.rules = {}
+        yield* until(Effect.sync(() => departures === 2))
+        const two = yield* start(onRedis(send, sink, { claimAfter: "1 hour" }))
+        yield* two.run(delivered(10))
+        assert.deepInclude(yield* one.run(stats), { recovered: 10, delivered: 0 })
+        assert.sameMembers([...names(sink.accepted)], [...range(10)])
+        // Nothing but the departure itself.
+        assert.strictEqual(looks, 1)
+      }),
+    30_000
+  )
+
+  it.scopedLive("who waits in a flush does not wait for ever when somebody opts out", () =>
+    Effect.gen(function*() {
+      const { send, sink } = yield* world()
+      let isHeld = false
+      const holding: Send = (parts) => {
+        if (parts[0] !== "XREADGROUP") return send(parts)
+        isHeld = true
+        return new Promise(() => {})
+      }
+      const one = yield* start(onRedis(holding, sink, { timeout: "1 hour" }))
+      yield* until(Effect.sync(() => isHeld))
+      yield* one.run(Effect.zipRight(captureMany(10), stored(10)))
+      const flushing = yield* Effect.fork(Effect.flip(one.run(PostHog.flush)))
+      yield* settle
+      yield* one.run(PostHog.optOut)
+      const { message, reason } = yield* Fiber.join(flushing)
+      assert.strictEqual(reason, "closed")
+      assert.include(message, "the instance was opted out")
+    }), 30_000)
 }
 
 describe("the reader of a fleet", () => {

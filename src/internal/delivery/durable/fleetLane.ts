@@ -16,6 +16,7 @@ import type { Owner } from "../books.js"
 import type { Dispatch } from "../dispatch.js"
 import type { Failure } from "../failure.js"
 import type { FlushReport } from "../flushes.js"
+import type { Gate } from "../gate.js"
 import type { Route } from "../lane.js"
 import * as Pipeline from "../pipeline.js"
 import { Appender } from "./appender.js"
@@ -81,7 +82,8 @@ export class FleetLane {
     private readonly appender: Appender,
     /** `undefined`: this process sends nothing of the stream. */
     readonly reader: Reader | undefined,
-    private readonly reading: Fiber.RuntimeFiber<never> | undefined
+    private readonly reading: Fiber.RuntimeFiber<never> | undefined,
+    private readonly gate: Gate
   ) {}
 
   /**
@@ -116,7 +118,7 @@ export class FleetLane {
     Effect.gen(this, function*() {
       const { appender, intake, outlet, reader } = this
       const { dropped } = intake.dispatch.unsettled > 0 ? yield* intake.flush : { dropped: 0 }
-      if (reader === undefined) return { delivered: 0, dropped }
+      if (reader === undefined || this.isOptedOut) return { delivered: 0, dropped }
       outlet.dispatch.endPause()
       const { last } = appender
       if (last !== undefined) {
@@ -131,9 +133,13 @@ export class FleetLane {
     })
   )
 
+  private get isOptedOut(): boolean {
+    return this.gate.phase === "opted_out"
+  }
+
   optOut(): void {
     this.intake.optOut()
-    this.reader?.leave()
+    this.reader?.leave("the instance was opted out")
     this.outlet.optOut()
   }
 
@@ -147,7 +153,9 @@ export class FleetLane {
     Effect.gen(this, function*() {
       const { appender, intake, outlet, reader } = this
       yield* emptied(intake.dispatch)
-      if (reader !== undefined && appender.last !== undefined) yield* Effect.ignore(reader.catchUp(appender.last))
+      if (reader !== undefined && appender.last !== undefined && !this.isOptedOut) {
+        yield* Effect.ignore(reader.catchUp(appender.last))
+      }
       yield* emptied(outlet.dispatch)
       if (reader !== undefined) yield* reader.settled
     })
@@ -237,7 +245,7 @@ export const open = (
       health,
       limits: lane.limits,
       settings,
-      isOpen: () => gate.phase === "open",
+      phase: () => gate.phase,
       now,
       deadKey: keys.dead
     }, borrowed)
@@ -248,5 +256,5 @@ export const open = (
   const { background } = intake
   if (background !== undefined) forkScoped(Effect.forkScoped(Effect.interruptible(background.run)))
   const reading = reader && fork(Effect.interruptible(reader.run))
-  return new FleetLane(lane.name, intake, outlet, appender, reader, reading)
+  return new FleetLane(lane.name, intake, outlet, appender, reader, reading, gate)
 }

@@ -22,6 +22,7 @@ import type { Books } from "../books.js"
 import type { Dispatch } from "../dispatch.js"
 import type { EventQueue } from "../eventQueue.js"
 import type { Failure } from "../failure.js"
+import type { Phase } from "../gate.js"
 import type { Label } from "../transport.js"
 import { CatchUps } from "./catchUps.js"
 import { countOf, decode } from "./element.js"
@@ -45,8 +46,7 @@ export interface Parts {
   readonly health: Health
   readonly limits: { readonly maxBatchSize: number; readonly maxBatchBytes: number }
   readonly settings: ReaderSettings
-  /** Whether events may be sent. */
-  readonly isOpen: () => boolean
+  readonly phase: () => Phase
   readonly now: () => number
   /** Key under which what nobody can read is found. */
   readonly deadKey: string
@@ -126,7 +126,7 @@ export class Reader implements Follower {
   }
 
   /** Sends nothing of the stream any more: what is not at its end stays there, and is given back. */
-  leave(): void {
+  leave(detail?: string): void {
     const { books, dispatch, queue } = this.parts
     for (const sending of dispatch.take(({ owner }) => owner === this.owner)) dispatch.leave(sending)
     for (let batch = queue.shift(); batch !== undefined; batch = queue.shift()) {
@@ -134,6 +134,7 @@ export class Reader implements Follower {
     }
     dispatch.advance()
     this.isDeparting = true
+    this.fail({ reason: "closed", detail })
     this.wake()
   }
 
@@ -199,8 +200,8 @@ export class Reader implements Follower {
   }
 
   private get mayTake(): boolean {
-    const { dispatch, isOpen, limits, queue } = this.parts
-    return !this.isDeparting && (isOpen() || !this.catchUps.isEmpty) && !dispatch.isHolding &&
+    const { dispatch, limits, phase, queue } = this.parts
+    return !this.isDeparting && (phase() === "open" || !this.catchUps.isEmpty) && !dispatch.isHolding &&
       queue.count < limits.maxBatchSize && this.holdings.size < 4 * maxEntries
   }
 
@@ -214,9 +215,11 @@ export class Reader implements Follower {
   private readonly round: Effect.Effect<void, Trouble> = Effect.suspend(() => {
     this.isWoken = false
     return Effect.gen(this, function*() {
-      const { health, settings: { pollInterval }, streams } = this.parts
+      const { health, phase, settings: { pollInterval }, streams } = this.parts
       if (this.holdings.finished.length > 0) yield* this.settler.settle
       if (this.isDeparting) yield* this.depart
+      // Whoever waits, and whatever is uncertain: nothing is sent.
+      if (phase() === "opted_out") return yield* this.rest(Number.POSITIVE_INFINITY)
       if (this.isUncertain || this.untilRefresh === 0) yield* this.refresh
       if (!this.mayTake) return yield* this.rest(this.untilRefresh)
       if (this.leftovers.isDue) {
