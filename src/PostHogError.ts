@@ -58,12 +58,13 @@ export class ConfigurationError extends Data.TaggedError("ConfigurationError")<{
  * - `rejected`: PostHog refused the events with `status`; sending them again would not help
  * - `queue_full`: the queue overflowed while the caller was waiting
  * - `closed`: the instance was closed before the events were acknowledged
+ * - `storage`: the durable outbox does not work, so that events of it could not be sent
  *
  * @since 0.1.0
  * @category errors
  */
 export class DeliveryError extends Data.TaggedError("DeliveryError")<{
-  readonly reason: "connection" | "timeout" | "status" | "rejected" | "queue_full" | "closed"
+  readonly reason: "connection" | "timeout" | "status" | "rejected" | "queue_full" | "closed" | "storage"
   /** Status of the last answer, if there was one. */
   readonly status?: number | undefined
   /** How many of the events were acknowledged before this. */
@@ -83,7 +84,8 @@ export class DeliveryError extends Data.TaggedError("DeliveryError")<{
       status: `PostHog answered ${this.status}; see its status page`,
       rejected: `PostHog refused the events with ${this.status}; check apiKey and host`,
       queue_full: "the queue overflowed; raise maxQueueBytes or send less",
-      closed: "the instance was closed first; raise shutdownTimeout or flush earlier"
+      closed: "the instance was closed first; raise shutdownTimeout or flush earlier",
+      storage: "the durable outbox does not work; look at its disk or its Redis"
     }[this.reason]
     const detail = this.detail === undefined ? "" : ` (${this.detail})`
     return `${what}${detail}: ${this.delivered} events delivered, ${this.dropped} dropped, ${this.queued} still queued`
@@ -570,14 +572,15 @@ export interface OutboxRecovered {
 
 /**
  * The durable outbox could not do something. Events are taken as before, but those that are not stored would be lost
- * with the process; `PostHog.stats` counts them as `unstored`. Told once, until a `StorageRestored`.
+ * with the process; `PostHog.stats` counts them as `unstored`. Told once, until a `StorageRestored`; with the operation
+ * `read` once for each file that cannot be read, whose events stay there and are sent when it can.
  *
  * @since 0.1.0
  * @category diagnostics
  */
 export interface StorageFailed {
   readonly _tag: "StorageFailed"
-  /** What was tried, such as `write` or `sync`. */
+  /** What was tried, such as `write`, `sync` or `read`. */
   readonly operation: string
   readonly detail: string
 }

@@ -20,8 +20,10 @@ export interface Backing {
   readonly split: (batch: Batch) => ReadonlyArray<{ readonly batch: Batch; readonly isStored: boolean }>
   /** How many events are in the store only. */
   readonly unread: number
-  /** The number of the oldest of them. */
+  /** The number of the oldest of them that is not withheld. */
   readonly firstUnread: number
+  /** Why events below a number are not sent for now, though nothing is in their way; `undefined`: there are none. */
+  readonly withheld: (below: number) => Failure | undefined
   /** To be called when the queue may have room for them. */
   readonly refill: () => void
   /** Consent was withdrawn: forgets everything. */

@@ -96,7 +96,7 @@ export class Flushes implements Owner {
   /** Ends the flushes whose events are all settled; `oldest` is the number of the oldest event that is not. */
   completeBelow(oldest: number): void {
     for (const flush of this.running) {
-      if (flush.target <= oldest) this.end(flush, flush.failure)
+      if (flush.target <= oldest) this.end(flush, flush.failure ?? this.backing?.withheld(flush.target))
     }
   }
 

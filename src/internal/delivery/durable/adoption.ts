@@ -2,9 +2,10 @@
  * What dead processes have left becomes this one's: once when it begins, and from time to time while it lives.
  */
 import * as Effect from "effect/Effect"
+import { describe } from "../../../core/thrown.js"
 import type { Diagnostics } from "../../diagnostics.js"
 import type { Gate } from "../gate.js"
-import { attempt, type FileSystem } from "./disk.js"
+import { attempt, codeOf, type FileSystem } from "./disk.js"
 import type { FileBacking } from "./fileBacking.js"
 import { kinds } from "./kinds.js"
 import { type Life, namesIn, removeEmpty } from "./life.js"
@@ -27,12 +28,18 @@ export const adopt = Effect.fnUntraced(function*(backing: FileBacking, parts: Pa
   const { diagnostics, fs, gate, life } = parts
   backing.journal.look()
   yield* backing.removeCopied
-  const { files, lives } = yield* life.adopt(backing.front.lane.name)
+  const { faults, files, lives } = yield* life.adopt(backing.front.lane.name)
+  const tell = (path: string, error: unknown): void => {
+    // Somebody else may have taken or removed it meanwhile.
+    const code = codeOf(error)
+    if (code !== "ENOENT" && code !== "ENOTDIR") backing.unreadableOnce(path, describe(error))
+  }
+  for (const { error, path } of faults) tell(path, error)
   let count = 0
   let bytes = 0
   const damaged: Array<Uint8Array> = []
   for (const file of files) {
-    const stored = yield* Effect.promise(() => fs.read(file).catch(() => undefined))
+    const stored = yield* Effect.promise(() => fs.read(file).catch((error: unknown) => void tell(file, error)))
     if (stored === undefined) continue
     const parsed = parse(stored)
     const received = backing.receive(file, stored, pendingOf(parsed))

@@ -15,14 +15,14 @@ import { Journal } from "./journal.js"
 import { kinds } from "./kinds.js"
 import type { Entry } from "./lines.js"
 import { Ranges } from "./ranges.js"
-import type { Loaded } from "./reading.js"
-import type { Fault } from "./syncer.js"
+import type { Loaded, Unreadable } from "./reading.js"
 
 /** Files with less than this to be sent are copied into the own one, so that a crash loop leaves no heap of files. */
 const smallBytes = 256 * 1024
 
-/** After a failure to read, the time until it is tried again, in milliseconds. */
+/** After a failure to read, the time until it is tried again, in milliseconds: at first, and after many failures. */
 const rereadMillis = 200
+const maxRereadMillis = 10_000
 
 export interface Limits {
   readonly segmentBytes: number
@@ -59,8 +59,13 @@ export class FileBacking implements Backing {
   private counted = 0
   private isLoading = false
   private hasLeft = false
+  /** Whether nothing is read until some time has passed, because all that there is could not be read. */
+  private isPaused = false
+  private pauseMillis = rereadMillis
   /** Files whose events are in the own one by now, and that are removed when these are safe. */
   private readonly copied = new Set<string>()
+  /** Files that could not be taken over. */
+  private readonly toldOf = new Set<string>()
 
   constructor(readonly front: Front, private readonly shared: Shared, readonly directory: string) {
     const { diagnostics, fs, later, limits, now } = shared
@@ -89,6 +94,12 @@ export class FileBacking implements Backing {
     if (exposed !== counted) this.shared.books.unstored(exposed - counted)
   }
 
+  withheld(below: number): Failure | undefined {
+    return this.unread > 0 && this.journal.firstUnreadable < below
+      ? { reason: "storage", detail: "a file of the durable outbox cannot be read" }
+      : undefined
+  }
+
   // Taking events
 
   push(text: string): "added" | "too_large" | "full" {
@@ -97,7 +108,7 @@ export class FileBacking implements Backing {
     if (!this.hasRoom(text.length)) return "full"
     // What is behind an event that waits on disk waits there, too, and is not in memory as well.
     const isStored = journal.isWritable
-    const result = this.unread === 0 || !isStored ? queue.push(text) : "full"
+    const result = this.unread === 0 || !journal.hasLine || !isStored ? queue.push(text) : "full"
     if (result === "too_large") return result
     if (result === "added") {
       const sequence = queue.next - 1
@@ -192,27 +203,60 @@ export class FileBacking implements Backing {
     const { maxQueueBytes, maxQueueSize } = this.shared
     const { queue } = this.front
     if (this.unread === 0 || this.isLoading || this.hasLeft) return
+    if (this.isPaused && this.firstUnread === Number.POSITIVE_INFINITY) return
     if (queue.bytes >= maxQueueBytes / 2 || queue.count >= maxQueueSize / 2) return
     this.isLoading = true
     void this.journal.load().then((loaded) => {
-      if (loaded !== undefined && "operation" in loaded) return this.rereadLater(loaded)
       this.isLoading = false
+      if (loaded !== undefined && "operation" in loaded) return this.postponed(loaded)
       if (this.hasLeft) return
       if (loaded !== undefined) this.take(loaded)
       this.front.arrived()
     })
   }
 
-  private rereadLater({ detail, operation }: Fault): void {
-    const { diagnostics, later } = this.shared
-    diagnostics.emit(kinds.failed, () => ({ _tag: "StorageFailed", operation, detail }))
-    later(rereadMillis, () => {
-      this.isLoading = false
+  /** What can be read goes on, and who waits for the rest is told. */
+  private postponed({ detail, isNew }: Unreadable): void {
+    if (isNew) this.unreadable(detail)
+    if (this.firstUnread !== Number.POSITIVE_INFINITY) return this.refill()
+    if (isNew) this.front.arrived()
+    if (this.isPaused) return
+    this.isPaused = true
+    this.shared.later(this.pauseMillis, () => {
+      this.isPaused = false
       this.refill()
     })
+    this.pauseMillis = Math.min(this.pauseMillis * 2, maxRereadMillis)
   }
 
-  private take({ events: stored, isAdopted, missing }: Loaded): void {
+  /** A file cannot be read for now. */
+  unreadable(detail: string): void {
+    this.shared.diagnostics.emit(
+      kinds.unreadable,
+      () => ({ _tag: "StorageFailed", operation: "read", detail }),
+      "read"
+    )
+  }
+
+  /** The same for one of another process, which is tried again and again. */
+  unreadableOnce(path: string, detail: string): void {
+    if (this.toldOf.has(path)) return
+    this.toldOf.add(path)
+    this.unreadable(`${path}: ${detail}`)
+  }
+
+  private isReadAgain(): void {
+    this.pauseMillis = rereadMillis
+    if (this.journal.firstUnreadable !== Number.POSITIVE_INFINITY) return
+    this.shared.diagnostics.emit(
+      kinds.readable,
+      () => ({ _tag: "StorageRestored", unstored: this.exposed }),
+      "read"
+    )
+  }
+
+  private take({ events: stored, isAdopted, missing, wasUnreadable }: Loaded): void {
+    if (wasUnreadable) this.isReadAgain()
     const { books, limits, reform, wall } = this.shared
     const { lane, owner, queue } = this.front
     const events = isAdopted

@@ -14,7 +14,7 @@ import { attempt, codeOf, type Disk } from "./disk.js"
 import { Gathered } from "./gathered.js"
 import type { Entry } from "./lines.js"
 import { Notes, removeFile } from "./notes.js"
-import { entriesOf, type Loaded, missingIn } from "./reading.js"
+import { entriesOf, type Loaded, missingIn, type Unreadable } from "./reading.js"
 import { Segment } from "./segment.js"
 import { Shelf } from "./shelf.js"
 import { type Fault, Syncer } from "./syncer.js"
@@ -103,6 +103,16 @@ export class Journal {
     return this.shelf.firstUnread
   }
 
+  /** Number of the oldest one that could not be read. */
+  get firstUnreadable(): number {
+    return this.shelf.firstUnreadable
+  }
+
+  /** Whether events that come now have to wait on disk, behind others that do. */
+  get hasLine(): boolean {
+    return this.shelf.firstUnread !== Number.POSITIVE_INFINITY || this.current.unreadFrom !== undefined
+  }
+
   /** Numbers of the events in the oldest segment: from one up to another, not included. */
   get oldest(): readonly [from: number, to: number] | undefined {
     return this.shelf.oldest
@@ -167,7 +177,7 @@ export class Journal {
     if (isInMemory) return
     if (current.unreadFrom === undefined) {
       current.unreadFrom = sequence
-      this.shelf.unread.push(current)
+      this.shelf.addUnread(current)
     }
   }
 
@@ -405,12 +415,12 @@ export class Journal {
     this.live += segment.live
     // Before the one that is being written, which has no events yet.
     this.shelf.insert(segment, this.current)
-    this.shelf.unread.push(segment)
+    this.shelf.addUnread(segment)
     return true
   }
 
-  /** Reads the oldest segment that is not in memory. Nothing comes when that failed, and may work later. */
-  async load(): Promise<Loaded | Fault | undefined> {
+  /** Reads the oldest segment that is not in memory. One that cannot be read is tried again after all others. */
+  async load(): Promise<Loaded | Unreadable | undefined> {
     const segment = this.shelf.unread[0]
     if (segment?.unreadFrom === undefined) return undefined
     const { end, unreadFrom } = segment
@@ -420,16 +430,23 @@ export class Journal {
     try {
       stored = await this.disk.read(segment.path)
     } catch (error) {
-      if (codeOf(error) !== "ENOENT") return { operation: "read", detail: describe(error) }
+      if (codeOf(error) !== "ENOENT") {
+        const isNew = !segment.isUnreadable
+        if (this.shelf.unread.includes(segment)) this.shelf.postpone(segment)
+        // Events that come from now on are in a file that may be readable.
+        if (segment === this.current) this.rotate()
+        return { operation: "read", detail: `${segment.path}: ${describe(error)}`, isNew }
+      }
       stored = new Uint8Array(0)
     }
-    if (segment.isRemoved || segment !== this.shelf.unread[0]) return undefined
+    if (segment.isRemoved || segment.unreadFrom !== unreadFrom || !this.shelf.unread.includes(segment)) return undefined
+    const { isAdopted, isUnreadable: wasUnreadable } = segment
+    segment.isUnreadable = false
     const events = entriesOf(segment, stored, unreadFrom, end)
     events.push(...entriesOf(segment, rest, (events.at(-1)?.sequence ?? unreadFrom - 1) + 1, end))
     segment.unreadFrom = end < segment.end ? end : undefined
-    if (segment.unreadFrom === undefined) this.shelf.unread.shift()
-    const { isAdopted } = segment
-    return { events, isAdopted, missing: missingIn(segment, unreadFrom, end, events) }
+    this.shelf.forgetRead(segment)
+    return { events, isAdopted, wasUnreadable, missing: missingIn(segment, unreadFrom, end, events) }
   }
 
   // The end

@@ -24,6 +24,14 @@ const failed: Kind<StorageFailed> = {
 
 const restored: Kind<StorageRestored> = { tag: "StorageRestored", text: "events are stored again" }
 
+const unreadable: Kind<StorageFailed> = {
+  tag: "StorageFailed",
+  text: "stored events cannot be read for now; they stay where they are, and others are sent",
+  warns: true
+}
+
+const readable: Kind<StorageRestored> = { tag: "StorageRestored", text: "stored events can be read again" }
+
 const setAside: Kind<LinesSetAside> = {
   tag: "LinesSetAside",
   text: "stored events could not be read, and were set aside",
@@ -38,4 +46,4 @@ const lettersRemoved: Kind<DeadLettersRemoved> = {
   warns: true
 }
 
-export const kinds = { recovered, failed, restored, setAside, deadLettered, lettersRemoved }
+export const kinds = { recovered, failed, restored, unreadable, readable, setAside, deadLettered, lettersRemoved }

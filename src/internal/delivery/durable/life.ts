@@ -117,6 +117,13 @@ export const namesIn = (fs: FileSystem, path: string): ReadonlyArray<string> => 
   }
 }
 
+export interface Adopted {
+  readonly files: ReadonlyArray<string>
+  readonly lives: number
+  /** What could not be taken over, or not be looked into. */
+  readonly faults: ReadonlyArray<{ readonly path: string; readonly error: unknown }>
+}
+
 export interface Life {
   readonly id: string
   /** Where the files of a lane are. */
@@ -126,11 +133,13 @@ export interface Life {
   /** Whether others have something of a lane, dead or not. */
   readonly hasOrphans: (lane: string) => boolean
   /**
-   * Takes over what dead processes have left of a lane. Gives files in the directory of the lane, in their order, and
-   * how many processes there were.
+   * Takes over what dead processes have left of a lane. Gives files in the directory of the lane, in their order, how
+   * many processes there were, and what went wrong.
    */
-  readonly adopt: (lane: string) => Effect.Effect<{ readonly files: ReadonlyArray<string>; readonly lives: number }>
+  readonly adopt: (lane: string) => Effect.Effect<Adopted>
 }
+
+type Failed = (path: string, error: unknown) => void
 
 /** Begins a life in the directory of a project; it ends with the scope. */
 export const begin = Effect.fnUntraced(function*(
@@ -149,16 +158,30 @@ export const begin = Effect.fnUntraced(function*(
   yield* Effect.addFinalizer(() => Effect.sync(() => removeEmpty(fs, own, maxDepth)))
 
   /** What of a lane is below a directory that was taken over, here or by an adopter that died of it. */
-  const collect = (path: string, depth: number): ReadonlyArray<string> =>
-    namesIn(fs, path).flatMap((name) =>
-      name.endsWith(".log") ? [`${path}/${name}`] : depth > 0 ? collect(`${path}/${name}`, depth - 1) : []
+  const collect = (path: string, depth: number, failed: Failed): ReadonlyArray<string> => {
+    let names: ReadonlyArray<string> = []
+    try {
+      names = fs.list(path)
+    } catch (error) {
+      failed(path, error)
+    }
+    return names.flatMap((name) =>
+      name.endsWith(".log") ? [`${path}/${name}`] : depth > 0 ? collect(`${path}/${name}`, depth - 1, failed) : []
     )
+  }
 
-  const takeOver = (name: string, lane: string): boolean => {
-    const taken = attempt(() => fs.rename(`${project}/${name}/${lane}`, `${own}/${lane}/${name}`))
+  const takeOver = (name: string, lane: string, failed: Failed): boolean => {
+    const path = `${project}/${name}/${lane}`
+    let isTaken = false
+    try {
+      fs.rename(path, `${own}/${lane}/${name}`)
+      isTaken = true
+    } catch (error) {
+      failed(path, error)
+    }
     // Whoever took the last lane of it.
     if (attempt(() => fs.removeEmpty(`${project}/${name}`))) attempt(() => fs.remove(`${project}/${name}.sock`))
-    return taken
+    return isTaken
   }
 
   return {
@@ -175,11 +198,13 @@ export const begin = Effect.fnUntraced(function*(
     },
     adopt: Effect.fnUntraced(function*(lane) {
       let lives = 0
+      const faults: Array<Adopted["faults"][number]> = []
+      const failed: Failed = (path, error) => void faults.push({ path, error })
       const names = namesIn(fs, project)
       for (const name of names) {
         if (name === id || !idPattern.test(name)) continue
         if (yield* isAlive(net, `${project}/${name}.sock`)) continue
-        if (takeOver(name, lane)) lives++
+        if (takeOver(name, lane, failed)) lives++
       }
       for (const name of names) {
         const life = name.slice(0, idLength)
@@ -190,8 +215,8 @@ export const begin = Effect.fnUntraced(function*(
       }
       const path = `${own}/${lane}`
       const files = namesIn(fs, path).filter((name) => !name.endsWith(".log"))
-        .flatMap((name) => collect(`${path}/${name}`, maxDepth))
-      return { files, lives }
+        .flatMap((name) => collect(`${path}/${name}`, maxDepth, failed))
+      return { files, lives, faults }
     })
   }
 })

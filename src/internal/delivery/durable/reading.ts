@@ -3,14 +3,23 @@
  */
 import { parse, pendingOf } from "./lines.js"
 import type { Segment } from "./segment.js"
+import type { Fault } from "./syncer.js"
 
 /** Events that were read back. */
 export interface Loaded {
   readonly events: ReadonlyArray<{ readonly sequence: number; readonly bytes: Uint8Array }>
   /** Whether another process has written them. */
   readonly isAdopted: boolean
+  /** Whether it could not be read before. */
+  readonly wasUnreadable: boolean
   /** Events that should have been there: the number of the first and how many. */
   readonly missing: ReadonlyArray<readonly [sequence: number, count: number]>
+}
+
+/** A file could not be read, and may be later. */
+export interface Unreadable extends Fault {
+  /** Whether that is so for the first time. */
+  readonly isNew: boolean
 }
 
 /** The events of a segment in these bytes, from one number of the queue up to another. */

@@ -16,6 +16,8 @@ export class Segment {
   bytes = 0
   /** How many of its events are not settled. */
   live = 0
+  /** Whether reading it has failed, and has not succeeded since. */
+  isUnreadable = false
   /** From this number of the queue on its events are not in memory. */
   unreadFrom: number | undefined
   file: number | undefined

@@ -8,12 +8,31 @@ type Runs = ReadonlyArray<readonly [sequence: number, count: number]>
 export class Shelf {
   /** In the order of their events in the queue. */
   readonly segments: Array<Segment> = []
-  /** Those with events that are not in memory, oldest first. */
+  /** Those with events that are not in memory, oldest first; behind them those that could not be read. */
   unread: Array<Segment> = []
 
-  /** Number of the oldest event in the queue that is not in memory. */
+  /** Number of the oldest event in the queue that is not in memory, and may be as far as one knows. */
   get firstUnread(): number {
-    return this.unread[0]?.unreadFrom ?? Number.POSITIVE_INFINITY
+    return this.unread[0]?.isUnreadable === false ? this.unread[0].unreadFrom! : Number.POSITIVE_INFINITY
+  }
+
+  /** The same where reading has failed. */
+  get firstUnreadable(): number {
+    let first = Number.POSITIVE_INFINITY
+    for (const { isUnreadable, unreadFrom } of this.unread) if (isUnreadable) first = Math.min(first, unreadFrom!)
+    return first
+  }
+
+  /** There are events in it that are not in memory. */
+  addUnread(segment: Segment): void {
+    const at = this.unread.findIndex(({ isUnreadable }) => isUnreadable)
+    this.unread.splice(at === -1 ? this.unread.length : at, 0, segment)
+  }
+
+  /** It could not be read: others come first. */
+  postpone(segment: Segment): void {
+    segment.isUnreadable = true
+    this.unread = [...this.unread.filter((one) => one !== segment), segment]
   }
 
   /** Numbers of the events in the oldest segment: from one up to another, not included. */
@@ -40,8 +59,13 @@ export class Shelf {
 
   /** The last events of one are in another one now. */
   moved(from: Segment, to: Segment): void {
-    this.unread = this.unread.flatMap((one) => one === from ? [from, to] : [one])
-      .filter(({ unreadFrom }) => unreadFrom !== undefined)
+    this.forgetRead(from)
+    if (to.unreadFrom !== undefined) this.addUnread(to)
+  }
+
+  /** All of its events may be in memory now. */
+  forgetRead(segment: Segment): void {
+    if (segment.unreadFrom === undefined) this.unread = this.unread.filter((one) => one !== segment)
   }
 
   // Files that are gone

@@ -2,7 +2,7 @@
  * An outbox whose disk does not do what it is asked to: events stay in memory, and the numbers say so.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, TestClock } from "effect"
 import { PostHog } from "effect-posthog"
 import { renameSync, rmSync } from "node:fs"
 import { dirname, join } from "node:path"
@@ -45,6 +45,22 @@ const limited = () => {
     }
   }
   return { fs, state }
+}
+
+/** A disk of which some files cannot be read. */
+const unreadable = () => {
+  const disk = nodeDisk()!
+  const paths = new Set<string>()
+  let tries = 0
+  const fs: FileSystem = {
+    ...disk,
+    read: async (path) => {
+      if (!paths.has(path)) return disk.read(path)
+      tries++
+      throw Object.assign(new Error("EIO: i/o error, read"), { code: "EIO" })
+    }
+  }
+  return { fs, paths, tries: () => tries }
 }
 
 /** What others can do to the files of a process that is running. */
@@ -154,4 +170,102 @@ describe("an outbox on disk", () => {
         }
       }
     }))
+
+  it.scopedLive(
+    "sends all others when a file cannot be read, says so once, and fails a flush",
+    () =>
+      Effect.gen(function*() {
+        const directory = yield* temporary
+        const client = down()
+        const broken = unreadable()
+        const { close, run } = yield* life(directory, client, {
+          segmentBytes: 64 * 1024,
+          instance: { maxQueueBytes: 128 * 1024, maxEventBytes: 10_000, background: false }
+        }, broken.fs)
+        yield* run(Effect.scoped(Effect.gen(function*() {
+          const diagnostics = yield* collectDiagnostics
+          yield* captureMany(1_500, 0, "x".repeat(300))
+          const files = filesIn(directory).length
+          // Those of the oldest file are in memory; the last one is the one that is being written.
+          for (
+            const paths of [[filesIn(directory).at(-3)!], [filesIn(directory).at(-1)!, filesIn(directory).at(-2)!]]
+          ) {
+            for (const path of paths) broken.paths.add(path)
+          }
+          client.otherwise = up
+          const error = yield* Effect.flip(PostHog.flush)
+          assert.deepInclude(error, { reason: "storage", dropped: 0 })
+          assert.match(error.message, /the durable outbox does not work.*cannot be read/)
+          const before = names(client).length
+          assert.isAbove(before, 200)
+          assert.strictEqual(error.delivered, before)
+          assert.strictEqual(error.queued, 1_500 - before)
+          // What comes now is sent, and nothing waits for ever.
+          yield* captureMany(5, 1_500)
+          assert.strictEqual((yield* Effect.flip(PostHog.flush)).reason, "storage")
+          assert.includeMembers(names(client), range(5, 1_500))
+          assertAddsUp(yield* PostHog.stats)
+          const tries = broken.tries()
+          yield* Effect.repeat(turn, { until: () => broken.tries() >= tries + 2, times: 1_000_000 })
+          assert.strictEqual(diagnostics.filter(({ _tag }) => _tag === "StorageFailed").length, 3)
+          broken.paths.clear()
+          yield* Effect.retry(PostHog.flush, { times: 1_000_000, while: () => Effect.as(turn, true) })
+          yield* turn
+          assert.strictEqual(diagnostics.filter(({ _tag }) => _tag === "StorageRestored").length, 1)
+          assert.deepStrictEqual(names(client).sort(), range(1_505).sort())
+          assert.deepInclude(yield* PostHog.stats, { queued: 0, unstored: 0, delivered: 1_505, dropped: {} })
+          assert.isAbove(files, 3)
+        })))
+        yield* close
+        assert.deepStrictEqual(filesIn(directory), [])
+      }),
+    60_000
+  )
+
+  for (const what of ["read", "list"] as const) {
+    it.scoped(`says once that what a dead process has left cannot be taken over (${what}), and takes it when it can`, () =>
+      Effect.gen(function*() {
+        const directory = yield* temporary
+        const client = new FakeClient()
+        const ending = yield* life(directory, down())
+        yield* ending.run(captureMany(3))
+        const orphan = dirname(dirname(filesIn(directory)[0]!)).split("/").at(-1)!
+        const disk = nodeDisk()!
+        let isBroken = true
+        let tries = 0
+        const check = (path: string): void => {
+          if (!isBroken || !new RegExp(`/events/${orphan}`).test(path)) return
+          tries++
+          throw Object.assign(new Error("EACCES: permission denied"), { code: "EACCES" })
+        }
+        const fs: FileSystem = {
+          ...disk,
+          read: async (path) => {
+            if (what === "read") check(path)
+            return disk.read(path)
+          },
+          list: (path) => {
+            if (what === "list") check(path)
+            return disk.list(path)
+          }
+        }
+        const living = yield* life(directory, client, {}, fs)
+        yield* living.run(Effect.scoped(Effect.gen(function*() {
+          const diagnostics = yield* collectDiagnostics
+          yield* ending.close
+          const told = () => diagnostics.filter(({ _tag }) => _tag === "StorageFailed")
+          for (const round of [1, 2]) {
+            yield* TestClock.adjust("61 seconds")
+            yield* Effect.repeat(turn, { until: () => tries >= round && told().length > 0, times: 10_000 })
+            assert.strictEqual(told().length, 1)
+          }
+          assert.match(JSON.stringify(told()[0]), /"operation":"read".*EACCES/)
+          isBroken = false
+          yield* TestClock.adjust("61 seconds")
+          yield* Effect.repeat(turn, { until: () => client.accepted.length === 3, times: 10_000 })
+          assert.deepStrictEqual(names(client), range(3))
+        })))
+        yield* living.close
+      }))
+  }
 })
