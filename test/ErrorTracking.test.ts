@@ -26,6 +26,7 @@ import {
   statusError,
   transportError
 } from "./support/effect.js"
+import { limitMillis } from "./support/limit.js"
 import { stats } from "./support/posthog.js"
 import * as Sink from "./support/sink.js"
 import { routes, webHandler } from "./support/web.js"
@@ -781,7 +782,6 @@ describe("storms", () => {
 })
 
 describe("process", () => {
-  const minute = 60_000
   const program = "test/programs/uncaught.ts"
 
   for (
@@ -804,7 +804,7 @@ describe("process", () => {
         assert.deepInclude(event!.properties, { $exception_level: "fatal", $exception_source: source })
         assert.deepInclude(event!.properties.$exception_list[0], { type: "RangeError", value: "nobody caught this" })
         assert.deepInclude(event!.properties.$exception_list[0].mechanism, { type, handled: false })
-      }), minute)
+      }), limitMillis)
   }
 
   it.scopedLive("what goes wrong while the end is being told is sent too", () =>
@@ -815,7 +815,7 @@ describe("process", () => {
       assert.include(stderr, "RangeError: nobody caught this")
       const values = sink.accepted.map(({ properties }) => properties.$exception_list[0].value)
       assert.deepStrictEqual(values, ["nobody caught this", "nor this"])
-    }), minute)
+    }), limitMillis)
 
   it.scopedLive("a program that has a listener of its own goes on", () =>
     Effect.gen(function*() {
@@ -824,7 +824,7 @@ describe("process", () => {
       assert.strictEqual(code, 0)
       assert.include(stdout, "went on")
       assert.strictEqual(sink.accepted[0]!.properties.$exception_level, "error")
-    }), minute)
+    }), limitMillis)
 
   for (
     const [how, options, says] of [
@@ -848,7 +848,7 @@ describe("process", () => {
           assert.deepStrictEqual([$exception_level, $exception_source], ["error", "node.process_unhandled_rejection"])
           assert.deepInclude($exception_list[0].mechanism, { type: "onunhandledrejection", handled: false })
         }),
-      minute
+      limitMillis
     )
   }
 
@@ -864,6 +864,6 @@ describe("process", () => {
         assert.strictEqual(code, 1)
         assert.strictEqual(sink.requests.length, 1)
       }),
-    minute
+    limitMillis
   )
 })

@@ -9,10 +9,9 @@ import { read } from "../src/internal/effect/store.js"
 import { run } from "./support/child.js"
 import { isRunning, notPermitted, noValue } from "./support/effect.js"
 import { FakeClient } from "./support/fakeClient.js"
+import { limitMillis } from "./support/limit.js"
 import { apiKey, captureMany, names, range, settle, stats } from "./support/posthog.js"
 import * as Sink from "./support/sink.js"
-
-const minute = 60_000
 
 const onCli = <R = never>(client: FakeClient, options: PostHogCli.Options<R> = {}) =>
   PostHogCli.layer({ apiKey, ...options }).pipe(Layer.provide(client.layer), Layer.orDie)
@@ -195,10 +194,10 @@ describe("a command", () => {
     Effect.gen(function*() {
       const sink = yield* Sink.make()
       // The usual half second may be short for the first request of a process on a machine that is busy.
-      const { code, stderr, stdout } = yield* command(sink.url, {}, String(minute))
+      const { code, stderr, stdout } = yield* command(sink.url, {}, String(limitMillis))
       assert.deepStrictEqual([code, stdout, stderr], [0, "done\n", ""])
       assert.strictEqual(sink.accepted.length, 5)
-    }), minute)
+    }), limitMillis)
 
   it.scopedLive("makes no request where DO_NOT_TRACK is set, and says nothing about it", () =>
     Effect.gen(function*() {
@@ -206,7 +205,7 @@ describe("a command", () => {
       const { code, stderr, stdout } = yield* command(sink.url, { DO_NOT_TRACK: "1" })
       assert.deepStrictEqual([code, stdout, stderr], [0, "done\n", ""])
       assert.strictEqual(sink.requests.length, 0)
-    }), minute)
+    }), limitMillis)
 
   it.scopedLive("is not kept from ending by a PostHog that never answers", () =>
     Effect.gen(function*() {
@@ -214,5 +213,5 @@ describe("a command", () => {
       // That it has ended says that the budget of half a second has ended it: the request alone would have waited for an hour.
       const { code, stderr } = yield* command(sink.url)
       assert.deepStrictEqual([code, stderr], [0, ""])
-    }), minute)
+    }), limitMillis)
 })

@@ -4,6 +4,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { readFileSync } from "node:fs"
+import { limitMillis } from "../support/limit.js"
 import * as Sink from "../support/sink.js"
 import { callTo, start as startAdapter } from "./driver.js"
 
@@ -27,8 +28,6 @@ const startWith = (env: Readonly<Record<string, string>>) =>
   })
 
 const start = startWith({})
-
-const minute = 60_000
 
 describe("compliance adapter", () => {
   it.scopedLive("captures, flushes and reports", () =>
@@ -57,7 +56,7 @@ describe("compliance adapter", () => {
         event_count: 2,
         uuid_list: [first.uuid, second.uuid]
       })
-    }), minute)
+    }), limitMillis)
 
   for (const hooks of ["0", "1"]) {
     for (const mode of ["v0", "v1"]) {
@@ -106,7 +105,7 @@ describe("compliance adapter", () => {
             assert.deepInclude(state, { pending_events: 0, total_events_captured: 4 })
             assert.strictEqual(state.requests_made.length, 2)
           }),
-        minute
+        limitMillis
       )
     }
   }
@@ -146,7 +145,7 @@ describe("compliance adapter", () => {
         ])
         assert.deepInclude(yield* call("POST", "/reset"), { success: true })
       }),
-    minute
+    limitMillis
   )
 
   it.scopedLive(
@@ -163,7 +162,7 @@ describe("compliance adapter", () => {
         assert.strictEqual(request!.body.historical_migration, true)
         assert.strictEqual(request!.events[0]!.properties.$geoip_disable, true)
       }),
-    minute
+    limitMillis
   )
 
   it.scopedLive(
@@ -186,7 +185,7 @@ describe("compliance adapter", () => {
         assert.deepInclude(state, { pending_events: 1, total_retries: 3, total_events_sent: 0 })
         assert.include(state.last_error, "503")
       }),
-    minute
+    limitMillis
   )
 
   it.scopedLive("429 with Retry-After: 3 is repeated after at least 2.5 seconds", () =>
@@ -198,7 +197,7 @@ describe("compliance adapter", () => {
       yield* call("POST", "/flush")
       assert.isAtLeast(sink.batches[1]!.at - sink.batches[0]!.at, 2_500)
       assert.strictEqual(sink.accepted.length, 1)
-    }), minute)
+    }), limitMillis)
 
   it.scopedLive(
     "runs in parallel: one client per test id, each request with its header, and a reset sends nothing",
@@ -222,7 +221,7 @@ describe("compliance adapter", () => {
         assert.deepInclude(yield* call("GET", "/state?test_id=one"), { total_events_captured: 0 })
         assert.deepInclude(yield* call("GET", "/state?test_id=two"), { total_events_sent: 1 })
       }),
-    minute
+    limitMillis
   )
 
   it.scopedLive(
@@ -253,6 +252,6 @@ describe("compliance adapter", () => {
         }
         assert.deepStrictEqual(sink.requests, [])
       }),
-    minute
+    limitMillis
   )
 })

@@ -5,11 +5,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { assertEnvelope, assertRepetitions, attemptOf, requestIdOf, sentAtOf } from "../support/envelope.js"
+import { limitMillis } from "../support/limit.js"
 import * as Sink from "../support/sink.js"
 import type { Verdict } from "../support/sinkV1.js"
 import { adapterFor, type Session } from "./driver.js"
 
-const minute = 60_000
 const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 const utc = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|\+00:00)$/
 
@@ -68,7 +68,7 @@ const common = (adapter: Adapter, way: Way) => {
         assert.strictEqual(session.sink.requests.length, 1)
         assert.deepInclude(yield* session.state, { pending_events: 0, total_events_captured: 3, total_events_sent: 3 })
       }),
-    minute
+    limitMillis
   )
 
   it.scopedLive(
@@ -87,7 +87,7 @@ const common = (adapter: Adapter, way: Way) => {
         assert.isAtLeast(Date.parse(now!.timestamp), before)
         assert.isAtMost(Date.parse(now!.timestamp), after)
       }),
-    minute
+    limitMillis
   )
 
   it.scopedLive("reaching flush_at sends, and GeoIP and migration follow the options", () =>
@@ -106,7 +106,7 @@ const common = (adapter: Adapter, way: Way) => {
       yield* other.flush
       assert.notProperty(other.sink.requests[0]!.body, "historical_migration")
       assert.notProperty(other.sink.accepted[0]!.properties, "$geoip_disable")
-    }), minute)
+    }), limitMillis)
 
   it.scopedLive(
     "408, 429, 5xx and a connection that breaks are repeated with the same events; others are not",
@@ -135,7 +135,7 @@ const common = (adapter: Adapter, way: Way) => {
             }
           }), { concurrency: "unbounded" })
       }),
-    2 * minute
+    limitMillis
   )
 
   it.scopedLive(
@@ -179,7 +179,7 @@ const common = (adapter: Adapter, way: Way) => {
         })
         yield* Effect.all([long, floor, none], { concurrency: "unbounded" })
       }),
-    2 * minute
+    limitMillis
   )
 
   it.scopedLive(
@@ -197,7 +197,7 @@ const common = (adapter: Adapter, way: Way) => {
         for (const count of others) assert.isBelow(count, 3)
         assert.deepStrictEqual(session.sink.accepted.map(({ uuid }) => uuid), uuids)
       }),
-    minute
+    limitMillis
   )
 
   it.scopedLive("a reset sends nothing, now and later", () =>
@@ -219,7 +219,7 @@ const common = (adapter: Adapter, way: Way) => {
       assert.strictEqual(other.sink.requests.length, 3)
       assert.strictEqual(session.sink.requests.length, 1)
       assert.deepInclude(yield* session.state, { pending_events: 0, total_events_captured: 0, requests_made: [] })
-    }), minute)
+    }), limitMillis)
 }
 
 const v0 = (adapter: Adapter) => {
@@ -241,7 +241,7 @@ const v0 = (adapter: Adapter) => {
       assert.notProperty(first.headers, "authorization")
       assert.deepInclude(first.events[0]!.properties, { $lib: "posthog-effect", $window_id: "w" })
       assert.sameMembers(Object.keys(first.events[0]!), ["uuid", "event", "distinct_id", "timestamp", "properties"])
-    }), minute)
+    }), limitMillis)
 
   it.scopedLive("options are the properties that mean the same", () =>
     Effect.gen(function*() {
@@ -258,7 +258,7 @@ const v0 = (adapter: Adapter) => {
         $ignore_sent_at: true,
         $cookieless_mode: true
       })
-    }), minute)
+    }), limitMillis)
 }
 
 const drop = (details: string): Verdict => ({ result: "drop", details })
@@ -302,7 +302,7 @@ const v1 = (adapter: Adapter, way: Way) => {
       for (const name of ["$lib", "$lib_version", "$session_id", "$window_id", "distinct_id"]) {
         assert.notProperty(first.events[0]!.properties, name)
       }
-    }), minute)
+    }), limitMillis)
 
   it.scopedLive("only what is to be sent again is, with everything that it had", () =>
     Effect.gen(function*() {
@@ -330,7 +330,7 @@ const v1 = (adapter: Adapter, way: Way) => {
       // The mock asks for a second.
       assert.isAtLeast(second.at - first.at, 990)
       assert.deepInclude(yield* session.state, { pending_events: 0, total_events_sent: 5 })
-    }), minute)
+    }), limitMillis)
 
   it.scopedLive(
     "answers that say nothing about events take all of them, and what is no answer takes none, once",
@@ -357,7 +357,7 @@ const v1 = (adapter: Adapter, way: Way) => {
             assert.deepInclude(yield* session.state, { pending_events: 0, total_events_sent: taken ? 1 : 0 }, body)
           }), { concurrency: "unbounded" })
       }),
-    minute
+    limitMillis
   )
 
   it.scopedLive("an answer that breaks off says nothing, so the request is made again", () =>
@@ -369,7 +369,7 @@ const v1 = (adapter: Adapter, way: Way) => {
       yield* session.flush
       assert.strictEqual(session.sink.requests.length, 2)
       assert.strictEqual(session.sink.accepted.length, 1)
-    }), minute)
+    }), limitMillis)
 
   it.scopedLive("options are sent as given, win over properties, and are filled by them", () =>
     Effect.gen(function*() {
@@ -403,7 +403,7 @@ const v1 = (adapter: Adapter, way: Way) => {
           assert.notProperty(properties, name)
         }
       }
-    }), minute)
+    }), limitMillis)
 }
 
 for (const hooks of ["0", "1"]) {
@@ -419,7 +419,7 @@ for (const hooks of ["0", "1"]) {
           "event_options",
           "encoding_gzip"
         ])
-      }), minute)
+      }), limitMillis)
     common(adapter, ordinary(false))
     v0(adapter)
   })
@@ -432,7 +432,7 @@ for (const hooks of ["0", "1"]) {
         assert.includeMembers(capabilities, ["capture_v1", "capture_ai_v1", "event_options", "encoding_gzip"])
         assert.includeMembers(capabilities, ["encoding_deflate", "encoding_br"])
         assert.notInclude(capabilities, "capture_v0")
-      }), minute)
+      }), limitMillis)
     common(adapter, ordinary(true))
     v1(adapter, ordinary(true))
     it.scopedLive("a server without its route gets the same events over capture v0", () =>
@@ -447,7 +447,7 @@ for (const hooks of ["0", "1"]) {
         ])
         assert.deepInclude(session.sink.accepted[0], { uuid, event: "a" })
         assert.isTrue(session.sink.accepted[0]!.properties.$cookieless_mode)
-      }), minute)
+      }), limitMillis)
   })
 
   describe(`LLM analytics over capture v1${how}`, () => {
@@ -467,7 +467,7 @@ for (const hooks of ["0", "1"]) {
           yield* session.flush
           assert.deepStrictEqual(session.sink.requests.map(uuidsOf), Array.from({ length: 5 }, () => [uuid]))
         }),
-      minute
+      limitMillis
     )
   })
 }

@@ -5,6 +5,7 @@ import { afterAll, assert, beforeAll } from "@effect/vitest"
 import { Effect, type Scope } from "effect"
 import { type ChildProcess, spawn } from "node:child_process"
 import { createInterface } from "node:readline"
+import { limitMillis } from "../support/limit.js"
 import * as Sink from "../support/sink.js"
 
 export interface Running {
@@ -61,7 +62,7 @@ export const adapterFor = (env: Readonly<Record<string, string>>, node?: string)
   let sessions = 0
   beforeAll(async () => {
     running = await start(env, node)
-  }, 60_000)
+  }, limitMillis)
   afterAll(() => {
     running?.child.kill()
   })

@@ -3,11 +3,10 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { limitMillis } from "../support/limit.js"
 import { newerNode, skipped } from "../support/newerNode.js"
 import * as Sink from "../support/sink.js"
 import { adapterFor } from "./driver.js"
-
-const minute = 60_000
 
 /** The first bytes of what is compressed. */
 const beginnings: Readonly<Record<string, RegExp>> = {
@@ -53,7 +52,7 @@ for (const [encoding, beginning] of Object.entries(beginnings)) {
           if (canRead(encoding)) assert.strictEqual(session.sink.accepted.length, 2)
           assert.deepInclude(yield* session.state, { total_events_sent: 2 })
         }),
-      minute
+      limitMillis
     )
 
     it.scopedLive("is not used when compression is off", () =>
@@ -64,7 +63,7 @@ for (const [encoding, beginning] of Object.entries(beginnings)) {
         yield* session.flush
         assert.notProperty(session.sink.requests[0]!.headers, "content-encoding")
         assert.strictEqual(session.sink.accepted.length, 1)
-      }), minute)
+      }), limitMillis)
 
     it.scopedLive("a server that refuses it gets the same batch as it is", () =>
       Effect.gen(function*() {
@@ -79,7 +78,7 @@ for (const [encoding, beginning] of Object.entries(beginnings)) {
           [[encoding, "1"], [undefined, "2"]]
         )
         assert.deepStrictEqual(session.sink.accepted.map((event) => event.uuid), [uuid])
-      }), minute)
+      }), limitMillis)
   })
 }
 
@@ -96,7 +95,7 @@ const usesGzip = (adapter: ReturnType<typeof adapterFor>) =>
 
 describe("capture v0", () => {
   const adapter = adapterFor({ CAPTURE_MODE: "v0", AI_CAPTURE_MODE: "v0", COMPRESSION: "br" })
-  it.scopedLive("knows gzip, whatever is asked for", () => usesGzip(adapter), minute)
+  it.scopedLive("knows gzip, whatever is asked for", () => usesGzip(adapter), limitMillis)
 })
 
 describe.skipIf(newerNode === process.execPath)("a runtime without zstd", () => {
@@ -105,5 +104,5 @@ describe.skipIf(newerNode === process.execPath)("a runtime without zstd", () => 
     Effect.gen(function*() {
       assert.notInclude((yield* adapter.health).capabilities, "encoding_zstd")
       yield* usesGzip(adapter)
-    }), minute)
+    }), limitMillis)
 })

@@ -9,6 +9,7 @@ import { dirname, join } from "node:path"
 import { drops } from "../../src/internal/warnings.js"
 import { run } from "../support/child.js"
 import { definitions, flag } from "../support/definitions.js"
+import { limitMillis } from "../support/limit.js"
 import * as Sink from "../support/sink.js"
 
 /** Pages that are not guides. */
@@ -48,7 +49,7 @@ describe("documentation", () => {
         if (isLocal) assert.include(stdout, "the new checkout, evaluated: local")
         // The page about tests shows how not to send anything.
         if (!page.includes("testing")) assert.isAbove(sink.accepted.length, 0)
-      }), 60_000)
+      }), limitMillis)
   }
 
   it("the tables of options are complete", () => {

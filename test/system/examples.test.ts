@@ -8,10 +8,9 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { run } from "../support/child.js"
 import { major } from "../support/effect.js"
+import { limitMillis } from "../support/limit.js"
 import * as Redis from "../support/redis.js"
 import * as Sink from "../support/sink.js"
-
-const minutes = 120_000
 
 describe("quickstart", () => {
   it.live("shows each event as it is acknowledged, and numbers that add up", () =>
@@ -35,7 +34,7 @@ describe("quickstart", () => {
       assert.strictEqual(acknowledged.filter((line) => line.includes("Marketing  lead won")).length, 3)
       assert.match(stdout, /PostHog +accepted 21 = delivered 21 \+ queued 0 \+ in flight 0 \+ dropped 0/)
       assert.match(stdout, /Marketing +accepted 3 = delivered 3/)
-    }), minutes)
+    }), limitMillis)
 
   it.scopedLive(
     "with POSTHOG_API_KEY talks to that PostHog, each customer's events under their own name",
@@ -68,7 +67,7 @@ describe("quickstart", () => {
           assert.strictEqual(order?.properties["$feature/checkout"], "fast")
         }
       }),
-    minutes
+    limitMillis
   )
 })
 
@@ -80,7 +79,7 @@ describe("feature-flags", () => {
       assert.match(stdout, /ada:\n {2}banner: .*Hello, Ada[^]*the fast checkout\ngrace:\n {2}the usual checkout/)
       assert.include(stdout, "Feature flag \"banner\" is not enabled for this user")
       assert.match(stdout, /compared with PostHog:\n {2}Expired: old-receipt\n {2}Undeclared: of-another-program\n$/)
-    }), minutes)
+    }), limitMillis)
 })
 
 describe("local-evaluation", () => {
@@ -109,7 +108,7 @@ describe("local-evaluation", () => {
           "  ada: banner=true (local), new-checkout=true (local)"
         ])
       }),
-    minutes
+    limitMillis
   )
 })
 
@@ -129,7 +128,7 @@ describe("error-tracking", () => {
           "Error: disk full  at"
         ]
       ) assert.include(stdout, line)
-    }), minutes)
+    }), limitMillis)
 })
 
 describe("cli", () => {
@@ -174,7 +173,7 @@ describe("cli", () => {
         assert.strictEqual(sink.accepted.length, 2)
         assert.deepStrictEqual(yield* Effect.promise(() => readdir(home)), ["telemetry"])
       }),
-    minutes
+    limitMillis
   )
 })
 
@@ -231,7 +230,7 @@ describe("import-events", () => {
           })
           assert.strictEqual(event!.properties.plan, "pro")
         }),
-      minutes
+      limitMillis
     )
   }
 
@@ -262,7 +261,7 @@ describe("import-events", () => {
         assert.include(first.stdout, "3 rows = 2 delivered + 1 rejected + 0 dropped", first.stderr)
         assert.deepStrictEqual(sink.accepted.map(({ properties }) => properties["a, b"]), ["value 1", "value 3"])
       }),
-    minutes
+    limitMillis
   )
 
   it.scopedLive(
@@ -274,7 +273,7 @@ describe("import-events", () => {
         assert.notStrictEqual(first.code, 0)
         assert.include(first.stderr + first.stdout, "a quote does not end where it should")
       }),
-    minutes
+    limitMillis
   )
 
   it.scopedLive("times that mean different days to different people are rejected", () =>
@@ -296,7 +295,7 @@ describe("import-events", () => {
         "2024-01-02T03:04:00Z"
       ])
       assert.include(yield* rejected, "01/02/2024 is no timestamp")
-    }), minutes)
+    }), limitMillis)
 
   it.scopedLive("stops where PostHog takes nothing, and goes on where it stopped", () =>
     Effect.gen(function*() {
@@ -308,7 +307,7 @@ describe("import-events", () => {
       const second = yield* again
       assert.include(second.stdout, "9 rows = 9 delivered + 0 rejected + 0 dropped", second.stderr)
       assert.strictEqual(sink.accepted.length, 9)
-    }), minutes)
+    }), limitMillis)
 
   it.scopedLive("says so when PostHog is switched off", () =>
     Effect.gen(function*() {
@@ -316,7 +315,7 @@ describe("import-events", () => {
       const { first } = yield* importing("a.csv", header + rows(2), sink, { POSTHOG_ENABLED: "false" })
       assert.notStrictEqual(first.code, 0)
       assert.include(first.stderr + first.stdout, "switched off")
-    }), minutes)
+    }), limitMillis)
 
   it.scopedLive(
     "so does a quote that ends too early, because the next rows are taken for its inside",
@@ -328,7 +327,7 @@ describe("import-events", () => {
         assert.notStrictEqual(first.code, 0)
         assert.include(first.stderr + first.stdout, "CSV_INVALID_CLOSING_QUOTE")
       }),
-    minutes
+    limitMillis
   )
 
   it.scopedLive(
@@ -346,7 +345,7 @@ describe("import-events", () => {
         assert.include(second.stdout, "Going on at row 5001.")
         assert.include(second.stdout, "6000 rows = 5999 delivered + 1 rejected + 0 dropped", second.stderr)
       }),
-    minutes
+    limitMillis
   )
 })
 
@@ -365,7 +364,7 @@ describe("queue-worker", () => {
       const { code, stderr, stdout } = yield* Effect.promise(() => run("examples/queue-worker.ts"))
       assert.strictEqual(code, 0, stderr)
       assert.deepStrictEqual(stdout.trim().split("\n").sort(), lines)
-    }), minutes)
+    }), limitMillis)
 
   it.scopedLive("and so at a PostHog outside, from two processes", () =>
     Effect.gen(function*() {
@@ -381,7 +380,7 @@ describe("queue-worker", () => {
       assert.deepStrictEqual([processes("shop").size, processes("worker").size], [1, 1])
       assert.notDeepEqual(processes("shop"), processes("worker"))
       assert.strictEqual(sink.accepted.length, 6)
-    }), minutes)
+    }), limitMillis)
 })
 
 describe("http-api", () => {
@@ -402,7 +401,7 @@ describe("http-api", () => {
           "$exception (order ord_2 has no total) of eve at /orders/:id"
         ])
       }),
-    minutes
+    limitMillis
   )
 })
 
@@ -426,7 +425,7 @@ describe("agent", () => {
           `  $ai_generation ${call}`
         ])
       }),
-    minutes
+    limitMillis
   )
 })
 
@@ -449,7 +448,7 @@ describe("llm", () => {
           "  $ai_generation  openai gpt-4o-mini streamed 120 + 30 tokens stop"
         ])
       }),
-    minutes
+    limitMillis
   )
 })
 
@@ -462,7 +461,7 @@ describe("fleet", () => {
         stdout,
         "This example needs a Redis: set REDIS_URL, such as redis://localhost:6379.\n"
       )
-    }), minutes)
+    }), limitMillis)
 
   if (!Redis.isInstalled) {
     console.warn(`SKIPPED: examples/fleet.ts is not run, because ${Redis.absence}`)
@@ -489,7 +488,7 @@ describe("fleet", () => {
           ]).sort()
         )
       }),
-    minutes
+    limitMillis
   )
 })
 
@@ -509,7 +508,7 @@ describe("durable-outbox", () => {
         "6 delivered, 0 still stored",
         ...shown(sold).map((line) => `PostHog: ${line}`)
       ])
-    }), minutes)
+    }), limitMillis)
 
   it.scopedLive("and so at a PostHog outside", () =>
     Effect.gen(function*() {
@@ -519,5 +518,5 @@ describe("durable-outbox", () => {
       assert.strictEqual(code, 0, stderr)
       const arrived = new Set(shown(sink.accepted.map(({ distinct_id, event }) => [event, distinct_id] as const)))
       assert.deepStrictEqual(arrived, new Set(shown(sold)))
-    }), minutes)
+    }), limitMillis)
 })

@@ -6,12 +6,11 @@ import { Effect } from "effect"
 import * as BlackHole from "../support/blackHole.js"
 import { type Ended, run } from "../support/child.js"
 import { definitions, flag } from "../support/definitions.js"
+import { limitMillis } from "../support/limit.js"
 import { names, range } from "../support/posthog.js"
 import * as Sink from "../support/sink.js"
 
 const program = "test/programs/exit.ts"
-/** How long a test may take on a machine that is busy with something else. */
-const limitMillis = 300_000
 
 const end = (
   way: string,
@@ -133,5 +132,5 @@ describe("exit", () => {
       // That there is something to be seen: with fetch it is the connection, or the timer that waits for it.
       const overFetch = yield* Effect.promise(() => run("test/programs/blackHole.ts", { args: [host, "fetch"] }))
       assert.match(overFetch.stdout, /over fetch, events: \["/)
-    }), 3 * limitMillis)
+    }), limitMillis)
 })

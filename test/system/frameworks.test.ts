@@ -6,9 +6,8 @@ import { Effect } from "effect"
 import { spawn } from "node:child_process"
 import { cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs"
 import { major } from "../support/effect.js"
+import { limitMillis } from "../support/limit.js"
 import * as Sink from "../support/sink.js"
-
-const minutes = 60_000
 
 /** Asks a server as two users at once, breaks it, and ends it. */
 const visit = async (url: string): Promise<ReadonlyArray<number>> => {
@@ -103,7 +102,7 @@ describe("frameworks", () => {
         const sink = yield* Sink.make()
         const args = ["--import", "tsx", `examples/frameworks/${name}.ts`]
         checkArrived(sink, yield* visitedOf(args, { PORT: "0", POSTHOG_HOST: sink.url }))
-      }), 2 * minutes)
+      }), limitMillis)
   }
 
   // What it shows is of Next, not of Effect: one package, compiled and installed, for one major.
@@ -126,6 +125,6 @@ describe("frameworks", () => {
         const args = [next, "start", app, "--port", "0"]
         checkArrived(sink, yield* visitedOf(args, { POSTHOG_HOST: sink.url, NEXT_TELEMETRY_DISABLED: "1" }))
       }),
-    10 * minutes
+    limitMillis
   )
 })

@@ -7,11 +7,10 @@ import type { PostHog } from "effect-posthog"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { createInterface } from "node:readline"
+import { limitMillis } from "../support/limit.js"
 import { assertAddsUp, names } from "../support/posthog.js"
 import * as Sink from "../support/sink.js"
 
-/** How long a test may take on a machine that is busy with something else. */
-const limitMillis = 300_000
 const hourMillis = 3_600_000
 
 type Flush = "awaited" | "none" | "abandoned"

@@ -3,6 +3,7 @@ import { Effect } from "effect"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { createInterface } from "node:readline"
+import { limitMillis } from "../support/limit.js"
 import * as Sink from "../support/sink.js"
 
 const client = (host: string) =>
@@ -54,6 +55,6 @@ describe("an MCP server in a process of its own", () => {
         })
         assert.strictEqual(new Set(sink.accepted.map(({ properties }) => properties.$session_id)).size, 1)
       }),
-    60_000
+    limitMillis
   )
 })

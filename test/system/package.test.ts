@@ -5,6 +5,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { dirname, join } from "node:path"
 import { gzipSync } from "node:zlib"
 import { libraryVersion } from "../../src/internal/version.js"
+import { limitMillis } from "../support/limit.js"
 
 const manifest = JSON.parse(readFileSync("package.json", "utf8")) as {
   readonly version: string
@@ -174,7 +175,7 @@ describe("package", () => {
     for (const path of localEvaluation) assert.include(local, path)
     const live = await bundled("import { PostHogLive } from \"effect-posthog\"; console.log(PostHogLive)")
     for (const path of localEvaluation) assert.include(live, path)
-  }, 60_000)
+  }, limitMillis)
 
   it("a program that captures is no larger than it is known to be", async () => {
     const gzipped = async (entry: string): Promise<number> => {
@@ -194,7 +195,7 @@ describe("package", () => {
     }
     // Whoever needs more says why in docs/decisions/tooling.md.
     assert.isBelow(await gzipped("effect-posthog") - await gzipped("effect"), 44_500)
-  }, 60_000)
+  }, limitMillis)
 
   it("src/core is kept pure by the linter: it refuses Effect, timers and what is above", () => {
     const folder = "src/core/lintprobe"

@@ -6,6 +6,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Cause, Data, Effect, Layer, Redacted, Schema } from "effect"
 import { ErrorTracking, PostHog, PostHogHttp } from "../../src/index.js"
 import { layerLogger, parallel, transportError } from "../support/effect.js"
+import { limitMillis } from "../support/limit.js"
 import * as Sink from "../support/sink.js"
 import { webHandler } from "../support/web.js"
 
@@ -185,7 +186,7 @@ describe("what leaves a program", () => {
           assert.include(told, word)
         }
       }),
-    120_000
+    limitMillis
   )
 
   it.scopedLive("has what the program gives, as it gives it", () =>
@@ -195,5 +196,5 @@ describe("what leaves a program", () => {
         Effect.provide(PostHog.layer({ apiKey: "phc_test", host: sink.url }).pipe(Layer.provide(FetchHttpClient.layer)))
       )
       assert.deepInclude(sink.accepted[0]!.properties, { token: "given", url: "/x?token=given" })
-    }), 120_000)
+    }), limitMillis)
 })

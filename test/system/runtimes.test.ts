@@ -10,9 +10,9 @@ import { delimiter, resolve } from "node:path"
 import { beforeAll } from "vitest"
 import { type Check, checks } from "../portable/checks.js"
 import { bundle } from "../support/bundle.js"
+import { limitMillis } from "../support/limit.js"
 import * as Sink from "../support/sink.js"
 
-const minute = 60_000
 const folder = ".tmp/portable"
 const file = `${folder}/main.mjs`
 const env = { ...process.env, PATH: `${process.env.PATH}${delimiter}${resolve("node_modules/.bin")}` }
@@ -96,7 +96,7 @@ describe("runtimes", () => {
           const line = out.split("\n").find((line) => line.startsWith("{\"result\""))
           assert.isDefined(line, `${out}${error}`)
           expectations[check]((JSON.parse(line!) as { readonly result: unknown }).result, sink)
-        }), minute)
+        }), limitMillis)
     }
   }
 })

@@ -6,6 +6,7 @@ import { Effect } from "effect"
 import { type ServerResponse } from "node:http"
 import { gzipSync } from "node:zlib"
 import { run } from "../support/child.js"
+import { limitMillis } from "../support/limit.js"
 import { serve } from "../support/server.js"
 
 const endless = (response: ServerResponse, chunk: Buffer): void => {
@@ -32,7 +33,7 @@ describe("a process with a heap of 192 MB survives, and ends", () => {
             run("test/programs/smallHeap.ts", { args: [client, host], nodeArgs: ["--max-old-space-size=192"] })
           )
           assert.deepStrictEqual([ended.code, ended.stdout.trim()], [0, "survived"], ended.stderr)
-        }), 300_000)
+        }), limitMillis)
     }
   }
 })

@@ -9,9 +9,8 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { bundle } from "../support/bundle.js"
+import { limitMillis } from "../support/limit.js"
 import * as Sink from "../support/sink.js"
-
-const minute = 60_000
 
 /** Ways to end a program, each in a line of its own. */
 const crashes = `const crashes = {
@@ -105,7 +104,7 @@ describe("Node's report of an error that nobody caught", () => {
           assert.deepStrictEqual(observed, without, how)
         }
         assert.lengthOf(sink.accepted, ways.length)
-      }), 2 * minute)
+      }), limitMillis)
   }
 
   it.scopedLive(
@@ -120,6 +119,6 @@ describe("Node's report of an error that nobody caught", () => {
           assert.isTrue(without.stderr.endsWith(observed.stderr), `${how}: ${observed.stderr}`)
         }
       }),
-    minute
+    limitMillis
   )
 })

@@ -4,12 +4,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import type { PostHog } from "effect-posthog"
+import { limitMillis } from "../support/limit.js"
 import { assertAddsUp, names } from "../support/posthog.js"
 import * as Sink from "../support/sink.js"
 import * as Workerd from "../support/workerd.js"
-
-/** How long a test may take on a machine that is busy with something else. */
-const limitMillis = 300_000
 
 const uuids = (sink: Sink.Sink): Set<string> => new Set(sink.accepted.map(({ uuid }) => uuid))
 
