@@ -18,11 +18,11 @@ const onRedis = (...more: ReadonlyArray<string>) =>
     const clients = [yield* Redis.connect(redis, 2), yield* Redis.connect(redis, 3)] as const
     const keys = keysOf("test:", "0123456789ab")
     const [one, two] = clients.map((client, i) =>
-      make(asking((parts) => client.sendCommand(parts), second), keys, "events", "group", `consumer ${i}`)
+      make(asking((parts) => client.sendCommand(parts), second, () => 0), keys, "events", `consumer ${i}`)
     ) as [ReturnType<typeof make>, ReturnType<typeof make>]
     const ask = (...parts: [string, ...Array<string>]) => Effect.promise(() => clients[0].sendCommand(parts))
     const bytes = (name: string) => Effect.map(ask("HGET", keys.sizes, name), Number)
-    const dead = makeDead(asking((parts) => clients[1].sendCommand(parts), second), keys)
+    const dead = makeDead(asking((parts) => clients[1].sendCommand(parts), second, () => 0), keys)
     return { redis, keys, one, two, ask, bytes, dead, stream: keys.stream("events") }
   })
 
@@ -55,7 +55,7 @@ const suite = () => {
       const { ask, bytes, one, stream, two } = yield* onRedis()
       yield* one.append(fields("a"), noLimit)
       assert.deepStrictEqual(texts(yield* one.read(10)), ["a"])
-      yield* ask("XGROUP", "DESTROY", stream, "group")
+      yield* ask("XGROUP", "DESTROY", stream, "effect-posthog")
       assert.deepStrictEqual(texts(yield* two.read(10)), ["a"])
       yield* ask("DEL", stream)
       assert.deepStrictEqual(yield* one.refresh(["1-1"], false), { own: [], others: [] })
@@ -79,7 +79,7 @@ const suite = () => {
       const ids = taken.map(({ id }) => id)
       assert.deepStrictEqual(yield* two.idle(60_000), [])
       // As if nothing had happened for two minutes.
-      yield* ask("XCLAIM", stream, "group", "consumer 0", "0", ...ids, "IDLE", "120000", "JUSTID")
+      yield* ask("XCLAIM", stream, "effect-posthog", "consumer 0", "0", ...ids, "IDLE", "120000", "JUSTID")
       assert.deepStrictEqual((yield* two.idle(60_000)).map(({ id }) => id), ids)
       assert.deepStrictEqual(yield* one.idle(60_000), [])
       assert.deepStrictEqual(yield* one.refresh(ids, false), { own: ids, others: [] })
@@ -107,7 +107,7 @@ const suite = () => {
     Effect.gen(function*() {
       const { ask, one, stream, two } = yield* onRedis()
       const consumers = Effect.map(
-        ask("XINFO", "CONSUMERS", stream, "group"),
+        ask("XINFO", "CONSUMERS", stream, "effect-posthog"),
         (reply) => (reply as unknown as ReadonlyArray<ReadonlyArray<string>>).map((about) => about[1])
       )
       for (const text of ["a", "b"]) yield* one.append(fields(text), noLimit)
@@ -132,17 +132,16 @@ const suite = () => {
       for (let i = 0; i < 5; i++) sizes.push((yield* one.append(fields(text + i, 10), noLimit)).bytes)
       assert.deepStrictEqual(sizes, [1, 2, 3, 4, 5].map((count) => count * (sizes[0] ?? 0)))
       yield* two.read(2)
-      const { bytes: left, removed } = yield* one.trim(sizes[2]!, undefined, 10)
+      const removed = yield* one.trim(sizes[2]!, undefined, 10)
       assert.deepStrictEqual(removed.map(({ reason }) => reason), ["queue_full", "queue_full"])
       assert.deepStrictEqual(texts(removed.map(({ entry }) => entry)), [`${text}2`, `${text}3`])
-      assert.strictEqual(left, sizes[2])
-      assert.strictEqual(yield* bytes("events"), left)
-      assert.deepStrictEqual((yield* one.trim(0, 60_000, 1)).removed.map(({ reason }) => reason), ["queue_full"])
+      assert.strictEqual(yield* bytes("events"), sizes[2])
+      assert.deepStrictEqual((yield* one.trim(0, 60_000, 1)).map(({ reason }) => reason), ["queue_full"])
       // Ids are the times of Redis's clock.
       yield* ask("FLUSHALL")
       yield* ask("XADD", "test:{0123456789ab}:lane:events", "1000-1", ...fields("old"))
       yield* one.append(fields("new"), noLimit)
-      const expired = (yield* one.trim(Number.MAX_SAFE_INTEGER, 60_000, 10)).removed
+      const expired = yield* one.trim(Number.MAX_SAFE_INTEGER, 60_000, 10)
       assert.deepStrictEqual(expired.map(({ entry, reason }) => [reason, entry.fields.get("e")]), [["expired", "old"]])
     }))
 
@@ -271,18 +270,34 @@ describe("streams of a fleet", () => {
         }]
       ]
       for (const [name, send] of ways) {
-        const { append } = make(asking(send, Duration.millis(20)), keysOf("", ""), "events", "g", "c")
+        const { append } = make(asking(send, Duration.millis(20), () => 0), keysOf("", ""), "events", "c")
         const failure = yield* Effect.flip(append(fields("a"), noLimit))
         assert.strictEqual(failure._tag, "Trouble", name)
         assert.notInclude(failure.detail, "phs_secret")
       }
       let sent = 0
-      const ask = asking(() => {
-        sent++
-        return new Promise(() => {})
-      }, Duration.millis(1))
-      for (let i = 0; i < 200; i++) yield* Effect.flip(ask("append", "PING"))
+      let now = 0
+      const ask = asking(
+        () => {
+          sent++
+          return new Promise(() => {})
+        },
+        Duration.millis(1),
+        () => now
+      )
+      const askMany = Effect.forEach(Array.from({ length: 200 }), () => Effect.flip(ask("append", "PING")), {
+        concurrency: "unbounded"
+      })
+      yield* askMany
+      yield* askMany
       assert.strictEqual(sent, 64)
+      now = 9
+      yield* askMany
+      assert.strictEqual(sent, 64)
+      // Nobody waits for ever for what a client has forgotten.
+      now = 10
+      yield* askMany
+      assert.strictEqual(sent, 128)
     }))
 
   it("answers of any form are read", () => {

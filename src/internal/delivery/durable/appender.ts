@@ -135,9 +135,7 @@ export class Appender implements Transport {
     this.lookedAt = now()
     const most = refuses ? Number.MAX_SAFE_INTEGER : maxBytes
     return Effect.matchEffect(streams.trim(most, maxAge, removedAtOnce), {
-      onSuccess: ({ removed }) => {
-        return Effect.forEach(removed, onRemoved, { discard: true })
-      },
+      onSuccess: (removed) => Effect.forEach(removed, onRemoved, { discard: true }),
       onFailure: (trouble) => Effect.sync(() => health.failed("appender", trouble))
     }).pipe(Effect.ensuring(Effect.sync(() => this.isTrimming = false)))
   }

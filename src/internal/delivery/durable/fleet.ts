@@ -36,7 +36,7 @@ export const open = (settings: Settings) =>
     const fork: Shared["shared"]["fork"] = forkScoped
     const elapsed = new Elapsed(yield* Effect.clock)
     const keys = keysOf(settings.prefix, yield* Effect.promise(() => digestOf(`${options.host}\n${apiKey}`)))
-    const ask = asking(settings.send, settings.timeout)
+    const ask = asking(settings.send, settings.timeout, () => elapsed.now())
     const consumer = crypto.randomUUID()
     const lanes: Array<FleetLane> = []
 
@@ -55,7 +55,7 @@ export const open = (settings: Settings) =>
       settings,
       health,
       keys,
-      streamsOf: (lane) => makeStreams(ask, keys, lane, settings.group, consumer),
+      streamsOf: (lane) => makeStreams(ask, keys, lane, consumer),
       runSync: Runtime.runSync(runtime),
       forkScoped,
       counted

@@ -3,6 +3,7 @@
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import { isObject } from "../../../core/guard.js"
 import type { ConfigurationError } from "../../../PostHogError.js"
 import * as Kind from "../../optionKinds.js"
 import type { RedisCommand } from "../../redisCommand.js"
@@ -23,8 +24,6 @@ export interface RedisOptions {
   readonly send: RedisCommand
   /** Begin of the names of all keys. Default `effect-posthog:`. */
   readonly stream?: string | undefined
-  /** Name of the consumer group: each event is sent once for each group. Default `effect-posthog`. */
-  readonly group?: string | undefined
   /**
    * Bytes of the stream of a kind of events, compressed as they are. Beyond it the option `overflow` decides: the
    * oldest events that nobody has taken are dropped as `queue_full`, or new ones wait in memory. Default 512 MiB.
@@ -62,7 +61,6 @@ export interface Settings extends ReaderSettings {
   readonly send: RedisCommand
   /** Begin of all keys. */
   readonly prefix: string
-  readonly group: string
   readonly maxBytes: number
   /** In milliseconds. */
   readonly maxAge: number | undefined
@@ -86,26 +84,30 @@ const command: Pick<Kind.Kind<unknown, RedisCommand>, "check"> = {
       : new Kind.Problem("has to be the function that sends a command to Redis")
 }
 
+const lettersKind: Pick<Kind.Kind<unknown, false | { readonly maxBytes?: unknown }>, "check"> = {
+  check: (given) =>
+    given === false || isObject(given) ? given : new Kind.Problem("has to be false, or an object with maxBytes")
+}
+
+/** In whole milliseconds, because Redis takes no others. */
 const millisOf = (option: string, given: Duration.DurationInput): Effect.Effect<number, ConfigurationError> =>
-  Effect.map(Kind.checked(option, Kind.timeLimit(Duration.zero), given), Duration.toMillis)
+  Effect.map(Kind.checked(option, Kind.timeLimit(Duration.zero), given), (time) => Math.ceil(Duration.toMillis(time)))
 
 /** Checks the options, and fills the gaps. */
 export const settingsOf = Effect.fnUntraced(
   function*(given: RedisOptions): Effect.fn.Return<Settings, ConfigurationError> {
-    const { claimAfter = "30 seconds", deadLetters = {}, maxAge, maxBytes = 512 * mebibyte } = given
-    const { group = "effect-posthog", pollInterval = "1 second", stream = "effect-posthog:", timeout = "5 seconds" } =
-      given
-    const letterBytes = deadLetters === false ? 0 : deadLetters.maxBytes ?? 16 * mebibyte
+    const { claimAfter = "30 seconds", deadLetters = {}, deliver, maxAge, maxBytes = 512 * mebibyte } = given
+    const { pollInterval = "1 second", stream = "effect-posthog:", timeout = "5 seconds" } = given
+    const letters = yield* Kind.checked("deadLetters", lettersKind, deadLetters)
     return {
       send: yield* Kind.checked("send", command, given.send),
       prefix: yield* Kind.checked("stream", name, stream),
-      group: yield* Kind.checked("group", name, group),
       maxBytes: yield* Kind.checked("maxBytes", Kind.count(0, mebibyte), maxBytes),
       maxAge: maxAge === undefined ? undefined : yield* millisOf("maxAge", maxAge),
-      maxDeadBytes: deadLetters === false
+      maxDeadBytes: letters === false
         ? undefined
-        : yield* Kind.checked("deadLetters.maxBytes", Kind.count(0, 0), letterBytes),
-      delivers: given.deliver,
+        : yield* Kind.checked("deadLetters.maxBytes", Kind.count(0, 0), letters.maxBytes ?? 16 * mebibyte),
+      delivers: deliver === undefined ? undefined : yield* Kind.checked("deliver", Kind.flag(true), deliver),
       claimAfter: Math.max(yield* millisOf("claimAfter", claimAfter), 100),
       pollInterval: Math.max(yield* millisOf("pollInterval", pollInterval), 1),
       timeout: yield* Kind.checked("timeout", Kind.timeLimit(Duration.zero), timeout)

@@ -5,7 +5,7 @@
  * Each command has a time limit, a fault of the function is a failure like any other, and what is answered is read with
  * care: it comes from outside.
  */
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { isList } from "../../../core/guard.js"
 import { describeThrown } from "../../http/explain.js"
@@ -53,7 +53,7 @@ export interface Streams {
     maxBytes: number,
     maxAge: number | undefined,
     count: number
-  ) => Effect.Effect<{ readonly removed: ReadonlyArray<Removed>; readonly bytes: number }, Trouble>
+  ) => Effect.Effect<ReadonlyArray<Removed>, Trouble>
   readonly refresh: (
     ids: ReadonlyArray<string>,
     isLate: boolean
@@ -89,6 +89,9 @@ const maxIdle = 64
 /** So many commands may be without an answer; more are not sent, so that a Redis that hangs costs a bounded memory. */
 const maxUnanswered = 64
 
+/** After so many time limits there will be no answer: some clients forget what was under way when a connection ended. */
+const limitsUntilForgotten = 10
+
 const codes =
   /\b(NOGROUP|BUSYGROUP|OOM|READONLY|WRONGTYPE|NOPERM|NOAUTH|MISCONF|LOADING|CLUSTERDOWN|MOVED|CROSSSLOT|MASTERDOWN)\b/
 
@@ -103,17 +106,24 @@ const trouble = (operation: string, detail: string, isDoubtful: boolean): Troubl
 type Ask = (operation: string, ...parts: Parameters<RedisCommand>[0]) => Effect.Effect<unknown, Trouble>
 
 /** A fault of the function, a failure that it gives and a time limit are all the same here. */
-export const asking = (send: RedisCommand, timeout: Duration.Duration): Ask => {
-  let unanswered = 0
+export const asking = (send: RedisCommand, timeout: Duration.Duration, now: () => number): Ask => {
+  /** Oldest first. */
+  const unanswered = new Set<{ readonly at: number }>()
+  const forget = (): void => {
+    const last = now() - limitsUntilForgotten * Duration.toMillis(timeout)
+    for (const command of unanswered) if (command.at <= last) unanswered.delete(command)
+  }
   return (operation, ...parts) =>
     Effect.suspend(() => {
-      if (unanswered >= maxUnanswered) {
-        return Effect.fail(trouble(operation, `${unanswered} commands have no answer yet`, false))
-      }
       const answer = Effect.async<unknown, Trouble>((resume) => {
-        unanswered++
+        if (unanswered.size >= maxUnanswered) forget()
+        if (unanswered.size >= maxUnanswered) {
+          return resume(Effect.fail(trouble(operation, `${unanswered.size} commands have no answer yet`, false)))
+        }
+        const command = { at: now() }
+        unanswered.add(command)
         const ended = (result: Effect.Effect<unknown, Trouble>): void => {
-          unanswered--
+          unanswered.delete(command)
           resume(result)
         }
         void (async () => await send(parts))().then(
@@ -158,8 +168,11 @@ export type Keys = ReturnType<typeof keysOf>
 
 const flat = (fields: Fields): Array<string> => [String(fields.length), ...fields]
 
-/** The stream of a lane, as one consumer of a group sees it. */
-export const make = (ask: Ask, keys: Keys, lane: string, group: string, consumer: string): Streams => {
+/** One for all: an entry is removed when its events have met their end, and would be missing in another group. */
+const group = "effect-posthog"
+
+/** The stream of a lane, as one consumer of the group sees it. */
+export const make = (ask: Ask, keys: Keys, lane: string, consumer: string): Streams => {
   const stream = keys.stream(lane)
   const run = (operation: string, script: string, names: ReadonlyArray<string>, ...args: ReadonlyArray<string>) =>
     ask(operation, "EVAL", script, String(names.length), ...names, ...args)
@@ -245,16 +258,14 @@ export const make = (ask: Ask, keys: Keys, lane: string, group: string, consumer
           String(count)
         ),
         "trim",
-        (reply) => {
-          const [list, bytes] = isList(reply) ? [reply[0], numberOf(reply[1])] : []
-          if (!isList(list) || bytes === undefined) return undefined
-          const removed = list.flatMap((one): ReadonlyArray<Removed> => {
-            const [entry] = isList(one) ? entriesOf([one[1]]) : []
-            if (entry === undefined) return []
-            return [{ reason: (one as ReadonlyArray<unknown>)[0] === "expired" ? "expired" : "queue_full", entry }]
-          })
-          return { removed, bytes }
-        }
+        (reply) =>
+          isList(reply)
+            ? reply.flatMap((one): ReadonlyArray<Removed> => {
+              const [entry] = isList(one) ? entriesOf([one[1]]) : []
+              if (entry === undefined) return []
+              return [{ reason: (one as ReadonlyArray<unknown>)[0] === "expired" ? "expired" : "queue_full", entry }]
+            })
+            : undefined
       ),
 
     refresh: (ids, isLate) =>

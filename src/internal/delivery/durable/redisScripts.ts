@@ -106,7 +106,7 @@ return shrink(KEYS[2], KEYS[3], "dead", tonumber(ARGV[3]))`
 
 /**
  * `stream sizes | group name mostBytes mostMillis limit`: removes the oldest entries that nobody has taken yet, as long
- * as the stream is too large or they are too old. Gives them, each with the reason, and how large the stream is.
+ * as the stream is too large or they are too old. Gives them, each with the reason.
  */
 export const trim = `${shared}
 local last = "0-0"
@@ -130,7 +130,7 @@ while #removed < tonumber(ARGV[5]) do
   drop(KEYS[1], KEYS[2], ARGV[2], entry[1])
   removed[#removed + 1] = { reason, entry }
 end
-return { removed, size(KEYS[2], ARGV[2]) }`
+return removed`
 
 /**
  * `stream | group consumer late id…`: says that this consumer still works on what it has taken, so that nobody else
