@@ -2,7 +2,7 @@
  * How batches get into the stream of a fleet, when answers of Redis do not come back.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber } from "effect"
+import { Effect, Either, Fiber } from "effect"
 import { PostHog } from "effect-posthog"
 import { lengths, onRedis, runs, type Send, start, until, world } from "../support/fleet.js"
 import { captureMany, stats } from "../support/posthog.js"
@@ -60,6 +60,50 @@ const suite = () => {
       }),
     60_000
   )
+
+  for (const [what, becomes] of [["waits for an answer", undefined], ["fails", new Error("a broken pipe")]] as const) {
+    it.scopedLive(
+      `captureDurable waits for its own event, also when the batch before it ${what}`,
+      () =>
+        Effect.gen(function*() {
+          const { send, sink } = yield* world()
+          let asked = 0
+          let answer = (): void => {}
+          const released = new Promise<void>((resolve) => {
+            answer = resolve
+          })
+          const dividing: Send = async (parts) => {
+            if (!runs(parts, "XREVRANGE")) return send(parts)
+            if (asked++ > 0) {
+              // The second batch is stored after the first has met its fate.
+              if (becomes !== undefined) await released
+              return send(parts)
+            }
+            if (becomes !== undefined) throw becomes
+            await released
+            return send(parts)
+          }
+          const options = { maxBatchSize: 1, flushInterval: "1 hour", flushAt: 1000 } as const
+          const one = yield* start(onRedis(dividing, sink, { deliver: false, timeout: "1 minute" }, options))
+          const durably = (event: string) =>
+            Effect.fork(one.run(Effect.either(PostHog.captureDurable(event, {}, { distinctId: "u" }))))
+          const [first, second] = [yield* durably("first"), yield* durably("second")]
+          yield* until(Effect.sync(() => asked === 2))
+          if (becomes === undefined) {
+            assert.isTrue(Either.isRight(yield* Fiber.join(second)))
+            answer()
+            assert.isTrue(Either.isRight(yield* Fiber.join(first)))
+          } else {
+            const failed = yield* Fiber.join(first)
+            assert.deepInclude(Either.isLeft(failed) ? failed.left : {}, { reason: "storage" })
+            answer()
+            assert.isTrue(Either.isRight(yield* Fiber.join(second)))
+          }
+          yield* one.run(until(Effect.map(PostHog.stats, ({ stored }) => stored === 2)))
+        }),
+      30_000
+    )
+  }
 }
 
 describe("the appender of a fleet", () => {

@@ -137,7 +137,9 @@ const suite = () => {
           yield* captureMany(50, 50)
           yield* until(Effect.sync(() => diagnostics.some(({ _tag }) => _tag === "StorageFailed")))
           assert.deepInclude(yield* stats, { unstored: 50 })
-          assert.strictEqual((yield* Effect.flip(PostHog.flush)).reason, "connection")
+          const { message, reason } = yield* Effect.flip(PostHog.flush)
+          assert.strictEqual(reason, "storage")
+          assert.match(message, /^the durable outbox does not work; .*: 0 events delivered, 0 dropped, 50 /)
           yield* captureMany(50, 100)
           yield* redis.restart
           yield* delivered(150)
@@ -407,7 +409,7 @@ describe("faults of a fleet", () => {
           const log = collector()
           const one = yield* start(Layer.provide(layer, log.layer))
           yield* one.run(captureMany(10))
-          assert.strictEqual((yield* Effect.flip(one.run(PostHog.flush))).reason, "connection")
+          assert.strictEqual((yield* Effect.flip(one.run(PostHog.flush))).reason, "storage")
           assert.deepInclude(yield* one.run(stats), { accepted: 10, unstored: 10 })
           yield* one.close
           const closing = log.texts().find((line) => line.includes("10 events were lost"))

@@ -142,6 +142,29 @@ const suite = () => {
       assert.strictEqual(reason, "closed")
       assert.include(message, "the instance was opted out")
     }), 30_000)
+
+  it.scopedLive(
+    "an entry that is never taken by PostHog does not stand before all that come after it",
+    () =>
+      Effect.gen(function*() {
+        const { send, sink } = yield* world()
+        // As many as a batch may have: there is no room in the queue beside them.
+        const poison = new Set(range(5))
+        sink.rules = {
+          otherwise: ({ events }) => events.some(({ event }) => poison.has(event)) ? Sink.status(502) : Sink.ok
+        }
+        const producer = yield* start(onRedis(send, sink, { deliver: false }, { maxBatchSize: 5 }))
+        yield* producer.run(Effect.zipRight(captureMany(5), stored(5)))
+        const options = { maxBatchSize: 5, maxRetries: 0, retryPause: "50 millis" } as const
+        const consumer = yield* start(onRedis(send, sink, {}, options))
+        yield* consumer.run(until(Effect.map(PostHog.stats, ({ queued }) => queued === 5)))
+        yield* until(Effect.sync(() => sink.requests.length > 0))
+        yield* producer.run(Effect.zipRight(captureMany(20, 5), stored(25)))
+        yield* consumer.run(delivered(20))
+        assert.sameMembers([...names(sink.accepted)], [...range(20, 5)])
+      }),
+    30_000
+  )
 }
 
 describe("the reader of a fleet", () => {

@@ -292,7 +292,15 @@ export class Dispatch {
       () => ({ _tag: "DeliveryPaused", reason, status, detail, count, pauseMillis })
     )
     this.trim()
-    flushes.failAbove(sequence, why)
+    flushes.failAbove(sequence, why, (sequence) => this.isUnderWay(sequence))
+  }
+
+  /** Whether somebody is about to learn what becomes of the event of the queue with this number. */
+  private isUnderWay(sequence: number): boolean {
+    return Array.from(this.sendings).some(({ job, owner }) =>
+      owner.lane !== undefined &&
+      job.pieces.some((piece) => piece.countBelow(sequence + 1) > piece.countBelow(sequence))
+    )
   }
 
   /** Requests may be made at once. */

@@ -25,8 +25,10 @@ export interface FlushReport {
 }
 
 /** A flush in progress: waits until all events below `target` are settled. */
-interface Flush {
+export interface Flush {
   readonly target: number
+  /** Set if it waits for one event only, whatever becomes of those before it: its number. */
+  readonly only: number | undefined
   /** How many events were not settled when the flush began. */
   readonly expected: number
   readonly done: Deferred.Deferred<FlushReport, DeliveryError>
@@ -64,22 +66,40 @@ export class Flushes implements Owner {
     expected: number,
     start: (isOver: () => boolean) => Effect.Effect<void>
   ): Effect.Effect<FlushReport, DeliveryError> {
-    return Effect.suspend(() => {
-      const done = makeDeferred<FlushReport, DeliveryError>()
-      const flush: Flush = { target, expected, done, delivered: 0, dropped: 0, failure: undefined }
-      this.running.add(flush)
-      return Effect.ensuring(
-        Effect.zipRight(start(() => !this.running.has(flush)), Deferred.await(done)),
-        Effect.sync(() => this.running.delete(flush))
-      )
-    })
+    return Effect.suspend(() => this.await(this.begin(target, expected), start))
+  }
+
+  /** Follows one event from now on, to be waited for or forgotten. */
+  follow(sequence: number): Flush {
+    return this.begin(sequence + 1, 1, sequence)
+  }
+
+  await(
+    flush: Flush,
+    start: (isOver: () => boolean) => Effect.Effect<void>
+  ): Effect.Effect<FlushReport, DeliveryError> {
+    return Effect.ensuring(
+      Effect.zipRight(start(() => !this.running.has(flush)), Deferred.await(flush.done)),
+      Effect.sync(() => this.forget(flush))
+    )
+  }
+
+  forget(flush: Flush): void {
+    this.running.delete(flush)
+  }
+
+  private begin(target: number, expected: number, only?: number): Flush {
+    const done = makeDeferred<FlushReport, DeliveryError>()
+    const flush: Flush = { target, only, expected, done, delivered: 0, dropped: 0, failure: undefined }
+    this.running.add(flush)
+    return flush
   }
 
   /** Events have met their end. A drop that was asked for fails no flush. */
   settle(batch: Batch, reason: DropReason | undefined, failure: Failure | undefined): void {
     this.backing?.settled(batch, reason, failure)
     for (const flush of this.running) {
-      const count = batch.countBelow(flush.target)
+      const count = countFor(flush, batch)
       if (reason === undefined) flush.delivered += count
       else flush.dropped += count
       if (count > 0 && reason !== undefined && reason !== "opted_out") flush.failure ??= failure
@@ -89,21 +109,27 @@ export class Flushes implements Owner {
   /** Nobody waits for them any longer here: the instance has ended. */
   private leave(batch: Batch): void {
     for (const flush of this.running) {
-      if (batch.countBelow(flush.target) > 0) flush.failure ??= { reason: "closed" }
+      if (countFor(flush, batch) > 0) flush.failure ??= { reason: "closed" }
     }
   }
 
   /** Ends the flushes whose events are all settled; `oldest` is the number of the oldest event that is not. */
   completeBelow(oldest: number): void {
     for (const flush of this.running) {
-      if (flush.target <= oldest) this.end(flush, flush.failure ?? this.backing?.withheld(flush.target))
+      if (flush.target <= oldest || isAtItsEnd(flush)) {
+        this.end(flush, flush.failure ?? this.backing?.withheld(flush.target))
+      }
     }
   }
 
-  /** Ends the flushes that wait for the event with this number, which nobody tries to deliver for now. */
-  failAbove(sequence: number, failure: Failure): void {
+  /**
+   * Ends the flushes that wait for the event with this number, which nobody tries to deliver for now. Who waits for a
+   * single one that is under way waits on.
+   */
+  failAbove(sequence: number, failure: Failure, isUnderWay: (sequence: number) => boolean): void {
     for (const flush of this.running) {
-      if (flush.target > sequence) this.end(flush, failure)
+      const waitsOn = flush.only !== undefined && (isAtItsEnd(flush) || isUnderWay(flush.only))
+      if (flush.target > sequence && !waitsOn) this.end(flush, failure)
     }
   }
 
@@ -118,3 +144,10 @@ export class Flushes implements Owner {
     )
   }
 }
+
+/** How many of these events a flush waits for. */
+const countFor = ({ only, target }: Flush, batch: Batch): number =>
+  batch.countBelow(target) - (only === undefined ? 0 : batch.countBelow(only))
+
+/** Whether the one event is settled that a flush waits for. */
+const isAtItsEnd = ({ delivered, dropped, only }: Flush): boolean => only !== undefined && delivered + dropped > 0

@@ -17,7 +17,7 @@ import { Budget } from "./budget.js"
 import { Dispatch, type Parts } from "./dispatch.js"
 import { EventQueue } from "./eventQueue.js"
 import { toFailure } from "./failure.js"
-import { Flushes, type FlushReport } from "./flushes.js"
+import { type Flush, Flushes, type FlushReport } from "./flushes.js"
 import { Foreground } from "./foreground.js"
 import type { Lane, Route } from "./lane.js"
 import { Line } from "./line.js"
@@ -176,15 +176,31 @@ export class Pipeline {
   }
 
   /** Sends what is queued now and waits until each of these events is settled. */
-  readonly flush: Effect.Effect<FlushReport, DeliveryError> = Effect.suspend(() => {
+  readonly flush: Effect.Effect<FlushReport, DeliveryError> = Effect.suspend(() =>
+    this.flushes.wait(this.queue.next, this.dispatch.unsettled, (isOver) => this.sendAll(isOver))
+  )
+
+  /** Follows one event of the queue from now on, to be waited for or forgotten. */
+  follow(seat: number): Flush {
+    return this.flushes.follow(seat)
+  }
+
+  forget(followed: Flush): void {
+    this.flushes.forget(followed)
+  }
+
+  /** Sends what is queued now and waits until that one event is settled. */
+  await(followed: Flush): Effect.Effect<FlushReport, DeliveryError> {
+    return Effect.suspend(() => this.flushes.await(followed, (isOver) => this.sendAll(isOver)))
+  }
+
+  private sendAll(isOver: () => boolean): Effect.Effect<void> {
     const { background, dispatch, queue } = this
-    return this.flushes.wait(queue.next, dispatch.unsettled, (isOver) => {
-      dispatch.endPause()
-      if (background === undefined) return this.foreground.send({ due: queue.next }, isOver)
-      background.flush()
-      return Effect.void
-    })
-  })
+    dispatch.endPause()
+    if (background === undefined) return this.foreground.send({ due: queue.next }, isOver)
+    background.flush()
+    return Effect.void
+  }
 
   // The end
 

@@ -15,7 +15,7 @@ import { interruptNow } from "../../effect/fiber.js"
 import type { Owner } from "../books.js"
 import type { Dispatch } from "../dispatch.js"
 import type { Failure } from "../failure.js"
-import type { FlushReport } from "../flushes.js"
+import type { Flush, FlushReport } from "../flushes.js"
 import type { Gate } from "../gate.js"
 import type { Route } from "../lane.js"
 import * as Pipeline from "../pipeline.js"
@@ -95,18 +95,28 @@ export class FleetLane {
       const { appender, intake } = this
       const isAway = appender.trouble !== undefined
       let seat: Parameters<Pipeline.Told>[0] | undefined
+      let followed: Flush | undefined
       const offered = offer((told) => {
         seat = told
+        if (typeof told === "number") followed = intake.follow(told)
       })
-      return Effect.flatMap(offered, () =>
-        typeof seat !== "number"
-          ? refused(seat ?? "closed")
+      const waited = Effect.suspend(() =>
+        followed === undefined
+          ? refused(String(seat ?? "closed"))
           : isAway
           ? unstored(appender)
-          : Effect.matchEffect(intake.flush, {
-            onFailure: () => unstored(appender),
-            onSuccess: ({ dropped }) => dropped > 0 ? refused("it was dropped while it waited") : Effect.void
-          }))
+          : Effect.matchEffect(intake.await(followed), {
+            onFailure: ({ detail, dropped, reason }) =>
+              reason === "closed" ? unstored(appender) : dropped > 0 ? gone : unstored(appender, detail),
+            onSuccess: ({ dropped }) => dropped > 0 ? gone : Effect.void
+          })
+      )
+      return Effect.ensuring(
+        Effect.zipRight(offered, waited),
+        Effect.sync(() => {
+          if (followed !== undefined) intake.forget(followed)
+        })
+      )
     })
   }
 
@@ -117,7 +127,9 @@ export class FleetLane {
   readonly flush: Effect.Effect<FlushReport, DeliveryError> = Effect.suspend(() =>
     Effect.gen(this, function*() {
       const { appender, intake, outlet, reader } = this
-      const { dropped } = intake.dispatch.unsettled > 0 ? yield* intake.flush : { dropped: 0 }
+      const { dropped } = intake.dispatch.unsettled > 0
+        ? yield* Effect.mapError(intake.flush, ofStorage)
+        : { dropped: 0 }
       if (reader === undefined || this.isOptedOut) return { delivered: 0, dropped }
       outlet.dispatch.endPause()
       const { last } = appender
@@ -174,13 +186,26 @@ export class FleetLane {
   })
 }
 
+/** What a flush into Redis fails with has nothing to do with PostHog. */
+const ofStorage = ({ delivered, detail, dropped, queued, reason }: DeliveryError): DeliveryError =>
+  new DeliveryError({
+    reason: reason === "connection" || reason === "timeout" || reason === "status" ? "storage" : reason,
+    delivered,
+    dropped,
+    queued,
+    detail
+  })
+
 const refused = (detail: string) => new OutboxStorageError({ reason: "refused", operation: "append", detail })
 
-const unstored = ({ isFull, trouble }: Appender) =>
+const gone = refused("it was dropped while it waited")
+
+/** Redis may have taken another batch since. */
+const unstored = ({ isFull, trouble }: Appender, detail = trouble?.detail) =>
   new OutboxStorageError({
     reason: isFull ? "full" : "storage",
     operation: "append",
-    detail: trouble?.detail ?? "the instance was closed"
+    detail: detail ?? "the instance was closed"
   })
 
 /** Tells about an entry that was removed for lack of room, or for its age. */

@@ -119,8 +119,8 @@ export class Borrowed extends Flushes implements Owner {
     this.follower?.ended(batch, reason, failure)
   }
 
-  override failAbove(sequence: number, failure: Failure): void {
-    super.failAbove(sequence, failure)
+  override failAbove(...[sequence, failure, isUnderWay]: Parameters<Flushes["failAbove"]>): void {
+    super.failAbove(sequence, failure, isUnderWay)
     this.follower?.fail(failure)
   }
 

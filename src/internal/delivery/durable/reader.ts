@@ -71,6 +71,8 @@ const longestTrouble = 5_000
 /** Bytes of a read, about; and the most entries. */
 const readBytes = 4 * 1024 * 1024
 const maxEntries = 64
+/** So many entries are enough to find out whether PostHog refuses one or everything. */
+const mostWhileHolding = 2
 /** What an entry has until it is known better. */
 const usualBytes = 256 * 1024
 
@@ -193,7 +195,7 @@ export class Reader implements Follower {
     this.parts.health.failed("reader", trouble)
     this.isUncertain = true
     this.leftovers.forget()
-    this.fail({ reason: "connection", detail: trouble.detail })
+    this.fail({ reason: "storage", detail: trouble.detail })
     const millis = this.troubles
     this.troubles = Math.min(millis * 2, longestTrouble)
     return sleepIdle(Duration.millis(millis))
@@ -201,8 +203,11 @@ export class Reader implements Follower {
 
   private get mayTake(): boolean {
     const { dispatch, limits, phase, queue } = this.parts
-    return !this.isDeparting && (phase() === "open" || !this.catchUps.isEmpty) && !dispatch.isHolding &&
-      queue.count < limits.maxBatchSize && this.holdings.size < 4 * maxEntries
+    // While nothing can be sent: an entry that never can must not stand before all others.
+    const hasRoom = dispatch.isHolding
+      ? this.holdings.size < mostWhileHolding
+      : queue.count < limits.maxBatchSize && this.holdings.size < 4 * maxEntries
+    return !this.isDeparting && (phase() === "open" || !this.catchUps.isEmpty) && hasRoom
   }
 
   private get untilRefresh(): number {
@@ -244,7 +249,9 @@ export class Reader implements Follower {
 
   /** As many entries as make a read of a reasonable size. */
   private get entriesAtOnce(): number {
-    return Math.min(Math.max(Math.floor(readBytes / this.entryBytes), 1), maxEntries)
+    return this.parts.dispatch.isHolding
+      ? 1
+      : Math.min(Math.max(Math.floor(readBytes / this.entryBytes), 1), maxEntries)
   }
 
   /** Waits to be woken. */
