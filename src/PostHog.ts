@@ -25,12 +25,12 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 import * as Layer from "effect/Layer"
-import type * as Option from "effect/Option"
+import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { GroupProperties, Groups, Properties, PropertiesInput } from "./core/event/layers.js"
 import * as Special from "./core/event/special.js"
-import { type CaptureOptions, ordinary, ordinaryInput, type Origin } from "./internal/capture.js"
+import { type CaptureOptions, type DeclaredEvent, ordinary, ordinaryInput, type Origin } from "./internal/capture.js"
 import type { Carrier } from "./internal/carrier.js"
 import type { ContextScope, ContextValues, CurrentContext } from "./internal/contextValues.js"
 import { OutboxStorageError } from "./internal/delivery/durable/errors.js"
@@ -51,6 +51,7 @@ import {
 } from "./internal/verbs.js"
 import type * as PostHogConfig from "./PostHogConfig.js"
 import type { ConfigurationError, DeliveryError, Diagnostic } from "./PostHogError.js"
+import type * as PostHogEvent from "./PostHogEvent.js"
 
 export {
   /**
@@ -351,11 +352,12 @@ const tell = (verb: Verb): Effect.Effect<void, never, PostHog> =>
  * @since 0.1.0
  * @category accessors
  */
-export const capture = (
-  event: string,
+export const capture: PostHogEvent.Capture<Effect.Effect<void, never, PostHog>> = (
+  event: string | DeclaredEvent,
   properties?: PropertiesInput,
   options?: CaptureOptions
-): Effect.Effect<void, never, PostHog> => ask((service) => service.capture(event, properties, options))
+): Effect.Effect<void, never, PostHog> =>
+  ask((service, origin) => instanceOf(service).door.capture(origin, ordinaryInput(event, properties, options)))
 
 /**
  * Sends one event past the queue and waits until PostHog acknowledged it, for instance before a serverless function
@@ -365,12 +367,17 @@ export const capture = (
  * @since 0.1.0
  * @category accessors
  */
-export const captureNow = (
-  event: string,
+export const captureNow: PostHogEvent.Capture<Effect.Effect<Option.Option<string>, DeliveryError, PostHog>> = (
+  event: string | DeclaredEvent,
   properties?: PropertiesInput,
   options?: CaptureOptions
 ): Effect.Effect<Option.Option<string>, DeliveryError, PostHog> =>
-  ask((service) => service.captureNow(event, properties, options))
+  ask((service, origin) =>
+    Effect.map(
+      instanceOf(service).door.captureNow(origin, ordinaryInput(event, properties, options)),
+      Option.fromNullable
+    )
+  )
 
 /**
  * Captures an event as {@link capture} does, and waits until a `DurableOutbox` has stored it so that it survives the
@@ -383,8 +390,8 @@ export const captureNow = (
  * @since 0.1.0
  * @category accessors
  */
-export const captureDurable = (
-  event: string,
+export const captureDurable: PostHogEvent.Capture<Effect.Effect<void, OutboxStorageError, PostHog>> = (
+  event: string | DeclaredEvent,
   properties?: PropertiesInput,
   options?: CaptureOptions
 ): Effect.Effect<void, OutboxStorageError, PostHog> =>
@@ -418,7 +425,7 @@ export const identify = (
     kind: identifying,
     options,
     given: set,
-    make: () => Special.identify(distinctId, set, options?.setOnce, options?.anonDistinctId)
+    make: (of) => Special.identify(distinctId, of(set), of(options?.setOnce), options?.anonDistinctId)
   })
 
 /**
@@ -437,7 +444,7 @@ export const setPersonProperties = (
     kind: aboutPerson,
     options,
     given: set,
-    make: () => Special.setPersonProperties(set, options?.setOnce)
+    make: (of) => Special.setPersonProperties(of(set), of(options?.setOnce))
   })
 
 /**
@@ -495,7 +502,7 @@ export const groupIdentify = (
     kind: identifying,
     options,
     given: properties,
-    make: () => Special.groupIdentify(groupType, groupKey, properties, options?.distinctId)
+    make: (of) => Special.groupIdentify(groupType, groupKey, of(properties), options?.distinctId)
   })
 
 /**

@@ -16,6 +16,7 @@
  * @since 0.1.0
  */
 import * as Data from "effect/Data"
+import type { PropertyProblem } from "./core/event/declared.js"
 import type { FlagsUnavailable } from "./internal/flags/errors.js"
 
 /**
@@ -216,6 +217,22 @@ export interface EventRepaired extends EventHead {
   readonly _tag: "EventRepaired"
   /** What was replaced, such as `total: bigint`; the first few. */
   readonly repairs: ReadonlyArray<string>
+}
+
+/**
+ * The properties of an event, or of a person or a group, do not fit their declaration, see `PostHogEvent`. Values are
+ * not told, because they may be personal data.
+ *
+ * @since 0.1.0
+ * @category diagnostics
+ */
+export interface EventInvalid {
+  readonly _tag: "EventInvalid"
+  readonly event: string
+  /** What does not fit, property by property. */
+  readonly problems: ReadonlyArray<PropertyProblem>
+  /** Whether it is sent all the same, see the option `invalidEvents`. */
+  readonly isSent: boolean
 }
 
 /**
@@ -645,6 +662,7 @@ export interface DeadLettersRemoved {
 export type Diagnostic =
   | EventsDropped
   | EventRepaired
+  | EventInvalid
   | PersonlessEvent
   | OptionsAmongProperties
   | EventsDelivered

@@ -26,11 +26,14 @@ import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
+import { sayViolation, violations } from "./core/catalogue/coercion.js"
+import { sayProblems } from "./core/event/declared.js"
 import { makeUuidV7 } from "./core/event/uuid.js"
 import type { WireEvent } from "./core/event/wireEvent.js"
 import type { Entry } from "./core/exceptions/list.js"
 import { type FlagValue, parsePayload, plainFlag } from "./core/flags/response.js"
 import type * as FeatureFlag from "./FeatureFlag.js"
+import type { Judge } from "./internal/capture.js"
 import { limitsOf } from "./internal/delivery/lane.js"
 import * as Memory from "./internal/delivery/memory.js"
 import { anew } from "./internal/effect/fiber.js"
@@ -103,9 +106,14 @@ export const override: {
  * @since 0.1.0
  * @category models
  */
-export interface Options extends PostHogConfig.LiveOptions {
+export interface Options extends Omit<PostHogConfig.LiveOptions, "invalidEvents"> {
   /** What feature flags are, for everybody; see {@link setFlags}. Default: there are none. */
   readonly flags?: ReadonlyArray<FlagOverride> | undefined
+  /**
+   * As in a live instance; in a test also `"die"`: an event that does not fit its declaration, or that PostHog would
+   * drop if it enforced it, ends the capture with a defect that names the event and the property. Default `"die"`.
+   */
+  readonly invalidEvents?: "die" | "send" | "drop" | undefined
 }
 
 /** What an instance made here keeps. */
@@ -138,11 +146,29 @@ const overrides = (kept: Kept): Stage => (next) => (question, onlyLocally) =>
  * Options of the service itself. In a test a second equal error is one that the test is about, so that nothing is held
  * back.
  */
-const ownOptions = ({ errorTracking, flags: _, localEvaluation: __, ...rest }: Options): PostHogConfig.Options => ({
+const ownOptions = (
+  { errorTracking, flags: _, invalidEvents, localEvaluation: __, ...rest }: Options
+): PostHogConfig.Options => ({
   exceptionRateLimit: false,
   ...present(rest),
+  invalidEvents: invalidEvents === "die" ? undefined : invalidEvents,
   errorTracking: typeof errorTracking === "boolean" ? errorTracking : undefined
 })
+
+const dies = (event: string, why: string): Error => new Error(`PostHog: the event ${JSON.stringify(event)}: ${why}`)
+
+/** In a test, what does not fit is a mistake of the program, which must not go unseen. */
+const judge: Judge = {
+  onInvalid: (event, problems) => dies(event, sayProblems(problems)),
+  onSent: (text, declared) => {
+    if (declared === undefined) return undefined
+    const { properties } = JSON.parse(text) as WireEvent
+    const [first] = violations(declared.describe(), properties)
+    return first === undefined
+      ? undefined
+      : dies(declared.event, `PostHog would drop it where it enforces the schema: ${sayViolation(first)}`)
+  }
+}
 
 /**
  * Builds a service that keeps its events. Takes all options of a live one; those about the network have no effect.
@@ -175,7 +201,8 @@ export const make = Effect.fnUntraced(function*<Self = PostHog>(
           formOf(resolved.captureMode),
           gate,
           books
-        )
+        ),
+      (options.invalidEvents ?? "die") === "die" ? judge : undefined
     )
   const instance = instanceOf(service)
   keptSlot.set(instance, kept)

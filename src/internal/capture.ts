@@ -3,6 +3,16 @@
  */
 import type * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import type { EventDescription } from "../core/catalogue/model.js"
+import {
+  type Declared,
+  declaredId,
+  type DeclaredProperties,
+  type PersonalPolicy,
+  type PropertyProblem,
+  sayProblems
+} from "../core/event/declared.js"
 import { isTooLarge, Writer } from "../core/event/json.js"
 import {
   type Groups,
@@ -16,7 +26,7 @@ import { misplacedOptions } from "../core/event/misplaced.js"
 import type { EventOptions } from "../core/event/options.js"
 import { type Call, type Form, makeComposer, type Surroundings } from "../core/event/properties.js"
 import { readUuid, writeEvent } from "../core/event/wireEvent.js"
-import { isInstance, isObject, isRecord } from "../core/guard.js"
+import { hasOwn, isInstance, isObject, isRecord } from "../core/guard.js"
 import { describe } from "../core/thrown.js"
 import type { DeliveryError, DropReason } from "../PostHogError.js"
 import { applyHooks } from "./beforeSend.js"
@@ -130,6 +140,8 @@ export interface Input {
   readonly kind: Kind
   /** What the caller gave as properties, where the event's are made of it. */
   readonly given?: unknown
+  /** The declaration of the event, which makes its properties out of what was given. */
+  readonly declared?: DeclaredEvent | undefined
   /** Whether the event shall not have a property, wherever it comes from. */
   readonly omits?: ((name: string) => boolean) | undefined
   /** The distinct id when nobody says one; the event is personless then. */
@@ -152,12 +164,37 @@ export interface Kept {
 
 export type { Origin }
 
+/** An event that was declared, as far as it is known here. */
+export interface DeclaredEvent extends Declared {
+  readonly event: string
+  readonly describe: () => EventDescription
+}
+
 /** What `capture` and its kin are given, whose properties may be anything. */
 export const ordinaryInput = (
-  event: string,
+  event: string | DeclaredEvent,
   properties: PropertiesInput | undefined,
   options: CaptureOptions | undefined
-): Input => ({ event, properties: readable(properties), subject: undefined, options, kind: ordinary })
+): Input =>
+  isObject(event)
+    ? {
+      event: event.event,
+      properties: undefined,
+      subject: undefined,
+      options,
+      kind: ordinary,
+      given: properties,
+      declared: event
+    }
+    : { event, properties: readable(properties), subject: undefined, options, kind: ordinary }
+
+/** What tests do about events that do not fit: each gives the defect that the capture ends with, if there is one. */
+export interface Judge {
+  /** What does not fit the declaration. */
+  readonly onInvalid: (event: string, problems: ReadonlyArray<PropertyProblem>) => Error | undefined
+  /** An event as it would be sent. */
+  readonly onSent: (text: string, declared: DeclaredEvent | undefined) => Error | undefined
+}
 
 /** Milliseconds for distances, see `monotonicMillis`. */
 export const elapsedOf = (origin: Origin): number => monotonicMillis(clockOf(origin))
@@ -178,6 +215,14 @@ export interface Capture {
   readonly captureDurable: (origin: Origin, input: Input) => Kept
   /** Counts and reports an event whose arguments are unusable. */
   readonly refuse: (origin: Origin, event: string, why: string) => Effect.Effect<void>
+  /**
+   * Properties of a person or a group in the form that is sent: of those that were declared, what fits; and the defect
+   * with which a test ends.
+   */
+  readonly resolve: (event: string, given: PropertiesInput | undefined) => {
+    readonly properties: PropertiesInput | undefined
+    readonly defect: Error | undefined
+  }
   /** Counts and reports an event of which there were too many. */
   readonly holdBack: (origin: Origin, event: string) => void
   /**
@@ -200,6 +245,10 @@ const timeOf = (timestamp: CaptureOptions["timestamp"]): number | string | undef
   }
 }
 
+/** What was given as `with` of a declaration makes it. */
+const declaredOf = (given: unknown): DeclaredProperties[typeof declaredId] | undefined =>
+  hasOwn(given, declaredId) ? (given as DeclaredProperties)[declaredId] : undefined
+
 /** Room for an event before a hook had the chance to make it smaller: the largest body that PostHog takes. */
 const maxUnhookedLength = 20 * 1024 * 1024
 
@@ -210,7 +259,8 @@ export const make = (
   newUuid: (millis: number) => string,
   gate: Gate,
   books: Books,
-  diagnostics: Diagnostics
+  diagnostics: Diagnostics,
+  judge: Judge | undefined
 ): Capture => {
   const compose = makeComposer({
     library: libraryName,
@@ -241,6 +291,43 @@ export const make = (
     books.refused(reason, () => [{ uuid, event: typeof event === "string" ? event.slice(0, 200) : "" }], detail)
   }
 
+  const { personalDataKey } = options
+  const personal: PersonalPolicy = {
+    usual: options.personalData,
+    key: personalDataKey === undefined ? undefined : Redacted.value(personalDataKey)
+  }
+  /** What a test has against the event that was looked at last. */
+  let defect: Error | undefined
+
+  /** What becomes of a call that there is nothing to send of. */
+  const ended = (): Effect.Effect<void> => {
+    const found = defect
+    defect = undefined
+    return found === undefined ? Effect.void : Effect.die(found)
+  }
+
+  /** Whether an event that does not fit its declaration is sent. */
+  const isSentInvalid = (event: string, problems: ReadonlyArray<PropertyProblem>): boolean => {
+    books.invalid()
+    defect = judge?.onInvalid(event, problems)
+    const isSent = defect === undefined && options.invalidEvents === "send"
+    diagnostics.emit(kinds.eventInvalid, () => ({ _tag: "EventInvalid", event, problems, isSent }))
+    return isSent
+  }
+
+  const resolve: Capture["resolve"] = (event, given) => {
+    const declared = declaredOf(given)
+    if (declared === undefined) return { properties: given, defect: undefined }
+    const { problems, properties } = declared.prepare(declared.given, personal)
+    if (problems === undefined || isSentInvalid(event, problems)) return { properties, defect: undefined }
+    const found = defect
+    defect = undefined
+    // A person loses one property, and not all of them.
+    const isWrong = new Set(problems.map(({ property }) => property))
+    const fitting = Object.entries(properties).filter(([name]) => !isWrong.has(name))
+    return { properties: Object.fromEntries(fitting), defect: found }
+  }
+
   const isSilent = (origin: Origin, event: string): boolean =>
     gate.phase === "opted_out" || stateAt(origin).isSilent(owner, event)
 
@@ -254,8 +341,17 @@ export const make = (
     try {
       const { lane } = input.kind
       const writer = new Writer(lane === undefined ? limit : maxUnhookedLength)
-      const { event, kind, options: call, properties, subject } = input
-      look(event, input.given ?? properties, call)
+      const { declared, event, kind, options: call, subject } = input
+      let { properties } = input
+      if (declared === undefined) {
+        look(event, input.given ?? properties, call)
+      } else {
+        const prepared = declared.prepare(input.given, personal)
+        properties = prepared.properties
+        if (prepared.problems !== undefined && !isSentInvalid(event, prepared.problems)) {
+          return drop("invalid_event", event, "", sayProblems(prepared.problems))
+        }
+      }
       const composed = compose(
         writer,
         {
@@ -295,14 +391,17 @@ export const make = (
         )
       }
       const why = text === undefined ? undefined : lane?.refuses(text)
-      return why === undefined ? text : drop("too_large", event, uuid, why)
+      if (why !== undefined) return drop("too_large", event, uuid, why)
+      if (judge === undefined || text === undefined) return text
+      defect = judge.onSent(text, declared)
+      return defect === undefined ? text : drop("invalid_event", event, uuid, defect.message)
     } catch (error) {
       if (isTooLarge(error)) {
         const most = input.kind.lane === undefined ? maxEventBytes : maxUnhookedLength
         return drop("too_large", input.event, uuid, `larger than ${most} bytes`)
       }
-      const { options, properties } = input
-      return [properties, options].every(isReadable)
+      const { given, options, properties } = input
+      return [properties, options, given].every(isReadable)
         ? drop("internal_error", input.event, uuid, describe(error))
         : drop("invalid_event", input.event, uuid, "an argument throws as it is read")
     }
@@ -320,29 +419,30 @@ export const make = (
   return {
     capture: (origin, input) => {
       const text = prepare(origin, input)
-      return text === undefined ? Effect.void : outbox.offer(text, input.kind.lane)
+      return text === undefined ? ended() : outbox.offer(text, input.kind.lane)
     },
     take: (origin, input) => {
       const text = prepare(origin, input)
-      if (text === undefined) return { uuid: undefined, captured: Effect.void }
+      if (text === undefined) return { uuid: undefined, captured: ended() }
       const uuid = gate.phase === "open" ? readUuid(text) : undefined
       return { uuid, captured: outbox.offer(text, input.kind.lane) }
     },
     captureNow: (origin, input) => {
       const text = prepare(origin, input)
       return text === undefined
-        ? Effect.succeed(undefined)
+        ? Effect.as(ended(), undefined)
         : Effect.map(outbox.sendNow(text, input.kind.lane), (sent) => sent ? readUuid(text) : undefined)
     },
     captureDurable: (origin, input) => {
       const isWanted = !isSilent(origin, input.event)
       const text = prepare(origin, input)
       const { lane } = input.kind
-      if (text === undefined) return { why: isWanted ? "refused" : undefined, captured: Effect.void }
+      if (text === undefined) return { why: isWanted ? "refused" : undefined, captured: ended() }
       return outbox.storeNow === undefined
         ? { why: "absent", captured: outbox.offer(text, lane) }
         : { why: undefined, captured: outbox.storeNow(text, lane) }
     },
+    resolve,
     isSilent,
     holdBack: (origin, event) => {
       if (isSilent(origin, event)) return books.ignored()

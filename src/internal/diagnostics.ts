@@ -37,6 +37,11 @@ export interface Kind<D extends Diagnostic> {
 export const kinds = {
   eventsDropped: { tag: "EventsDropped", text: "events dropped", warns: true },
   eventRepaired: { tag: "EventRepaired", text: "values of an event were replaced", warns: true },
+  eventInvalid: {
+    tag: "EventInvalid",
+    text: "the properties of an event do not fit its declaration",
+    warns: true
+  },
   personlessEvent: {
     tag: "PersonlessEvent",
     text: "an event has no distinct id and is sent without a person profile"

@@ -12,6 +12,7 @@ import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import { defaultHost } from "../core/config/host.js"
 import { checkApiKey, checkSecretKey } from "../core/config/keys.js"
+import type { PersonalData } from "../core/event/declared.js"
 import { mergeFrozen, type Properties, type PropertiesInput } from "../core/event/layers.js"
 import type { EventOptions } from "../core/event/options.js"
 import type { WireEvent } from "../core/event/wireEvent.js"
@@ -83,6 +84,20 @@ export interface Options {
   readonly globalOptions?: EventOptions | undefined
   /** Hooks that see every event before it is queued, in this order. Default none. */
   readonly beforeSend?: BeforeSend | ReadonlyArray<BeforeSend> | undefined
+  /**
+   * What happens to an event that was declared with `PostHogEvent`, and whose properties do not fit the declaration:
+   * `"send"` sends it with `$invalid_properties`, the names of the properties that do not fit; `"drop"` drops it. Both
+   * are counted, see `EventInvalid`. Default `"send"`.
+   */
+  readonly invalidEvents?: "send" | "drop" | undefined
+  /**
+   * How properties are made unreadable that `PostHogEvent.personal` says to be personal data, where the field does not
+   * say it itself: `"redact"` puts `[redacted]` in their place, `"hash"` their HMAC-SHA-256 with `personalDataKey`,
+   * `"omit"` nothing. Default `"redact"`.
+   */
+  readonly personalData?: PersonalData | undefined
+  /** What hashes of personal data are made with: a text of your own that nobody else knows. Default none: redacted. */
+  readonly personalDataKey?: Redacted.Redacted<string> | string | undefined
   /** Whether events carry `$is_server: true`. Default `true`. */
   readonly isServer?: boolean | undefined
   /**
@@ -305,6 +320,9 @@ const table = /* #__PURE__ */ (() =>
           : new Problem("is no object")
     ),
     beforeSend: Kind.given<Options["beforeSend"], ReadonlyArray<BeforeSend>>(undefined, checkHooks),
+    invalidEvents: Kind.choice<"send" | "drop">(["send", "drop"], "send"),
+    personalData: Kind.choice<PersonalData>(["redact", "hash", "omit"], "redact"),
+    personalDataKey: Kind.key(() => undefined, "a text"),
     isServer: Kind.flag(true),
     disableGeoip: Kind.flag(true),
     historicalMigration: Kind.flag(false),

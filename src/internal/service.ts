@@ -68,7 +68,8 @@ export const makeWith = Effect.fnUntraced(function*<E>(
     gate: Gate,
     books: Books,
     diagnostics: Diagnostics.Diagnostics
-  ) => Effect.Effect<Outbox.Outbox, E, Scope.Scope>
+  ) => Effect.Effect<Outbox.Outbox, E, Scope.Scope>,
+  judge?: Capture.Judge
 ): Effect.fn.Return<Service, E, Scope.Scope> {
   const name = instanceName(key)
   const diagnostics = yield* Diagnostics.make(name, options.debug, options.host)
@@ -79,7 +80,7 @@ export const makeWith = Effect.fnUntraced(function*<E>(
   const outbox = yield* makeOutbox(gate, books, diagnostics)
   const { globalOptions, globalProperties } = options
   const owner = { key, globalProperties, globalOptions }
-  const door = Capture.make(options, owner, outbox, newUuid, gate, books, diagnostics)
+  const door = Capture.make(options, owner, outbox, newUuid, gate, books, diagnostics, judge)
   const instance: Instance = {
     door,
     active: { options, owner, diagnostics, newUuid, http, origin: yield* origin },
@@ -141,6 +142,7 @@ export const makeIgnoring = (name: string): Service => {
     return Effect.void
   }
   const door: Capture.Capture = {
+    resolve: (_, properties) => ({ properties, defect: undefined }),
     capture: ignore,
     take: () => ({ uuid: undefined, captured: ignore() }),
     captureNow: () => Effect.as(ignore(), undefined),

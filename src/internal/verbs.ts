@@ -35,6 +35,9 @@ export const identifying: Kind = { withContext: false, withFlags: false, needsId
 /** Says something of the person of the context. */
 export const aboutPerson: Kind = { withContext: true, withFlags: true, needsId: true }
 
+/** Brings properties that may have been declared into the form that is sent. */
+export type Resolve = (given: PropertiesInput | undefined) => PropertiesInput | undefined
+
 export interface Verb {
   readonly event: string
   readonly kind: Kind
@@ -42,18 +45,24 @@ export interface Verb {
   /** What the caller gave as properties, where the event's are made of it. */
   readonly given: unknown
   /** What the event says. May throw, because the arguments of a call may throw as they are read. */
-  readonly make: () => Made
+  readonly make: (resolve: Resolve) => Made
 }
 
 /** Captures the event of a verb, if there is one. */
 export const captureVerb = (door: Capture, origin: Origin, verb: Verb): Effect.Effect<void> => {
   const { event, given, kind, options } = verb
   let made: Made
+  let defect: Error | undefined
   try {
-    made = verb.make()
+    made = verb.make((properties) => {
+      const resolved = door.resolve(event, properties)
+      defect ??= resolved.defect
+      return resolved.properties
+    })
   } catch {
     made = { invalid: "an argument throws as it is read" }
   }
+  if (defect !== undefined) return Effect.die(defect)
   if (made === undefined) return Effect.void
   if ("invalid" in made) return door.refuse(origin, event, made.invalid)
   return door.capture(origin, { event, properties: made.properties, subject: made.distinctId, options, kind, given })

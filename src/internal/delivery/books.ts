@@ -83,6 +83,11 @@ export class Books {
     this.statistics.onRepaired()
   }
 
+  /** The properties of an event do not fit its declaration. */
+  invalid(): void {
+    this.statistics.onInvalid()
+  }
+
   /** Events in flight are sent again. */
   retried(batch: Batch): void {
     this.statistics.onRetried(batch.count)

@@ -39,6 +39,8 @@ export interface Stats {
   readonly retried: number
   /** Events that PostHog took with a remark, see `EventsWarned`. They are among `delivered`. */
   readonly warned: number
+  /** Events whose properties did not fit their declaration, see `EventInvalid`: sent or dropped. */
+  readonly invalid: number
   /** Events in which something had to be replaced before they could be sent. */
   readonly repaired: number
   /** Calls while the instance was opted out or disabled. Nothing was accepted. */
@@ -76,6 +78,7 @@ export class Statistics {
   private retried = 0
   private warned = 0
   private repaired = 0
+  private invalid = 0
   private ignored = 0
   private readonly counts = { queued: 0, inFlight: 0, delivered: 0, dropped: 0, stored: 0 }
   private readonly dropped: { [Reason in DropReason]?: number } = {}
@@ -93,6 +96,10 @@ export class Statistics {
 
   onRepaired(): void {
     this.repaired++
+  }
+
+  onInvalid(): void {
+    this.invalid++
   }
 
   onWarned(count: number): void {
@@ -133,10 +140,31 @@ export class Statistics {
   }
 
   snapshot(): Stats {
-    const { counts: { delivered, inFlight, queued, stored }, ignored, origins, repaired, retried, unstored, warned } =
-      this
+    const {
+      counts: { delivered, inFlight, queued, stored },
+      ignored,
+      invalid,
+      origins,
+      repaired,
+      retried,
+      unstored,
+      warned
+    } = this
     const dropped = { ...this.dropped }
-    return { ...origins, queued, inFlight, delivered, dropped, stored, unstored, retried, warned, repaired, ignored }
+    return {
+      ...origins,
+      queued,
+      inFlight,
+      delivered,
+      dropped,
+      stored,
+      unstored,
+      retried,
+      warned,
+      invalid,
+      repaired,
+      ignored
+    }
   }
 
   private onDropped(reason: DropReason, count: number): void {

@@ -1,0 +1,70 @@
+/**
+ * What the door knows of an event that was declared with a schema, without knowing schemas.
+ *
+ * @since 0.1.0
+ */
+import type { Properties } from "./layers.js"
+
+/**
+ * How personal data is made unreadable: replaced by `[redacted]`, by a hash with the key of the instance (the same
+ * value has the same hash, so that it can still be counted), or left out.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type PersonalData = "redact" | "hash" | "omit"
+
+/** What an instance does with personal data. */
+export interface PersonalPolicy {
+  /** For fields that do not say it themselves. */
+  readonly usual: PersonalData
+  /** What hashes are made with; `undefined`: the instance has none. */
+  readonly key: string | undefined
+}
+
+/**
+ * One property of an event that does not fit its declaration. It never has the value, which may be personal data.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface PropertyProblem {
+  readonly property: string
+  /** `missing`: the declaration wants it; `invalid`: it has another type, or breaks a rule of it. */
+  readonly problem: "missing" | "invalid"
+  /** What the declaration says, in words, such as `number`. */
+  readonly expected: string
+}
+
+/** Properties as they are sent, and what is wrong with them. */
+export interface Prepared {
+  readonly properties: Properties
+  readonly problems: ReadonlyArray<PropertyProblem> | undefined
+}
+
+/** A declaration, seen from the door. */
+export interface Declared {
+  readonly prepare: (given: unknown, personal: PersonalPolicy) => Prepared
+}
+
+/** The property that marks an event whose properties do not fit its declaration: their names. */
+export const invalidMark = "$invalid_properties"
+
+/** The problems in words, such as `total should be number, currency is missing`. */
+export const sayProblems = (problems: ReadonlyArray<PropertyProblem>): string =>
+  problems.map(({ expected, problem, property }) =>
+    problem === "missing" ? `${property} is missing` : `${property} should be ${expected}`
+  ).join(", ")
+
+/** Under which name {@link DeclaredProperties} have what they are. */
+export const declaredId = "~effect-posthog/DeclaredProperties"
+
+/**
+ * Properties with their declaration, which an instance brings into the form that is sent.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface DeclaredProperties {
+  readonly [declaredId]: Declared & { readonly given: unknown }
+}
