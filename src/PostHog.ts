@@ -236,6 +236,59 @@ export const Instance = <Self>() => <const Name extends string>(name: Name): Ins
   Context.Tag(`effect-posthog/PostHog/${name}`)<Self, Service>()
 
 /**
+ * The type of a class made with {@link StrictInstance}.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface StrictClass<Self, Name extends string> {
+  new(_: never): { readonly "~effect-posthog/StrictInstance": Name }
+  /** As {@link capture}, on this instance. */
+  readonly capture: PostHogEvent.StrictCapture<Effect.Effect<void, never, Self>>
+  /** As {@link captureNow}, on this instance. */
+  readonly captureNow: PostHogEvent.StrictCapture<Effect.Effect<Option.Option<string>, DeliveryError, Self>>
+  /** As {@link captureDurable}, on this instance. */
+  readonly captureDurable: PostHogEvent.StrictCapture<Effect.Effect<void, OutboxStorageError, Self>>
+  /** The same as an ordinary instance: for layers, and for what is no event of a plan, such as flags. */
+  readonly instance: Context.Tag<Self, Service>
+}
+
+/**
+ * A further instance that takes no event but those that were declared with `PostHogEvent`: anything else does not
+ * compile. Its layers are those of its `instance`.
+ *
+ * ```ts
+ * import { Schema } from "effect"
+ * import { PostHog, PostHogEvent } from "effect-posthog"
+ *
+ * class Shop extends PostHog.StrictInstance<Shop>()("Shop") {}
+ *
+ * const ShopLive = PostHog.layerInstance(Shop.instance, { apiKey: "phc_shop" })
+ *
+ * const OrderCompleted = PostHogEvent.make("order completed", { total: Schema.Number })
+ *
+ * const program = Shop.capture(OrderCompleted, { total: 42 }, { distinctId: "user_123" })
+ * ```
+ *
+ * @since 0.1.0
+ * @category tags
+ */
+export const StrictInstance = <Self>() => <const Name extends string>(name: Name): StrictClass<Self, Name> => {
+  const instance = Instance<Self>()(name)
+  /** The same capture, on this instance. */
+  const on = <A, E>(
+    capture: (...given: ReadonlyArray<never>) => Effect.Effect<A, E, PostHog>
+  ): PostHogEvent.StrictCapture<Effect.Effect<A, E, Self>> =>
+  (...given: ReadonlyArray<unknown>) => using(capture(...given as ReadonlyArray<never>), instance)
+  return class {
+    static readonly capture = on<void, never>(capture)
+    static readonly captureNow = on<Option.Option<string>, DeliveryError>(captureNow)
+    static readonly captureDurable = on<void, OutboxStorageError>(captureDurable)
+    static readonly instance = instance
+  } as unknown as StrictClass<Self, Name>
+}
+
+/**
  * Builds an instance; closing the scope drains it. Most programs use {@link layer}.
  *
  * @since 0.1.0

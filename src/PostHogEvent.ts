@@ -16,7 +16,6 @@
  *
  * @since 0.1.0
  */
-import type * as Schema from "effect/Schema"
 import type { EventDescription, GroupDescription, PropertyDescription } from "./core/catalogue/model.js"
 import { type Declared, declaredId, type DeclaredProperties, type PersonalData } from "./core/event/declared.js"
 import type { PropertiesInput } from "./core/event/layers.js"
@@ -230,6 +229,17 @@ export interface Capture<Result> {
 }
 
 /**
+ * As {@link Capture}, of what was declared alone: no names, and nothing that should not be captured any more.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface StrictCapture<Result> {
+  /** Captures an event as it was declared. */
+  <A, G extends string>(event: PostHogEvent<A, G>, ...rest: Arguments<NoInfer<A>, G>): Result
+}
+
+/**
  * Declares an event. A field is any schema that needs no service, `Schema.optional` for what may be absent; what is
  * sent is its encoded side.
  *
@@ -238,14 +248,14 @@ export interface Capture<Result> {
  */
 export const make = <
   const N extends string,
-  const F extends Schema.Struct.Fields,
+  const F extends internal.Fields,
   const G extends string = string,
   const D extends string | undefined = undefined
 >(
   name: Name<N>,
-  fields: F & Names<F> & internal.WithoutServices<F>,
+  fields: F & Names<F>,
   options?: Options<G, D>
-): PostHogEvent<Schema.Struct.Type<F>, G, D> => {
+): PostHogEvent<internal.TypeOf<F>, G, D> => {
   const declaration = Fields.declare(fields)
   const { deprecated, description, groups, owner, tags } = options ?? {}
   const types = groups?.map((group) => typeof group === "string" ? group : group.type)
@@ -295,11 +305,11 @@ export interface GroupType<out G extends string, in A = never> {
  * @since 0.1.0
  * @category constructors
  */
-export const group = <const G extends string, const F extends Schema.Struct.Fields>(
+export const group = <const G extends string, const F extends internal.Fields>(
   type: Name<G>,
-  fields: F & Names<F> & internal.WithoutServices<F>,
+  fields: F & Names<F>,
   options?: Pick<Options, "description" | "owner">
-): GroupType<G, Schema.Struct.Type<F>> => {
+): GroupType<G, internal.TypeOf<F>> => {
   const declaration = Fields.declare(fields, true)
   return {
     type: type as G,
@@ -326,9 +336,9 @@ export interface Person<in A = never> {
  * @since 0.1.0
  * @category constructors
  */
-export const person = <const F extends Schema.Struct.Fields>(
-  fields: F & Names<F> & internal.WithoutServices<F>
-): Person<Schema.Struct.Type<F>> => {
+export const person = <const F extends internal.Fields>(
+  fields: F & Names<F>
+): Person<internal.TypeOf<F>> => {
   const declaration = Fields.declare(fields, true)
   return {
     with: (properties) => ({ [declaredId]: { prepare: declaration.prepare, given: properties } }),

@@ -116,6 +116,13 @@ export * as PostHogConfig from "./PostHogConfig.js"
 export * as PostHogError from "./PostHogError.js"
 
 /**
+ * Events as values: a name with the schemas of its properties, so that a tracking plan is checked by the compiler.
+ *
+ * @since 0.1.0
+ */
+export * as PostHogEvent from "./PostHogEvent.js"
+
+/**
  * PostHog in HTTP servers and clients: what is captured while a request is handled carries the request, its user and
  * its session, and a handler that fails is an exception.
  *

@@ -223,6 +223,24 @@ export const fullOf = (name: string, field: AnyField): (given: object) => object
   return (given) => Either.getOrElse(encode(given), () => wrong)
 }
 
-/** What fields have to be given as, and what it says where a field needs a service to be encoded. */
-export type WithoutServices<F extends Schema.Struct.Fields> = [Schema.Struct.Context<F>] extends [never] ? unknown
-  : "a field of an event cannot need a service"
+/** What a program gives for fields, as one object. */
+export type TypeOf<F extends Fields> = {
+  readonly [K in keyof Schema.Struct.Type<F>]: Schema.Struct.Type<F>[K]
+}
+
+/** Fields that need no service. */
+export interface Fields {
+  readonly [name: PropertyKey]:
+    | Schema.Schema<any, any>
+    | Schema.Schema<never, any>
+    | Schema.Schema<any, never>
+    | Schema.PropertySignature<
+      Schema.PropertySignature.Token,
+      any,
+      PropertyKey,
+      Schema.PropertySignature.Token,
+      any,
+      boolean,
+      never
+    >
+}

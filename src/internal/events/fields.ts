@@ -7,7 +7,7 @@ import type { PropertyDescription } from "../../core/catalogue/model.js"
 import type { Shape } from "../../core/catalogue/shape.js"
 import { invalidMark, type PersonalPolicy, type Prepared, type PropertyProblem } from "../../core/event/declared.js"
 import { setMember } from "../../core/event/layers.js"
-import { isRecord } from "../../core/guard.js"
+import { isInstance, isRecord } from "../../core/guard.js"
 import { type AnyField, type Encode, fullOf, membersOf, quickOf, wrong } from "../effect/schema.js"
 import { nothing, replace, type Scrub, scrubOf } from "./personal.js"
 
@@ -82,9 +82,10 @@ export interface Declaration {
 }
 
 /** Whether a value is one that JSON does not have, which PostHog would see as none at all. */
-const isLost = (value: unknown): boolean => typeof value === "number" && !Number.isFinite(value)
+const isLost = (value: unknown): boolean =>
+  typeof value === "number" ? !Number.isFinite(value) : isInstance(value, Date) && Number.isNaN(value.getTime())
 
-/** `isPartial`: of fields that are not given nothing is said. */
+/** `isPartial`: of fields that are not given nothing is said, and nothing is marked, because it would stay. */
 export const declare = (fields: Fields, isPartial = false): Declaration => {
   // Looking into schemas takes time, which a program that never captures the event does not have to spend.
   let compiled: ReadonlyArray<Compiled> | undefined
@@ -124,7 +125,13 @@ export const declare = (fields: Fields, isPartial = false): Declaration => {
         const shown = field.isPersonal ? replace(value, "usual", personal) : value
         if (shown !== nothing) setMember(properties, name, shown)
       }
-      if (problems !== undefined) setMember(properties, invalidMark, problems.map(({ property }) => property))
+      if (problems !== undefined && !isPartial) {
+        setMember(
+          properties,
+          invalidMark,
+          problems.map(({ property }) => property)
+        )
+      }
       return { properties, problems }
     }
   }

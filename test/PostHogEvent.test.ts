@@ -1,0 +1,388 @@
+/**
+ * Events as values: what is sent of them, and what becomes of those that do not fit.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { BigDecimal, Cause, Context, DateTime, Duration, Effect, Exit, Layer, Option, Schema } from "effect"
+import { PostHog, type PostHogConfig, PostHogEvent, PostHogTest } from "effect-posthog"
+import { createHmac } from "node:crypto"
+import { FakeClient } from "./support/fakeClient.js"
+import { collectDiagnostics, onFake, settle, stats } from "./support/posthog.js"
+
+const Company = PostHogEvent.group("company", { plan: Schema.Literal("free", "pro"), seats: Schema.Int })
+
+const Person = PostHogEvent.person({
+  plan: Schema.Literal("free", "pro"),
+  since: Schema.DateFromSelf,
+  email: PostHogEvent.personal(Schema.String)
+})
+
+const OrderCompleted = PostHogEvent.make("order completed", {
+  total: Schema.Number,
+  at: Schema.DateFromSelf,
+  note: Schema.optional(Schema.String)
+}, { groups: [Company], description: "Somebody paid", owner: "payments" })
+
+const at = new Date(Date.UTC(2026, 10, 27))
+
+const someone = { distinctId: "u" }
+
+/** Properties of the events that were captured, without those of the library. */
+const captured = Effect.map(PostHogTest.captured, (events) =>
+  events.map(({ event, properties }) => ({
+    event,
+    properties: Object.fromEntries(
+      Object.entries(properties).filter(([name]) =>
+        !["$lib", "$lib_version", "$is_server", "$geoip_disable", "$process_person_profile"].includes(name)
+      )
+    )
+  })))
+
+const inTest = (options?: PostHogTest.Options) => Effect.provide(PostHogTest.layer(options))
+
+/** Gives properties that TypeScript would refuse. */
+const loosely = (properties: object) => properties as never
+
+describe("a declared event", () => {
+  it.effect("is sent by its name, as what its properties are encoded to", () =>
+    Effect.gen(function*() {
+      yield* PostHog.capture(OrderCompleted, { total: 42, at }, { ...someone, groups: { company: "acme" } })
+      assert.deepStrictEqual(yield* captured, [{
+        event: "order completed",
+        properties: { total: 42, at: "2026-11-27T00:00:00.000Z", $groups: { company: "acme" } }
+      }])
+      assert.deepInclude(yield* stats, { accepted: 1, invalid: 0, repaired: 0 })
+    }).pipe(inTest()))
+
+  const Everything = PostHogEvent.make("everything", {
+    renamed: Schema.optional(Schema.String),
+    absent: Schema.optional(Schema.Number),
+    number: Schema.NumberFromString,
+    price: Schema.BigDecimalFromSelf,
+    wait: Schema.DurationFromSelf,
+    when: Schema.DateTimeUtcFromSelf,
+    maybe: Schema.OptionFromSelf(Schema.String),
+    nothing: Schema.NullOr(Schema.String),
+    brand: Schema.String.pipe(Schema.brand("Id")),
+    items: Schema.Array(Schema.Struct({ sku: Schema.String, count: Schema.NumberFromString })),
+    by: Schema.Record({ key: Schema.String, value: Schema.Boolean })
+  })
+
+  it.effect("takes whatever a schema can encode", () =>
+    Effect.gen(function*() {
+      yield* PostHog.capture(Everything, {
+        renamed: "a",
+        number: 7,
+        price: BigDecimal.make(150n, 2),
+        wait: Duration.seconds(2),
+        when: DateTime.unsafeMake(0),
+        maybe: Option.some("b"),
+        nothing: null,
+        brand: Schema.decodeSync(Schema.String.pipe(Schema.brand("Id")))("c"),
+        items: [{ sku: "d", count: 2 }],
+        by: { e: true }
+      }, someone)
+      const [event] = yield* captured
+      assert.deepStrictEqual(event?.properties, {
+        renamed: "a",
+        number: "7",
+        price: 1.5,
+        wait: 2_000,
+        when: "1970-01-01T00:00:00.000Z",
+        maybe: "b",
+        nothing: null,
+        brand: "c",
+        items: [{ sku: "d", count: "2" }],
+        by: { e: true }
+      })
+      assert.deepInclude(yield* stats, { invalid: 0 })
+    }).pipe(inTest()))
+
+  it.effect("leaves out what is not declared", () =>
+    Effect.gen(function*() {
+      const row = { total: 1, at, card: "4111" }
+      yield* PostHog.capture(OrderCompleted, row, someone)
+      const [event] = yield* captured
+      assert.notProperty(event?.properties, "card")
+    }).pipe(inTest()))
+
+  it.effect("goes with the context as any other", () =>
+    Effect.gen(function*() {
+      yield* PostHog.capture(OrderCompleted, { total: 1, at }).pipe(
+        PostHog.withContext({ distinctId: "u", properties: { total: 2, shop: "a" } })
+      )
+      const [event] = yield* captured
+      assert.deepInclude(event?.properties, { total: 1, shop: "a" })
+    }).pipe(inTest()))
+
+  it.effect("is acknowledged by captureNow, and goes to another instance", () => {
+    const client = new FakeClient()
+    return Effect.gen(function*() {
+      const uuid = yield* PostHog.captureNow(OrderCompleted, { total: 1, at }, someone)
+      assert.isTrue(Option.isSome(uuid))
+      assert.strictEqual(client.accepted[0]?.event, "order completed")
+      const failed = yield* Effect.flip(PostHog.captureDurable(OrderCompleted, { total: 1, at }, someone))
+      assert.deepInclude(failed, { _tag: "OutboxStorageError", reason: "absent" })
+    }).pipe(Effect.provide(onFake(client)))
+  })
+
+  class Shop extends PostHog.StrictInstance<Shop>()("Shop") {}
+
+  it.effect("can be all that an instance takes", () =>
+    Effect.gen(function*() {
+      yield* Shop.capture(OrderCompleted, { total: 1, at }, someone)
+      yield* Shop.captureNow(OrderCompleted, { total: 2, at }, someone)
+      yield* Shop.captureDurable(OrderCompleted, { total: 3, at }, someone)
+      const events = yield* PostHog.using(captured, Shop.instance)
+      assert.deepStrictEqual(events.map(({ properties }) => properties.total), [1, 2, 3])
+    }).pipe(Effect.provide(PostHogTest.layerInstance(Shop.instance))))
+
+  it("says what it is", () => {
+    assert.isTrue(PostHogEvent.isPostHogEvent(OrderCompleted))
+    assert.isFalse(PostHogEvent.isPostHogEvent({ event: "order completed" }))
+    assert.deepStrictEqual(OrderCompleted.describe(), {
+      name: "order completed",
+      description: "Somebody paid",
+      owner: "payments",
+      groups: ["company"],
+      properties: [
+        { name: "total", types: ["Numeric"], required: true },
+        { name: "at", types: ["DateTime"], required: true },
+        { name: "note", types: ["String"], required: false }
+      ]
+    })
+  })
+})
+
+/** Properties that do not fit `OrderCompleted`, and what is told of them. */
+const misfits: ReadonlyArray<readonly [what: string, given: unknown, property: string, problem: string]> = [
+  ["a wrong type", { total: "42", at }, "total", "invalid"],
+  ["a number that is none", { total: Number.NaN, at }, "total", "invalid"],
+  ["a number without end", { total: Number.POSITIVE_INFINITY, at }, "total", "invalid"],
+  ["a date that is none", { total: 1, at: new Date(Number.NaN) }, "at", "invalid"],
+  ["a missing property", { at }, "total", "missing"],
+  ["null", { total: null, at }, "total", "missing"],
+  ["no properties", undefined, "total", "missing"],
+  ["no object", "total", "total", "missing"],
+  ["an optional property of a wrong type", { total: 1, at, note: 7 }, "note", "invalid"]
+]
+
+describe("properties that do not fit", () => {
+  for (const [what, given, property, problem] of misfits) {
+    it.effect(`${what}: sent and marked, counted and told`, () => {
+      const client = new FakeClient()
+      return Effect.gen(function*() {
+        const told = yield* collectDiagnostics
+        yield* PostHog.capture(OrderCompleted, loosely(given as object), someone)
+        yield* PostHog.flush
+        yield* settle
+        const { properties } = client.accepted[0]!
+        assert.include(properties.$invalid_properties as ReadonlyArray<string>, property)
+        assert.deepInclude(yield* stats, { accepted: 1, delivered: 1, invalid: 1, dropped: {} })
+        const invalid = told.find((diagnostic) => diagnostic._tag === "EventInvalid")
+        assert.deepInclude(invalid, { event: "order completed", isSent: true })
+        const problems = invalid?.problems.map((one) => `${one.property} ${one.problem}`) ?? []
+        assert.include(problems, `${property} ${problem}`)
+      }).pipe(Effect.scoped, Effect.provide(onFake(client)))
+    })
+
+    it.effect(`${what}: dropped where the instance says so`, () => {
+      const client = new FakeClient()
+      return Effect.gen(function*() {
+        yield* PostHog.capture(OrderCompleted, loosely(given as object), someone)
+        yield* PostHog.captureNow(OrderCompleted, loosely(given as object), someone)
+        assert.deepInclude(yield* stats, { invalid: 2, delivered: 0, queued: 0, dropped: { invalid_event: 2 } })
+        assert.deepStrictEqual(client.requests, [])
+      }).pipe(Effect.provide(onFake(client, { invalidEvents: "drop" })))
+    })
+
+    it.effect(`${what}: ends a test with a defect that names event and property`, () =>
+      Effect.gen(function*() {
+        for (const capture of [PostHog.capture, PostHog.captureNow, PostHog.captureDurable]) {
+          const exit = yield* Effect.exit(Effect.asVoid<unknown, unknown, PostHog.PostHog>(
+            (capture as typeof PostHog.capture)(OrderCompleted, loosely(given as object), someone)
+          ))
+          const text = Exit.isFailure(exit) ? Cause.pretty(exit.cause) : "nothing"
+          assert.include(text, "\"order completed\"")
+          assert.include(text, property)
+        }
+        assert.deepStrictEqual(yield* captured, [])
+        // The next is none of it.
+        yield* PostHog.capture(OrderCompleted, { total: 1, at }, someone)
+        assert.deepInclude(yield* stats, { invalid: 3, accepted: 4, delivered: 1 })
+      }).pipe(inTest()))
+  }
+
+  it.effect("do not cost those that fit", () =>
+    Effect.gen(function*() {
+      yield* PostHog.capture(OrderCompleted, loosely({ total: "42", at, note: "a" }), someone)
+      const [event] = yield* captured
+      assert.deepStrictEqual(event?.properties, {
+        total: "42",
+        at: "2026-11-27T00:00:00.000Z",
+        note: "a",
+        $invalid_properties: ["total"]
+      })
+    }).pipe(inTest({ invalidEvents: "send" })))
+
+  it.effect("do not hurt a live program, whatever they are", () => {
+    const client = new FakeClient()
+    const revoked = Proxy.revocable({}, {})
+    revoked.revoke()
+    const throwing = {
+      at,
+      get total(): number {
+        throw new Error("no")
+      }
+    }
+    const circle: Record<string, unknown> = { at }
+    circle.total = circle
+    return Effect.gen(function*() {
+      for (const given of [revoked.proxy, throwing, circle, { total: 1n, at }, { total: Symbol("s"), at }, () => 1]) {
+        yield* PostHog.capture(OrderCompleted, loosely(given), someone)
+      }
+      const { accepted, dropped, invalid } = yield* stats
+      assert.strictEqual(accepted, 6)
+      assert.strictEqual(invalid + (dropped.invalid_event ?? 0), 6)
+      assert.notProperty(dropped, "internal_error")
+    }).pipe(Effect.provide(onFake(client)))
+  })
+
+  it.effect("a schema that has to wait cannot be used, and says so as any other", () => {
+    const Waiting = PostHogEvent.make("waiting", {
+      a: Schema.transformOrFail(Schema.String, Schema.String, {
+        decode: (text) => Effect.promise(() => Promise.resolve(text)),
+        encode: (text) => Effect.promise(() => Promise.resolve(text))
+      })
+    })
+    return Effect.gen(function*() {
+      yield* PostHog.capture(Waiting, { a: "b" }, someone)
+      assert.deepInclude(yield* stats, { invalid: 1 })
+    }).pipe(inTest({ invalidEvents: "send" }))
+  })
+
+  it.effect("nothing is looked at where nothing is captured", () =>
+    Effect.gen(function*() {
+      yield* PostHog.capture(OrderCompleted, loosely({}), someone).pipe(PostHog.withoutCapture)
+      yield* PostHog.optOut
+      yield* PostHog.capture(OrderCompleted, loosely({}), someone)
+      assert.deepInclude(yield* stats, { invalid: 0, ignored: 2 })
+    }).pipe(inTest()))
+
+  it.effect("what PostHog would drop ends a test, also when a hook made it so", () =>
+    Effect.gen(function*() {
+      const exit = yield* Effect.exit(PostHog.capture(OrderCompleted, { total: 1, at }, someone))
+      assert.isTrue(Exit.isFailure(exit))
+      assert.include(Exit.isFailure(exit) ? Cause.pretty(exit.cause) : "", "total is no Numeric")
+    }).pipe(inTest({
+      beforeSend: (event) => ({ ...event, properties: { ...event.properties, total: true } })
+    })))
+})
+
+const secret = "ann@example.com"
+
+const SignedUp = PostHogEvent.make("signed up", {
+  email: PostHogEvent.personal(Schema.String),
+  phone: PostHogEvent.personal(Schema.String, "hash"),
+  address: PostHogEvent.personal(Schema.Struct({ street: Schema.String }), "omit"),
+  friends: Schema.Array(Schema.Struct({ name: PostHogEvent.personal(Schema.String), since: Schema.Number })),
+  known: Schema.optional(PostHogEvent.personal(Schema.Union(Schema.String, Schema.Number))),
+  either: Schema.optional(Schema.Union(Schema.Number, Schema.Struct({ mail: PostHogEvent.personal(Schema.String) })))
+})
+
+const filled = {
+  email: secret,
+  phone: secret,
+  address: { street: secret },
+  friends: [{ name: secret, since: 1 }],
+  known: secret,
+  either: { mail: secret }
+}
+
+describe("personal data", () => {
+  const capturedWith = (options: PostHogConfig.Options) =>
+    Effect.gen(function*() {
+      yield* PostHog.capture(SignedUp, filled, someone)
+      const [event] = yield* captured
+      assert.notInclude(JSON.stringify(event), secret)
+      return event!.properties
+    }).pipe(inTest({ ...options, invalidEvents: "send" }))
+
+  const hashed = createHmac("sha256", "my key").update(secret).digest("hex")
+
+  it.effect("is redacted, where nothing else is said", () =>
+    Effect.gen(function*() {
+      assert.deepStrictEqual(yield* capturedWith({}), {
+        email: "[redacted]",
+        // A hash without a key could be guessed.
+        phone: "[redacted]",
+        friends: [{ name: "[redacted]", since: 1 }],
+        known: "[redacted]",
+        either: "[redacted]"
+      })
+    }))
+
+  it.effect("is hashed with a key", () =>
+    Effect.gen(function*() {
+      const properties = yield* capturedWith({ personalData: "hash", personalDataKey: "my key" })
+      assert.deepInclude(properties, { email: hashed, phone: hashed, known: hashed })
+      assert.deepStrictEqual(properties.friends, [{ name: hashed, since: 1 }])
+    }))
+
+  it.effect("is left out", () =>
+    Effect.gen(function*() {
+      assert.deepStrictEqual(yield* capturedWith({ personalData: "omit", personalDataKey: "my key" }), {
+        phone: hashed,
+        friends: [{ since: 1 }]
+      })
+    }))
+
+  it.effect("is seen by no hook, no diagnostic and no log, also where it does not fit", () => {
+    const client = new FakeClient()
+    const seen: Array<unknown> = []
+    return Effect.gen(function*() {
+      const told = yield* collectDiagnostics
+      yield* PostHog.capture(
+        SignedUp,
+        loosely({ ...filled, email: { secret }, phone: [secret], friends: secret }),
+        someone
+      )
+      yield* PostHog.flush
+      yield* settle
+      assert.deepInclude(yield* stats, { invalid: 1 })
+      assert.notInclude(JSON.stringify([seen, told, client.accepted]), secret)
+      assert.isNotEmpty(seen)
+    }).pipe(Effect.scoped, Effect.provide(onFake(client, { beforeSend: (event) => (seen.push(event), event) })))
+  })
+})
+
+describe("persons and groups", () => {
+  it.effect("have declared properties", () =>
+    Effect.gen(function*() {
+      yield* PostHog.identify("u", Person.with({ plan: "pro", since: at, email: secret }), {
+        setOnce: Person.with({ plan: "free" })
+      })
+      yield* PostHog.setPersonProperties(Person.with({ since: at }), someone)
+      yield* PostHog.groupIdentify("company", "acme", Company.with({ plan: "pro", seats: 3 }))
+      const events = yield* captured
+      assert.deepStrictEqual(events.map(({ properties }) => properties), [
+        { $set: { plan: "pro", since: at.toISOString(), email: "[redacted]" }, $set_once: { plan: "free" } },
+        { $set: { since: at.toISOString() } },
+        { $group_type: "company", $group_key: "acme", $group_set: { plan: "pro", seats: 3 } }
+      ])
+    }).pipe(inTest()))
+
+  it.effect("what does not fit is left out where the instance drops it, and ends a test", () =>
+    Effect.gen(function*() {
+      const wrong = Company.with(loosely({ plan: "gold", seats: 3 }))
+      const dropping = yield* Layer.build(PostHogTest.layer({ invalidEvents: "drop" }))
+      yield* Effect.gen(function*() {
+        yield* PostHog.groupIdentify("company", "acme", wrong)
+        const [event] = yield* captured
+        assert.deepStrictEqual(event?.properties.$group_set, { seats: 3 })
+        assert.deepInclude(yield* stats, { invalid: 1, dropped: {} })
+      }).pipe(Effect.provide(dropping))
+      const exit = yield* Effect.exit(PostHog.groupIdentify("company", "acme", wrong))
+      assert.include(Exit.isFailure(exit) ? Cause.pretty(exit.cause) : "", "plan should be \"free\" or \"pro\"")
+      assert.strictEqual(Context.get(dropping, PostHog.PostHog) === (yield* PostHog.PostHog), false)
+    }).pipe(Effect.scoped, inTest()))
+})
