@@ -51,7 +51,7 @@ export interface Limits {
 
 export interface Http {
   /** A request to a path of the instance's host. */
-  readonly request: (method: "GET" | "POST", path: string) => HttpClientRequest.HttpClientRequest
+  readonly request: (method: "GET" | "PATCH" | "POST", path: string) => HttpClientRequest.HttpClientRequest
   /** Sends a request. Never fails, and keeps to the limits. */
   readonly exchange: (
     request: HttpClientRequest.HttpClientRequest,
@@ -101,7 +101,8 @@ export const make = (
 ): Effect.Effect<Http, ConfigurationError> =>
   Effect.map(transform(options, given), (client) => makeWith(options.host, client))
 
-const makeWith = (host: string, client: HttpClient.HttpClient): Http => {
+/** The same without the options of an instance. */
+export const makeWith = (host: string, client: HttpClient.HttpClient): Http => {
   const transformed = untraced(client)
 
   const read = (
