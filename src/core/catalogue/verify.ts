@@ -69,7 +69,7 @@ const isTaken = ({ types, values }: PropertyDescription, { isUnclear, types: tak
  * of which everything is.
  */
 const isSame = ({ types }: PropertyDescription, { isUnclear, types: defined }: SchemaProperty): boolean =>
-  isUnclear || types.length === 0 || types.every((type) => defined.includes(type)) ||
+  isUnclear || types.every((type) => defined.includes(type)) ||
   types.length > 1 && defined.includes("String")
 
 const compareEvent = (event: EventDescription, defined: Defined): ReadonlyArray<Finding> => {
