@@ -54,9 +54,15 @@ const look = (shape: Shape, found: Found, depth: number): void => {
   }
 }
 
-/** Whether anything in a shape is personal data. */
-export const isPersonal = (shape: Shape, depth = 0): boolean =>
-  shape.personal !== undefined || depth < maxDepth && partsOf(shape).some((part) => isPersonal(part, depth + 1))
+/** Whether anything in a shape is personal data. What contains itself several times is not gone through more than once. */
+export const isPersonal = (shape: Shape, seen: Set<Shape> = new Set()): boolean => {
+  if (shape.personal !== undefined) return true
+  if (shape.kind === "later") {
+    if (seen.has(shape)) return false
+    seen.add(shape)
+  }
+  return partsOf(shape).some((part) => isPersonal(part, seen))
+}
 
 const partsOf = (shape: Shape): ReadonlyArray<Shape> => {
   switch (shape.kind) {

@@ -20,8 +20,8 @@ export type Shape =
   & Base
   & (
     | { readonly kind: "string" | "number" | "boolean"; readonly values?: ReadonlyArray<string | number | boolean> }
-    /** A date or a time, as text or as milliseconds. */
-    | { readonly kind: "time" }
+    /** A date or a time, as text or as milliseconds. `isZoned`: as text it ends with the name of a zone. */
+    | { readonly kind: "time"; readonly isZoned?: boolean }
     /** `null`, or no value at all. */
     | { readonly kind: "nothing" }
     | { readonly kind: "object"; readonly members: ReadonlyArray<Member>; readonly others: Shape | undefined }

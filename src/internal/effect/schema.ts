@@ -6,6 +6,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as AST from "effect/SchemaAST"
 import type { Member, Shape } from "../../core/catalogue/shape.js"
+import { holding, say, sent } from "../../core/catalogue/sides.js"
 import type { PersonalData } from "../../core/event/declared.js"
 import { isInstance } from "../../core/guard.js"
 
@@ -32,94 +33,164 @@ export const deprecated = <S extends Annotatable>(field: S, why: string): S => a
 const annotation = <A>(annotated: AST.Annotated, id: symbol): A | undefined =>
   Option.getOrUndefined(AST.getAnnotation<A>(id)(annotated))
 
-/** What Effect says of every text, number and truth value. */
-const usualDescriptions = new Set(["a string", "a number", "a boolean"])
+/** What Effect itself says of its schemas, which is nothing that the program has said. */
+const ofEffect = new RegExp(
+  `^(?:${
+    [
+      "a (?:string|number|boolean|bigint|symbol)",
+      "an object in the TypeScript meaning, i\\.e\\. the `object` type",
+      "an instance of [\\w$]*",
+      "a string (?:with no leading or trailing whitespace|at (?:least|most) \\d.*|\\d+ character\\(s\\) long)",
+      "a string (?:matching the pattern|starting with|ending with|including) .*",
+      "a single character|a non empty string",
+      "an? (?:lowercase|uppercase|capitalized|uncapitalized) string",
+      "a Universally Unique (?:Lexicographically Sortable )?Identifier",
+      "an integer|a finite (?:number|duration)|a number excluding NaN|a 8-bit unsigned integer",
+      "an? (?:non-)?(?:positive|negative) (?:number|bigint|BigDecimal)",
+      "an? (?:number|bigint|BigDecimal|Duration) (?:greater than|less than|between|divisible by) .*",
+      "an? (?:non-negative )?(?:string|number|boolean|bigint|Date|record|object|JSON-compatible tagged union|" +
+      "tuple of seconds and nanos|array of 8-bit unsigned integers) " +
+      "(?:to be decoded into|that will be (?:converted to|decoded into|trimmed|split|negated)) ?.*",
+      "a (?:boolean|string) that will be (?:negated|trimmed|split)",
+      "A string that is interpreted as being [\\w-]*-encoded and will be decoded into a UTF-8 string",
+      "an array of (?:at least|at most|exactly) \\d+ item\\(s\\)",
+      "a valid Date(?: instance)?|a potentially invalid Date instance",
+      "a date (?:before|after|between) .*",
+      "a (?:DateTime|TimeZone)\\.\\w+ instance",
+      "(?:None|Some|Option|Right|Left|Either)Encoded(?:<.*)?|Redacted\\(<redacted>\\)",
+      "(?:Option|Either|(?:NonEmpty)?Chunk|Data|HashSet|HashMap|List|SortedSet|(?:Readonly)?(?:Map|Set))<.*"
+    ].join("|")
+  })$`,
+  "s"
+)
+
+/** Nobody describes a value with a longer text; a pattern is not to be looked for in it. */
+const maxDescriptionLength = 10_000
 
 const descriptionOf = (annotated: AST.Annotated): string | undefined => {
-  const description = annotation<string>(annotated, AST.DescriptionAnnotationId)
-  return description === undefined || usualDescriptions.has(description) ? undefined : description
+  const description = annotation<string>(annotated, AST.DescriptionAnnotationId)?.slice(0, maxDescriptionLength)
+  return description === undefined || ofEffect.test(description) ? undefined : description
 }
 
-/** What is said of a value at one place wins over what is said of it further inside. */
-const said = (annotated: AST.Annotated, under: Shape): Shape => {
-  const description = descriptionOf(annotated) ?? under.description
-  const how = annotation<PersonalData | "usual">(annotated, personalId) ?? under.personal
-  const why = annotation<string>(annotated, deprecatedId) ?? under.deprecated
-  return description === under.description && how === under.personal && why === under.deprecated
-    ? under
-    : { ...under, description, personal: how, deprecated: why }
-}
+/** A shape with what annotations say of it. */
+const said = (annotated: AST.Annotated, under: Shape): Shape =>
+  say(under, {
+    description: descriptionOf(annotated),
+    personal: annotation<PersonalData | "usual">(annotated, personalId),
+    deprecated: annotation<string>(annotated, deprecatedId)
+  })
 
-/** Classes whose values are written as something else, by the beginning of their identifiers. */
+/** Classes whose values are written as something else, by what Effect calls them. */
 const declared: ReadonlyArray<readonly [RegExp, (parts: ReadonlyArray<Shape>) => Shape]> = [
-  [/^(?:Valid)?Date(?:Time(?:Utc|Zoned)?)?(?:FromSelf)?$/, () => ({ kind: "time" })],
-  [/^(?:Duration|BigDecimal)FromSelf$/, () => ({ kind: "number" })],
-  [/^(?:URL|TimeZone\w*|Redacted)FromSelf$/, () => ({ kind: "string" })],
-  [/^Redacted</, () => ({ kind: "string" })],
-  [/^Option</, (parts) => ({ kind: "union", choices: [...parts, { kind: "nothing" }] })],
-  [/^(?:NonEmpty)?Chunk<|^(?:Readonly)?Set<|^HashSet<|^List<|^SortedSet</, (parts) => ({ kind: "list", items: parts })],
-  [/^(?:Readonly)?Map<|^HashMap</, (parts) => ({ kind: "object", members: [], others: parts[1] })]
+  [/^(?:Date|effect\/DateTime\.Utc)$/, () => ({ kind: "time" })],
+  [/^effect\/DateTime\.Zoned$/, () => ({ kind: "time", isZoned: true })],
+  [/^effect\/(?:Duration|BigDecimal)$/, () => ({ kind: "number" })],
+  [/^(?:URL|effect\/DateTime\.TimeZone\..*)$/, () => ({ kind: "string" })],
+  [/^effect\/Redacted$/, (parts) => holding({ kind: "string" }, parts)],
+  [/^effect\/Option$/, (parts) => ({ kind: "union", choices: [...parts, { kind: "nothing" }] })],
+  [
+    /^(?:ReadonlySet|effect\/(?:Chunk(?:\.NonEmptyChunk)?|HashSet|List|SortedSet))$/,
+    (parts) => ({ kind: "list", items: parts })
+  ],
+  [
+    /^(?:ReadonlyMap|effect\/HashMap)$/,
+    ([key, ...values]) => holding({ kind: "object", members: [], others: values[0] }, key === undefined ? [] : [key])
+  ]
 ]
 
-/** What a text or a number that is read as a time stands for. */
-const sentAs = (from: Shape, to: Shape): Shape =>
-  to.kind === "time" && (from.kind === "string" || from.kind === "number") ? { kind: "time" } : from
+const declaration = (ast: AST.Declaration, laters: Laters): Shape => {
+  // A class.
+  const instead = AST.getSurrogateAnnotation(ast)
+  if (Option.isSome(instead)) return shapeOf(instead.value, laters)
+  const parts = ast.typeParameters.map((part) => shapeOf(part, laters))
+  if (/^Data</.test(annotation<string>(ast, AST.DescriptionAnnotationId) ?? "")) return parts[0] ?? { kind: "unknown" }
+  const name = annotation<{ readonly _tag: string }>(ast, AST.TypeConstructorAnnotationId)?._tag
+  return name === undefined
+    ? holding({ kind: "unknown" }, parts)
+    : declared.find(([pattern]) => pattern.test(name))?.[1](parts) ?? holding({ kind: "unknown" }, parts)
+}
 
-const shapeOf = (ast: AST.AST): Shape => {
+/** Schemas that contain themselves, each with the one shape that it has. */
+type Laters = Map<AST.AST, Shape>
+
+const later = (ast: AST.Suspend, laters: Laters): Shape => {
+  const known = laters.get(ast)
+  if (known !== undefined) return known
+  let inside: Shape | undefined
+  let isAsked = false
+  const shape: Shape = {
+    kind: "later",
+    of: () => {
+      // Asked for while it is made: it adds nothing to what it is part of.
+      if (isAsked && inside === undefined) return { kind: "unknown" }
+      isAsked = true
+      return inside ??= shapeOf(ast.f(), laters)
+    }
+  }
+  laters.set(ast, shape)
+  return shape
+}
+
+const shapeOf = (ast: AST.AST, laters: Laters): Shape => said(ast, plain(ast, laters))
+
+const plain = (ast: AST.AST, laters: Laters): Shape => {
+  const inside = (ast: AST.AST): Shape => shapeOf(ast, laters)
   switch (ast._tag) {
     case "StringKeyword":
-    case "TemplateLiteral":
-      return said(ast, { kind: "string" })
-    case "NumberKeyword":
-      return said(ast, { kind: "number" })
-    case "BooleanKeyword":
-      return said(ast, { kind: "boolean" })
     case "BigIntKeyword":
     case "SymbolKeyword":
-      return said(ast, { kind: "string" })
+    case "UniqueSymbol":
+      return { kind: "string" }
+    case "TemplateLiteral":
+      return holding({ kind: "string" }, ast.spans.map(({ type }) => inside(type)))
+    case "NumberKeyword":
+      return { kind: "number" }
+    case "BooleanKeyword":
+      return { kind: "boolean" }
     case "UndefinedKeyword":
     case "VoidKeyword":
     case "NeverKeyword":
-      return said(ast, { kind: "nothing" })
+      return { kind: "nothing" }
     case "Literal":
-      return said(ast, literal(ast.literal))
+      return literal(ast.literal)
     case "Enums":
-      return said(ast, { kind: "union", choices: ast.enums.map(([, value]) => literal(value)) })
+      return { kind: "union", choices: ast.enums.map(([, value]) => literal(value)) }
     case "ObjectKeyword":
-      return said(ast, { kind: "object", members: [], others: { kind: "unknown" } })
-    case "TypeLiteral":
-      return said(ast, {
+      return { kind: "object", members: [], others: { kind: "unknown" } }
+    case "TypeLiteral": {
+      const [others, ...more] = ast.indexSignatures
+      const shape: Shape = {
         kind: "object",
-        members: ast.propertySignatures.map(memberOf),
-        others: ast.indexSignatures[0] === undefined ? undefined : shapeOf(ast.indexSignatures[0].type)
-      })
+        members: ast.propertySignatures.map((signature) => memberOf(signature, laters)),
+        others: others === undefined ? undefined : inside(others.type)
+      }
+      const keys = ast.indexSignatures.map(({ parameter }) => parameter)
+      return holding(shape, [...keys, ...more.map(({ type }) => type)].map(inside))
+    }
     case "TupleType":
-      return said(ast, { kind: "list", items: [...ast.elements, ...ast.rest].map(({ type }) => shapeOf(type)) })
+      return { kind: "list", items: [...ast.elements, ...ast.rest].map((item) => said(item, inside(item.type))) }
     case "Union":
-      return said(ast, { kind: "union", choices: ast.types.map(shapeOf) })
+      return { kind: "union", choices: ast.types.map(inside) }
     case "Suspend":
-      return said(ast, { kind: "later", of: () => shapeOf(ast.f()) })
+      return later(ast, laters)
     case "Refinement":
-      return said(ast, shapeOf(ast.from))
-    case "Transformation": {
-      const [from, to] = [shapeOf(ast.from), shapeOf(ast.to)]
-      const { deprecated, description, personal } = to
-      return said(ast, { ...said(ast.to, sentAs(from, to)), ...given({ deprecated, description, personal }) })
-    }
-    case "Declaration": {
-      const identifier = AST.getIdentifierAnnotation(ast)
-      const name = Option.getOrElse(identifier, () => String(ast))
-      const parts = ast.typeParameters.map(shapeOf)
-      return said(ast, declared.find(([pattern]) => pattern.test(name))?.[1](parts) ?? { kind: "unknown" })
-    }
+      return inside(ast.from)
+    case "Transformation":
+      return sent(inside(ast.from), renamed(inside(ast.to), ast.transformation))
+    case "Declaration":
+      return declaration(ast, laters)
     default:
-      return said(ast, { kind: "unknown" })
+      return { kind: "unknown" }
   }
 }
 
-/** The members that are set. */
-const given = <A extends object>(members: A): Partial<A> =>
-  Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as Partial<A>
+/** With the names that are sent. */
+const renamed = (shape: Shape, transformation: AST.TransformationKind): Shape => {
+  if (transformation._tag !== "TypeLiteralTransformation" || shape.kind !== "object") return shape
+  const names = new Map(transformation.propertySignatureTransformations.map(({ from, to }) => [String(to), from]))
+  const members = shape.members.map((member) => ({ ...member, name: String(names.get(member.name) ?? member.name) }))
+  return { ...shape, members }
+}
 
 const literal = (value: AST.LiteralValue): Shape => {
   switch (typeof value) {
@@ -136,25 +207,16 @@ const literal = (value: AST.LiteralValue): Shape => {
   }
 }
 
-const memberOf = (signature: AST.PropertySignature): Member => ({
+const memberOf = (signature: AST.PropertySignature, laters: Laters): Member => ({
   name: String(signature.name),
-  shape: said(signature, shapeOf(signature.type)),
+  shape: said(signature, shapeOf(signature.type, laters)),
   isOptional: signature.isOptional
 })
 
 /** The members that a field is sent as, which is one, under its own or another name. */
 export const membersOf = (name: string, field: AnyField): ReadonlyArray<Member> => {
-  const { ast } = Schema.Struct({ [name]: field })
-  const [from, to] = ast._tag === "Transformation" ? [ast.from, ast.to] : [ast, ast]
-  if (from._tag !== "TypeLiteral") return []
-  // What is said of the field as the program sees it holds for what is sent.
-  const inside = to._tag === "TypeLiteral" ? to.propertySignatures[0] : undefined
-  return from.propertySignatures.map((signature) => {
-    const member = memberOf(signature)
-    if (inside === undefined || inside === signature) return member
-    const { deprecated, description, personal } = memberOf(inside).shape
-    return { ...member, shape: { ...member.shape, ...given({ deprecated, description, personal }) } }
-  })
+  const shape = shapeOf(Schema.Struct({ [name]: field }).ast, new Map())
+  return shape.kind === "object" ? shape.members : []
 }
 
 /** What {@link quickOf} gives for a value that does not fit. */
