@@ -155,6 +155,22 @@ const record: Shape = {
   }
 }
 
+/** `Schema.transformOrFail(from, to, options)`: a link from the one to the other. */
+const transformOrFail: Shape = {
+  onlyCalls: true,
+  apply: (call, editor) => {
+    const [from, to, options] = call.arguments
+    if (from === undefined || to === undefined || options === undefined) return false
+    const name = editor.need("effect/Schema", false)
+    const transformation = editor.need("effect/SchemaTransformation", false)
+    editor.remove(call.expression.end, from.getStart())
+    editor.edits.push({ start: from.end, end: to.getStart(), text: `.pipe(${name}.decodeTo(` })
+    editor.edits.push({ start: to.end, end: options.getStart(), text: `, ${transformation}.transformEffect(` })
+    editor.edits.push({ start: options.end, end: call.end, text: ")))" })
+    return true
+  }
+}
+
 /** `Schema.filter(f)`: a check, which is made of a function. */
 const filter: Shape = {
   onlyCalls: true,
@@ -418,7 +434,11 @@ export const table: Table = {
     "effect/ConfigProvider.fromMap": "effect/ConfigProvider.fromUnknown",
     "effect/ConfigProvider.fromJson": "effect/ConfigProvider.fromUnknown",
     "effect/Layer.setConfigProvider": "effect/ConfigProvider.layer",
+    "effect/Schema.BigDecimalFromSelf": "effect/Schema.BigDecimal",
     "effect/Schema.DateFromSelf": "effect/Schema.Date",
+    "effect/Schema.DateTimeUtcFromSelf": "effect/Schema.DateTimeUtc",
+    "effect/Schema.DurationFromSelf": "effect/Schema.Duration",
+    "effect/Schema.OptionFromSelf": "effect/Schema.Option",
     "effect/Schema.Schema": "effect/Schema.Codec",
     "effect/Schema.decode": "effect/Schema.decodeEffect",
     "effect/Schema.encode": "effect/Schema.encodeEffect",
@@ -428,6 +448,7 @@ export const table: Table = {
     "effect/Schema.filter": "effect/Schema.check",
     "effect/Schema.optionalWith": "\"\"",
     "effect/Schema.parseJson": "effect/Schema.fromJsonString",
+    "effect/Schema.transformOrFail": "\"\"",
 
     // Models.
     "@effect/ai/EmbeddingModel.Service": "effect/ai/EmbeddingModel.EmbeddingModel",
@@ -465,9 +486,12 @@ export const table: Table = {
     "effect/Logger.withMinimumLogLevel": minimumLogLevel,
     "effect/Metric.tagged": tagged,
     "effect/Stream.runFoldEffect": fold,
+    "effect/Schema.Literal": listed("Literals"),
     "effect/Schema.Record": record,
+    "effect/Schema.Union": listed(),
     "effect/Schema.filter": filter,
     "effect/Schema.optionalWith": optionalWith,
+    "effect/Schema.transformOrFail": transformOrFail,
     "effect/Schedule.intersect": listed(),
     "effect/Effect.withClock": withService("effect/Clock"),
     "effect/Effect.withConfigProvider": withService("effect/ConfigProvider")

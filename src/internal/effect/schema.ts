@@ -282,7 +282,14 @@ export const fullOf = (name: string, field: AnyField): (given: object) => object
   const encode = Schema.encodeUnknownEither(
     Schema.Struct({ [name]: field }) as unknown as Schema.Schema<object, object>
   )
-  return (given) => Either.getOrElse(encode(given), () => wrong)
+  return (given) => {
+    // The program's own functions in a schema may throw.
+    try {
+      return Either.getOrElse(encode(given), () => wrong)
+    } catch {
+      return wrong
+    }
+  }
 }
 
 /** What a program gives for fields, as one object. */

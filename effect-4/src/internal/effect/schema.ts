@@ -255,10 +255,22 @@ export const fullOf = (name: string, field: AnyField): (given: object) => object
   const encode = Schema.encodeUnknownResult(
     Schema.Struct({ [name]: field }) as unknown as Schema.Codec<object, object>
   )
-  return (given) => Result.getOrElse(encode(given), () => wrong)
+  return (given) => {
+    // A schema that has to wait throws, and so may the program's own functions in it.
+    try {
+      return Result.getOrElse(encode(given), () => wrong)
+    } catch {
+      return wrong
+    }
+  }
 }
 
-/** What fields have to be given as, and what it says where a field needs a service to be encoded. */
-export type WithoutServices<F extends Schema.Struct.Fields> = [Schema.Struct.EncodingServices<F>] extends [never]
-  ? unknown
-  : "a field of an event cannot need a service"
+/** What a program gives for fields, as one object. */
+export type TypeOf<F extends Fields> = {
+  readonly [K in keyof Schema.Struct.Type<F>]: Schema.Struct.Type<F>[K]
+}
+
+/** Fields that need no service. */
+export interface Fields {
+  readonly [name: PropertyKey]: Schema.Constraint & { readonly EncodingServices: never }
+}
