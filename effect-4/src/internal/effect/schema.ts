@@ -107,8 +107,9 @@ const shapeOf = (ast: AST.AST, laters: Laters): Shape => {
   const seen = said(ast, plain(ast, laters))
   if (ast.encoding === undefined) return seen
   // From what is written, which the last link leads to, to what the program sees.
-  const [written, ...others] = ast.encoding.map(({ to }) => shapeOf(to, laters)).reverse()
-  return [...others, seen].reduce(sent, written!)
+  return [seen, ...ast.encoding.map(({ to }) => shapeOf(to, laters))].reduceRight((written, seen) =>
+    sent(written, seen)
+  )
 }
 
 const plain = (ast: AST.AST, laters: Laters): Shape => {
