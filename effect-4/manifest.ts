@@ -17,7 +17,7 @@ const target = (given: unknown): unknown =>
 
 export const manifestFor4 = (text: string): string => {
   const { description, engines, exports, files, keywords, name, version, ...others } = JSON.parse(text) as Manifest
-  const { author, bugs, homepage, license, repository, sideEffects, type } = others
+  const { author, bin, bugs, homepage, license, repository, sideEffects, type } = others
   return `${
     JSON.stringify(
       {
@@ -33,6 +33,7 @@ export const manifestFor4 = (text: string): string => {
         sideEffects,
         type,
         exports: Object.fromEntries(Object.entries(exports).map(([path, given]) => [path, target(given)])),
+        bin,
         main: "./dist/esm/index.js",
         module: "./dist/esm/index.js",
         types: "./dist/esm/index.d.ts",

@@ -28,8 +28,19 @@ const commonJs: ts.CompilerOptions = {
 /** Effect 4 itself is nothing but ES modules. */
 const formats = major === 3 ? ["esm", "cjs"] : ["esm"]
 
+/**
+ * The command is no part of the library: it knows Node, whose types the library is built without, and is a module of the
+ * one format in which it can load a program's modules.
+ */
+const command = "bin.ts"
+const { outputText: commandText } = ts.transpileModule(await readFile(join("src", command), "utf8"), {
+  compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ES2022, verbatimModuleSyntax: true },
+  fileName: command
+})
+await writeFile("dist/esm/bin.js", commandText, { mode: 0o755 })
+
 for (const file of await readdir("src", { recursive: true })) {
-  if (!file.endsWith(".ts") || !formats.includes("cjs")) continue
+  if (!file.endsWith(".ts") || file === command || !formats.includes("cjs")) continue
   const base = file.slice(0, -".ts".length)
   const out = join("dist/cjs", base)
   await mkdir(dirname(out), { recursive: true })

@@ -12,6 +12,8 @@ import { type Finding, verify as compare } from "../../core/catalogue/verify.js"
 import { type Api, type RemoteOptions, withApi } from "./api.js"
 import type { PostHogApiError } from "./errors.js"
 
+export type { PostHogApiError }
+
 type Asked<A> = Effect.Effect<A, PostHogApiError, HttpClient.HttpClient>
 
 const events = "event_definitions"
@@ -29,6 +31,15 @@ const readAll = (api: Api): Effect.Effect<Defined, PostHogApiError> =>
 
 export const verify = (plan: Pick<Plan, "events">, options: RemoteOptions): Asked<ReadonlyArray<Finding>> =>
   withApi(options, (api) => Effect.map(readAll(api), (defined) => compare(plan, defined)))
+
+/** What the program does with an action is its own affair. */
+const hear = (onAction: (action: Action) => void, action: Action): void => {
+  try {
+    onAction(action)
+  } catch {
+    // It was done all the same.
+  }
+}
 
 /** Does what one event needs. `note` hears of each thing after it was done. */
 const doSteps = (
@@ -94,9 +105,22 @@ const planned = (
   ...notes
 ]
 
+/**
+ * Options of `Catalogue.push`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface PushOptions extends RemoteOptions {
+  /** Whether it only says what would be done. Default `false`. */
+  readonly dryRun?: boolean | undefined
+  /** Called with each action when it was done, so that it is known also where a later one fails. */
+  readonly onAction?: ((action: Action) => void) | undefined
+}
+
 export const push = (
   plan: Pick<Plan, "events">,
-  { dryRun = false, ...options }: RemoteOptions & { readonly dryRun?: boolean | undefined }
+  { dryRun = false, onAction, ...options }: PushOptions
 ): Asked<ReadonlyArray<Action>> =>
   withApi(options, (api) =>
     Effect.gen(function*() {
@@ -108,16 +132,27 @@ export const push = (
         else {
           yield* doSteps(api, event, steps, (action) => {
             actions.push(action)
-            api.tell(sayAction(action, true))
+            if (onAction === undefined) api.tell(sayAction(action, true))
+            else hear(onAction, action)
           })
         }
       }
       return actions
     }))
 
-export const pull = (
-  options: RemoteOptions & { readonly events?: ReadonlyArray<string> | undefined }
-): Asked<string> => withApi(options, (api) => Effect.map(readAll(api), (defined) => eventSource(defined, options)))
+/**
+ * Options of `Catalogue.pull`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface PullOptions extends RemoteOptions {
+  /** The only events. Default: all but PostHog's own, whose names begin with `$`. */
+  readonly events?: ReadonlyArray<string> | undefined
+}
+
+export const pull = (options: PullOptions): Asked<string> =>
+  withApi(options, (api) => Effect.map(readAll(api), (defined) => eventSource(defined, options)))
 
 export const pullFlags = (options: RemoteOptions): Asked<string> =>
   withApi(options, (api) => Effect.map(api.list("feature_flags", readFlag), flagSource))
