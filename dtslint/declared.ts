@@ -1,0 +1,95 @@
+/**
+ * Declared events: what compiles, and what must not. Checked by tsc: an expectation that is not met is an error.
+ */
+import { Effect, Schema } from "effect"
+import { PostHog, PostHogEvent } from "effect-posthog"
+
+const Company = PostHogEvent.group("company", { plan: Schema.Literal("free", "pro") })
+const Person = PostHogEvent.person({ plan: Schema.Literal("free", "pro") })
+
+const OrderCompleted = PostHogEvent.make("order completed", {
+  total: Schema.Number,
+  at: Schema.DateFromSelf,
+  id: Schema.NumberFromString,
+  note: Schema.optional(Schema.String)
+}, { groups: [Company, "project"] })
+
+const Opened = PostHogEvent.make("opened", { from: Schema.optional(Schema.String) })
+const Closed = PostHogEvent.make("closed", {})
+
+export const Old = PostHogEvent.make("old", { total: Schema.Number }, { deprecated: "use \"order completed\"" })
+
+const order = { total: 1, at: new Date(), id: 7 }
+
+interface Order {
+  readonly total: number
+  readonly at: Date
+  readonly id: number
+  readonly customer: string
+}
+
+class Shop extends PostHog.StrictInstance<Shop>()("Shop") {}
+
+export const compiles = (row: Order) => [
+  PostHog.capture(OrderCompleted, { ...order, note: "a" }, { distinctId: "u" }),
+  PostHog.capture(OrderCompleted, row),
+  PostHog.capture(OrderCompleted, order, { groups: { company: "acme", project: 7 } }),
+  PostHog.capture(Opened),
+  PostHog.capture(Opened, { from: "a" }, { groups: { anything: "acme" } }),
+  PostHog.capture(Closed),
+  PostHog.identify("u", Person.with({ plan: "pro" }), { setOnce: Person.with({}) }),
+  PostHog.groupIdentify("company", "acme", Company.with({ plan: "pro" })),
+  PostHog.using(Effect.void, Shop.instance),
+  // Marked by editors and linters.
+  PostHog.capture(Old, { total: 1 })
+]
+
+export const refusedNames = [
+  // @ts-expect-error an error in the name of a property
+  PostHog.capture(OrderCompleted, { ...order, notes: "a" }),
+  // @ts-expect-error an error in the name of a required property
+  PostHog.capture(OrderCompleted, { totl: 1, at: new Date(), id: 7 }),
+  // @ts-expect-error also where it is waited for
+  PostHog.captureNow(OrderCompleted, { totl: 1, at: new Date(), id: 7 }),
+  // @ts-expect-error and where it is stored
+  PostHog.captureDurable(OrderCompleted, { totl: 1, at: new Date(), id: 7 })
+]
+
+export const refusedTypes = [
+  // @ts-expect-error a text
+  PostHog.capture(OrderCompleted, { ...order, total: "1" }),
+  // @ts-expect-error the encoded side, which nobody writes
+  PostHog.capture(OrderCompleted, { ...order, id: "7" }),
+  // @ts-expect-error null
+  PostHog.capture(OrderCompleted, { ...order, total: null }),
+  // @ts-expect-error a required property is missing
+  PostHog.capture(OrderCompleted, { total: 1, id: 7 }),
+  // @ts-expect-error all of them
+  PostHog.capture(OrderCompleted, {}),
+  // @ts-expect-error all of them
+  PostHog.capture(OrderCompleted)
+]
+
+export const refusedGroups = [
+  // @ts-expect-error a group type that the event does not have
+  PostHog.capture(OrderCompleted, order, { groups: { compny: "acme" } }),
+  // @ts-expect-error also where it is waited for
+  PostHog.captureNow(OrderCompleted, order, { groups: { compny: "acme" } })
+]
+
+export const refusedByStrictInstance = [
+  // @ts-expect-error no event that was declared
+  Shop.capture("order completed"),
+  // @ts-expect-error also where it is waited for
+  Shop.captureNow("order completed", {}),
+  // @ts-expect-error and where it is stored
+  Shop.captureDurable("order completed", {}),
+  // @ts-expect-error should not be captured any more
+  Shop.capture(Old, { total: 1 }),
+  // @ts-expect-error a required property is missing
+  Shop.capture(OrderCompleted, { total: 1 }),
+  // @ts-expect-error what runs there could capture anything
+  PostHog.using(PostHog.capture("order completed"), Shop),
+  // @ts-expect-error nor is there a service that could
+  Effect.flatMap(Shop, (service) => service.capture("order completed"))
+]
