@@ -103,7 +103,8 @@ const declaration = (ast: AST.Declaration, laters: Laters): Shape => {
   const instead = AST.getSurrogateAnnotation(ast)
   if (Option.isSome(instead)) return shapeOf(instead.value, laters)
   const parts = ast.typeParameters.map((part) => shapeOf(part, laters))
-  if (/^Data</.test(annotation<string>(ast, AST.DescriptionAnnotationId) ?? "")) return parts[0] ?? { kind: "unknown" }
+  const isData = annotation<string>(ast, AST.DescriptionAnnotationId)?.startsWith("Data<") === true
+  if (isData && parts[0] !== undefined) return parts[0]
   const name = annotation<{ readonly _tag: string }>(ast, AST.TypeConstructorAnnotationId)?._tag
   return name === undefined
     ? holding({ kind: "unknown" }, parts)
