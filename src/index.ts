@@ -1,6 +1,14 @@
 // Written by scripts/codegen.ts.
 
 /**
+ * A tracking plan out of the events that a program declares: as data, as JSON Schema and as a page for people, compared
+ * with an earlier version, and beside what tests have captured.
+ *
+ * @since 0.1.0
+ */
+export * as Catalogue from "./Catalogue.js"
+
+/**
  * Events that survive the process: what `capture` took is kept on disk until PostHog has acknowledged it, also when the
  * program is killed or PostHog cannot be reached for hours.
  *

@@ -65,7 +65,9 @@ const typesOf = (from: PropertyDescription, to: PropertyDescription): ReadonlyAr
   if (isWider && isNarrower) return []
   const [before, after] = [from, to].map(({ types }) => types.length === 0 ? "anything" : types.join(" or "))
   const change = `${before} became ${after}`
-  if (isWider) return [["type_widened", "breaking", `${change}: insights and other readers meet values they do not know`]]
+  if (isWider) {
+    return [["type_widened", "breaking", `${change}: insights and other readers meet values they do not know`]]
+  }
   if (isNarrower && !to.required) {
     return [["type_narrowed", "compatible", `${change}: programs that sent others have to change`]]
   }
@@ -79,9 +81,15 @@ const valuesOf = (from: PropertyDescription, to: PropertyDescription): ReadonlyA
   const [before, after] = [from.values, to.values]
   if (before === undefined && after === undefined) return []
   if (before === undefined) {
-    return [["values_narrowed", "breaking", `only ${listed(after!)}: programs and insights with other values no longer fit`]]
+    return [[
+      "values_narrowed",
+      "breaking",
+      `only ${listed(after!)}: programs and insights with other values no longer fit`
+    ]]
   }
-  if (after === undefined) return [["values_widened", "compatible", "any value: insights that list values miss new ones"]]
+  if (after === undefined) {
+    return [["values_widened", "compatible", "any value: insights that list values miss new ones"]]
+  }
   const [added, removed] = [without(after, before), without(before, after)]
   return [
     ...(removed.length === 0 ? [] : [
@@ -118,7 +126,9 @@ const propertyChanges = (from: PropertyDescription, to: PropertyDescription): Re
     : []),
   ...valuesOf(from, to),
   ...(hidden(from) > hidden(to)
-    ? [["personal_exposed", "breaking", "personal data is less protected than before, for persons in the data"] as const]
+    ? [
+      ["personal_exposed", "breaking", "personal data is less protected than before, for persons in the data"] as const
+    ]
     : []),
   ...(hidden(from) < hidden(to)
     ? [["personal_hidden", "breaking", "insights that filter or group by its values no longer find them"] as const]
@@ -158,7 +168,11 @@ const groupsOf = (from: EventDescription, to: EventDescription): ReadonlyArray<T
     return before === undefined ? [] : [["groups_widened", "compatible", "can be about any group"]]
   }
   if (before === undefined) {
-    return [["groups_narrowed", "breaking", `only about ${listed(after)}: programs that say other groups no longer compile`]]
+    return [[
+      "groups_narrowed",
+      "breaking",
+      `only about ${listed(after)}: programs that say other groups no longer compile`
+    ]]
   }
   const [added, removed] = [without(after, before), without(before, after)]
   return [

@@ -35,7 +35,9 @@ const anyOf = (schemas: ReadonlyArray<JsonSchema>): JsonSchema => {
 const notes = ({ deprecated, description, personal }: Pick<Shape, "deprecated" | "description" | "personal">) => ({
   ...(description === undefined && deprecated === undefined
     ? {}
-    : { description: [description, deprecated === undefined ? [] : `Deprecated: ${deprecated}`].flat().join("\n") }),
+    : {
+      description: [description ?? [], deprecated === undefined ? [] : `Deprecated: ${deprecated}`].flat().join("\n")
+    }),
   ...(deprecated === undefined ? {} : { deprecated: true }),
   ...(personal === undefined ? {} : { "x-personal-data": personal })
 })
@@ -67,10 +69,12 @@ const maker = (definitions: Record<string, JsonSchema>) => {
         }
       case "list":
         return shape.items.length === 0 ? { type: "array" } : { type: "array", items: anyOf(shape.items.map(schemaOf)) }
-      case "union":
-        return shape.choices.every(isLiteral)
-          ? { enum: [...new Set(shape.choices.flatMap((choice) => "values" in choice ? choice.values ?? [] : [null]))] }
-          : anyOf(shape.choices.map(schemaOf))
+      case "union": {
+        const choices = shape.choices.filter((choice) => choice.kind !== "nothing" || choice.isAbsent !== true)
+        return choices.length > 0 && choices.every(isLiteral)
+          ? { enum: [...new Set(choices.flatMap(literalsOf))] }
+          : anyOf((choices.length > 0 ? choices : shape.choices).map(schemaOf))
+      }
       case "later": {
         let name = names.get(shape)
         if (name === undefined) {
@@ -88,8 +92,8 @@ const maker = (definitions: Record<string, JsonSchema>) => {
   const schemaOf = (shape: Shape): JsonSchema => ({ ...bare(shape), ...notes(shape) })
 
   const object = (members: ReadonlyArray<Member>): JsonSchema => {
-    const required = members.flatMap(({ isOptional, name, shape: { kind, personal } }) =>
-      isOptional || personal === "omit" || personal === "usual" || kind === "nothing" ? [] : [name]
+    const required = members.flatMap(({ isOptional, name, shape }) =>
+      isOptional || shape.personal === "omit" || shape.personal === "usual" || isAbsent(shape) ? [] : [name]
     )
     return {
       type: "object",
@@ -100,6 +104,13 @@ const maker = (definitions: Record<string, JsonSchema>) => {
 
   return object
 }
+
+/** Whether there may be no value at all. */
+const isAbsent = (shape: Shape): boolean =>
+  shape.kind === "union" ? shape.choices.some(isAbsent) : shape.kind === "nothing" && shape.isAbsent === true
+
+const literalsOf = (shape: Shape): ReadonlyArray<string | number | boolean | null> =>
+  "values" in shape && shape.values !== undefined ? shape.values : [null]
 
 const isLiteral = (shape: Shape): boolean =>
   shape.personal === undefined && shape.description === undefined &&

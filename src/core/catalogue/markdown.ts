@@ -5,9 +5,12 @@
  */
 import type { EventDescription, Plan, PropertyDescription } from "./model.js"
 
+/** Not every reader of Markdown knows these behind a backslash. */
+const entities: { readonly [sign: string]: string } = { "&": "&amp;", "<": "&lt;", ">": "&gt;" }
+
 /** A text that nothing in it can end or change, on one line: in a table, in a heading and in a paragraph. */
 const plain = (text: string): string =>
-  text.replace(/\s+/g, " ").trim().replace(/[\\`*_{}[\]<>()#+\-!|~&]/g, (sign) => sign === "&" ? "&amp;" : `\\${sign}`)
+  text.replace(/\s+/g, " ").trim().replace(/[\\`*_{}[\]<>()#+\-!|~&]/g, (sign) => entities[sign] ?? `\\${sign}`)
 
 const personalWords = {
   redact: "personal, redacted",

@@ -59,9 +59,11 @@ export const unseen = ({ events }: Plan, captured: ReadonlyArray<Captured>): Gap
     events: events.flatMap(({ name }) => seen.has(name) ? [] : [name]),
     properties: events.flatMap(({ name: event, properties }) => {
       const names = seen.get(event)
-      return names === undefined ? [] : properties.flatMap(({ name: property, personal }) =>
-        names.has(property) || personal === "omit" ? [] : [{ event, property }]
-      )
+      return names === undefined ?
+        [] :
+        properties.flatMap(({ name: property, personal }) =>
+          names.has(property) || personal === "omit" ? [] : [{ event, property }]
+        )
     })
   }
 }
@@ -74,9 +76,9 @@ export const undeclared = ({ events }: Plan, captured: ReadonlyArray<Captured>):
     events: seen.flatMap(([event]) => declared.has(event) ? [] : [event]),
     properties: seen.flatMap(([event, names]) => {
       const known = declared.get(event)
-      return known === undefined ? [] : [...names].flatMap((property) =>
-        known.has(property) || isOfPostHog(property) ? [] : [{ event, property }]
-      )
+      return known === undefined ?
+        [] :
+        [...names].flatMap((property) => known.has(property) || isOfPostHog(property) ? [] : [{ event, property }])
     })
   }
 }

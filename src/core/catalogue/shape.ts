@@ -22,8 +22,8 @@ export type Shape =
     | { readonly kind: "string" | "number" | "boolean"; readonly values?: ReadonlyArray<string | number | boolean> }
     /** A date or a time, as text or as milliseconds. `isZoned`: as text it ends with the name of a zone. */
     | { readonly kind: "time"; readonly isZoned?: boolean }
-    /** `null`, or no value at all. */
-    | { readonly kind: "nothing" }
+    /** `null`, or, with `isAbsent`, no value at all. */
+    | { readonly kind: "nothing"; readonly isAbsent?: boolean }
     | { readonly kind: "object"; readonly members: ReadonlyArray<Member>; readonly others: Shape | undefined }
     | { readonly kind: "list"; readonly items: ReadonlyArray<Shape> }
     | { readonly kind: "union"; readonly choices: ReadonlyArray<Shape> }

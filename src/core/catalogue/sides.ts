@@ -23,6 +23,15 @@ export const say = (shape: Shape, { deprecated, description, personal }: Said): 
 export const holding = (shape: Shape, parts: ReadonlyArray<Shape>): Shape =>
   shape.personal === undefined && parts.some((part) => isPersonal(part)) ? { ...shape, personal: "usual" } : shape
 
+/** One of several shapes. What is said of the only one that is not nothing, or of each of them, is said of all. */
+export const unionOf = (choices: ReadonlyArray<Shape>): Shape => {
+  const [first, ...others] = choices.filter(({ kind }) => kind !== "nothing")
+  const union: Shape = { kind: "union", choices }
+  if (first === undefined) return union
+  if (others.length === 0) return say(union, first)
+  return others.every(({ personal }) => personal === first.personal) ? say(union, { personal: first.personal }) : union
+}
+
 /** The only choice of a union with nothing. */
 const present = (shape: Shape): Shape => {
   if (shape.kind !== "union") return shape

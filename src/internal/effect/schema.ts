@@ -6,7 +6,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as AST from "effect/SchemaAST"
 import type { Member, Shape } from "../../core/catalogue/shape.js"
-import { holding, say, sent } from "../../core/catalogue/sides.js"
+import { holding, say, sent, unionOf } from "../../core/catalogue/sides.js"
 import type { PersonalData } from "../../core/event/declared.js"
 import { isInstance } from "../../core/guard.js"
 
@@ -87,7 +87,7 @@ const declared: ReadonlyArray<readonly [RegExp, (parts: ReadonlyArray<Shape>) =>
   [/^effect\/(?:Duration|BigDecimal)$/, () => ({ kind: "number" })],
   [/^(?:URL|effect\/DateTime\.TimeZone\..*)$/, () => ({ kind: "string" })],
   [/^effect\/Redacted$/, (parts) => holding({ kind: "string" }, parts)],
-  [/^effect\/Option$/, (parts) => ({ kind: "union", choices: [...parts, { kind: "nothing" }] })],
+  [/^effect\/Option$/, (parts) => unionOf([...parts, { kind: "nothing", isAbsent: true }])],
   [
     /^(?:ReadonlySet|effect\/(?:Chunk(?:\.NonEmptyChunk)?|HashSet|List|SortedSet))$/,
     (parts) => ({ kind: "list", items: parts })
@@ -151,7 +151,7 @@ const plain = (ast: AST.AST, laters: Laters): Shape => {
     case "UndefinedKeyword":
     case "VoidKeyword":
     case "NeverKeyword":
-      return { kind: "nothing" }
+      return { kind: "nothing", isAbsent: true }
     case "Literal":
       return literal(ast.literal)
     case "Enums":
@@ -171,7 +171,7 @@ const plain = (ast: AST.AST, laters: Laters): Shape => {
     case "TupleType":
       return { kind: "list", items: [...ast.elements, ...ast.rest].map((item) => said(item, inside(item.type))) }
     case "Union":
-      return { kind: "union", choices: ast.types.map(inside) }
+      return unionOf(ast.types.map(inside))
     case "Suspend":
       return later(ast, laters)
     case "Refinement":

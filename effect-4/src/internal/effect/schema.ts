@@ -7,7 +7,7 @@ import * as Schema from "effect/Schema"
 import * as AST from "effect/SchemaAST"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import type { Member, Shape } from "../../core/catalogue/shape.js"
-import { holding, say, sent } from "../../core/catalogue/sides.js"
+import { holding, say, sent, unionOf } from "../../core/catalogue/sides.js"
 import type { PersonalData } from "../../core/event/declared.js"
 import { isInstance } from "../../core/guard.js"
 
@@ -56,7 +56,7 @@ const declared: ReadonlyArray<readonly [RegExp, (parts: ReadonlyArray<Shape>) =>
   [/^(?:Duration|BigDecimal)$/, () => ({ kind: "number" })],
   [/^(?:URL|TimeZone\w*)$/, () => ({ kind: "string" })],
   [/^Redacted$/, (parts) => holding({ kind: "string" }, parts)],
-  [/^Option$/, (parts) => ({ kind: "union", choices: [...parts, { kind: "nothing" }] })],
+  [/^Option$/, (parts) => unionOf([...parts, { kind: "nothing", isAbsent: true }])],
   [/^(?:Chunk|ReadonlySet|HashSet)$/, (parts) => ({ kind: "list", items: parts })],
   [
     /^(?:ReadonlyMap|HashMap)$/,
@@ -126,11 +126,12 @@ const plain = (ast: AST.AST, laters: Laters): Shape => {
       return { kind: "number" }
     case "Boolean":
       return { kind: "boolean" }
-    case "Undefined":
     case "Null":
+      return { kind: "nothing" }
+    case "Undefined":
     case "Void":
     case "Never":
-      return { kind: "nothing" }
+      return { kind: "nothing", isAbsent: true }
     case "Literal":
       return literal(ast.literal)
     case "Enum":
@@ -154,7 +155,7 @@ const plain = (ast: AST.AST, laters: Laters): Shape => {
     case "Arrays":
       return { kind: "list", items: [...ast.elements, ...ast.rest].map(inside) }
     case "Union":
-      return { kind: "union", choices: ast.types.map(inside) }
+      return unionOf(ast.types.map(inside))
     case "Suspend":
       return later(ast, laters)
     case "Declaration":
