@@ -93,3 +93,14 @@ export const refusedByStrictInstance = [
   // @ts-expect-error nor is there a service that could
   Effect.flatMap(Shop, (service) => service.capture("order completed"))
 ]
+
+export const refusedElsewhere = [
+  // @ts-expect-error properties of persons are not those of an event
+  PostHog.capture("a", Person.with({ plan: "pro" })),
+  // @ts-expect-error nor of a context
+  PostHog.withContext({ properties: Person.with({ plan: "pro" }) }),
+  // @ts-expect-error no such value
+  Person.with({ plan: "gold" }),
+  // @ts-expect-error no such property
+  Company.with({ seats: 1 })
+]

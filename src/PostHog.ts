@@ -28,6 +28,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import type { DeclaredProperties } from "./core/event/declared.js"
 import type { GroupProperties, Groups, Properties, PropertiesInput } from "./core/event/layers.js"
 import * as Special from "./core/event/special.js"
 import { type CaptureOptions, type DeclaredEvent, ordinary, ordinaryInput, type Origin } from "./internal/capture.js"
@@ -470,7 +471,7 @@ export const captureDurable: PostHogEvent.Capture<Effect.Effect<void, OutboxStor
  */
 export const identify = (
   distinctId: string,
-  set?: PropertiesInput,
+  set?: PropertiesInput | DeclaredProperties,
   options?: IdentifyOptions
 ): Effect.Effect<void, never, PostHog> =>
   tell({
@@ -489,7 +490,7 @@ export const identify = (
  * @category accessors
  */
 export const setPersonProperties = (
-  set: PropertiesInput,
+  set: PropertiesInput | DeclaredProperties,
   options?: PersonOptions
 ): Effect.Effect<void, never, PostHog> =>
   tell({
@@ -547,7 +548,7 @@ export const alias = (
 export const groupIdentify = (
   groupType: string,
   groupKey: string | number,
-  properties?: PropertiesInput,
+  properties?: PropertiesInput | DeclaredProperties,
   options?: CaptureOptions
 ): Effect.Effect<void, never, PostHog> =>
   tell({

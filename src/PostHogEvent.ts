@@ -17,7 +17,7 @@
  * @since 0.1.0
  */
 import type { EventDescription, GroupDescription, PropertyDescription } from "./core/catalogue/model.js"
-import { type Declared, declaredId, type DeclaredProperties, type PersonalData } from "./core/event/declared.js"
+import { type Declared, type DeclaredProperties, makeDeclared, type PersonalData } from "./core/event/declared.js"
 import type { PropertiesInput } from "./core/event/layers.js"
 import type { CaptureOptions } from "./internal/capture.js"
 import * as internal from "./internal/effect/schema.js"
@@ -313,7 +313,7 @@ export const group = <const G extends string, const F extends internal.Fields>(
   const declaration = Fields.declare(fields, true)
   return {
     type: type as G,
-    with: (properties) => ({ [declaredId]: { prepare: declaration.prepare, given: properties } }),
+    with: (properties) => makeDeclared(declaration, properties),
     describe: () => ({ type, ...present({ ...options }), properties: declaration.describe() })
   }
 }
@@ -341,7 +341,7 @@ export const person = <const F extends internal.Fields>(
 ): Person<internal.TypeOf<F>> => {
   const declaration = Fields.declare(fields, true)
   return {
-    with: (properties) => ({ [declaredId]: { prepare: declaration.prepare, given: properties } }),
+    with: (properties) => makeDeclared(declaration, properties),
     describe: declaration.describe
   }
 }

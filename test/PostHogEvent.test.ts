@@ -3,7 +3,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { BigDecimal, Cause, Context, DateTime, Duration, Effect, Exit, Layer, Option, Schema } from "effect"
-import { PostHog, type PostHogConfig, PostHogEvent, PostHogTest } from "effect-posthog"
+import { FeatureFlags, PostHog, type PostHogConfig, PostHogEvent, PostHogTest } from "effect-posthog"
 import { createHmac } from "node:crypto"
 import { FakeClient } from "./support/fakeClient.js"
 import { collectDiagnostics, onFake, settle, stats } from "./support/posthog.js"
@@ -385,4 +385,35 @@ describe("persons and groups", () => {
       assert.include(Exit.isFailure(exit) ? Cause.pretty(exit.cause) : "", "plan should be \"free\" or \"pro\"")
       assert.strictEqual(Context.get(dropping, PostHog.PostHog) === (yield* PostHog.PostHog), false)
     }).pipe(Effect.scoped, inTest()))
+})
+
+describe("what was declared", () => {
+  it.effect("is made unreadable before flags are evaluated", () => {
+    const client = new FakeClient((request) => ({
+      status: 200,
+      body: request.url.includes("/flags") ? "{\"flags\":{}}" : "{}"
+    }))
+    return Effect.gen(function*() {
+      yield* FeatureFlags.evaluate({
+        distinctId: "u",
+        personProperties: Person.with({ plan: "pro", email: secret }),
+        groups: { company: "acme" },
+        groupProperties: { company: Company.with({ seats: 3 }) }
+      })
+      const [request] = client.requests
+      assert.deepInclude(request!.body, {
+        person_properties: { email: "[redacted]", plan: "pro" },
+        group_properties: { company: { seats: 3 } }
+      })
+    }).pipe(Effect.provide(onFake(client)))
+  })
+
+  it.effect("shows nothing where it does not belong", () =>
+    Effect.gen(function*() {
+      const person = Person.with({ email: secret })
+      assert.strictEqual(JSON.stringify(person), "{}")
+      yield* PostHog.capture("a", loosely(person), someone)
+      yield* PostHog.capture("a", { person }, someone).pipe(PostHog.withContext({ properties: loosely(person) }))
+      assert.notInclude(JSON.stringify(yield* captured), secret)
+    }).pipe(inTest()))
 })

@@ -219,7 +219,7 @@ export interface Capture {
    * Properties of a person or a group in the form that is sent: of those that were declared, what fits; and the defect
    * with which a test ends.
    */
-  readonly resolve: (event: string, given: PropertiesInput | undefined) => {
+  readonly resolve: (event: string, given: PropertiesInput | DeclaredProperties | undefined) => {
     readonly properties: PropertiesInput | undefined
     readonly defect: Error | undefined
   }
@@ -317,7 +317,7 @@ export const make = (
 
   const resolve: Capture["resolve"] = (event, given) => {
     const declared = declaredOf(given)
-    if (declared === undefined) return { properties: given, defect: undefined }
+    if (declared === undefined) return { properties: given as PropertiesInput | undefined, defect: undefined }
     const { problems, properties } = declared.prepare(declared.given, personal)
     if (problems === undefined || isSentInvalid(event, problems)) return { properties, defect: undefined }
     const found = defect

@@ -142,7 +142,7 @@ export const makeIgnoring = (name: string): Service => {
     return Effect.void
   }
   const door: Capture.Capture = {
-    resolve: (_, properties) => ({ properties, defect: undefined }),
+    resolve: () => ({ properties: undefined, defect: undefined }),
     capture: ignore,
     take: () => ({ uuid: undefined, captured: ignore() }),
     captureNow: () => Effect.as(ignore(), undefined),

@@ -3,6 +3,7 @@
  * `core/event/special.ts`.
  */
 import * as Effect from "effect/Effect"
+import type { DeclaredProperties } from "../core/event/declared.js"
 import type { PropertiesInput } from "../core/event/layers.js"
 import type { Made } from "../core/event/special.js"
 import type { Capture, CaptureOptions, Kind, Origin } from "./capture.js"
@@ -15,7 +16,7 @@ import type { Capture, CaptureOptions, Kind, Origin } from "./capture.js"
  */
 export interface PersonOptions extends CaptureOptions {
   /** Properties that are only set when the person does not have them yet. */
-  readonly setOnce?: PropertiesInput | undefined
+  readonly setOnce?: PropertiesInput | DeclaredProperties | undefined
 }
 
 /**
@@ -36,7 +37,7 @@ export const identifying: Kind = { withContext: false, withFlags: false, needsId
 export const aboutPerson: Kind = { withContext: true, withFlags: true, needsId: true }
 
 /** Brings properties that may have been declared into the form that is sent. */
-export type Resolve = (given: PropertiesInput | undefined) => PropertiesInput | undefined
+export type Resolve = (given: PropertiesInput | DeclaredProperties | undefined) => PropertiesInput | undefined
 
 export interface Verb {
   readonly event: string

@@ -60,7 +60,8 @@ export const sayProblems = (problems: ReadonlyArray<PropertyProblem>): string =>
 export const declaredId = "~effect-posthog/DeclaredProperties"
 
 /**
- * Properties with their declaration, which an instance brings into the form that is sent.
+ * Properties with their declaration, which an instance brings into the form that is sent. Anywhere else they are an
+ * object without members, because what is in them may be personal data.
  *
  * @since 0.1.0
  * @category models
@@ -68,3 +69,7 @@ export const declaredId = "~effect-posthog/DeclaredProperties"
 export interface DeclaredProperties {
   readonly [declaredId]: Declared & { readonly given: unknown }
 }
+
+/** Properties and how they are brought into the form that is sent. */
+export const makeDeclared = ({ prepare }: Declared, given: unknown): DeclaredProperties =>
+  Object.defineProperty({}, declaredId, { value: { prepare, given } }) as DeclaredProperties

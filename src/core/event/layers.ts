@@ -23,6 +23,8 @@ type NoProperty = "is an option, not a property: capture(event, properties, { di
 interface NoProperties {
   readonly distinctId?: NoProperty | undefined
   readonly distinct_id?: NoProperty | undefined
+  /** What was declared with `PostHogEvent` goes to the functions that say who somebody is, and to flags. */
+  readonly "~effect-posthog/DeclaredProperties"?: never
   readonly [Symbol.iterator]?: never
   readonly [Symbol.toStringTag]?: never
   readonly [Symbol.hasInstance]?: never

@@ -2,14 +2,17 @@
  * From what a caller and the context say to a snapshot.
  */
 import * as Effect from "effect/Effect"
+import type { DeclaredProperties } from "../../core/event/declared.js"
 import {
   type GroupProperties,
+  type GroupPropertiesInput,
   type Groups,
   isIdentifier,
   merge,
   mergeGroupProperties,
   mergeJson,
   type Properties,
+  type PropertiesInput,
   thawAll
 } from "../../core/event/layers.js"
 import { usableGroups } from "../../core/flags/request.js"
@@ -47,7 +50,19 @@ const evaluateActive = (
     return Effect.succeed(internal.empty(distinctId, undefined, key))
   }
   // As events would show them: definitions are evaluated by what PostHog would see, wherever that happens.
-  const personProperties = mergeJson(known.personProperties, options.personProperties)
+  let defect: Error | undefined
+  const resolve = (given: PropertiesInput | DeclaredProperties | undefined): PropertiesInput | undefined => {
+    const resolved = instance.door.resolve("feature flags", given)
+    defect ??= resolved.defect
+    return resolved.properties
+  }
+  const personProperties = mergeJson(known.personProperties, resolve(options.personProperties))
+  const groupProperties = merge(
+    options.groupProperties,
+    undefined,
+    (_, properties) => resolve(properties as PropertiesInput)
+  ) as GroupPropertiesInput
+  if (defect !== undefined) return Effect.die(defect)
   const deviceId = [options.deviceId, personProperties.$device_id, known.properties.$device_id].find(isIdentifier)
   const flags = flagsOf(instance, active)
   const request = {
@@ -55,7 +70,7 @@ const evaluateActive = (
     groups: usableGroups(merge(known.groups, options.groups) as Groups),
     personProperties,
     groupProperties: merge(
-      mergeGroupProperties(mergeGroupProperties(undefined, known.groupProperties), options.groupProperties),
+      mergeGroupProperties(mergeGroupProperties(undefined, known.groupProperties), groupProperties),
       undefined,
       (_, properties) => thawAll(properties as Properties)
     ) as GroupProperties,

@@ -3,7 +3,8 @@
  */
 import type * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
-import type { GroupPropertiesInput, Groups, Properties, PropertiesInput } from "../../core/event/layers.js"
+import type { DeclaredProperties } from "../../core/event/declared.js"
+import type { Groups, Properties, PropertiesInput } from "../../core/event/layers.js"
 import type { UnresolvedReason } from "../../core/flags/outcome.js"
 import type { FlagSource, FlagValue } from "../../core/flags/response.js"
 import type { Any, FeatureFlag } from "../../FeatureFlag.js"
@@ -25,9 +26,9 @@ export interface EvaluateOptions {
   /**
    * Properties of the person that conditions look at, in addition to those that PostHog has; merged over the context's.
    */
-  readonly personProperties?: PropertiesInput | undefined
+  readonly personProperties?: PropertiesInput | DeclaredProperties | undefined
   /** The same for groups, by group type. */
-  readonly groupProperties?: GroupPropertiesInput | undefined
+  readonly groupProperties?: { readonly [groupType: string]: PropertiesInput | DeclaredProperties } | undefined
   /** Device, for flags that are rolled out by device. Default: the context's, or `$device_id` of `personProperties`. */
   readonly deviceId?: string | undefined
   /** Evaluates only these flags. An empty list evaluates none and makes no request. Default: all. */
