@@ -17,14 +17,21 @@
  *
  * @since 0.1.0
  */
+import type * as HttpClient from "@effect/platform/HttpClient"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import { type Change, compare as compareNow } from "./core/catalogue/compare.js"
 import { type JsonSchema, toJsonSchema as schemaOf } from "./core/catalogue/jsonSchema.js"
 import { toMarkdown as pageOf } from "./core/catalogue/markdown.js"
 import type { Plan } from "./core/catalogue/model.js"
+import { type Action, sayAction } from "./core/catalogue/push.js"
 import { readPlan } from "./core/catalogue/readPlan.js"
 import * as Seen from "./core/catalogue/seen.js"
+import { type Finding, sayFinding } from "./core/catalogue/verify.js"
+import type { RemoteOptions } from "./internal/catalogue/api.js"
+import type { PostHogApiError } from "./internal/catalogue/errors.js"
+import type { PullOptions, PushOptions } from "./internal/catalogue/remote.js"
+import * as Remote from "./internal/catalogue/remote.js"
 import { membersOf } from "./internal/effect/schema.js"
 import { type Any, type GroupType, isPostHogEvent, type Person } from "./PostHogEvent.js"
 
@@ -247,3 +254,103 @@ export type {
    */
   Refused
 } from "./core/catalogue/seen.js"
+
+/**
+ * Compares a plan with what PostHog has: events and properties that are missing there or of another type, and events
+ * that PostHog would drop as they arrive. Reads only; the key needs the scope `event_definition:read`.
+ *
+ * ```ts
+ * import { Effect, Redacted } from "effect"
+ * import { Catalogue, PostHogClient } from "effect-posthog"
+ *
+ * const verify = (plan: Catalogue.Plan) =>
+ *   Effect.gen(function*() {
+ *     const findings = yield* Catalogue.verify(plan, { personalApiKey: Redacted.make("phx_..."), projectId: 12 })
+ *     for (const finding of findings) yield* Effect.logWarning(Catalogue.sayFinding(finding))
+ *   }).pipe(Effect.provide(PostHogClient.layer))
+ * ```
+ *
+ * @since 0.1.0
+ * @category remote
+ */
+export const verify: (
+  plan: Pick<Plan, "events">,
+  options: RemoteOptions
+) => Effect.Effect<ReadonlyArray<Finding>, PostHogApiError, HttpClient.HttpClient> = Remote.verify
+
+/**
+ * Creates in PostHog what is missing there: definitions of events, a group of properties for each event, the link
+ * between the two. Deletes nothing and changes no type; says what it did, or with `dryRun` what it would do. What was
+ * done stays done when it fails, and it can be run again. The key needs the scope `event_definition:write`.
+ *
+ * @since 0.1.0
+ * @category remote
+ */
+export const push: (
+  plan: Pick<Plan, "events">,
+  options: PushOptions
+) => Effect.Effect<ReadonlyArray<Action>, PostHogApiError, HttpClient.HttpClient> = Remote.push
+
+/**
+ * The source of a module that declares the events which PostHog has, as `PostHogEvent.make`. The key needs the scope
+ * `event_definition:read`.
+ *
+ * @since 0.1.0
+ * @category remote
+ */
+export const pull: (options: PullOptions) => Effect.Effect<string, PostHogApiError, HttpClient.HttpClient> = Remote.pull
+
+/**
+ * The source of a module that declares the feature flags which PostHog has, as `FeatureFlag.boolean` and
+ * `FeatureFlag.variants`, with schemas that fit the payloads of today. The key needs the scope `feature_flag:read`.
+ *
+ * @since 0.1.0
+ * @category remote
+ */
+export const pullFlags: (options: RemoteOptions) => Effect.Effect<string, PostHogApiError, HttpClient.HttpClient> =
+  Remote.pullFlags
+
+export {
+  /**
+   * An action of `push` in words. `isDone`: it was done, and is not only what would be done.
+   *
+   * @since 0.1.0
+   * @category remote
+   */
+  sayAction,
+  /**
+   * A finding of `verify` in words, and what to do about it.
+   *
+   * @since 0.1.0
+   * @category remote
+   */
+  sayFinding
+}
+
+export type {
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  Action,
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  Finding,
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  PullOptions,
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  PushOptions,
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  RemoteOptions
+}

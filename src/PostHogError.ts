@@ -139,6 +139,14 @@ export {
    * @since 0.1.0
    * @category errors
    */
+  PostHogApiError
+} from "./internal/catalogue/errors.js"
+
+export {
+  /**
+   * @since 0.1.0
+   * @category errors
+   */
   PromptUnavailable
 } from "./internal/llm/promptErrors.js"
 

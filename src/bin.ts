@@ -27,12 +27,6 @@ const say = (text: string): void => void output.push(put(process.stderr, `${text
 // Whoever reads may have enough, such as `head`.
 for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {})
 
-/** A plan in a file, or what a module exports. */
-const load = async (path: string): Promise<unknown> =>
-  path.endsWith(".json")
-    ? JSON.parse(await readFile(path, "utf8")) as unknown
-    : await import(pathToFileURL(resolve(path)).href) as unknown
-
 const misused = (problem: string): number => {
   say(`${redactText(problem, 500)}\nSee effect-posthog --help.`)
   return 2
@@ -66,7 +60,8 @@ const main = async (): Promise<number> => {
       env: process.env,
       print,
       say,
-      load,
+      load: (path) => import(pathToFileURL(resolve(path)).href) as Promise<unknown>,
+      read: (path) => readFile(path, "utf8"),
       write: (path, text) => writeFile(path, text)
     }).pipe(
       Effect.provide(layer),

@@ -166,7 +166,11 @@ describe("declarations of flags", () => {
     assert.deepStrictEqual(
       declared.map(({ key }) => key).sort(),
       [
-        ...["on-or-off", "checkout", "config", "secret", "broken"],
+        "on-or-off",
+        "checkout",
+        "config",
+        "secret",
+        "broken",
         ...hostile
       ].sort()
     )

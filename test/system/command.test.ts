@@ -181,6 +181,48 @@ describe("effect-posthog", () => {
     patient
   )
 
+  it.scopedLive(
+    "checks a program against an earlier plan, and writes what people and programs read of it",
+    () =>
+      Effect.gen(function*() {
+        const path = yield* folder
+        const node = yield* installed(path)
+        const plan = join(path, "plan.json")
+        const written = yield* command(["catalogue", "write", program, "--out", plan])
+        assert.deepStrictEqual([written.code, written.stdout], [0, ""], written.stderr)
+        const same = yield* command(["catalogue", "check", program, "--against", plan])
+        assert.deepStrictEqual([same.code, same.stdout], [0, ""], same.stderr)
+        assert.match(same.stderr, /the events are those of/)
+        const schema = yield* command(["catalogue", "json-schema", program])
+        assert.strictEqual(schema.code, 0)
+        assert.include(JSON.stringify(JSON.parse(schema.stdout)), "order completed")
+
+        const page = yield* node(["catalogue", "markdown", plan], {})
+        assert.strictEqual(page.code, 0)
+        assert.match(page.stdout, /order completed[\s\S]*payments/)
+        const now = JSON.parse(readFileSync(plan, "utf8")) as {
+          readonly events: ReadonlyArray<{ readonly name: string }>
+        }
+        const fewer = join(path, "fewer.json")
+        writeFileSync(fewer, JSON.stringify({ ...now, events: now.events.slice(1) }))
+        const removed = yield* node(["catalogue", "check", fewer, "--against", plan], {})
+        assert.strictEqual(removed.code, 1)
+        assert.match(removed.stdout, /^breaking: order completed: event removed: /)
+        assert.match(removed.stderr, /1 changes since .*, of which 1 break something/)
+        const added = yield* node(["catalogue", "check", plan, "--against", fewer], {})
+        assert.strictEqual(added.code, 0)
+        assert.match(added.stdout, /^compatible: order completed: event added/)
+        const none = yield* node(["catalogue", "check", plan, "--against", join(path, "none.json")], {})
+        assert.strictEqual(none.code, 2)
+        assert.match(none.stderr, /an earlier plan is written by effect-posthog catalogue write/)
+        writeFileSync(fewer, "{\"version\": 2}")
+        const other = yield* node(["catalogue", "markdown", fewer], {})
+        assert.strictEqual(other.code, 2)
+        assert.match(other.stderr, /fewer\.json: /)
+      }),
+    patient
+  )
+
   it.scopedLive("an event has one declaration", () =>
     Effect.gen(function*() {
       const twice = join(yield* folder, "twice.ts")
@@ -191,6 +233,6 @@ describe("effect-posthog", () => {
       )
       const { code, stderr } = yield* command(["catalogue", "write", twice])
       assert.strictEqual(code, 2)
-      assert.match(stderr, /declares the event "a" twice/)
+      assert.match(stderr, /two events have the name "a"/)
     }), patient)
 })

@@ -1,39 +1,45 @@
 /**
- * The events among what a module exports.
+ * The catalogue that a module exports, or that is made of the events which it exports.
  */
-import type { EventDescription, GroupDescription, Plan, PropertyDescription } from "../../core/catalogue/model.js"
+import { type Catalogue, isCatalogue, make } from "../../Catalogue.js"
 import { isList, isObject, read } from "../../core/guard.js"
-import { type Any, isPostHogEvent } from "../../PostHogEvent.js"
+import { type Any, type GroupType, isPostHogEvent, type Person } from "../../PostHogEvent.js"
+import { describeThrown } from "../http/explain.js"
 
-/** What a group type and the properties of persons have in common, and events have not. */
-const isDescribed = (value: unknown): value is { readonly describe: () => unknown } =>
+const hasMethods = (value: unknown): boolean =>
   isObject(value) && typeof read(value, "describe") === "function" && typeof read(value, "with") === "function"
 
-/** All that a module exports, and what is in the lists that it exports. */
+const isGroupType = (value: unknown): value is GroupType<string> =>
+  hasMethods(value) && typeof read(value, "type") === "string"
+
+const isPerson = (value: unknown): value is Person => hasMethods(value) && read(value, "type") === undefined
+
+/** All that a module exports, and what is in the lists that it exports: what has several names is there once. */
 const valuesOf = (exports: unknown): ReadonlyArray<unknown> =>
   isObject(exports)
-    ? Object.keys(exports).flatMap((name) => {
-      const value = read(exports, name)
-      return isList(value) ? value : [value]
-    })
+    ? [
+      ...new Set(
+        Object.keys(exports).flatMap((name) => {
+          const value = read(exports, name)
+          return isList(value) ? value : [value]
+        })
+      )
+    ]
     : []
 
-/** The plan of the events that a module exports; or what is wrong with them. */
-export const collect = (exports: unknown): Plan | { readonly problem: string } => {
-  // What is exported under two names is there once.
-  const values = [...new Set(valuesOf(exports))]
-  const events = values.filter(isPostHogEvent)
-  if (events.length === 0) return { problem: "exports no event (PostHogEvent.make)" }
-  const twice = events.find((event: Any, index) => events.findIndex((other) => other.event === event.event) < index)
-  if (twice !== undefined) {
-    return { problem: `declares the event ${JSON.stringify(twice.event)} twice; an event has one declaration` }
-  }
-  const described = values.filter((value) => isDescribed(value) && !isPostHogEvent(value)).filter(isDescribed)
-    .map((value) => value.describe())
-  return {
-    version: 1,
-    events: events.map((event): EventDescription => event.describe()),
-    groups: described.filter((one) => !isList(one)) as ReadonlyArray<GroupDescription>,
-    person: described.filter(isList).flat() as ReadonlyArray<PropertyDescription>
+/** The catalogue of a module; or what is wrong with it. */
+export const collect = (exports: unknown): Catalogue | { readonly problem: string } => {
+  const values = valuesOf(exports)
+  const [catalogue, other] = values.filter(isCatalogue)
+  if (other !== undefined) return { problem: "exports several catalogues; export one of them" }
+  if (catalogue !== undefined) return catalogue
+  const events: ReadonlyArray<Any> = values.filter(isPostHogEvent)
+  if (events.length === 0) return { problem: "exports no event (PostHogEvent.make) and no catalogue (Catalogue.make)" }
+  const [person, another] = values.filter(isPerson)
+  if (another !== undefined) return { problem: "declares the properties of persons several times; export one of them" }
+  try {
+    return make({ events, groups: values.filter(isGroupType), person })
+  } catch (thrown) {
+    return { problem: `cannot be a catalogue: ${describeThrown(thrown)}` }
   }
 }

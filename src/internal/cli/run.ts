@@ -5,13 +5,11 @@ import type * as HttpClient from "@effect/platform/HttpClient"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
-import type { Plan } from "../../core/catalogue/model.js"
-import { sayAction } from "../../core/catalogue/push.js"
-import { sayFinding } from "../../core/catalogue/verify.js"
+import * as Catalogue from "../../Catalogue.js"
 import { redactText } from "../../core/secrets.js"
 import type { RemoteOptions } from "../catalogue/api.js"
 import { collect } from "../catalogue/collect.js"
-import * as Remote from "../catalogue/remote.js"
+import type { PostHogApiError } from "../catalogue/errors.js"
 import { describeThrown } from "../http/explain.js"
 import { sayUnloadable } from "./load.js"
 import type { Told } from "./usage.js"
@@ -26,12 +24,15 @@ export interface Platform {
   readonly print: (text: string) => void
   /** To people, beside the output. */
   readonly say: (text: string) => void
+  /** What a module exports. */
   readonly load: (path: string) => Promise<unknown>
+  readonly read: (path: string) => Promise<string>
   readonly write: (path: string, text: string) => Promise<void>
 }
 
 /** The values of the command's options. */
 export interface Values {
+  readonly against?: string | undefined
   readonly "dry-run"?: boolean | undefined
   readonly event?: ReadonlyArray<string> | undefined
   readonly host?: string | undefined
@@ -78,7 +79,7 @@ const onPostHog = (
   values: Values,
   ask: (
     options: RemoteOptions
-  ) => Effect.Effect<number, Remote.PostHogApiError | CommandFailed, HttpClient.HttpClient>
+  ) => Effect.Effect<number, PostHogApiError | CommandFailed, HttpClient.HttpClient>
 ): Done => {
   const options = remoteOptions(platform, values)
   if ("_tag" in options) return options
@@ -100,19 +101,54 @@ const write = (platform: Platform, path: string | undefined, text: string): Effe
   )
 }
 
-const planOf = (platform: Platform, path: string): Effect.Effect<Plan, CommandFailed> =>
+/** A plan that is in a file. */
+const planIn = (platform: Platform, path: string): Effect.Effect<Catalogue.Plan, CommandFailed> =>
+  Effect.flatMap(
+    attempt(() => platform.read(path), (thrown) => `${path} cannot be read: ${describeThrown(thrown)}`),
+    (text) => Effect.mapError(Catalogue.fromJson(text), ({ message }) => failed(`${path}: ${message}`))
+  )
+
+const catalogueOf = (platform: Platform, path: string): Effect.Effect<Catalogue.Catalogue, CommandFailed> =>
   Effect.flatMap(
     attempt(() => platform.load(path), (thrown) => sayUnloadable(path, thrown)),
-    (exports): Effect.Effect<Plan, CommandFailed> => {
-      const plan = collect(exports)
-      return "problem" in plan ? failed(`${path} ${plan.problem}`) : Effect.succeed(plan)
+    (exports): Effect.Effect<Catalogue.Catalogue, CommandFailed> => {
+      const catalogue = collect(exports)
+      return "problem" in catalogue ? failed(`${path} ${catalogue.problem}`) : Effect.succeed(catalogue)
     }
   )
 
-const verify = (platform: Platform, plan: Plan, values: Values): Done =>
+const isPlan = (path: string): boolean => path.endsWith(".json")
+
+/** The plan of a module, or that is in a file. */
+const planOf = (platform: Platform, path: string): Effect.Effect<Catalogue.Plan, CommandFailed> =>
+  isPlan(path) ? planIn(platform, path) : Effect.map(catalogueOf(platform, path), Catalogue.toPlan)
+
+const check = (platform: Platform, module: string, against: string): Effect.Effect<number, CommandFailed> =>
+  Effect.gen(function*() {
+    const plan = yield* planOf(platform, module)
+    const earlier = yield* planIn(platform, against).pipe(
+      Effect.mapError(({ message }) =>
+        failed(`${message}; an earlier plan is written by effect-posthog catalogue write ${module} --out ${against}`)
+      )
+    )
+    const changes = Catalogue.compare(earlier, plan)
+    for (const { effect, impact, kind, property, subject } of changes) {
+      const what = property === undefined ? subject : `${subject}, ${property}`
+      platform.print(`${impact}: ${what}: ${kind.replaceAll("_", " ")}: ${effect}\n`)
+    }
+    const breaking = changes.filter(({ impact }) => impact === "breaking").length
+    platform.say(
+      changes.length === 0
+        ? `the events are those of ${against}`
+        : `${changes.length} changes since ${against}, of which ${breaking} break something`
+    )
+    return breaking === 0 ? 0 : 1
+  })
+
+const verify = (platform: Platform, plan: Catalogue.Plan, values: Values): Done =>
   onPostHog(platform, values, (options) =>
-    Effect.map(Remote.verify(plan, options), (findings) => {
-      for (const finding of findings) platform.print(`${sayFinding(finding)}\n`)
+    Effect.map(Catalogue.verify(plan, options), (findings) => {
+      for (const finding of findings) platform.print(`${Catalogue.sayFinding(finding)}\n`)
       platform.say(
         findings.length === 0
           ? `${plan.events.length} events are in PostHog as they are declared`
@@ -121,12 +157,12 @@ const verify = (platform: Platform, plan: Plan, values: Values): Done =>
       return findings.length === 0 ? 0 : 1
     }))
 
-const push = (platform: Platform, plan: Plan, values: Values): Done =>
+const push = (platform: Platform, plan: Catalogue.Plan, values: Values): Done =>
   onPostHog(platform, values, (options) => {
     const dryRun = values["dry-run"] === true
-    const onAction = (action: Parameters<typeof sayAction>[0]) => platform.print(`${sayAction(action, true)}\n`)
-    return Effect.map(Remote.push(plan, { ...options, dryRun, onAction }), (actions) => {
-      if (dryRun) { for (const action of actions) platform.print(`${sayAction(action, false)}\n`) }
+    const onAction = (action: Catalogue.Action) => platform.print(`${Catalogue.sayAction(action, true)}\n`)
+    return Effect.map(Catalogue.push(plan, { ...options, dryRun, onAction }), (actions) => {
+      if (dryRun) { for (const action of actions) platform.print(`${Catalogue.sayAction(action, false)}\n`) }
       platform.say(
         actions.length === 0 ? "there is nothing to do" : dryRun ? "nothing was done: this was a dry run" : "done"
       )
@@ -134,13 +170,29 @@ const push = (platform: Platform, plan: Plan, values: Values): Done =>
     })
   })
 
+/** Where the plan is, unless the command is told another place. */
+const defaultPlan = "catalogue.json"
+
+const json = (value: unknown): string => `${JSON.stringify(value, undefined, 2)}\n`
+
 /** Runs a command, and gives its exit code. */
 export const run = ({ module, name }: Told, values: Values, platform: Platform): Done => {
   switch (name) {
+    case "catalogue check":
+      return check(platform, module, values.against ?? defaultPlan)
+    case "catalogue markdown":
+      return Effect.flatMap(planOf(platform, module), (plan) => write(platform, values.out, Catalogue.toMarkdown(plan)))
+    case "catalogue json-schema":
+      return isPlan(module)
+        ? failed("a plan says less than schemas do; give the module of the events")
+        : Effect.flatMap(
+          catalogueOf(platform, module),
+          (catalogue) => write(platform, values.out, json(Catalogue.toJsonSchema(catalogue)))
+        )
     case "catalogue write":
       return Effect.flatMap(
         planOf(platform, module),
-        (plan) => write(platform, values.out ?? "catalogue.json", `${JSON.stringify(plan, undefined, 2)}\n`)
+        (plan) => write(platform, values.out ?? defaultPlan, json(plan))
       )
     case "catalogue verify":
       return Effect.flatMap(planOf(platform, module), (plan) => verify(platform, plan, values))
@@ -151,13 +203,16 @@ export const run = ({ module, name }: Told, values: Values, platform: Platform):
         platform,
         values,
         (options) =>
-          Effect.flatMap(Remote.pull({ ...options, events: values.event }), (text) => write(platform, values.out, text))
+          Effect.flatMap(
+            Catalogue.pull({ ...options, events: values.event }),
+            (text) => write(platform, values.out, text)
+          )
       )
     case "flags pull":
       return onPostHog(
         platform,
         values,
-        (options) => Effect.flatMap(Remote.pullFlags(options), (text) => write(platform, values.out, text))
+        (options) => Effect.flatMap(Catalogue.pullFlags(options), (text) => write(platform, values.out, text))
       )
     default:
       return failed(`there is no command ${name}`)

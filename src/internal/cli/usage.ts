@@ -4,6 +4,9 @@
 
 export const usage = `effect-posthog: tracking plans and feature flags of programs, and PostHog
 
+  effect-posthog catalogue check MODULE [--against FILE]   compares the events with an earlier plan: what breaks whom
+  effect-posthog catalogue markdown MODULE [--out FILE]    writes a page about the events for people
+  effect-posthog catalogue json-schema MODULE [--out FILE] writes the events as JSON Schema
   effect-posthog catalogue write MODULE [--out FILE]       writes the plan, for a later check
   effect-posthog catalogue verify MODULE                   compares the events with PostHog: what is missing, mistyped or
                                                            would be dropped
@@ -13,8 +16,10 @@ export const usage = `effect-posthog: tracking plans and feature flags of progra
                                                            writes declarations of the events that PostHog has
   effect-posthog flags pull [--out FILE]                   writes declarations of the feature flags that PostHog has
 
-MODULE is a module of your program that exports its events.
+MODULE is a module of your program that exports its events, or a catalogue of them (Catalogue.make), or a plan that
+"catalogue write" has written.
 
+  --against FILE   the earlier plan (default catalogue.json)
   --out FILE       where to write (default: the output; of "catalogue write" catalogue.json)
   --event NAME     only this event; may be given several times
   --dry-run        says what would be done, and does nothing
@@ -26,12 +31,13 @@ MODULE is a module of your program that exports its events.
 Environment: POSTHOG_PERSONAL_API_KEY, a personal API key (phx_…) with the scopes event_definition:read (verify, pull),
 event_definition:write (push) or feature_flag:read (flags pull); POSTHOG_PROJECT_ID; POSTHOG_HOST.
 
-Exit code: 0, or 1 when verify found something, or 2 when the command could not do it: wrong arguments, a module that
-does not load, a PostHog that refuses.
+Exit code: 0, or 1 when something was found (check: something that breaks; verify: anything), or 2 when the command could
+not do it: wrong arguments, a module that does not load, a PostHog that refuses.
 `
 
 /** The options, as `node:util` reads them. */
 export const options = {
+  against: { type: "string" },
   "dry-run": { type: "boolean" },
   event: { type: "string", multiple: true },
   help: { type: "boolean", short: "h" },
@@ -48,6 +54,9 @@ const remote: ReadonlyArray<Option> = ["host", "project", "quiet"]
 
 /** The commands, whether each is about a module, and the options that it has besides `--help`. */
 const commands: Readonly<Record<string, { readonly takesModule: boolean; readonly options: ReadonlyArray<Option> }>> = {
+  "catalogue check": { takesModule: true, options: ["against"] },
+  "catalogue markdown": { takesModule: true, options: ["out"] },
+  "catalogue json-schema": { takesModule: true, options: ["out"] },
   "catalogue write": { takesModule: true, options: ["out"] },
   "catalogue verify": { takesModule: true, options: remote },
   "catalogue push": { takesModule: true, options: [...remote, "dry-run"] },
