@@ -25,7 +25,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
+import type * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { DeclaredProperties } from "./core/event/declared.js"
@@ -410,8 +410,7 @@ export const capture: PostHogEvent.Capture<Effect.Effect<void, never, PostHog>> 
   event: string | DeclaredEvent,
   properties?: PropertiesInput,
   options?: CaptureOptions
-): Effect.Effect<void, never, PostHog> =>
-  ask((service, origin) => instanceOf(service).door.capture(origin, ordinaryInput(event, properties, options)))
+): Effect.Effect<void, never, PostHog> => ask((service) => service.capture(event as string, properties, options))
 
 /**
  * Sends one event past the queue and waits until PostHog acknowledged it, for instance before a serverless function
@@ -426,12 +425,7 @@ export const captureNow: PostHogEvent.Capture<Effect.Effect<Option.Option<string
   properties?: PropertiesInput,
   options?: CaptureOptions
 ): Effect.Effect<Option.Option<string>, DeliveryError, PostHog> =>
-  ask((service, origin) =>
-    Effect.map(
-      instanceOf(service).door.captureNow(origin, ordinaryInput(event, properties, options)),
-      Option.fromNullable
-    )
-  )
+  ask((service) => service.captureNow(event as string, properties, options))
 
 /**
  * Captures an event as {@link capture} does, and waits until a `DurableOutbox` has stored it so that it survives the

@@ -403,7 +403,7 @@ describe("what was declared", () => {
       const [request] = client.requests
       assert.deepInclude(request!.body, {
         person_properties: { email: "[redacted]", plan: "pro" },
-        group_properties: { company: { seats: 3 } }
+        group_properties: { company: { $group_key: "acme", seats: 3 } }
       })
     }).pipe(Effect.provide(onFake(client)))
   })

@@ -26,7 +26,7 @@ import { misplacedOptions } from "../core/event/misplaced.js"
 import type { EventOptions } from "../core/event/options.js"
 import { type Call, type Form, makeComposer, type Surroundings } from "../core/event/properties.js"
 import { readUuid, writeEvent } from "../core/event/wireEvent.js"
-import { hasOwn, isInstance, isObject, isRecord } from "../core/guard.js"
+import { hasOwn, isInstance, isObject, isRecord, read } from "../core/guard.js"
 import { describe } from "../core/thrown.js"
 import type { DeliveryError, DropReason } from "../PostHogError.js"
 import { applyHooks } from "./beforeSend.js"
@@ -170,13 +170,17 @@ export interface DeclaredEvent extends Declared {
   readonly describe: () => EventDescription
 }
 
+/** Whether an event was declared. What is given may be anything, also something that throws as it is looked at. */
+const isDeclared = (event: string | DeclaredEvent): event is DeclaredEvent =>
+  isObject(event) && typeof read(event, "prepare") === "function" && typeof read(event, "event") === "string"
+
 /** What `capture` and its kin are given, whose properties may be anything. */
 export const ordinaryInput = (
   event: string | DeclaredEvent,
   properties: PropertiesInput | undefined,
   options: CaptureOptions | undefined
 ): Input =>
-  isObject(event)
+  isDeclared(event)
     ? {
       event: event.event,
       properties: undefined,
@@ -186,7 +190,7 @@ export const ordinaryInput = (
       given: properties,
       declared: event
     }
-    : { event, properties: readable(properties), subject: undefined, options, kind: ordinary }
+    : { event: event as string, properties: readable(properties), subject: undefined, options, kind: ordinary }
 
 /** What tests do about events that do not fit: each gives the defect that the capture ends with, if there is one. */
 export interface Judge {

@@ -5,9 +5,9 @@
 import type * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
 import type * as Stream from "effect/Stream"
-import type { PropertiesInput } from "../core/event/layers.js"
 import type { DeliveryError, Diagnostic } from "../PostHogError.js"
-import type { Capture, CaptureOptions } from "./capture.js"
+import type * as PostHogEvent from "../PostHogEvent.js"
+import type { Capture } from "./capture.js"
 import type { Owner } from "./contextValues.js"
 import type { Letters } from "./delivery/durable/deadLetters.js"
 import type { FlushReport } from "./delivery/flushes.js"
@@ -58,13 +58,9 @@ export interface Instance {
  */
 export interface Service {
   /** As `PostHog.capture`. */
-  readonly capture: (event: string, properties?: PropertiesInput, options?: CaptureOptions) => Effect.Effect<void>
+  readonly capture: PostHogEvent.Capture<Effect.Effect<void>>
   /** As `PostHog.captureNow`. */
-  readonly captureNow: (
-    event: string,
-    properties?: PropertiesInput,
-    options?: CaptureOptions
-  ) => Effect.Effect<Option.Option<string>, DeliveryError>
+  readonly captureNow: PostHogEvent.Capture<Effect.Effect<Option.Option<string>, DeliveryError>>
   /** As `PostHog.flush`. */
   readonly flush: Effect.Effect<FlushReport, DeliveryError>
   /** As `PostHog.stats`. */

@@ -7,9 +7,10 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import type { PropertiesInput } from "../core/event/layers.js"
 import { makeUuidV7 } from "../core/event/uuid.js"
 import type * as PostHogConfig from "../PostHogConfig.js"
-import { ConfigurationError } from "../PostHogError.js"
+import { ConfigurationError, type DeliveryError } from "../PostHogError.js"
 import * as Capture from "./capture.js"
 import { snapshot } from "./context.js"
 import * as Analytics from "./delivery/analytics.js"
@@ -108,9 +109,13 @@ const makeService = (rest: Omit<Service, "capture" | "captureNow">): Service => 
   const { door } = rest[TypeId]
   return {
     ...rest,
-    capture: (event, properties, options) =>
+    capture: (event: string | Capture.DeclaredEvent, properties?: PropertiesInput, options?: Capture.CaptureOptions) =>
       withFiber((fiber) => door.capture(fiber, Capture.ordinaryInput(event, properties, options))),
-    captureNow: (event, properties, options) =>
+    captureNow: (
+      event: string | Capture.DeclaredEvent,
+      properties?: PropertiesInput,
+      options?: Capture.CaptureOptions
+    ): Effect.Effect<Option.Option<string>, DeliveryError> =>
       withFiber((fiber) =>
         Effect.map(door.captureNow(fiber, Capture.ordinaryInput(event, properties, options)), Option.fromNullable)
       )
