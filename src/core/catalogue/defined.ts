@@ -1,6 +1,6 @@
 /**
- * Tracking plans as PostHog keeps them: an event definition is linked to groups of properties, and a group may belong to
- * several events. What answers of its API say is read here.
+ * Tracking plans as PostHog keeps them: an event definition is linked to groups of properties, and a group may belong
+ * to several events. What answers of its API say is read here.
  *
  * https://posthog.com/docs/product-analytics/schema-management
  *

@@ -14,9 +14,10 @@ import type { EventDescription, Plan, PropertyDescription, PropertyType } from "
  * - `MissingProperty`: no group of the event has this property
  * - `UnusableName`: no group can have a property of this name
  * - `Mistyped`: PostHog has the property with another type
- * - `WouldBeDropped`: PostHog enforces the schema of the event, and requires what the plan leaves optional, does not have,
- *   or has with another type: events without it are dropped as they arrive. `certain` is `false` where PostHog may do
- *   so: its mode of enforcement is not known here, or it says that something else than the program adds the property
+ * - `WouldBeDropped`: PostHog enforces the schema of the event, and requires what the plan leaves optional, does not
+ *   have, or has with another type: events without it are dropped as they arrive. `certain` is `false` where PostHog
+ *   may do so: its mode of enforcement is not known here, or it says that something else than the program adds the
+ *   property
  *
  * @since 0.1.0
  * @category models

@@ -4,17 +4,22 @@
 
 export const usage = `effect-posthog: tracking plans and feature flags of programs, and PostHog
 
-  effect-posthog catalogue check MODULE [--against FILE]   compares the events with an earlier plan: what breaks whom
-  effect-posthog catalogue markdown MODULE [--out FILE]    writes a page about the events for people
-  effect-posthog catalogue json-schema MODULE [--out FILE] writes the events as JSON Schema
-  effect-posthog catalogue write MODULE [--out FILE]       writes the plan, for a later check
-  effect-posthog catalogue verify MODULE                   compares the events with PostHog: what is missing, mistyped or
-                                                           would be dropped
-  effect-posthog catalogue push MODULE [--dry-run]         creates in PostHog what is missing there; changes and deletes
-                                                           nothing
+  effect-posthog catalogue check MODULE [--against FILE]
+      compares the events with an earlier plan: what has changed, and what that breaks
+  effect-posthog catalogue markdown MODULE [--out FILE]
+      writes a page about the events for people
+  effect-posthog catalogue json-schema MODULE [--out FILE]
+      writes the events as JSON Schema
+  effect-posthog catalogue write MODULE [--out FILE]
+      writes the plan, for a later check
+  effect-posthog catalogue verify MODULE
+      compares the events with PostHog: what is missing, mistyped or would be dropped
+  effect-posthog catalogue push MODULE [--dry-run]
+      creates in PostHog what is missing there, and deletes nothing
   effect-posthog catalogue pull [--event NAME …] [--out FILE]
-                                                           writes declarations of the events that PostHog has
-  effect-posthog flags pull [--out FILE]                   writes declarations of the feature flags that PostHog has
+      writes declarations of the events that PostHog has
+  effect-posthog flags pull [--out FILE]
+      writes declarations of the feature flags that PostHog has
 
 MODULE is a module of your program that exports its events, or a catalogue of them (Catalogue.make), or a plan that
 "catalogue write" has written.
@@ -31,8 +36,8 @@ MODULE is a module of your program that exports its events, or a catalogue of th
 Environment: POSTHOG_PERSONAL_API_KEY, a personal API key (phx_…) with the scopes event_definition:read (verify, pull),
 event_definition:write (push) or feature_flag:read (flags pull); POSTHOG_PROJECT_ID; POSTHOG_HOST.
 
-Exit code: 0, or 1 when something was found (check: something that breaks; verify: anything), or 2 when the command could
-not do it: wrong arguments, a module that does not load, a PostHog that refuses.
+Exit code: 0, or 1 when something was found (check: something that breaks; verify: anything), or 2 when the command
+could not do it: wrong arguments, a module that does not load, a PostHog that refuses.
 `
 
 /** The options, as `node:util` reads them. */
