@@ -106,6 +106,7 @@ const node = { file: "posthog-node.mjs" }
 const floor = { file: "floor.mjs" }
 const effect = { file: "effect.mjs" }
 const bridge = { file: "bridge.mjs" }
+const declared = { file: "declared.mjs" }
 const durable = { file: "durable.mjs" }
 const limit500 = { file: "limit500.mjs" }
 const limit1000 = { file: "limit1000.mjs" }
@@ -113,7 +114,13 @@ const limit1000 = { file: "limit1000.mjs" }
 const measures: ReadonlyArray<Measure> = [
   {
     name: "call",
-    implementations: { ours, "ours, capture v1": oursV1, "posthog-node": { ...node, raised: true }, floor },
+    implementations: {
+      ours,
+      "ours, declared": declared,
+      "ours, capture v1": oursV1,
+      "posthog-node": { ...node, raised: true },
+      floor
+    },
     scenario: { kind: "call", events: 100_000, quiet: true },
     rounds
   },
@@ -251,7 +258,7 @@ const throwers = (): ReadonlyArray<string> => {
 const main = async () => {
   await rm(out, { recursive: true, force: true })
   await mkdir(out, { recursive: true })
-  for (const file of [ours, node, floor, effect, bridge, durable, limit500, limit1000]) {
+  for (const file of [ours, node, floor, effect, bridge, declared, durable, limit500, limit1000]) {
     await bundle(`bench/adapters/${file.file.replace(".mjs", ".ts")}`, file.file)
   }
   await bundle("bench/sink.ts", "sink.mjs")
@@ -333,6 +340,7 @@ const compare = (results: Record<string, Record<string, Figures>>): Figures => {
   }
   const pairs: Record<string, number | undefined> = {
     "capture call / posthog-node": ratio("call", "captureNanos", "posthog-node"),
+    "capture call, declared / by name": ratio("call", "captureNanos", "ours", "ours, declared"),
     "CPU per event / posthog-node": ratio("burst", "cpuMicros", "posthog-node"),
     "events per second / posthog-node": ratio("burst", "eventsPerSecond", "posthog-node"),
     "peak memory / posthog-node": ratio("burst", "peakMemoryMB", "posthog-node"),

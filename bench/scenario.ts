@@ -19,8 +19,6 @@ export interface Scenario {
   readonly pure?: boolean
   /** Whether events are sent with capture v1. */
   readonly captureV1?: boolean
-  /** Whether the event is one that was declared. */
-  readonly declared?: boolean
   /** Whether sending is put off, so that only the calls are measured. */
   readonly quiet?: boolean
 }

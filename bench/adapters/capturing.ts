@@ -4,13 +4,14 @@ import * as Effect from "effect/Effect"
 import type * as ManagedRuntime from "effect/ManagedRuntime"
 import { groups, type Implementation, properties } from "../scenario.js"
 
-/** One event. */
-const capture = (index: number) =>
+/** One event, by its name. */
+const byName = (index: number) =>
   PostHog.capture("order completed", properties(index), { distinctId: `user_${index}`, groups })
 
 /** All that an adapter has to do with events. */
 export const capturing = <E>(
-  runtime: ManagedRuntime.ManagedRuntime<PostHog.PostHog, E>
+  runtime: ManagedRuntime.ManagedRuntime<PostHog.PostHog, E>,
+  capture: (index: number) => Effect.Effect<void, never, PostHog.PostHog> = byName
 ): Pick<Implementation, "captureAll" | "captureTimed" | "flush"> => ({
   captureAll: (count) => {
     let index = 0
