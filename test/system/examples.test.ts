@@ -3,6 +3,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { Catalogue } from "effect-posthog"
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -11,6 +12,15 @@ import { major } from "../support/effect.js"
 import { limitMillis } from "../support/limit.js"
 import * as Redis from "../support/redis.js"
 import * as Sink from "../support/sink.js"
+
+describe("catalogue", () => {
+  it.effect("has the plan of its events in the repository, which the check of its scripts compares", () =>
+    Effect.gen(function*() {
+      const { catalogue } = yield* Effect.promise(() => import("../../examples/catalogue/catalogue.js"))
+      const text = yield* Effect.promise(() => readFile("examples/catalogue/catalogue.json", "utf8"))
+      assert.deepStrictEqual(yield* Catalogue.fromJson(text), Catalogue.toPlan(catalogue))
+    }))
+})
 
 describe("quickstart", () => {
   it.live("shows each event as it is acknowledged, and numbers that add up", () =>
