@@ -83,8 +83,8 @@ export class CatalogueError extends Data.TaggedError("CatalogueError")<{
  */
 export interface Options {
   /**
-   * The events: a list, or a module (`import * as Events from "./events.js"`), of which those exports are taken that are
-   * events.
+   * The events: a list, or a module (`import * as Events from "./events.js"`), of which those exports are taken that
+   * are events.
    */
   readonly events: ReadonlyArray<Any> | { readonly [name: string]: unknown }
   readonly groups?: ReadonlyArray<GroupType<string>> | undefined
@@ -221,7 +221,8 @@ export const compare: (earlier: Plan, later: Plan) => ReadonlyArray<Change> = co
 export const unseen: (plan: Plan, captured: ReadonlyArray<Seen.Captured>) => Seen.Gaps = Seen.unseen
 
 /**
- * Events and properties that were captured, and that the plan does not declare. Names that begin with `$` are PostHog's.
+ * Events and properties that were captured, and that the plan does not declare. Names that begin with `$` are
+ * PostHog's.
  *
  * @since 0.1.0
  * @category comparisons

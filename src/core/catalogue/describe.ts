@@ -54,7 +54,7 @@ const look = (shape: Shape, found: Found, depth: number): void => {
   }
 }
 
-/** Whether anything in a shape is personal data. What contains itself several times is not gone through more than once. */
+/** Whether anything in a shape is personal data. What contains itself is gone through once. */
 export const isPersonal = (shape: Shape, seen: Set<Shape> = new Set()): boolean => {
   if (shape.personal !== undefined) return true
   if (shape.kind === "later") {
