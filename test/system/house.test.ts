@@ -62,6 +62,8 @@ const effect3: ReadonlyArray<RegExp> = [
   // http
   /\bwithTracerDisabledWhen\b|\bwithTracerPropagation\b|"(?:ResponseError|RequestError|EmptyBody)"/,
   /\bscopedRequests\b|@effect\/platform\/HttpServerRespondable"\)/,
+  // schema
+  /"effect\/SchemaAST"|\bencodeUnknownEither\b/,
   // server
   /\bappendPreResponseHandler\b|\bcauseResponseStripped\b|\bisServerResponse\b/
 ]
