@@ -1,6 +1,6 @@
 /**
- * Effect's schemas, as far as they are looked into. Hides their tree, in which a schema that is sent as something else is
- * a node of its own, with a side for each. `effect-4/src/internal/effect/schema.ts` is this file for Effect 4.
+ * Effect's schemas, as far as they are looked into. Hides their tree, in which a schema that is sent as something else
+ * is a node of its own, with a side for each. `effect-4/src/internal/effect/schema.ts` is this file for Effect 4.
  */
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
