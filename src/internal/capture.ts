@@ -3,16 +3,7 @@
  */
 import type * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
-import * as Redacted from "effect/Redacted"
-import type { EventDescription } from "../core/catalogue/model.js"
-import {
-  type Declared,
-  declaredId,
-  type DeclaredProperties,
-  type PersonalPolicy,
-  type PropertyProblem,
-  sayProblems
-} from "../core/event/declared.js"
+import type { DeclaredProperties } from "../core/event/declared.js"
 import { isTooLarge, Writer } from "../core/event/json.js"
 import {
   type Groups,
@@ -22,16 +13,16 @@ import {
   type PropertiesInput,
   readable
 } from "../core/event/layers.js"
-import { misplacedOptions } from "../core/event/misplaced.js"
 import type { EventOptions } from "../core/event/options.js"
 import { type Call, type Form, makeComposer, type Surroundings } from "../core/event/properties.js"
 import { readUuid, writeEvent } from "../core/event/wireEvent.js"
-import { hasOwn, isInstance, isObject, isRecord, read } from "../core/guard.js"
+import { isInstance, isObject, isRecord } from "../core/guard.js"
 import { describe } from "../core/thrown.js"
 import type { DeliveryError, DropReason } from "../PostHogError.js"
 import { applyHooks } from "./beforeSend.js"
 import { stateAt } from "./context.js"
 import { flagsLayer, type FlagsOnEvents, type Owner } from "./contextValues.js"
+import { Declarations, type DeclaredEvent, type Fitting, isDeclared, type Judge } from "./declarations.js"
 import type { Books } from "./delivery/books.js"
 import type { OutboxStorageError } from "./delivery/durable/errors.js"
 import type { Gate } from "./delivery/gate.js"
@@ -40,6 +31,7 @@ import type { Outbox } from "./delivery/outbox.js"
 import { type Diagnostics, kinds } from "./diagnostics.js"
 import { clockOf, type Origin, spanAt, tracerAt } from "./effect/fiber.js"
 import { formOf } from "./form.js"
+import { makeFinder } from "./misplaced.js"
 import { monotonicMillis } from "./monotonic.js"
 import type { Resolved } from "./options.js"
 import { traceMembers } from "./trace.js"
@@ -85,25 +77,6 @@ export interface CaptureOptions {
    * `$active_feature_flags`, in the place of those of the context.
    */
   readonly flags?: FlagsOnEvents | undefined
-}
-
-/** Most names of events that are remembered as looked at. */
-const maxLookedAt = 1_000
-
-/**
- * Looks for options among properties: once per name of an event, because it is the program that is looked at, and until
- * one is found.
- */
-const makeFinder = (diagnostics: Diagnostics) => {
-  const lookedAt = new Set<string>()
-  return (event: string, properties: unknown, options: CaptureOptions | undefined): void => {
-    if (!isObject(properties) || lookedAt.has(event)) return
-    if (lookedAt.size < maxLookedAt) lookedAt.add(event)
-    const names = misplacedOptions(properties, options)
-    if (names.length > 0) {
-      diagnostics.emit(kinds.optionsAmongProperties, () => ({ _tag: "OptionsAmongProperties", event, names }))
-    }
-  }
 }
 
 /** What sets kinds of events apart. */
@@ -164,16 +137,6 @@ export interface Kept {
 
 export type { Origin }
 
-/** An event that was declared, as far as it is known here. */
-export interface DeclaredEvent extends Declared {
-  readonly event: string
-  readonly describe: () => EventDescription
-}
-
-/** Whether an event was declared. What is given may be anything, also something that throws as it is looked at. */
-const isDeclared = (event: string | DeclaredEvent): event is DeclaredEvent =>
-  isObject(event) && typeof read(event, "prepare") === "function" && typeof read(event, "event") === "string"
-
 /** What `capture` and its kin are given, whose properties may be anything. */
 export const ordinaryInput = (
   event: string | DeclaredEvent,
@@ -191,14 +154,6 @@ export const ordinaryInput = (
       declared: event
     }
     : { event: event as string, properties: readable(properties), subject: undefined, options, kind: ordinary }
-
-/** What tests do about events that do not fit: each gives the defect that the capture ends with, if there is one. */
-export interface Judge {
-  /** What does not fit the declaration. */
-  readonly onInvalid: (event: string, problems: ReadonlyArray<PropertyProblem>) => Error | undefined
-  /** An event as it would be sent. */
-  readonly onSent: (text: string, declared: DeclaredEvent | undefined) => Error | undefined
-}
 
 /** Milliseconds for distances, see `monotonicMillis`. */
 export const elapsedOf = (origin: Origin): number => monotonicMillis(clockOf(origin))
@@ -223,10 +178,7 @@ export interface Capture {
    * Properties of a person or a group in the form that is sent: of those that were declared, what fits; and the defect
    * with which a test ends.
    */
-  readonly resolve: (event: string, given: PropertiesInput | DeclaredProperties | undefined) => {
-    readonly properties: PropertiesInput | undefined
-    readonly defect: Error | undefined
-  }
+  readonly resolve: (event: string, given: PropertiesInput | DeclaredProperties | undefined) => Fitting
   /** Counts and reports an event of which there were too many. */
   readonly holdBack: (origin: Origin, event: string) => void
   /**
@@ -248,10 +200,6 @@ const timeOf = (timestamp: CaptureOptions["timestamp"]): number | string | undef
     return Number.NaN
   }
 }
-
-/** What was given as `with` of a declaration makes it. */
-const declaredOf = (given: unknown): DeclaredProperties[typeof declaredId] | undefined =>
-  hasOwn(given, declaredId) ? (given as DeclaredProperties)[declaredId] : undefined
 
 /** Room for an event before a hook had the chance to make it smaller: the largest body that PostHog takes. */
 const maxUnhookedLength = 20 * 1024 * 1024
@@ -295,42 +243,7 @@ export const make = (
     books.refused(reason, () => [{ uuid, event: typeof event === "string" ? event.slice(0, 200) : "" }], detail)
   }
 
-  const { personalDataKey } = options
-  const personal: PersonalPolicy = {
-    usual: options.personalData,
-    key: personalDataKey === undefined ? undefined : Redacted.value(personalDataKey)
-  }
-  /** What a test has against the event that was looked at last. */
-  let defect: Error | undefined
-
-  /** What becomes of a call that there is nothing to send of. */
-  const ended = (): Effect.Effect<void> => {
-    const found = defect
-    defect = undefined
-    return found === undefined ? Effect.void : Effect.die(found)
-  }
-
-  /** Whether an event that does not fit its declaration is sent. */
-  const isSentInvalid = (event: string, problems: ReadonlyArray<PropertyProblem>): boolean => {
-    books.invalid()
-    defect = judge?.onInvalid(event, problems)
-    const isSent = defect === undefined && options.invalidEvents === "send"
-    diagnostics.emit(kinds.eventInvalid, () => ({ _tag: "EventInvalid", event, problems, isSent }))
-    return isSent
-  }
-
-  const resolve: Capture["resolve"] = (event, given) => {
-    const declared = declaredOf(given)
-    if (declared === undefined) return { properties: given as PropertiesInput | undefined, defect: undefined }
-    const { problems, properties } = declared.prepare(declared.given, personal)
-    if (problems === undefined || isSentInvalid(event, problems)) return { properties, defect: undefined }
-    const found = defect
-    defect = undefined
-    // A person loses one property, and not all of them.
-    const isWrong = new Set(problems.map(({ property }) => property))
-    const fitting = Object.entries(properties).filter(([name]) => !isWrong.has(name))
-    return { properties: Object.fromEntries(fitting), defect: found }
-  }
+  const declarations = new Declarations(options, books, diagnostics, judge)
 
   const isSilent = (origin: Origin, event: string): boolean =>
     gate.phase === "opted_out" || stateAt(origin).isSilent(owner, event)
@@ -346,21 +259,14 @@ export const make = (
       const { lane } = input.kind
       const writer = new Writer(lane === undefined ? limit : maxUnhookedLength)
       const { declared, event, kind, options: call, subject } = input
-      let { properties } = input
-      if (declared === undefined) {
-        look(event, input.given ?? properties, call)
-      } else {
-        const prepared = declared.prepare(input.given, personal)
-        properties = prepared.properties
-        if (prepared.problems !== undefined && !isSentInvalid(event, prepared.problems)) {
-          return drop("invalid_event", event, "", sayProblems(prepared.problems))
-        }
-      }
+      if (declared === undefined) look(event, input.given ?? input.properties, call)
+      const made = declared === undefined ? undefined : declarations.propertiesOf(declared, input.given)
+      if (typeof made === "string") return drop("invalid_event", event, "", made)
       const composed = compose(
         writer,
         {
           event,
-          properties,
+          properties: made ?? input.properties,
           distinctId: subject ?? call?.distinctId,
           needsId: kind.needsId,
           groups: call?.groups,
@@ -396,9 +302,8 @@ export const make = (
       }
       const why = text === undefined ? undefined : lane?.refuses(text)
       if (why !== undefined) return drop("too_large", event, uuid, why)
-      if (judge === undefined || text === undefined) return text
-      defect = judge.onSent(text, declared)
-      return defect === undefined ? text : drop("invalid_event", event, uuid, defect.message)
+      const against = text === undefined ? undefined : declarations.refuses(text, declared)
+      return against === undefined ? text : drop("invalid_event", event, uuid, against)
     } catch (error) {
       if (isTooLarge(error)) {
         const most = input.kind.lane === undefined ? maxEventBytes : maxUnhookedLength
@@ -423,30 +328,30 @@ export const make = (
   return {
     capture: (origin, input) => {
       const text = prepare(origin, input)
-      return text === undefined ? ended() : outbox.offer(text, input.kind.lane)
+      return text === undefined ? declarations.ended() : outbox.offer(text, input.kind.lane)
     },
     take: (origin, input) => {
       const text = prepare(origin, input)
-      if (text === undefined) return { uuid: undefined, captured: ended() }
+      if (text === undefined) return { uuid: undefined, captured: declarations.ended() }
       const uuid = gate.phase === "open" ? readUuid(text) : undefined
       return { uuid, captured: outbox.offer(text, input.kind.lane) }
     },
     captureNow: (origin, input) => {
       const text = prepare(origin, input)
       return text === undefined
-        ? Effect.as(ended(), undefined)
+        ? Effect.as(declarations.ended(), undefined)
         : Effect.map(outbox.sendNow(text, input.kind.lane), (sent) => sent ? readUuid(text) : undefined)
     },
     captureDurable: (origin, input) => {
       const isWanted = !isSilent(origin, input.event)
       const text = prepare(origin, input)
       const { lane } = input.kind
-      if (text === undefined) return { why: isWanted ? "refused" : undefined, captured: ended() }
+      if (text === undefined) return { why: isWanted ? "refused" : undefined, captured: declarations.ended() }
       return outbox.storeNow === undefined
         ? { why: "absent", captured: outbox.offer(text, lane) }
         : { why: undefined, captured: outbox.storeNow(text, lane) }
     },
-    resolve,
+    resolve: (event, given) => declarations.fitting(event, given),
     isSilent,
     holdBack: (origin, event) => {
       if (isSilent(origin, event)) return books.ignored()

@@ -13,6 +13,7 @@ import type * as PostHogConfig from "../PostHogConfig.js"
 import { ConfigurationError, type DeliveryError } from "../PostHogError.js"
 import * as Capture from "./capture.js"
 import { snapshot } from "./context.js"
+import type { DeclaredEvent, Judge } from "./declarations.js"
 import * as Analytics from "./delivery/analytics.js"
 import { Books, reporter } from "./delivery/books.js"
 import { DurableOutbox, TypeId as StoreId } from "./delivery/durable/store.js"
@@ -70,7 +71,7 @@ export const makeWith = Effect.fnUntraced(function*<E>(
     books: Books,
     diagnostics: Diagnostics.Diagnostics
   ) => Effect.Effect<Outbox.Outbox, E, Scope.Scope>,
-  judge?: Capture.Judge
+  judge?: Judge
 ): Effect.fn.Return<Service, E, Scope.Scope> {
   const name = instanceName(key)
   const diagnostics = yield* Diagnostics.make(name, options.debug, options.host)
@@ -109,10 +110,10 @@ const makeService = (rest: Omit<Service, "capture" | "captureNow">): Service => 
   const { door } = rest[TypeId]
   return {
     ...rest,
-    capture: (event: string | Capture.DeclaredEvent, properties?: PropertiesInput, options?: Capture.CaptureOptions) =>
+    capture: (event: string | DeclaredEvent, properties?: PropertiesInput, options?: Capture.CaptureOptions) =>
       withFiber((fiber) => door.capture(fiber, Capture.ordinaryInput(event, properties, options))),
     captureNow: (
-      event: string | Capture.DeclaredEvent,
+      event: string | DeclaredEvent,
       properties?: PropertiesInput,
       options?: Capture.CaptureOptions
     ): Effect.Effect<Option.Option<string>, DeliveryError> =>
