@@ -58,14 +58,21 @@ describe(`a process with an outbox on disk, on Effect ${major}`, () => {
       const arena = await Arena.open(seed)
       try {
         arena.posthog.refuses = 100
-        const first = await arena.run("first", "limited", 0, (child) => {
-          let text = ""
-          child.stdout!.on("data", (chunk: Buffer) => {
-            text += chunk.toString("utf8")
-            const isTold = /StorageFailed.*EFBIG/.test(text)
-            if (isTold && text.split("\nA ").length > least) child.kill("SIGKILL")
-          })
-        }, undefined, fileLimit)
+        const first = await arena.run(
+          "first",
+          "limited",
+          0,
+          (child) => {
+            let text = ""
+            child.stdout!.on("data", (chunk: Buffer) => {
+              text += chunk.toString("utf8")
+              const isTold = /StorageFailed.*EFBIG/.test(text)
+              if (isTold && text.split("\nA ").length > least) child.kill("SIGKILL")
+            })
+          },
+          undefined,
+          fileLimit
+        )
         assert.isNull(first.code, first.stderr)
         assert.match(first.told[0]!, /"StorageFailed","operation":"write".*EFBIG/)
         // Each file that is full is told, and that another one is written into.
