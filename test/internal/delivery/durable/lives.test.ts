@@ -4,9 +4,10 @@
 import { assert, describe, it, vi } from "@effect/vitest"
 import { Effect } from "effect"
 import { PostHog } from "effect-posthog"
+import type * as Fs from "node:fs"
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { createRequire } from "node:module"
-import type { Server } from "node:net"
+import type * as Net from "node:net"
 import { dirname, join } from "node:path"
 import { type FileSystem, nodeDisk } from "../../../../src/internal/delivery/durable/disk.js"
 import { filesIn, life, temporary } from "../../../support/durable.js"
@@ -68,8 +69,8 @@ describe("a life", () => {
 
   it.scopedLive("goes on when its socket has errors, however many", () =>
     Effect.gen(function*() {
-      const net = require("node:net") as typeof import("node:net")
-      const servers: Array<Server> = []
+      const net = require("node:net") as typeof Net
+      const servers: Array<Net.Server> = []
       const { createServer } = net
       const spy = vi.spyOn(net, "createServer").mockImplementation(
         ((...args: Parameters<typeof createServer>) => {
@@ -93,7 +94,7 @@ describe("a life", () => {
     Effect.gen(function*() {
       const home = yield* temporary
       const directory = join(home, "a", "b")
-      const fs = require("node:fs") as typeof import("node:fs")
+      const fs = require("node:fs") as typeof Fs
       const opened = new Map<number, string>()
       const synced: Array<string> = []
       const { fsync, open } = fs
