@@ -22,14 +22,21 @@ const suite = () => {
       const producer = yield* start(onRedis(send, sink, { deliver: false }))
       yield* producer.run(Effect.zipRight(captureMany(20), stored(20)))
       sink.rules = { otherwise: () => Sink.hang }
-      const ended = yield* Effect.promise(() =>
-        run("test/programs/fleet.ts", {
-          args: ["hold", String(redis.port), sink.url],
-          onLine: (line, kill) => {
-            if (line === "taken") kill("SIGKILL")
-          }
-        })
-      )
+      let end: (name: NodeJS.Signals) => void = () => {}
+      let isTaken = false
+      const holding = run("test/programs/fleet.ts", {
+        args: ["hold", String(redis.port), sink.url],
+        onLine: (line, kill) => {
+          if (line !== "taken") return
+          end = kill
+          isTaken = true
+        }
+      })
+      yield* Effect.addFinalizer(() => Effect.sync(() => end("SIGKILL")))
+      // Not before its request has arrived: one that is on the way would be accepted afterwards.
+      yield* until(Effect.sync(() => isTaken && sink.batches.length > 0))
+      end("SIGKILL")
+      const ended = yield* Effect.promise(() => holding)
       assert.strictEqual(ended.signal, "SIGKILL", ended.stderr)
       sink.rules = {}
       assert.deepStrictEqual(sink.accepted, [])

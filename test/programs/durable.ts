@@ -3,7 +3,7 @@
  * processes of their own. What it prints is written before it goes on: `A id` when `captureDurable` has returned for an event, `P id` when
  * `capture` has, `T` when a turn of the event loop is over since.
  */
-import { Effect, Layer } from "effect"
+import { Effect, Layer, Stream } from "effect"
 import { DurableOutbox, PostHog, PostHogClient } from "effect-posthog"
 import { writeSync } from "node:fs"
 
@@ -70,6 +70,23 @@ const plainly = Effect.forever(Effect.gen(function*() {
 
 const storm = Effect.all([durably, durably, durably, plainly], { concurrency: "unbounded" })
 
+/** Tells what the disk says, and captures until the process is killed, whatever becomes of single events. */
+const limited = Effect.gen(function*() {
+  const diagnostics = Stream.runForEach(PostHog.diagnostics, (diagnostic) =>
+    Effect.sync(() => {
+      if (diagnostic._tag.startsWith("Storage")) say(`D ${JSON.stringify(diagnostic)}\n`)
+    }))
+  yield* Effect.forkScoped(diagnostics)
+  yield* Effect.yieldNow()
+  say("R\n")
+  for (;;) {
+    const id = `${run}-${made++}`
+    const captured = PostHog.captureDurable("order completed", properties(id), { distinctId: "user" })
+    yield* Effect.match(captured, { onSuccess: () => say(`A ${id}\n`), onFailure: () => {} })
+    yield* Effect.sleep(1)
+  }
+})
+
 const deliver = Effect.gen(function*() {
   yield* Effect.retry(PostHog.flush, { times: 200 })
   say(`S ${JSON.stringify(yield* PostHog.stats)}\n`)
@@ -95,6 +112,7 @@ const last = (end: () => void) =>
 
 const ways: Readonly<Record<string, Effect.Effect<unknown, unknown, PostHog.PostHog>>> = {
   storm: Effect.zipRight(Effect.sync(() => say("R\n")), storm),
+  limited: Effect.scoped(limited),
   deliver,
   idle: PostHog.captureDurable("order completed", properties(`${run}-idle`)).pipe(
     Effect.zipRight(Effect.sync(() => say(`A ${run}-idle\nR\n`))),

@@ -80,10 +80,13 @@ interface Output {
   readonly plain: ReadonlyArray<string>
   readonly inTurn: ReadonlyArray<string>
   readonly stats: Record<string, unknown> | undefined
+  /** What the program was told about its disk. */
+  readonly told: ReadonlyArray<string>
   readonly stderr: string
 }
 
-const read = (text: string): Pick<Output, "acknowledged" | "plain" | "inTurn" | "stats"> => {
+const read = (text: string): Omit<Output, "code" | "stderr"> => {
+  const told: Array<string> = []
   const acknowledged: Array<string> = []
   const plain: Array<string> = []
   let inTurn: Array<string> = []
@@ -93,13 +96,14 @@ const read = (text: string): Pick<Output, "acknowledged" | "plain" | "inTurn" | 
     const rest = line.slice(2)
     if (line.startsWith("A ")) acknowledged.push(rest)
     else if (line.startsWith("P ")) inTurn.push(rest)
+    else if (line.startsWith("D ")) told.push(rest)
     else if (line.startsWith("S ")) stats = JSON.parse(rest) as Record<string, unknown>
     else if (line === "T") {
       plain.push(...inTurn)
       inTurn = []
     }
   }
-  return { acknowledged, plain, inTurn, stats }
+  return { acknowledged, plain, inTurn, stats, told }
 }
 
 const hasBegun = (text: string): boolean => text.includes("R\n")
@@ -146,12 +150,16 @@ export class Arena {
     way: string,
     sync: number | "never",
     ready: (child: ChildProcess) => void = () => {},
-    saysReady: (text: string) => boolean = hasBegun
+    saysReady: (text: string) => boolean = hasBegun,
+    /** Of a file, in blocks of 512 bytes. */
+    fileLimit?: number
   ): Promise<Output> {
     return new Promise((resolve, reject) => {
-      const child = spawn(process.execPath, [this.program, this.posthog.url, this.directory, String(sync), run, way], {
-        stdio: ["ignore", "pipe", "pipe"]
-      })
+      const command = [process.execPath, this.program, this.posthog.url, this.directory, String(sync), run, way]
+      const [file, ...args] = fileLimit === undefined
+        ? command
+        : ["sh", "-c", `ulimit -f ${fileLimit}; exec "$@"`, "sh", ...command]
+      const child = spawn(file!, args, { stdio: ["ignore", "pipe", "pipe"] })
       let text = ""
       let stderr = ""
       let isReady = false

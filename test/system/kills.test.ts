@@ -50,6 +50,45 @@ describe(`a process with an outbox on disk, on Effect ${major}`, () => {
 
   it("loses nothing by a signal in whose turn it captures", { timeout }, () => ends("term", 0))
 
+  it("goes on in another file when one may not be larger, says so, and loses nothing of what it was told", {
+    timeout
+  }, async () => {
+    // The second one is smaller than what is written at once: some of it can be stored, and some not.
+    for (const [fileLimit, least] of [[64, 150], [2, 1]] as const) {
+      const arena = await Arena.open(seed)
+      try {
+        arena.posthog.refuses = 100
+        const first = await arena.run(
+          "first",
+          "limited",
+          0,
+          (child) => {
+            let text = ""
+            child.stdout!.on("data", (chunk: Buffer) => {
+              text += chunk.toString("utf8")
+              const isTold = /StorageFailed.*EFBIG/.test(text)
+              if (isTold && text.split("\nA ").length > least) child.kill("SIGKILL")
+            })
+          },
+          undefined,
+          fileLimit
+        )
+        assert.isNull(first.code, first.stderr)
+        assert.match(first.told[0]!, /"StorageFailed","operation":"write".*EFBIG/)
+        // Each file that is full is told, and that another one is written into.
+        if (least > 1) assert.include(first.told.join(), "StorageRestored")
+        arena.posthog.refuses = 0
+        await arena.run("second", "deliver", 1_000)
+        assert.isAtLeast(first.acknowledged.length, least)
+        assert.deepStrictEqual(first.acknowledged.filter((id) => !arena.posthog.seen.has(id)), [])
+        assert.strictEqual(arena.posthog.changed, 0)
+        assert.deepStrictEqual(arena.left(), [])
+      } finally {
+        await arena.close()
+      }
+    }
+  })
+
   it("is not taken for dead while it is stopped", { timeout }, async () => {
     const arena = await Arena.open(seed)
     try {

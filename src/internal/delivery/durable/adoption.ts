@@ -23,8 +23,11 @@ export interface Parts {
   readonly setAside: string
 }
 
-/** Takes over what there is for a lane. */
-export const adopt = Effect.fnUntraced(function*(backing: FileBacking, parts: Parts): Effect.fn.Return<void> {
+/** Takes over what there is for a lane. One at a time: two would read the same file, and copy it twice. */
+export const adopt = (backing: FileBacking, parts: Parts): Effect.Effect<void> =>
+  backing.alone(adoptAlone(backing, parts))
+
+const adoptAlone = Effect.fnUntraced(function*(backing: FileBacking, parts: Parts): Effect.fn.Return<void> {
   const { diagnostics, fs, gate, life } = parts
   backing.journal.look()
   yield* backing.removeCopied
@@ -52,8 +55,10 @@ export const adopt = Effect.fnUntraced(function*(backing: FileBacking, parts: Pa
   for (const name of namesIn(fs, backing.directory)) {
     if (!name.endsWith(".log")) removeEmpty(fs, `${backing.directory}/${name}`)
   }
-  if (damaged.length > 0) {
-    yield* Effect.promise(() => setAside(fs, parts.setAside, damaged))
+  // Without consent nothing is kept, not even what nobody can read.
+  const mayKeep = (): boolean => gate.phase !== "opted_out"
+  if (damaged.length > 0 && mayKeep()) {
+    yield* Effect.promise(() => setAside(fs, parts.setAside, damaged, mayKeep))
     diagnostics.emit(
       kinds.setAside,
       () => ({ _tag: "LinesSetAside", count: damaged.length, file: parts.setAside })
@@ -65,13 +70,19 @@ export const adopt = Effect.fnUntraced(function*(backing: FileBacking, parts: Pa
       () => ({ _tag: "OutboxRecovered", count, bytes, damaged: damaged.length, lives })
     )
   }
-  if (gate.phase === "opted_out") backing.purge()
+  if (!mayKeep()) backing.purge()
   else if (count > 0) backing.front.arrived()
 })
 
 /** Keeps lines for somebody who wants to look, as long as there are few of them. */
-const setAside = async (fs: FileSystem, path: string, lines: ReadonlyArray<Uint8Array>): Promise<void> => {
+const setAside = async (
+  fs: FileSystem,
+  path: string,
+  lines: ReadonlyArray<Uint8Array>,
+  mayKeep: () => boolean
+): Promise<void> => {
   const stored = await fs.read(path).catch(() => new Uint8Array(0))
+  if (!mayKeep()) return
   let room = maxSetAside - stored.length
   attempt(() => {
     const file = fs.open(path)

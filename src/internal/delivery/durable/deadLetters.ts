@@ -18,6 +18,7 @@ import { detailOf, type Failure } from "../failure.js"
 import { attempt, codeOf, type FileSystem } from "./disk.js"
 import { OutboxStorageError } from "./errors.js"
 import { kinds } from "./kinds.js"
+import { newId } from "./life.js"
 import { LineBuffer, parse, pendingOf } from "./lines.js"
 
 /**
@@ -164,8 +165,11 @@ export class DeadLetters {
     return found
   }
 
-  /** Forgets letters. Throws what the system says when some cannot be forgotten. */
-  settle(found: ReadonlyArray<Found>): void {
+  /** Forgets letters. Fails with what the system says when some cannot be forgotten. */
+  readonly settle = (found: ReadonlyArray<Found>): Effect.Effect<void, unknown> =>
+    Effect.tryPromise({ try: () => this.forget(found), catch: (error) => error })
+
+  private async forget(found: ReadonlyArray<Found>): Promise<void> {
     const byFile = new Map<string, LineBuffer>()
     for (const { file, number } of found) {
       let lines = byFile.get(file)
@@ -173,7 +177,23 @@ export class DeadLetters {
       lines.settled(number, number)
     }
     for (const [file, lines] of byFile) this.append(file, lines)
+    // oxlint-disable-next-line no-await-in-loop
+    for (const file of byFile.keys()) await this.sweep(file)
   }
+
+  /**
+   * Removes a file in which nothing is left to be listed: its text is still there. Its process may add something
+   * meanwhile, so it gets another name first, and is looked at once more.
+   */
+  private async sweep(file: string): Promise<void> {
+    if (!await this.isSettled(file)) return
+    const moved = `${file.slice(0, -".log".length)}-${newId(this.wall())}.log`
+    if (!attempt(() => this.fs.rename(file, moved))) return
+    if (await this.isSettled(moved)) attempt(() => this.fs.remove(moved))
+  }
+
+  private readonly isSettled = (file: string): Promise<boolean> =>
+    this.fs.read(file).then((bytes) => pendingOf(parse(bytes)).length === 0, () => false)
 
   /** Forgets all of them. */
   clear(): void {

@@ -19,6 +19,7 @@ export interface Disk {
   readonly has: (path: string, file: number | undefined) => boolean
   readonly read: (path: string) => Promise<Uint8Array>
   readonly sync: (file: number) => Promise<void>
+  /** The names in a directory, and its own name and those above it where they are new. */
   readonly syncDirectory: (path: string) => Promise<void>
 }
 
@@ -72,19 +73,22 @@ const promised = <A>(start: (done: Callback<A>) => void): Promise<A> =>
  * Makes a directory and those above it. Not by Node's own `recursive`, which goes round for ever where nothing can be
  * made and nothing says why: in `/proc`, or in a directory that was removed.
  */
-const make = (fs: NodeFs, path: string): void => {
-  if (makeOne(fs, path)) return
-  const parent = path.slice(0, path.lastIndexOf("/"))
-  if (parent !== "") make(fs, parent)
-  if (!makeOne(fs, path)) {
+const make = (fs: NodeFs, path: string, made: Set<string>): void => {
+  if (makeOne(fs, path, made)) return
+  const parent = parentOf(path)
+  if (parent !== "") make(fs, parent, made)
+  if (!makeOne(fs, path, made)) {
     throw Object.assign(new Error(`ENOENT: no such directory, mkdir '${path}'`), { code: "ENOENT" })
   }
 }
 
+const parentOf = (path: string): string => path.slice(0, path.lastIndexOf("/"))
+
 /** Says whether the directory is there now; if not, one above it is missing. */
-const makeOne = (fs: NodeFs, path: string): boolean => {
+const makeOne = (fs: NodeFs, path: string, made: Set<string>): boolean => {
   try {
     fs.mkdirSync(path, { mode: 0o700 })
+    made.add(path)
     return true
   } catch (error) {
     const code = codeOf(error)
@@ -103,6 +107,21 @@ export const absolute = (path: string): string =>
 export const nodeDisk = (): FileSystem | undefined => {
   const fs = builtin<NodeFs>("node:fs")
   if (typeof fs?.writeSync !== "function") return undefined
+  /** New directories whose names may be gone after a power cut, and all that is in them. */
+  const made = new Set<string>()
+  const syncDirectory = async (path: string): Promise<void> => {
+    const file = await promised<number>((done) => fs.open(path, "r", done))
+    try {
+      await promised<void>((done) => fs.fsync(file, done))
+    } finally {
+      await promised<void>((done) => fs.close(file, done))
+    }
+  }
+  /** A directory in which names can be made and not be read cannot be synced by anybody. */
+  const syncParent = (path: string): Promise<void> =>
+    syncDirectory(parentOf(path) || "/").catch((error: unknown) => {
+      if (codeOf(error) !== "EACCES") throw error
+    })
   return {
     open: (path) => fs.openSync(path, "a", 0o600),
     write: (file, bytes) => {
@@ -112,7 +131,7 @@ export const nodeDisk = (): FileSystem | undefined => {
     remove: (path) => fs.unlinkSync(path),
     rename: (from, to) => fs.renameSync(from, to),
     list: (path) => fs.readdirSync(path).sort(),
-    make: (path) => make(fs, path),
+    make: (path) => make(fs, path, made),
     removeEmpty: (path) => fs.rmdirSync(path),
     size: (path) => fs.statSync(path).size,
     has: (path, file) => {
@@ -129,12 +148,10 @@ export const nodeDisk = (): FileSystem | undefined => {
     read: (path) => promised((done) => fs.readFile(path, done)),
     sync: (file) => promised((done) => fs.fdatasync(file, done)),
     syncDirectory: async (path) => {
-      const file = await promised<number>((done) => fs.open(path, "r", done))
-      try {
-        await promised<void>((done) => fs.fsync(file, done))
-      } finally {
-        await promised<void>((done) => fs.close(file, done))
-      }
+      await syncDirectory(path)
+      const above = Array.from(made).filter((one) => `${path}/`.startsWith(`${one}/`))
+      await Promise.all(above.map(syncParent))
+      for (const one of above) made.delete(one)
     }
   }
 }

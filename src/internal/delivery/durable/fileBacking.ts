@@ -64,6 +64,8 @@ export class FileBacking implements Backing {
   private pauseMillis = rereadMillis
   /** Files whose events are in the own one by now, and that are removed when these are safe. */
   private readonly copied = new Set<string>()
+  /** Lets one adoption wait for another. */
+  readonly alone = Effect.unsafeMakeSemaphore(1).withPermits(1)
   /** Files that could not be taken over. */
   private readonly toldOf = new Set<string>()
 

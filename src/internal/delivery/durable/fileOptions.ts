@@ -4,6 +4,7 @@
 import * as Config from "effect/Config"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import { isRecord } from "../../../core/guard.js"
 import type { ConfigurationError } from "../../../PostHogError.js"
 import { variable } from "../../environment.js"
 import * as Kind from "../../optionKinds.js"
@@ -63,12 +64,20 @@ const sync: Pick<Kind.Kind<unknown, number | undefined>, "check"> = {
   }
 }
 
+const deadLetterOptions: Pick<Kind.Kind<unknown, false | { readonly maxBytes?: unknown }>, "check"> = {
+  check: (given) =>
+    given === false || isRecord(given)
+      ? given
+      : new Kind.Problem("is neither false nor an object; write { maxBytes: 16 * 1024 * 1024 }")
+}
+
 /** Checks the options, and fills the gaps. */
 export const settingsOf = Effect.fnUntraced(
   function*(given: FileOptions): Effect.fn.Return<Settings, ConfigurationError> {
     const { maxAge, maxBytes = 512 * mebibyte, maxEvents = Number.POSITIVE_INFINITY } = given
     const { deadLetters = {}, segmentBytes = 8 * mebibyte } = given
-    const letterBytes = deadLetters === false ? 0 : deadLetters.maxBytes ?? 16 * mebibyte
+    const letters = yield* Kind.checked("deadLetters", deadLetterOptions, deadLetters)
+    const letterBytes = letters === false ? 0 : letters.maxBytes ?? 16 * mebibyte
     const age = maxAge === undefined ? undefined : yield* Kind.checked("maxAge", Kind.timeLimit(Duration.zero), maxAge)
     return {
       directory: yield* Kind.checked("directory", directory, given.directory, "POSTHOG_OUTBOX_DIRECTORY"),

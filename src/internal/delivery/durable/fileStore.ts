@@ -127,14 +127,21 @@ export const make = (fs: FileSystem, settings: Settings): Store => ({
     const [ofEvents, ofModels] = [adopterOf(options.captureMode), adopterOf(options.aiCaptureMode)]
     const adopterFor = (lane: string) => lane === route.lane.name || lane === exceptions ? ofEvents : ofModels
     const backings: Array<FileBacking> = []
+    const setAside = `${project}/damaged.log`
+    /** While somebody has opted out, nothing stays that is not the own of a process that lives. */
+    const forget = Effect.suspend(() => {
+      if (gate.phase !== "opted_out") return Effect.void
+      attempt(() => fs.remove(setAside))
+      return life.purge
+    })
     const writers = unwritten()
     const writeOut = (): void => backings.forEach(({ journal }) => journal.writeOut())
     yield* Effect.acquireRelease(
       Effect.sync(() => writers.add(writeOut)),
       () =>
-        Effect.zipRight(
-          Effect.promise(() => Promise.all(backings.map(({ journal }) => journal.end()))),
-          Effect.sync(() => writers.delete(writeOut))
+        Effect.promise(() => Promise.all(backings.map(({ journal }) => journal.end()))).pipe(
+          Effect.zipRight(Effect.sync(() => writers.delete(writeOut))),
+          Effect.zipRight(forget)
         )
     )
     const common: Shared = {
@@ -150,7 +157,7 @@ export const make = (fs: FileSystem, settings: Settings): Store => ({
       wall,
       later
     }
-    const parts = { fs, life, gate, diagnostics, setAside: `${project}/damaged.log` }
+    const parts = { fs, life, gate, diagnostics, setAside }
     const adoptInto = (backing: FileBacking): void => {
       Runtime.runFork(runtime)(adopt(backing, parts))
     }
@@ -173,12 +180,27 @@ export const make = (fs: FileSystem, settings: Settings): Store => ({
     const adoptAll = Effect.suspend(() => {
       // What an earlier process ended with explains its end, and need not wait for the next one.
       if (life.hasOrphans(exceptions)) outbox.pipelineOf(exceptions)
-      return Effect.forEach(backings, (backing) => adopt(backing, parts), { discard: true })
+      return Effect.zipRight(Effect.forEach(backings, (backing) => adopt(backing, parts), { discard: true }), forget)
     })
     yield* adoptAll
     yield* Effect.forkScoped(Effect.interruptible(Effect.forever(
       Effect.zipRight(sleepIdle(adoptionInterval), adoptAll)
     )))
+
+    /** Waits until events of a lane outlive the process. */
+    const survives: Survives = (lane, seats) =>
+      Effect.suspend(() => {
+        const backing = backings.find(({ front }) => front.lane.name === lane)!
+        const { fault } = backing.journal
+        if (fault !== undefined) return storageError(fault)
+        if (!seats.every((seat) => backing.isStored(seat))) {
+          return new OutboxStorageError({ reason: "storage", operation: "write", detail: "nothing could be written" })
+        }
+        return Effect.flatMap(
+          Effect.promise(() => backing.journal.durable()),
+          (fault) => fault === undefined ? Effect.void : storageError(fault)
+        )
+      })
 
     const storeNow = (text: string, branch?: Branch): Effect.Effect<void, OutboxStorageError> =>
       Effect.suspend(() => {
@@ -193,25 +215,17 @@ export const make = (fs: FileSystem, settings: Settings): Store => ({
             if (typeof seat !== "number") {
               return new OutboxStorageError({ reason: "refused", operation: "capture", detail: seat ?? "interrupted" })
             }
-            const backing = backings.find(({ front }) => front.lane.name === pipeline.lane.name)!
-            const { fault } = backing.journal
-            if (fault !== undefined) return storageError(fault)
-            if (!backing.isStored(seat)) {
-              return new OutboxStorageError({
-                reason: "storage",
-                operation: "write",
-                detail: "nothing could be written"
-              })
-            }
-            return Effect.flatMap(
-              Effect.promise(() => backing.journal.durable()),
-              (fault) => fault === undefined ? Effect.void : storageError(fault)
-            )
+            return survives(pipeline.lane.name, [seat])
           })
         )
       })
 
-    return { ...outbox, storeNow, letters: dead && lettersOf(dead, outbox, adopterFor) }
+    const optOut = (): void => {
+      outbox.optOut()
+      Runtime.runFork(runtime)(forget)
+    }
+
+    return { ...outbox, optOut, storeNow, letters: dead && lettersOf(dead, outbox, adopterFor, survives) }
   })
 })
 
@@ -219,10 +233,13 @@ export const make = (fs: FileSystem, settings: Settings): Store => ({
 const segmentBytesOf = ({ maxBytes, segmentBytes }: Settings, maxQueueBytes: number): number =>
   Math.min(segmentBytes, Math.ceil(maxBytes / 4), Math.max(Math.ceil(maxQueueBytes / 2), 64 * 1024))
 
+type Survives = (lane: string, seats: ReadonlyArray<number>) => Effect.Effect<void, OutboxStorageError>
+
 const lettersOf = (
   dead: DeadLetters,
   outbox: Outbox.LiveOutbox,
-  adopterFor: (lane: string) => (text: string) => string
+  adopterFor: (lane: string) => (text: string) => string,
+  survives: Survives
 ): Letters => ({
   list: (isMeant) =>
     Effect.mapBoth(dead.list(isMeant), {
@@ -233,26 +250,36 @@ const lettersOf = (
     const all = yield* Effect.mapError(dead.list(isMeant), lettersError("replay"))
     // Those of lanes that are not open stay: nobody here can send them.
     const found = all.filter(({ lane }) => outbox.pipelineOf(lane) !== undefined)
-    let count = 0
+    const taken = new Map<string, Array<{ readonly letter: typeof found[number]; readonly seat: number }>>()
     for (const letter of found) {
       let seat: number | string | undefined
       yield* outbox.pipelineOf(letter.lane)!.offer(adopterFor(letter.lane)(letter.text), (told) => {
         seat = told
       })
       if (typeof seat !== "number") continue
-      // What is captured again and cannot be forgotten would be captured once more: it ends here, and is told.
-      yield* Effect.try({ try: () => dead.settle([letter]), catch: lettersError("replay") })
-      count++
+      const ofLane = taken.get(letter.lane) ?? []
+      taken.set(letter.lane, ofLane)
+      ofLane.push({ letter, seat })
     }
+    let count = 0
+    let error: OutboxStorageError | undefined
+    for (const [lane, ofLane] of taken) {
+      // A letter is forgotten when its event is as safe as it was itself.
+      const fault = yield* Effect.match(survives(lane, ofLane.map(({ seat }) => seat)), {
+        onSuccess: () => undefined,
+        onFailure: ({ detail }) => lettersError("replay")(detail)
+      })
+      error ??= fault
+      if (fault !== undefined) continue
+      yield* Effect.mapError(dead.settle(ofLane.map(({ letter }) => letter)), lettersError("replay"))
+      count += ofLane.length
+    }
+    if (error !== undefined) return yield* error
     return count
   }),
   discard: (isMeant) =>
-    Effect.flatMap(Effect.mapError(dead.list(isMeant), lettersError("discard")), (found) =>
-      Effect.try({
-        try: () => {
-          dead.settle(found)
-          return found.length
-        },
-        catch: lettersError("discard")
-      }))
+    Effect.flatMap(
+      Effect.mapError(dead.list(isMeant), lettersError("discard")),
+      (found) => Effect.as(Effect.mapError(dead.settle(found), lettersError("discard")), found.length)
+    )
 })

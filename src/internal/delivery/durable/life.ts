@@ -25,7 +25,7 @@ interface Socket {
 interface Server {
   readonly close: (done: () => void) => void
   readonly listen: (options: { readonly path: string; readonly exclusive: true }, done: () => void) => unknown
-  readonly once: (event: "error", listener: (error: unknown) => void) => unknown
+  readonly on: (event: "error", listener: (error: unknown) => void) => unknown
   readonly unref: () => void
 }
 
@@ -86,7 +86,8 @@ const listen = (net: NodeNet, path: string): Effect.Effect<void, OutboxStorageEr
   Effect.asVoid(Effect.acquireRelease(
     Effect.async<Server, OutboxStorageError>((resume) => {
       const server = net.createServer((socket) => socket.destroy())
-      server.once("error", (error) => resume(Effect.fail(failure("listen", "path")(error))))
+      // Also for what comes later, such as EMFILE for a connection: an error that nobody listens to ends the process.
+      server.on("error", (error) => resume(Effect.fail(failure("listen", "path")(error))))
       // Not that of a cluster, which would be one for all its workers.
       server.listen({ path, exclusive: true }, () => resume(Effect.succeed(server)))
       server.unref()
@@ -137,6 +138,8 @@ export interface Life {
    * many processes there were, and what went wrong.
    */
   readonly adopt: (lane: string) => Effect.Effect<Adopted>
+  /** Removes all that dead processes have left, of every lane. */
+  readonly purge: Effect.Effect<void>
 }
 
 type Failed = (path: string, error: unknown) => void
@@ -217,9 +220,33 @@ export const begin = Effect.fnUntraced(function*(
       const files = namesIn(fs, path).filter((name) => !name.endsWith(".log"))
         .flatMap((name) => collect(`${path}/${name}`, maxDepth, failed))
       return { files, lives, faults }
+    }),
+    purge: Effect.gen(function*() {
+      for (const lane of namesIn(fs, own)) {
+        for (const name of namesIn(fs, `${own}/${lane}`)) {
+          if (!name.endsWith(".log")) removeAll(fs, `${own}/${lane}/${name}`)
+        }
+      }
+      for (const name of namesIn(fs, project)) {
+        if (name === id || !idPattern.test(name)) continue
+        if (yield* isAlive(net, `${project}/${name}.sock`)) continue
+        // Exactly one of several has it then.
+        if (!attempt(() => fs.rename(`${project}/${name}`, `${own}/${name}`))) continue
+        removeAll(fs, `${own}/${name}`)
+        attempt(() => fs.remove(`${project}/${name}.sock`))
+      }
     })
   }
 })
+
+/** Removes a directory with all that is in it, as far as that is possible. */
+const removeAll = (fs: FileSystem, path: string, depth = maxDepth): void => {
+  for (const name of namesIn(fs, path)) {
+    const inside = `${path}/${name}`
+    if (!attempt(() => fs.remove(inside)) && depth > 0) removeAll(fs, inside, depth - 1)
+  }
+  attempt(() => fs.removeEmpty(path))
+}
 
 /** Removes a directory and those in it, as far as they are empty. */
 export const removeEmpty = (fs: FileSystem, path: string, depth = maxDepth): void => {

@@ -171,6 +171,30 @@ describe("an outbox on disk", () => {
       }
     }))
 
+  it.scopedLive("sends each event once when the disk has room again while others wait on it", () =>
+    Effect.gen(function*() {
+      const directory = yield* temporary
+      const client = down()
+      const { fs, state } = limited()
+      const { close, run, stats } = yield* life(directory, client, {
+        instance: { maxQueueBytes: 64 * 1024, maxEventBytes: 50_000, background: false }
+      }, fs)
+      // There is room for one of these in memory, and then for small ones.
+      yield* run(captureMany(2, 0, "x".repeat(40_000)))
+      state.isFull = true
+      yield* run(captureMany(1, 2))
+      state.isFull = false
+      // A turn that takes longer than the pause, so that the next event is the first to try again.
+      const until = performance.now() + 300
+      while (performance.now() < until);
+      yield* run(captureMany(1, 3))
+      client.otherwise = up
+      yield* run(PostHog.flush)
+      assert.deepStrictEqual(names(client).sort(), range(4))
+      assert.deepInclude(yield* stats, { queued: 0, unstored: 0, delivered: 4 })
+      yield* close
+    }))
+
   it.scopedLive(
     "sends all others when a file cannot be read, says so once, and fails a flush",
     () =>
