@@ -1,4 +1,4 @@
-import { Effect, type Option, Schema } from "effect"
+import { type Effect, type Option, Schema } from "effect"
 import { PostHog, type PostHogError, PostHogEvent } from "effect-posthog"
 import { describe, expect, it } from "tstyche"
 

@@ -282,12 +282,14 @@ export const StrictInstance = <Self>() => <const Name extends string>(name: Name
     capture: (...given: ReadonlyArray<never>) => Effect.Effect<A, E, PostHog>
   ): PostHogEvent.StrictCapture<Effect.Effect<A, E, Self>> =>
   (...given: ReadonlyArray<unknown>) => using(capture(...given as ReadonlyArray<never>), instance)
-  return class {
-    static readonly capture = on<void, never>(capture)
-    static readonly captureNow = on<Option.Option<string>, DeliveryError>(captureNow)
-    static readonly captureDurable = on<void, OutboxStorageError>(captureDurable)
-    static readonly instance = instance
-  } as unknown as StrictClass<Self, Name>
+  // What a class can extend.
+  const Strict = function() {}
+  return Object.assign(Strict, {
+    capture: on<void, never>(capture),
+    captureNow: on<Option.Option<string>, DeliveryError>(captureNow),
+    captureDurable: on<void, OutboxStorageError>(captureDurable),
+    instance
+  }) as unknown as StrictClass<Self, Name>
 }
 
 /**

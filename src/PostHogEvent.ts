@@ -179,6 +179,7 @@ export interface PostHogEvent<
  * @since 0.1.0
  * @category models
  */
+// oxlint-disable-next-line no-explicit-any -- no other type stands for any properties
 export type Any = PostHogEvent<any, string, string | undefined>
 
 /**

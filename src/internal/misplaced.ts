@@ -3,7 +3,6 @@
  */
 import { misplacedOptions } from "../core/event/misplaced.js"
 import { isObject } from "../core/guard.js"
-import type { CaptureOptions } from "./capture.js"
 import { type Diagnostics, kinds } from "./diagnostics.js"
 
 /** Most names of events that are remembered as looked at. */
@@ -15,7 +14,7 @@ const maxLookedAt = 1_000
  */
 export const makeFinder = (diagnostics: Diagnostics) => {
   const lookedAt = new Set<string>()
-  return (event: string, properties: unknown, options: CaptureOptions | undefined): void => {
+  return (event: string, properties: unknown, options: Parameters<typeof misplacedOptions>[1]): void => {
     if (!isObject(properties) || lookedAt.has(event)) return
     if (lookedAt.size < maxLookedAt) lookedAt.add(event)
     const names = misplacedOptions(properties, options)

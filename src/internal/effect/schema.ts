@@ -300,6 +300,7 @@ export type TypeOf<F extends Fields> = {
 }
 
 /** Fields that need no service. */
+/* oxlint-disable no-explicit-any -- no other type stands for any schema */
 export interface Fields {
   readonly [name: PropertyKey]:
     | Schema.Schema<any, any>
@@ -315,3 +316,4 @@ export interface Fields {
       never
     >
 }
+/* oxlint-enable no-explicit-any */

@@ -89,7 +89,7 @@ const maxIdle = 64
 /** So many commands may be without an answer; more are not sent, so that a Redis that hangs costs a bounded memory. */
 const maxUnanswered = 64
 
-/** After so many time limits there will be no answer: some clients forget what was under way when a connection ended. */
+/** After so many time limits there is no answer: some clients forget what was under way when a connection ended. */
 const limitsUntilForgotten = 10
 
 const codes =
