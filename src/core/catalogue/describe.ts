@@ -55,13 +55,15 @@ const look = (shape: Shape, found: Found, depth: number): void => {
 }
 
 /** Whether anything in a shape is personal data. What contains itself is gone through once. */
-export const isPersonal = (shape: Shape, seen: Set<Shape> = new Set()): boolean => {
+export const isPersonal = (shape: Shape): boolean => hasPersonal(shape, new Set())
+
+const hasPersonal = (shape: Shape, seen: Set<Shape>): boolean => {
   if (shape.personal !== undefined) return true
   if (shape.kind === "later") {
     if (seen.has(shape)) return false
     seen.add(shape)
   }
-  return partsOf(shape).some((part) => isPersonal(part, seen))
+  return partsOf(shape).some((part) => hasPersonal(part, seen))
 }
 
 const partsOf = (shape: Shape): ReadonlyArray<Shape> => {
