@@ -93,7 +93,7 @@ describe("the house", () => {
     assert.deepStrictEqual(found, [])
     assert.deepStrictEqual(effect3.filter((words) => !used.has(words)), [])
     const inSeam = files.filter((file) => file.startsWith(seam))
-    // Ten topics, and three that not every program loads: Effect's AI, its reporters of errors, routes of its servers.
+    // Ten topics, and four that not every program loads: Effect's AI, its reporters of errors, routes of its servers, schemas.
     assert.isAtMost(inSeam.length, 14)
     for (const file of inSeam) {
       assert.match(headOf(file), /\bHides\b/, file)

@@ -55,7 +55,10 @@ const look = (shape: Shape, found: Found, depth: number): void => {
 }
 
 /** Whether anything in a shape is personal data. What contains itself is gone through once. */
-export const isPersonal = (shape: Shape): boolean => hasPersonal(shape, new Set())
+export const isPersonal = (shape: Shape): boolean => {
+  const seen = new Set<Shape>()
+  return hasPersonal(shape, seen)
+}
 
 const hasPersonal = (shape: Shape, seen: Set<Shape>): boolean => {
   if (shape.personal !== undefined) return true
