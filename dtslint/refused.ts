@@ -40,7 +40,11 @@ export const refusedProperties = (withId: WithId) => [
   // @ts-expect-error an effect that nobody runs
   PostHog.capture("e", Effect.succeed({})),
   // @ts-expect-error nothing
-  PostHog.capture("e", null)
+  PostHog.capture("e", null),
+  // @ts-expect-error no event
+  PostHog.capture(),
+  // @ts-expect-error a number says neither whether it is seconds nor where it is
+  PostHog.capture("e", {}, { timestamp: 1 })
 ]
 
 /** Effects of truth values that are taken for the values: always true. */
