@@ -286,6 +286,12 @@ const toolParameters: Shape = {
   }
 }
 
+/** `Schema<A, I, R>`: what decoding needs and what encoding needs are told apart. */
+const services: Table["types"][string] = ({ typeArguments }, editor) => {
+  if (typeArguments?.length !== 3) return
+  editor.insert(typeArguments[2]!.end, `, ${typeArguments[2]!.getText()}`)
+}
+
 /** `Default<E, R>` has a name in Effect 3 only. */
 const httpApp = ({ typeArguments }: ts.TypeReferenceNode, editor: Editor): void => {
   const [error, services] = typeArguments ?? []
@@ -497,7 +503,8 @@ export const table: Table = {
     "effect/Effect.withConfigProvider": withService("effect/ConfigProvider")
   },
   types: {
-    "@effect/platform/HttpApp.Default": httpApp
+    "@effect/platform/HttpApp.Default": httpApp,
+    "effect/Schema.Schema": services
   },
   properties: {
     epochMillis: "epochMilliseconds",

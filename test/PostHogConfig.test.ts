@@ -302,6 +302,8 @@ describe("options", () => {
         evaluationContexts: [],
         errorTracking: true,
         exceptionRateLimit: true,
+        invalidEvents: "send",
+        personalData: "redact",
         sourceContext: true,
         sourceRoots: [],
         strictLocalEvaluation: false,
