@@ -83,7 +83,7 @@ export class CatalogueError extends Data.TaggedError("CatalogueError")<{
  */
 export interface Options {
   /**
-   * The events: a list, or a module (`import * as Events from "./events.js"`), of which those exports are taken that
+   * The events: a list, or a module (`import * as Events from "#shop/events"`), of which those exports are taken that
    * are events.
    */
   readonly events: ReadonlyArray<Any> | { readonly [name: string]: unknown }

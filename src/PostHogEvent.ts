@@ -16,6 +16,7 @@
  *
  * @since 0.1.0
  */
+import type * as Schema from "effect/Schema"
 import type { EventDescription, GroupDescription, PropertyDescription } from "./core/catalogue/model.js"
 import { type Declared, type DeclaredProperties, makeDeclared, type PersonalData } from "./core/event/declared.js"
 import type { PropertiesInput } from "./core/event/layers.js"
@@ -179,8 +180,7 @@ export interface PostHogEvent<
  * @since 0.1.0
  * @category models
  */
-// oxlint-disable-next-line no-explicit-any -- no other type stands for any properties
-export type Any = PostHogEvent<any, string, string | undefined>
+export type Any = PostHogEvent<any, string, string | undefined> // oxlint-disable-line no-explicit-any
 
 /**
  * The type of an event's properties.
@@ -217,8 +217,6 @@ export type Arguments<A, G extends string> = {} extends A ? [properties?: A, opt
  * @category models
  */
 export interface Capture<Result> {
-  /** Captures an event by its name, with any properties. */
-  (event: string, properties?: PropertiesInput, options?: CaptureOptions): Result
   /**
    * Captures an event whose declaration says why it should not be captured any more.
    *
@@ -227,6 +225,8 @@ export interface Capture<Result> {
   <A, G extends string>(event: PostHogEvent<A, G, string>, ...rest: Arguments<NoInfer<A>, G>): Result
   /** Captures an event as it was declared. */
   <A, G extends string>(event: PostHogEvent<A, G>, ...rest: Arguments<NoInfer<A>, G>): Result
+  /** Captures an event by its name, with any properties. The last, because `Parameters` gives those of the last. */
+  (event: string, properties?: PropertiesInput, options?: CaptureOptions): Result
 }
 
 /**
@@ -256,7 +256,7 @@ export const make = <
   name: Name<N>,
   fields: F & Names<F>,
   options?: Options<G, D>
-): PostHogEvent<internal.TypeOf<F>, G, D> => {
+): PostHogEvent<{ readonly [K in keyof Schema.Struct.Type<F>]: Schema.Struct.Type<F>[K] }, G, D> => {
   const declaration = Fields.declare(fields)
   const { deprecated, description, groups, owner, tags } = options ?? {}
   const types = groups?.map((group) => typeof group === "string" ? group : group.type)
@@ -310,7 +310,7 @@ export const group = <const G extends string, const F extends internal.Fields>(
   type: Name<G>,
   fields: F & Names<F>,
   options?: Pick<Options, "description" | "owner">
-): GroupType<G, internal.TypeOf<F>> => {
+): GroupType<G, { readonly [K in keyof Schema.Struct.Type<F>]: Schema.Struct.Type<F>[K] }> => {
   const declaration = Fields.declare(fields, true)
   return {
     type: type as G,
@@ -339,7 +339,7 @@ export interface Person<in A = never> {
  */
 export const person = <const F extends internal.Fields>(
   fields: F & Names<F>
-): Person<internal.TypeOf<F>> => {
+): Person<{ readonly [K in keyof Schema.Struct.Type<F>]: Schema.Struct.Type<F>[K] }> => {
   const declaration = Fields.declare(fields, true)
   return {
     with: (properties) => makeDeclared(declaration, properties),

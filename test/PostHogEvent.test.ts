@@ -2,7 +2,7 @@
  * Events as values: what is sent of them, and what becomes of those that do not fit.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { BigDecimal, Cause, Context, DateTime, Duration, Effect, Exit, Layer, Option, Schema } from "effect"
+import { BigDecimal, Cause, Context, DateTime, Duration, Effect, Exit, HashMap, Layer, Option, Schema } from "effect"
 import { FeatureFlags, PostHog, type PostHogConfig, PostHogEvent, PostHogTest } from "effect-posthog"
 import { createHmac } from "node:crypto"
 import { FakeClient } from "./support/fakeClient.js"
@@ -353,6 +353,116 @@ describe("personal data", () => {
       assert.isNotEmpty(seen)
     }).pipe(Effect.scoped, Effect.provide(onFake(client, { beforeSend: (event) => (seen.push(event), event) })))
   })
+})
+
+describe("personal data that is hard to find", () => {
+  const P = PostHogEvent.personal
+  const Inner = Schema.Struct({ email: P(Schema.String), plan: Schema.String })
+  interface Node {
+    readonly name: string
+    readonly kids: ReadonlyArray<Node>
+    readonly json: Node | null
+  }
+  const Recursive: Schema.Schema<Node, unknown> = Schema.suspend(() => NodeSchema)
+  const NodeSchema = Schema.Struct({
+    name: P(Schema.String),
+    kids: Schema.Array(Recursive),
+    json: Schema.NullOr(Schema.parseJson(Recursive))
+  }) as unknown as Schema.Schema<Node, unknown>
+  const inner = { email: secret, plan: "pro" }
+  const throwing = {
+    toJSON(): string {
+      throw new Error(secret)
+    }
+  }
+  const cases: ReadonlyArray<readonly [what: string, field: PostHogEvent.Any["fields"][string], value: unknown]> = [
+    ["in a map", Schema.HashMapFromSelf({ key: Schema.String, value: Inner }), HashMap.make(["a", inner])],
+    ["in what contains itself, as text", NodeSchema, {
+      name: secret,
+      json: null,
+      kids: [{ name: secret, kids: [], json: { name: secret, kids: [], json: null } }]
+    }],
+    ["in an optional object", Schema.NullOr(Inner), inner],
+    ["in one of two objects", Schema.Union(Inner, Schema.Struct({ n: Schema.Number })), inner],
+    ["in a list that is not empty", Schema.NonEmptyArray(Inner), [inner, inner]],
+    ["in a tuple", Schema.Tuple(Schema.Number, P(Schema.String)), [1, secret]],
+    ["in a number of any size", P(Schema.BigIntFromSelf), 12n],
+    ["in a value that throws it", P(Schema.String), throwing],
+    ["beside what is declared, in what does not fit", Schema.Struct({ city: Schema.String }), { city: 1, ssn: secret }]
+  ]
+  for (const [what, field, value] of cases) {
+    for (const personalData of ["redact", "hash", "omit"] as const) {
+      it.effect(`${what}: ${personalData}`, () => {
+        const client = new FakeClient()
+        const Hard = PostHogEvent.make("hard", { field } as unknown as { readonly field: typeof Schema.Unknown })
+        return Effect.gen(function*() {
+          const told = yield* collectDiagnostics
+          yield* PostHog.capture(Hard, { field: value }, someone)
+          yield* PostHog.flush
+          yield* settle
+          // Never lost as a whole, and never with what is personal in it.
+          assert.strictEqual(client.accepted.length, 1)
+          assert.notInclude(JSON.stringify([client.accepted, told]), secret)
+          assert.deepInclude(yield* stats, { dropped: {}, repaired: 0 })
+        }).pipe(Effect.scoped, Effect.provide(onFake(client, { personalData, personalDataKey: "k" })))
+      })
+    }
+  }
+
+  it.effect("what a field says itself wins, also where it does not fit, or is one of several", () =>
+    Effect.gen(function*() {
+      const Said = PostHogEvent.make("said", {
+        plain: P(Schema.String, "omit"),
+        union: Schema.Union(P(Schema.String, "omit"), Schema.Number)
+      })
+      yield* PostHog.capture(Said, loosely({ plain: 5, union: secret }), someone)
+      const [event] = yield* captured
+      assert.deepStrictEqual(event?.properties, { $invalid_properties: ["plain"] })
+    }).pipe(inTest({ invalidEvents: "send", personalData: "hash", personalDataKey: "k" })))
+
+  it.effect("what goes as a whole is a text for PostHog, too", () =>
+    Effect.gen(function*() {
+      const Paid = PostHogEvent.make("paid", {
+        method: Schema.Union(Inner, Schema.Struct({ n: Schema.Number })),
+        address: Schema.optional(Inner)
+      })
+      yield* PostHog.capture(Paid, { method: { n: 1 }, address: inner }, someone)
+      const [event] = yield* captured
+      assert.deepStrictEqual(event?.properties, { method: "[redacted]", address: { email: "[redacted]", plan: "pro" } })
+      assert.deepStrictEqual(Paid.describe().properties.map(({ required, types }) => [types, required]), [
+        [["String"], false],
+        [["Object"], false]
+      ])
+    }).pipe(inTest()))
+
+  it.effect("a value without a bound does not hold up the program", () =>
+    Effect.gen(function*() {
+      const Any = PostHogEvent.make("any", { list: Schema.Array(Schema.Unknown) })
+      const sparse: Array<number> = []
+      sparse.length = 4e9
+      let shared: ReadonlyArray<unknown> = []
+      for (let depth = 0; depth < 60; depth++) shared = [shared, shared]
+      for (const list of [Array.from({ length: 100_000 }, () => 1), sparse, shared]) {
+        yield* PostHog.capture(Any, { list }, someone)
+      }
+      assert.deepInclude(yield* stats, { invalid: 3, delivered: 3 })
+    }).pipe(inTest({ invalidEvents: "send" })))
+
+  it.effect("a required property with a default is missing where it is not given", () =>
+    Effect.gen(function*() {
+      const Defaulted = PostHogEvent.make("defaulted", {
+        n: Schema.optionalWith(Schema.Number, { default: () => 1 })
+      })
+      yield* PostHog.capture(Defaulted, loosely({}), someone)
+      assert.deepInclude(yield* stats, { invalid: 1 })
+    }).pipe(inTest({ invalidEvents: "send" })))
+
+  it.effect("nothing of a person is looked at where nothing is taken", () =>
+    Effect.gen(function*() {
+      yield* PostHog.optOut
+      yield* PostHog.identify("u", Person.with(loosely({ plan: "gold" })))
+      assert.deepInclude(yield* stats, { invalid: 0, ignored: 1 })
+    }).pipe(inTest()))
 })
 
 describe("persons and groups", () => {

@@ -31,6 +31,17 @@ export const isList = (value: unknown): value is ReadonlyArray<unknown> => {
   }
 }
 
+/** Whether a value is an object of no class, also one of another realm. */
+export const isPlain = (value: unknown): value is { readonly [name: string]: unknown } => {
+  try {
+    if (!isObject(value) || Array.isArray(value)) return false
+    const prototype: unknown = Object.getPrototypeOf(value)
+    return prototype === null || Object.getPrototypeOf(prototype) === null
+  } catch {
+    return false
+  }
+}
+
 /** As `in`. */
 export const has = (value: unknown, name: PropertyKey): boolean => {
   try {

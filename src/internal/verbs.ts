@@ -52,6 +52,8 @@ export interface Verb {
 /** Captures the event of a verb, if there is one. */
 export const captureVerb = (door: Capture, origin: Origin, verb: Verb): Effect.Effect<void> => {
   const { event, given, kind, options } = verb
+  // Nothing is looked at where nothing is taken; it is counted there.
+  if (door.isSilent(origin, event)) return door.refuse(origin, event, "")
   let made: Made
   let defect: Error | undefined
   try {

@@ -3,11 +3,15 @@
  *
  * @since 0.1.0
  */
+import type { PersonalData } from "../event/declared.js"
 import type { PropertyDescription, PropertyType } from "./model.js"
 import type { Member, Shape } from "./shape.js"
 
 /** Shapes that contain themselves end here; nobody nests so deep. */
 const maxDepth = 16
+
+/** No schema has so many parts. */
+const maxParts = 10_000
 
 interface Found {
   readonly types: Set<PropertyType>
@@ -60,9 +64,41 @@ export const isPersonal = (shape: Shape): boolean => {
   return hasPersonal(shape, seen)
 }
 
+/** The ways in which parts of a shape are made unreadable. */
+export const waysOf = (shape: Shape): ReadonlyArray<PersonalData | "usual"> => {
+  const seen = new Set<Shape>()
+  const found = new Set<PersonalData | "usual">()
+  const visit = (part: Shape): void => {
+    if (part.personal !== undefined) found.add(part.personal)
+    if (seen.has(part) || seen.size > maxParts) return
+    seen.add(part)
+    partsOf(part).forEach(visit)
+  }
+  visit(shape)
+  return [...found]
+}
+
+/**
+ * Whether a value goes as a whole, because there is personal data in a part of it that cannot be told from the others.
+ */
+export const goesWhole = (shape: Shape): boolean => {
+  if (shape.personal !== undefined) return true
+  if (!isPersonal(shape)) return false
+  const only = shape.kind === "union" ? onlyChoice(shape) ?? shape : shape
+  return only !== shape ? goesWhole(only) : only.kind !== "object" && only.kind !== "list"
+}
+
+/** The shape of a value that may be absent, and has one shape otherwise. */
+export const onlyChoice = ({ choices }: Shape & { readonly kind: "union" }): Shape | undefined => {
+  const [first, ...others] = choices.filter(({ kind }) => kind !== "nothing")
+  return others.length === 0 ? first : undefined
+}
+
 const hasPersonal = (shape: Shape, seen: Set<Shape>): boolean => {
   if (shape.personal !== undefined) return true
   if (shape.kind === "later") {
+    // A schema that makes another one each time it is asked has no end.
+    if (seen.size > maxParts) return true
     if (seen.has(shape)) return false
     seen.add(shape)
   }
@@ -88,7 +124,8 @@ const partsOf = (shape: Shape): ReadonlyArray<Shape> => {
 export const describeMember = ({ isOptional, name, shape }: Member): PropertyDescription => {
   const found: Found = { types: new Set(), values: [], canBeNothing: isOptional, isAnything: false }
   look(shape, found, 0)
-  const { deprecated, description, personal } = shape
+  const { deprecated, description } = shape
+  const personal = shape.personal ?? (goesWhole(shape) ? "usual" : undefined)
   // What is redacted or hashed is text, whatever it was.
   const types: ReadonlyArray<PropertyType> = found.isAnything
     ? []

@@ -83,7 +83,9 @@ const scopeOf = (resource: string, method: Method): string =>
   `${resource === "feature_flags" ? "feature_flag" : "event_definition"}:${method === "GET" ? "read" : "write"}`
 
 /** What PostHog says of an error, or the beginning of whatever came. */
-const detailOf = (answer: Answer): string | undefined => {
+const detailOf = (given: Answer, key: string): string | undefined => {
+  // A key without the prefix of one is known by nothing else.
+  const answer = { ...given, text: given.text.replaceAll(key, "[redacted]") }
   try {
     const body: unknown = JSON.parse(answer.text)
     const [detail, attr] = [read(body, "detail"), read(body, "attr")]
@@ -107,13 +109,14 @@ const reasons: Readonly<Record<number, PostHogApiError["reason"]>> = {
 const readAnswer = (
   answer: Answer | NoAnswer,
   resource: string,
-  scope: string
+  scope: string,
+  key: string
 ): PostHogApiError | { readonly body: unknown } => {
   if (answer._tag === "NoAnswer") return new PostHogApiError({ reason: answer.reason, resource, detail: answer.detail })
   const { status, text, unread } = answer
   const failed = (reason: PostHogApiError["reason"], detail: string | undefined) =>
     new PostHogApiError({ reason, resource, scope, status, detail })
-  if (status < 200 || status >= 300) return failed(reasons[status] ?? "status", detailOf(answer))
+  if (status < 200 || status >= 300) return failed(reasons[status] ?? "status", detailOf(answer, key))
   if (unread === "too_large") return failed("invalid_response", "the answer is too long")
   if (unread !== undefined) return failed(unread, "the answer broke off")
   try {
@@ -203,7 +206,7 @@ const make = (
       Effect.flatMap(
         Effect.zip(http.exchange(request, { timeout, maxBytes }), Effect.clock),
         ([answer, clock]): Effect.Effect<unknown, PostHogApiError> => {
-          const result = readAnswer(answer, resource, scopeOf(resource, method))
+          const result = readAnswer(answer, resource, scopeOf(resource, method), key)
           if (!("_tag" in result)) return Effect.succeed(result.body)
           if (count + 1 >= maxAttempts || !isRetryable(method, answer)) return result
           const retryAfter = answer._tag === "Answer"

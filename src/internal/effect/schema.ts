@@ -215,10 +215,44 @@ const memberOf = (signature: AST.PropertySignature, laters: Laters): Member => (
   isOptional: signature.isOptional
 })
 
+/**
+ * Whether anything in a schema says that it is personal data, and whether the schema contains itself. Looked for in all
+ * of it, because a part may be reached on the way of a transformation only. A schema without an end has both.
+ */
+const scan = (root: AST.AST): { readonly hasPersonal: boolean; readonly hasItself: boolean } => {
+  const seen = new Set<unknown>()
+  const waiting: Array<unknown> = [root]
+  const found = { hasPersonal: false, hasItself: false }
+  while (waiting.length > 0) {
+    const part = waiting.pop()
+    if (typeof part !== "object" || part === null || seen.has(part)) continue
+    if (seen.add(part).size > maxScanned) return { hasPersonal: true, hasItself: true }
+    if (Object.hasOwn(part, personalId)) found.hasPersonal = true
+    const own = part as { readonly _tag?: unknown; readonly f?: unknown }
+    if (own._tag === "Suspend" && typeof own.f === "function") {
+      found.hasItself = true
+      waiting.push((own.f as () => unknown)())
+    }
+    for (const name of Reflect.ownKeys(part)) {
+      waiting.push((part as { readonly [name: PropertyKey]: unknown })[name])
+    }
+  }
+  return found
+}
+
+/** Parts of one schema. */
+const maxScanned = 50_000
+
 /** The members that a field is sent as, which is one, under its own or another name. */
 export const membersOf = (name: string, field: AnyField): ReadonlyArray<Member> => {
-  const shape = shapeOf(Schema.Struct({ [name]: field }).ast, new Map())
-  return shape.kind === "object" ? shape.members : []
+  const { ast } = Schema.Struct({ [name]: field })
+  const shape = shapeOf(ast, new Map())
+  const members = shape.kind === "object" ? shape.members : []
+  const { hasItself, hasPersonal } = scan(ast)
+  // On which level of itself a value is cannot be seen, so all of it goes as a whole.
+  return hasItself && hasPersonal
+    ? members.map((member) => ({ ...member, shape: { ...member.shape, personal: member.shape.personal ?? "usual" } }))
+    : members
 }
 
 /** What {@link quickOf} gives for a value that does not fit. */
@@ -292,11 +326,6 @@ export const fullOf = (name: string, field: AnyField): (given: object) => object
       return wrong
     }
   }
-}
-
-/** What a program gives for fields, as one object. */
-export type TypeOf<F extends Fields> = {
-  readonly [K in keyof Schema.Struct.Type<F>]: Schema.Struct.Type<F>[K]
 }
 
 /** Fields that need no service. */

@@ -2,14 +2,20 @@
  * Fields of a declaration, ready for use: each is brought into the form that is sent by itself, so that one that does
  * not fit costs the event nothing but that.
  */
-import { describeMember } from "../../core/catalogue/describe.js"
+import { describeMember, waysOf } from "../../core/catalogue/describe.js"
 import type { PropertyDescription } from "../../core/catalogue/model.js"
 import type { Shape } from "../../core/catalogue/shape.js"
-import { invalidMark, type PersonalPolicy, type Prepared, type PropertyProblem } from "../../core/event/declared.js"
+import {
+  invalidMark,
+  type PersonalData,
+  type PersonalPolicy,
+  type Prepared,
+  type PropertyProblem
+} from "../../core/event/declared.js"
 import { setMember } from "../../core/event/layers.js"
-import { isInstance, isRecord } from "../../core/guard.js"
+import { isInstance, isList, isObject, isPlain, isRecord } from "../../core/guard.js"
 import { type AnyField, type Encode, fullOf, membersOf, quickOf, wrong } from "../effect/schema.js"
-import { nothing, replace, type Scrub, scrubOf } from "./personal.js"
+import { nothing, replaceWhole, type Scrub, scrubOf } from "./personal.js"
 
 /** Fields by name. */
 export interface Fields {
@@ -24,8 +30,8 @@ interface Compiled {
   readonly full: (given: object) => object | typeof wrong
   /** By the name that is sent. */
   readonly scrubs: ReadonlyMap<string, Scrub>
-  /** Set where all of the value is personal data, or a part of it is and it cannot be told which. */
-  readonly isPersonal: boolean
+  /** How personal data in it is made unreadable; none: there is none. */
+  readonly ways: ReadonlyArray<PersonalData | "usual">
   readonly expected: string
 }
 
@@ -55,23 +61,38 @@ const wordsOf = (shape: Shape): string => {
   }
 }
 
+/** A field whose schema cannot be looked into: nothing fits it, and all of it may be personal data. */
+const unusable = (name: string): Compiled => ({
+  name,
+  isOptional: false,
+  quick: undefined,
+  full: () => wrong,
+  scrubs: new Map(),
+  ways: ["usual"],
+  expected: "what its schema says"
+})
+
 const compile = (name: string, field: AnyField): Compiled => {
-  const members = membersOf(name, field)
-  const quick = quickOf(name, field)
-  const scrubs = new Map<string, Scrub>()
-  for (const member of members) {
-    const scrub = scrubOf(member.shape)
-    if (scrub !== undefined) scrubs.set(member.name, scrub)
-  }
-  let full: Compiled["full"] | undefined
-  return {
-    name,
-    isOptional: quick?.isOptional ?? members.every(({ isOptional }) => isOptional),
-    quick: quick?.encode,
-    full: (given) => (full ??= fullOf(name, field))(given),
-    scrubs,
-    isPersonal: scrubs.size > 0,
-    expected: members.map(({ shape }) => wordsOf(shape)).join(", ").slice(0, maxExpectedLength)
+  try {
+    const members = membersOf(name, field)
+    const quick = quickOf(name, field)
+    const scrubs = new Map<string, Scrub>()
+    for (const member of members) {
+      const scrub = scrubOf(member.shape)
+      if (scrub !== undefined) scrubs.set(member.name, scrub)
+    }
+    const full = fullOf(name, field)
+    return {
+      name,
+      isOptional: quick?.isOptional === true,
+      quick: quick?.encode,
+      full,
+      scrubs,
+      ways: members.flatMap(({ shape }) => waysOf(shape)),
+      expected: members.map(({ shape }) => wordsOf(shape)).join(", ").slice(0, maxExpectedLength)
+    }
+  } catch {
+    return unusable(name)
   }
 }
 
@@ -97,33 +118,9 @@ export const declare = (fields: Fields, isPartial = false): Declaration => {
     prepare: (given, personal) => {
       const properties: Record<string, unknown> = {}
       let problems: Array<PropertyProblem> | undefined
-      const source: { readonly [name: string]: unknown } = isRecord(given) ? given : {}
       for (const field of all()) {
-        const { expected, isOptional, name, quick } = field
-        const isGiven = Object.hasOwn(source, name)
-        if (!isGiven && (isOptional || isPartial)) continue
-        const value = isGiven ? source[name] : undefined
-        if (quick !== undefined && isGiven) {
-          const encoded = quick(value)
-          if (encoded !== wrong && !isLost(encoded)) {
-            if (encoded === undefined) continue
-            if (!field.isPersonal) {
-              setMember(properties, name, encoded)
-              continue
-            }
-          }
-        }
-        const encoded = field.full(isGiven ? { [name]: value } : {})
-        if (encoded !== wrong && !Object.values(encoded).some(isLost)) {
-          put(properties, encoded, field, personal)
-          continue
-        }
-        problems ??= []
-        const isMissing = value === undefined || value === null
-        problems.push({ property: name, problem: isMissing ? "missing" : "invalid", expected })
-        if (isMissing) continue
-        const shown = field.isPersonal ? replace(value, "usual", personal) : value
-        if (shown !== nothing) setMember(properties, name, shown)
+        const problem = take(properties, isRecord(given) ? given : {}, field, isPartial, personal)
+        if (problem !== undefined) (problems ??= []).push({ property: field.name, problem, expected: field.expected })
       }
       if (problems !== undefined && !isPartial) {
         setMember(
@@ -135,6 +132,66 @@ export const declare = (fields: Fields, isPartial = false): Declaration => {
       return { properties, problems }
     }
   }
+}
+
+/** Brings one property into the form that is sent, and says what is wrong with it. Never throws. */
+const take = (
+  properties: Record<string, unknown>,
+  given: { readonly [name: string]: unknown },
+  field: Compiled,
+  isPartial: boolean,
+  personal: PersonalPolicy
+): PropertyProblem["problem"] | undefined => {
+  const { full, isOptional, name, quick, ways } = field
+  let value: unknown
+  try {
+    const isGiven = Object.hasOwn(given, name)
+    if (!isGiven && (isOptional || isPartial)) return undefined
+    value = isGiven ? given[name] : undefined
+    if (value === undefined && isPartial) return undefined
+    if (quick !== undefined && isGiven && ways.length === 0) {
+      const encoded = quick(value)
+      if (encoded !== wrong && !isLost(encoded)) {
+        if (encoded !== undefined) setMember(properties, name, encoded)
+        return undefined
+      }
+    }
+    // Effect's parser knows no bound.
+    const encoded = isBounded(value) ? full(isGiven ? { [name]: value } : {}) : wrong
+    if (encoded !== wrong && !Object.values(encoded).some(isLost)) {
+      put(properties, encoded, field, personal)
+      return undefined
+    }
+  } catch {
+    // What a value or a schema throws may have the value in its message.
+  }
+  if (value === undefined || value === null) return "missing"
+  // Of an object only what is declared would be to send, and which that is cannot be said of one that does not fit.
+  const shown = ways.length > 0 ? replaceWhole(value, ways, personal) : isObject(value) ? nothing : value
+  if (shown !== nothing) setMember(properties, name, shown)
+  return "invalid"
+}
+
+/** Parts of a value that is given to Effect's parser: more than any event has room for. */
+const maxParts = 20_000
+
+/** Whether a value has no more parts than that, those that it has twice counted twice. */
+const isBounded = (value: unknown): boolean => {
+  if (!isObject(value)) return true
+  const waiting: Array<unknown> = [value]
+  for (let seen = 0; waiting.length > 0; seen++) {
+    if (seen > maxParts) return false
+    const part = waiting.pop()
+    if (!isObject(part)) continue
+    if (isList(part)) {
+      if (part.length > maxParts) return false
+      for (const item of part) waiting.push(item)
+    } else if (isPlain(part)) {
+      for (const name of Object.keys(part)) waiting.push((part as { readonly [name: string]: unknown })[name])
+    }
+    if (waiting.length > maxParts) return false
+  }
+  return true
 }
 
 const put = (

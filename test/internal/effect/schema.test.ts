@@ -109,7 +109,7 @@ const rows: Readonly<Record<Name, readonly [shape: string, ...values: ReadonlyAr
   personalList: ["a: [string!hash]"],
   personalRecord: ["a: {[string!hash]}"],
   personalClass: ["a: {x: string!hash}"],
-  personalRecursive: ["a: {name: string!hash, parts: [later]}"],
+  personalRecursive: ["a: {name: string!hash, parts: [later]}!usual"],
   personalRenamed: ["a: {y: string!hash}"],
   // Beside a member that is not sent as it is given, which makes the object another one.
   personalBeside: ["a: {mail?: (string|absent)!hash, n?: number|absent}"],
