@@ -5,6 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { BigDecimal, Cause, Context, DateTime, Duration, Effect, Exit, HashMap, Layer, Option, Schema } from "effect"
 import { FeatureFlags, PostHog, type PostHogConfig, PostHogEvent, PostHogTest } from "effect-posthog"
 import { createHmac } from "node:crypto"
+import { major } from "./support/effect.js"
 import { FakeClient } from "./support/fakeClient.js"
 import { collectDiagnostics, onFake, settle, stats } from "./support/posthog.js"
 
@@ -448,13 +449,14 @@ describe("personal data that is hard to find", () => {
       assert.deepInclude(yield* stats, { invalid: 3, delivered: 3 })
     }).pipe(inTest({ invalidEvents: "send" })))
 
+  // Effect 4 takes the property for one that may be absent on both sides.
   it.effect("a required property with a default is missing where it is not given", () =>
     Effect.gen(function*() {
       const Defaulted = PostHogEvent.make("defaulted", {
         n: Schema.optionalWith(Schema.Number, { default: () => 1 })
       })
       yield* PostHog.capture(Defaulted, loosely({}), someone)
-      assert.deepInclude(yield* stats, { invalid: 1 })
+      assert.deepInclude(yield* stats, { invalid: major === 3 ? 1 : 0 })
     }).pipe(inTest({ invalidEvents: "send" })))
 
   it.effect("nothing of a person is looked at where nothing is taken", () =>
