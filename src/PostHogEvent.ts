@@ -217,14 +217,14 @@ export type Arguments<A, G extends string> = {} extends A ? [properties?: A, opt
  * @category models
  */
 export interface Capture<Result> {
+  /** Captures an event as it was declared. */
+  <A, G extends string>(event: PostHogEvent<A, G>, ...rest: Arguments<NoInfer<A>, G>): Result
   /**
    * Captures an event whose declaration says why it should not be captured any more.
    *
    * @deprecated its declaration says why
    */
   <A, G extends string>(event: PostHogEvent<A, G, string>, ...rest: Arguments<NoInfer<A>, G>): Result
-  /** Captures an event as it was declared. */
-  <A, G extends string>(event: PostHogEvent<A, G>, ...rest: Arguments<NoInfer<A>, G>): Result
   /** Captures an event by its name, with any properties. The last, because `Parameters` gives those of the last. */
   (event: string, properties?: PropertiesInput, options?: CaptureOptions): Result
 }
