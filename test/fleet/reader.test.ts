@@ -110,6 +110,8 @@ const suite = () => {
         }
         const one = yield* start(onRedis(failing, sink))
         yield* one.run(Effect.zipRight(captureMany(10), taken(10)))
+        // A request that is on the way would be accepted when the rules are others.
+        yield* until(Effect.sync(() => sink.requests.length > 0))
         yield* one.run(PostHog.optOut)
         sink.rules = {}
         yield* until(Effect.sync(() => departures === 2))
