@@ -436,6 +436,21 @@ describe("personal data that is hard to find", () => {
       ])
     }).pipe(inTest()))
 
+  it.effect("a schema that makes itself anew for each level is followed for a few of them", () =>
+    Effect.gen(function*() {
+      interface List {
+        readonly head: string
+        readonly tail: List | null
+      }
+      const listOf = (item: Schema.Schema<string>): Schema.Schema<List> =>
+        Schema.Struct({ head: item, tail: Schema.NullOr(Schema.suspend(() => listOf(item))) })
+      const Lists = PostHogEvent.make("lists", { open: listOf(Schema.String), hidden: listOf(P(Schema.String)) })
+      const list: List = { head: "a", tail: { head: "b", tail: null } }
+      yield* PostHog.capture(Lists, { open: list, hidden: list }, someone)
+      const [event] = yield* captured
+      assert.deepStrictEqual(event?.properties, { open: list, hidden: "[redacted]" })
+    }).pipe(inTest()))
+
   it.effect("a value without a bound does not hold up the program", () =>
     Effect.gen(function*() {
       const Any = PostHogEvent.make("any", { list: Schema.Array(Schema.Unknown) })
@@ -447,6 +462,13 @@ describe("personal data that is hard to find", () => {
         yield* PostHog.capture(Any, { list }, someone)
       }
       assert.deepInclude(yield* stats, { invalid: 3, delivered: 3 })
+    }).pipe(inTest({ invalidEvents: "send" })))
+
+  it.effect("what is written as null does not fit a required property", () =>
+    Effect.gen(function*() {
+      const Waited = PostHogEvent.make("waited", { time: Schema.DurationFromSelf })
+      yield* PostHog.capture(Waited, { time: Duration.infinity }, someone)
+      assert.deepInclude(yield* stats, { invalid: 1 })
     }).pipe(inTest({ invalidEvents: "send" })))
 
   // Effect 4 takes the property for one that may be absent on both sides.
@@ -482,6 +504,21 @@ describe("persons and groups", () => {
         { $group_type: "company", $group_key: "acme", $group_set: { plan: "pro", seats: 3 } }
       ])
     }).pipe(inTest()))
+
+  it.effect("a call of which several parts do not fit is counted once", () =>
+    Effect.gen(function*() {
+      const wrong = Person.with(loosely({ plan: "gold" }))
+      yield* PostHog.identify("u", wrong, { setOnce: wrong })
+      assert.deepInclude(yield* stats, { invalid: 1 })
+      const company = Company.with(loosely({ plan: "gold" }))
+      yield* FeatureFlags.evaluate({
+        distinctId: "u",
+        personProperties: wrong,
+        groups: { company: "acme", team: "a" },
+        groupProperties: { company, team: company }
+      })
+      assert.deepInclude(yield* stats, { invalid: 2 })
+    }).pipe(inTest({ invalidEvents: "send" })))
 
   it.effect("what does not fit is left out where the instance drops it, and ends a test", () =>
     Effect.gen(function*() {

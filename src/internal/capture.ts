@@ -3,7 +3,6 @@
  */
 import type * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
-import type { DeclaredProperties } from "../core/event/declared.js"
 import { isTooLarge, Writer } from "../core/event/json.js"
 import {
   type Groups,
@@ -22,7 +21,7 @@ import type { DeliveryError, DropReason } from "../PostHogError.js"
 import { applyHooks } from "./beforeSend.js"
 import { stateAt } from "./context.js"
 import { flagsLayer, type FlagsOnEvents, type Owner } from "./contextValues.js"
-import { Declarations, type DeclaredEvent, type Fitting, isDeclared, type Judge } from "./declarations.js"
+import { Declarations, type DeclaredEvent, isDeclared, type Judge, type Resolver } from "./declarations.js"
 import type { Books } from "./delivery/books.js"
 import type { OutboxStorageError } from "./delivery/durable/errors.js"
 import type { Gate } from "./delivery/gate.js"
@@ -174,11 +173,8 @@ export interface Capture {
   readonly captureDurable: (origin: Origin, input: Input) => Kept
   /** Counts and reports an event whose arguments are unusable. */
   readonly refuse: (origin: Origin, event: string, why: string) => Effect.Effect<void>
-  /**
-   * Properties of a person or a group in the form that is sent: of those that were declared, what fits; and the defect
-   * with which a test ends.
-   */
-  readonly resolve: (event: string, given: PropertiesInput | DeclaredProperties | undefined) => Fitting
+  /** For properties of a person or a group, which may have been declared. */
+  readonly resolver: (event: string) => Resolver
   /** Counts and reports an event of which there were too many. */
   readonly holdBack: (origin: Origin, event: string) => void
   /**
@@ -351,7 +347,7 @@ export const make = (
         ? { why: "absent", captured: outbox.offer(text, lane) }
         : { why: undefined, captured: outbox.storeNow(text, lane) }
     },
-    resolve: (event, given) => declarations.fitting(event, given),
+    resolver: (event) => declarations.resolver(event),
     isSilent,
     holdBack: (origin, event) => {
       if (isSilent(origin, event)) return books.ignored()

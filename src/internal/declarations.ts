@@ -37,10 +37,12 @@ export interface Judge {
   readonly onSent: (text: string, declared: DeclaredEvent | undefined) => Error | undefined
 }
 
-/** Properties of a person or a group in the form that is sent, and the defect with which a test ends. */
-export interface Fitting {
-  readonly properties: PropertiesInput | undefined
-  readonly defect: Error | undefined
+/** What one call does with properties of persons and groups that may have been declared. */
+export interface Resolver {
+  /** Of properties that were declared, what fits, in the form that is sent; others are as they were given. */
+  readonly of: (given: PropertiesInput | DeclaredProperties | undefined) => PropertiesInput | undefined
+  /** The defect with which the call ends in a test. */
+  readonly defect: () => Error | undefined
 }
 
 export class Declarations {
@@ -80,23 +82,32 @@ export class Declarations {
     return defect === undefined ? Effect.void : Effect.die(defect)
   }
 
-  /** Of properties of a person or a group that were declared, what fits; others are as they were given. */
-  fitting(event: string, given: PropertiesInput | DeclaredProperties | undefined): Fitting {
-    if (!hasOwn(given, declaredId)) return { properties: given as PropertiesInput | undefined, defect: undefined }
-    const declared = (given as DeclaredProperties)[declaredId]
-    const { problems, properties } = declared.prepare(declared.given, this.personal)
-    if (problems === undefined || this.isSentInvalid(event, problems)) return { properties, defect: undefined }
-    const { defect } = this
-    this.defect = undefined
-    // A person loses one property, and not all of them.
-    const isWrong = new Set(problems.map(({ property }) => property))
-    const fitting = Object.entries(properties).filter(([name]) => !isWrong.has(name))
-    return { properties: Object.fromEntries(fitting), defect }
+  /** For one call, which is counted once, however many of its parts do not fit. */
+  resolver(event: string): Resolver {
+    let isCounted = false
+    let found: Error | undefined
+    return {
+      of: (given) => {
+        if (!hasOwn(given, declaredId)) return given as PropertiesInput | undefined
+        const declared = (given as DeclaredProperties)[declaredId]
+        const { problems, properties } = declared.prepare(declared.given, this.personal)
+        if (problems === undefined) return properties
+        const isSent = this.isSentInvalid(event, problems, isCounted)
+        isCounted = true
+        if (isSent) return properties
+        found ??= this.defect
+        this.defect = undefined
+        // A person loses one property, and not all of them.
+        const isWrong = new Set(problems.map(({ property }) => property))
+        return Object.fromEntries(Object.entries(properties).filter(([name]) => !isWrong.has(name)))
+      },
+      defect: () => found
+    }
   }
 
   /** Whether what does not fit its declaration is sent. */
-  private isSentInvalid(event: string, problems: ReadonlyArray<PropertyProblem>): boolean {
-    this.books.invalid()
+  private isSentInvalid(event: string, problems: ReadonlyArray<PropertyProblem>, isCounted = false): boolean {
+    if (!isCounted) this.books.invalid()
     this.defect = this.judge?.onInvalid(event, problems)
     const isSent = this.defect === undefined && this.options.invalidEvents === "send"
     this.diagnostics.emit(kinds.eventInvalid, () => ({ _tag: "EventInvalid", event, problems, isSent }))

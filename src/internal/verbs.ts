@@ -7,6 +7,7 @@ import type { DeclaredProperties } from "../core/event/declared.js"
 import type { PropertiesInput } from "../core/event/layers.js"
 import type { Made } from "../core/event/special.js"
 import type { Capture, CaptureOptions, Kind, Origin } from "./capture.js"
+import type { Resolver } from "./declarations.js"
 
 /**
  * Options of the events that are about a person.
@@ -36,9 +37,6 @@ export const identifying: Kind = { withContext: false, withFlags: false, needsId
 /** Says something of the person of the context. */
 export const aboutPerson: Kind = { withContext: true, withFlags: true, needsId: true }
 
-/** Brings properties that may have been declared into the form that is sent. */
-export type Resolve = (given: PropertiesInput | DeclaredProperties | undefined) => PropertiesInput | undefined
-
 export interface Verb {
   readonly event: string
   readonly kind: Kind
@@ -46,7 +44,7 @@ export interface Verb {
   /** What the caller gave as properties, where the event's are made of it. */
   readonly given: unknown
   /** What the event says. May throw, because the arguments of a call may throw as they are read. */
-  readonly make: (resolve: Resolve) => Made
+  readonly make: (of: Resolver["of"]) => Made
 }
 
 /** Captures the event of a verb, if there is one. */
@@ -54,17 +52,14 @@ export const captureVerb = (door: Capture, origin: Origin, verb: Verb): Effect.E
   const { event, given, kind, options } = verb
   // Nothing is looked at where nothing is taken; it is counted there.
   if (door.isSilent(origin, event)) return door.refuse(origin, event, "")
+  const resolver = door.resolver(event)
   let made: Made
-  let defect: Error | undefined
   try {
-    made = verb.make((properties) => {
-      const resolved = door.resolve(event, properties)
-      defect ??= resolved.defect
-      return resolved.properties
-    })
+    made = verb.make(resolver.of)
   } catch {
     made = { invalid: "an argument throws as it is read" }
   }
+  const defect = resolver.defect()
   if (defect !== undefined) return Effect.die(defect)
   if (made === undefined) return Effect.void
   if ("invalid" in made) return door.refuse(origin, event, made.invalid)

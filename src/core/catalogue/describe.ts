@@ -5,13 +5,11 @@
  */
 import type { PersonalData } from "../event/declared.js"
 import type { PropertyDescription, PropertyType } from "./model.js"
+import { maxLevels } from "./scan.js"
 import type { Member, Shape } from "./shape.js"
 
 /** Shapes that contain themselves end here; nobody nests so deep. */
 const maxDepth = 16
-
-/** No schema has so many parts. */
-const maxParts = 10_000
 
 interface Found {
   readonly types: Set<PropertyType>
@@ -58,25 +56,24 @@ const look = (shape: Shape, found: Found, depth: number): void => {
   }
 }
 
-/** Whether anything in a shape is personal data. What contains itself is gone through once. */
-export const isPersonal = (shape: Shape): boolean => {
-  const seen = new Set<Shape>()
-  return hasPersonal(shape, seen)
-}
-
-/** The ways in which parts of a shape are made unreadable. */
+/** The ways in which parts of a shape are made unreadable; none: nothing in it is personal data. */
 export const waysOf = (shape: Shape): ReadonlyArray<PersonalData | "usual"> => {
   const seen = new Set<Shape>()
   const found = new Set<PersonalData | "usual">()
-  const visit = (part: Shape): void => {
-    if (part.personal !== undefined) found.add(part.personal)
-    if (seen.has(part) || seen.size > maxParts) return
+  const waiting: Array<readonly [part: Shape, level: number]> = [[shape, 0]]
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    const [part, level] = next
+    if (seen.has(part)) continue
     seen.add(part)
-    partsOf(part).forEach(visit)
+    if (part.personal !== undefined) found.add(part.personal)
+    const inside = part.kind === "later" ? level + 1 : level
+    if (inside <= maxLevels) { for (const one of partsOf(part)) waiting.push([one, inside]) }
   }
-  visit(shape)
   return [...found]
 }
+
+/** Whether anything in a shape is personal data. */
+export const isPersonal = (shape: Shape): boolean => waysOf(shape).length > 0
 
 /**
  * Whether a value goes as a whole, because there is personal data in a part of it that cannot be told from the others.
@@ -92,17 +89,6 @@ export const goesWhole = (shape: Shape): boolean => {
 export const onlyChoice = ({ choices }: Shape & { readonly kind: "union" }): Shape | undefined => {
   const [first, ...others] = choices.filter(({ kind }) => kind !== "nothing")
   return others.length === 0 ? first : undefined
-}
-
-const hasPersonal = (shape: Shape, seen: Set<Shape>): boolean => {
-  if (shape.personal !== undefined) return true
-  if (shape.kind === "later") {
-    // A schema that makes another one each time it is asked has no end.
-    if (seen.size > maxParts) return true
-    if (seen.has(shape)) return false
-    seen.add(shape)
-  }
-  return partsOf(shape).some((part) => hasPersonal(part, seen))
 }
 
 const partsOf = (shape: Shape): ReadonlyArray<Shape> => {

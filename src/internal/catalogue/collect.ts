@@ -2,7 +2,7 @@
  * The catalogue that a module exports, or that is made of the events which it exports.
  */
 import { type Catalogue, isCatalogue, make } from "../../Catalogue.js"
-import { isList, isObject, read } from "../../core/guard.js"
+import { isList, isObject, isPlain, read } from "../../core/guard.js"
 import { type Any, type GroupType, isPostHogEvent, type Person } from "../../PostHogEvent.js"
 import { describeThrown } from "../http/explain.js"
 
@@ -14,14 +14,22 @@ const isGroupType = (value: unknown): value is GroupType<string> =>
 
 const isPerson = (value: unknown): value is Person => hasMethods(value) && read(value, "type") === undefined
 
-/** All that a module exports, and what is in the lists that it exports: what has several names is there once. */
+/** Events, groups and persons are objects, too. */
+const isDeclaration = (value: unknown): boolean => isCatalogue(value) || isPostHogEvent(value) || hasMethods(value)
+
+/**
+ * All that a module exports, and what is in the lists, objects and modules that it exports: what has several names is
+ * there once.
+ */
 const valuesOf = (exports: unknown): ReadonlyArray<unknown> =>
   isObject(exports)
     ? [
       ...new Set(
         Object.keys(exports).flatMap((name) => {
           const value = read(exports, name)
-          return isList(value) ? value : [value]
+          if (isList(value)) return value
+          // A module that is exported under a name has no prototype.
+          return isPlain(value) && !isDeclaration(value) ? Object.values(value) : [value]
         })
       )
     ]

@@ -39,7 +39,7 @@ export interface Stats {
   readonly retried: number
   /** Events that PostHog took with a remark, see `EventsWarned`. They are among `delivered`. */
   readonly warned: number
-  /** Events whose properties did not fit their declaration, see `EventInvalid`: sent or dropped. */
+  /** Events, and evaluations of flags, with properties that did not fit their declaration, see `EventInvalid`. */
   readonly invalid: number
   /** Events in which something had to be replaced before they could be sent. */
   readonly repaired: number

@@ -6,6 +6,7 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as AST from "effect/SchemaAST"
+import { scan } from "../../core/catalogue/scan.js"
 import type { Member, Shape } from "../../core/catalogue/shape.js"
 import { holding, say, sent, unionOf } from "../../core/catalogue/sides.js"
 import type { PersonalData } from "../../core/event/declared.js"
@@ -215,42 +216,14 @@ const memberOf = (signature: AST.PropertySignature, laters: Laters): Member => (
   isOptional: signature.isOptional
 })
 
-/**
- * Whether anything in a schema says that it is personal data, and whether the schema contains itself. Looked for in all
- * of it, because a part may be reached on the way of a transformation only. A schema without an end has both.
- */
-const scan = (root: AST.AST): { readonly hasPersonal: boolean; readonly hasItself: boolean } => {
-  const seen = new Set<unknown>()
-  const waiting: Array<unknown> = [root]
-  const found = { hasPersonal: false, hasItself: false }
-  while (waiting.length > 0) {
-    const part = waiting.pop()
-    if (typeof part !== "object" || part === null || seen.has(part)) continue
-    if (seen.add(part).size > maxScanned) return { hasPersonal: true, hasItself: true }
-    if (Object.hasOwn(part, personalId)) found.hasPersonal = true
-    const own = part as { readonly _tag?: unknown; readonly f?: unknown }
-    if (own._tag === "Suspend" && typeof own.f === "function") {
-      found.hasItself = true
-      waiting.push((own.f as () => unknown)())
-    }
-    for (const name of Reflect.ownKeys(part)) {
-      waiting.push((part as { readonly [name: PropertyKey]: unknown })[name])
-    }
-  }
-  return found
-}
-
-/** Parts of one schema. */
-const maxScanned = 50_000
-
 /** The members that a field is sent as, which is one, under its own or another name. */
 export const membersOf = (name: string, field: AnyField): ReadonlyArray<Member> => {
   const { ast } = Schema.Struct({ [name]: field })
   const shape = shapeOf(ast, new Map())
   const members = shape.kind === "object" ? shape.members : []
-  const { hasItself, hasPersonal } = scan(ast)
+  const { hasItself, isMarked } = scan(ast, personalId, "f")
   // On which level of itself a value is cannot be seen, so all of it goes as a whole.
-  return hasItself && hasPersonal
+  return hasItself && isMarked
     ? members.map((member) => ({ ...member, shape: { ...member.shape, personal: member.shape.personal ?? "usual" } }))
     : members
 }

@@ -12,6 +12,7 @@ import {
   type Prepared,
   type PropertyProblem
 } from "../../core/event/declared.js"
+import { toJson } from "../../core/event/json.js"
 import { setMember } from "../../core/event/layers.js"
 import { isInstance, isList, isObject, isPlain, isRecord } from "../../core/guard.js"
 import { type AnyField, type Encode, fullOf, membersOf, quickOf, wrong } from "../effect/schema.js"
@@ -102,9 +103,17 @@ export interface Declaration {
   readonly prepare: (given: unknown, personal: PersonalPolicy) => Prepared
 }
 
+/** No event has room for more. */
+const maxLength = 1_000_000
+
 /** Whether a value is one that JSON does not have, which PostHog would see as none at all. */
 const isLost = (value: unknown): boolean =>
-  typeof value === "number" ? !Number.isFinite(value) : isInstance(value, Date) && Number.isNaN(value.getTime())
+  typeof value === "number"
+    ? !Number.isFinite(value)
+    : isInstance(value, Date)
+    ? Number.isNaN(value.getTime())
+    // A duration without end, for instance.
+    : isObject(value) && !isList(value) && !isPlain(value) && toJson("", value, maxLength) === null
 
 /** `isPartial`: of fields that are not given nothing is said, and nothing is marked, because it would stay. */
 export const declare = (fields: Fields, isPartial = false): Declaration => {

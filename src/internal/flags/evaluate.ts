@@ -2,7 +2,6 @@
  * From what a caller and the context say to a snapshot.
  */
 import * as Effect from "effect/Effect"
-import type { DeclaredProperties } from "../../core/event/declared.js"
 import {
   type GroupProperties,
   type GroupPropertiesInput,
@@ -50,18 +49,14 @@ const evaluateActive = (
     return Effect.succeed(internal.empty(distinctId, undefined, key))
   }
   // As events would show them: definitions are evaluated by what PostHog would see, wherever that happens.
-  let defect: Error | undefined
-  const resolve = (given: PropertiesInput | DeclaredProperties | undefined): PropertiesInput | undefined => {
-    const resolved = instance.door.resolve("feature flags", given)
-    defect ??= resolved.defect
-    return resolved.properties
-  }
-  const personProperties = mergeJson(known.personProperties, resolve(options.personProperties))
+  const resolver = instance.door.resolver("feature flags")
+  const personProperties = mergeJson(known.personProperties, resolver.of(options.personProperties))
   const groupProperties = merge(
     options.groupProperties,
     undefined,
-    (_, properties) => resolve(properties as PropertiesInput)
+    (_, properties) => resolver.of(properties as PropertiesInput)
   ) as GroupPropertiesInput
+  const defect = resolver.defect()
   if (defect !== undefined) return Effect.die(defect)
   const deviceId = [options.deviceId, personProperties.$device_id, known.properties.$device_id].find(isIdentifier)
   const flags = flagsOf(instance, active)
