@@ -146,7 +146,20 @@ export const writeChunks = async (alsoCommonJs: boolean): Promise<void> => {
   const names = await namesIn(esm)
   for (const file of await readdir(outdir)) {
     const text = await readFile(join(outdir, file), "utf8")
-    await writeFile(join(outdir, file), `${text}${namesOf(text, names)}\n`)
+    const code = `${text}${namesOf(text, names)}\n`
+    if (!modules.includes(file.slice(0, -".js".length))) {
+      await writeFile(join(outdir, file), code)
+      continue
+    }
+    // The guard comes before everything else, and what imports other packages is a file further away: or what Node misses
+    // first is one of them, such as the platform of Effect 3.
+    const first = `import "./${guard}.js"\n`
+    if (/^import .* from "(?!\.)/m.test(code)) {
+      const [exports] = /^export \{[^}]+\}/m.exec(code) ?? []
+      if (exports === undefined) throw new Error(`${file} exports in a form that is not known here`)
+      await writeFile(join(outdir, `code-${file}`), code)
+      await writeFile(join(outdir, file), `${first}${exports.replace(/\w+ as /g, "")} from "./code-${file}"\n`)
+    } else await writeFile(join(outdir, file), first + code)
   }
   await writeFile(join(outdir, `${guard}.js`), `${Array.from(exported).sort().join("\n")}\n`)
   for (const entry of await readdir(join(esm, guard), { withFileTypes: true })) {

@@ -2,7 +2,7 @@
  * The consumers that need nothing but what this repository has installed: Node in both formats, TypeScript in each of its modes, esbuild.
  * They are part of the test command.
  */
-import { readdirSync, readFileSync, symlinkSync } from "node:fs"
+import { cpSync, readdirSync, readFileSync, symlinkSync } from "node:fs"
 import { join } from "node:path"
 import { captures, type Consumer, link, place, root, run, type World, write } from "./harness.js"
 
@@ -148,11 +148,35 @@ const fewFiles: Consumer = {
   }
 }
 
+/** Package managers that only warn leave the other major of Effect, and no `@effect/platform`, which it does not have. */
+const otherMajor: Consumer = {
+  name: "every entry point says which package the other major of Effect needs",
+  run: async (world) => {
+    const home = await installed(world, "entries", {})
+    const folder = place(world, "other-major", {})
+    const library = join(folder, "node_modules/effect-posthog")
+    // Not a link, or Node would look for Effect where that leads to.
+    cpSync(join(home, "node_modules/effect-posthog"), library, { recursive: true, dereference: true })
+    symlinkSync(join(root, "effect-4/node_modules/effect"), join(folder, "node_modules/effect"), "dir")
+    const { exports } = JSON.parse(readFileSync(join(library, "package.json"), "utf8")) as { readonly exports: object }
+    for (const path of Object.keys(exports)) {
+      if (path === "./package.json") continue
+      const name = `effect-posthog${path.slice(1)}`
+      for (const load of [`import(${JSON.stringify(name)})`, `(async () => require(${JSON.stringify(name)}))()`]) {
+        const program = `${load}.then(() => console.log("loaded"), (error) => console.log(String(error)))`
+        const output = await run(folder, [process.execPath, "-e", program], world.limit)
+        if (!output.includes("effect-posthog@3 needs effect@3")) throw new Error(`${name}, ${load}: ${output}`)
+      }
+    }
+  }
+}
+
 export const consumers: ReadonlyArray<Consumer> = [
   node("program.mjs"),
   node("program.cjs"),
   copies,
   fewFiles,
+  otherMajor,
   typescript({ module: "node16", moduleResolution: "node16", type: "module" }),
   typescript({ module: "node16", moduleResolution: "node16", type: "commonjs" }),
   typescript({ module: "commonjs", moduleResolution: "node10", type: "commonjs" }),
