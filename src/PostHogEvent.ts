@@ -127,11 +127,12 @@ type Digit = "0" | "1" | "2" | "3" | "4" | "5" | "6" | "7" | "8" | "9"
  * @since 0.1.0
  * @category models
  */
-export type Names<F> = {
-  readonly [
-    K in keyof F as K extends "" | `${string}${Unusable}${string}` | `${Digit}${string}` | symbol ? K : never
-  ]: "the name of a property has letters, digits and _ only, and no digit first"
-}
+export type Names =
+  & {
+    readonly [K in `${string}${Unusable}${string}` | `${Digit}${string}`]:
+      "the name of a property has letters, digits and _ only, and no digit first"
+  }
+  & { readonly [K in ""]?: "the name of a property cannot be blank" }
 
 /**
  * What can be said about an event besides its name and properties.
@@ -249,12 +250,12 @@ export interface StrictCapture<Result> {
  */
 export const make = <
   const N extends string,
-  const F extends internal.Fields,
+  const F extends internal.Fields & Names,
   const G extends string = string,
   const D extends string | undefined = undefined
 >(
   name: Name<N>,
-  fields: F & Names<F>,
+  fields: F,
   options?: Options<G, D>
 ): PostHogEvent<{ readonly [K in keyof Schema.Struct.Type<F>]: Schema.Struct.Type<F>[K] }, G, D> => {
   const declaration = Fields.declare(fields)
@@ -306,9 +307,9 @@ export interface GroupType<out G extends string, in A = never> {
  * @since 0.1.0
  * @category constructors
  */
-export const group = <const G extends string, const F extends internal.Fields>(
+export const group = <const G extends string, const F extends internal.Fields & Names>(
   type: Name<G>,
-  fields: F & Names<F>,
+  fields: F,
   options?: Pick<Options, "description" | "owner">
 ): GroupType<G, { readonly [K in keyof Schema.Struct.Type<F>]: Schema.Struct.Type<F>[K] }> => {
   const declaration = Fields.declare(fields, true)
@@ -337,8 +338,8 @@ export interface Person<in A = never> {
  * @since 0.1.0
  * @category constructors
  */
-export const person = <const F extends internal.Fields>(
-  fields: F & Names<F>
+export const person = <const F extends internal.Fields & Names>(
+  fields: F
 ): Person<{ readonly [K in keyof Schema.Struct.Type<F>]: Schema.Struct.Type<F>[K] }> => {
   const declaration = Fields.declare(fields, true)
   return {

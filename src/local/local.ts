@@ -1,0 +1,21 @@
+/**
+ * The parts of one local PostHog that its handlers work with.
+ */
+import type { Faults } from "./faults.js"
+import type { Flags } from "./flags.js"
+import type { Answer, Exchange } from "./model.js"
+import type { People } from "./people.js"
+import type { Settings } from "./settings.js"
+import type { Store } from "./store.js"
+
+export interface Local {
+  readonly settings: Settings
+  readonly store: Store
+  readonly people: People
+  readonly flags: Flags
+  readonly faults: Faults
+  /** Milliseconds since the epoch. */
+  readonly now: () => number
+}
+
+export type Handler = (exchange: Exchange, local: Local) => Answer | Promise<Answer>
