@@ -57,7 +57,18 @@ export interface ReceivedRequest {
 export type Verdict = "accepted" | "invalid" | "refused"
 
 /** What an event is about, for whoever looks at a list of them. */
-export type Kind = "event" | "page" | "person" | "group" | "flag" | "exception" | "llm" | "replay" | "survey" | "log" | "span"
+export type Kind =
+  | "event"
+  | "page"
+  | "person"
+  | "group"
+  | "flag"
+  | "exception"
+  | "llm"
+  | "replay"
+  | "survey"
+  | "log"
+  | "span"
 
 /** An event as PostHog sees it: where clients put things differently, they are in one place. */
 export interface ReceivedEvent {
