@@ -8,6 +8,7 @@ import { createHmac } from "node:crypto"
 import { major } from "./support/effect.js"
 import { FakeClient } from "./support/fakeClient.js"
 import { collectDiagnostics, onFake, settle, stats } from "./support/posthog.js"
+import { rules } from "./support/schemas.js"
 
 const Company = PostHogEvent.group("company", { plan: Schema.Literal("free", "pro"), seats: Schema.Int })
 
@@ -280,6 +281,82 @@ describe("properties that do not fit", () => {
 })
 
 const secret = "ann@example.com"
+
+describe("what is said of a value that does not fit", () => {
+  class Thing extends Schema.Class<Thing>("Thing")({ x: Schema.String }) {}
+  const Item = Schema.Struct({
+    price: rules.positive,
+    count: Schema.optional(Schema.Int),
+    "with space": Schema.optional(Schema.Boolean),
+    parts: Schema.optional(Schema.Array(Schema.Struct({ id: Schema.String }))),
+    by: Schema.optional(Schema.Record({ key: Schema.String, value: Schema.Number })),
+    pair: Schema.optional(Schema.Tuple(Schema.String, Schema.Literal("x", "y"))),
+    either: Schema.optional(Schema.Union(Schema.Struct({ mail: Schema.String }), Schema.Number)),
+    text: Schema.optional(Schema.NumberFromString),
+    thing: Schema.optional(Schema.NullOr(Thing)),
+    at: Schema.optional(Schema.DateFromSelf)
+  })
+  const Bought = PostHogEvent.make("bought", { items: Schema.Array(Item), total: rules.positive })
+  const fine = { price: 1 }
+  const rows: ReadonlyArray<readonly [item: unknown, said: string | RegExp]> = [
+    [{ price: -77 }, /^items\[1\]\.price should be a (?:positive number|value greater than 0)$/],
+    [{ price: secret }, "items[1].price should be a number"],
+    [{}, "items[1].price is missing"],
+    [secret, "items[1] should be an object"],
+    [{ ...fine, count: 77.5 }, "items[1].count should be an integer"],
+    [{ ...fine, count: secret }, "items[1].count should be a number"],
+    [{ ...fine, "with space": secret }, "items[1][\"with space\"] should be a boolean"],
+    [{ ...fine, parts: [{ id: "a" }, { id: 77 }] }, "items[1].parts[1].id should be a string"],
+    [{ ...fine, parts: secret }, "items[1].parts should be a list"],
+    // The key is the value's.
+    [{ ...fine, by: { [secret]: secret } }, "items[1].by[*] should be a number"],
+    [{ ...fine, pair: ["a", secret] }, "items[1].pair[1] should be \"x\" or \"y\""],
+    [{ ...fine, either: { mail: 77 } }, "items[1].either.mail should be a string"],
+    [{ ...fine, either: secret }, "items[1].either should be an object or a number"],
+    [{ ...fine, text: secret }, "items[1].text should be a number"],
+    [{ ...fine, thing: secret }, /^items\[1\]\.thing should be an (?:object|instance of Thing)$/],
+    [{ ...fine, at: secret }, "items[1].at should be a date"]
+  ]
+  for (const [item, said] of rows) {
+    it.effect(`${String(said)}`, () =>
+      Effect.gen(function*() {
+        const told = yield* collectDiagnostics
+        const given = loosely({ items: [fine, item], total: 1 })
+        yield* PostHog.capture(Bought, given, someone)
+        yield* settle
+        const problem = told.find((diagnostic) => diagnostic._tag === "EventInvalid")?.problems[0]
+        assert.strictEqual(problem?.property, "items")
+        const { expected, path } = problem!
+        const text = problem!.problem === "missing" ? `${path} is missing` : `${path} should be ${expected}`
+        if (typeof said === "string") assert.strictEqual(text, said)
+        else assert.match(text, said)
+        assert.notInclude(JSON.stringify(told), secret)
+        assert.notInclude(JSON.stringify(told), "77")
+        const exit = yield* Effect.exit(Effect.provide(PostHog.capture(Bought, given, someone), PostHogTest.layer()))
+        assert.include(Exit.isFailure(exit) ? Cause.pretty(exit.cause) : "", text)
+      }).pipe(Effect.scoped, inTest({ invalidEvents: "send" })))
+  }
+
+  it.effect("a rule is said in the words that it has, and never with those that were made for a value", () =>
+    Effect.gen(function*() {
+      const told = yield* collectDiagnostics
+      const Rules = PostHogEvent.make("rules", rules)
+      const values = Object.fromEntries(Object.keys(rules).map((name) => [name, -77]))
+      yield* PostHog.capture(Rules, loosely(values), someone)
+      yield* settle
+      const problems = told.find((diagnostic) => diagnostic._tag === "EventInvalid")?.problems
+      assert.deepStrictEqual(problems?.map(({ expected }) => expected), [
+        major === 3 ? "a positive number" : "a value greater than 0",
+        "a number (must be even)",
+        "a number that its schema allows",
+        "an even number",
+        "a number (Even)",
+        "a number that its schema allows",
+        "a number that its schema allows"
+      ])
+      assert.notInclude(JSON.stringify(told), "77")
+    }).pipe(Effect.scoped, inTest({ invalidEvents: "send" })))
+})
 
 const SignedUp = PostHogEvent.make("signed up", {
   email: PostHogEvent.personal(Schema.String),

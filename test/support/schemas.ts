@@ -118,6 +118,19 @@ const text = (filter: (schema: typeof Schema.String) => AnyField): AnyField => f
 
 const number = (filter: (schema: typeof Schema.Number) => AnyField): AnyField => filter(Schema.Number)
 
+const isEven = (n: number): boolean => n % 2 === 0
+
+/** Rules for numbers, with the words that they have. */
+export const rules = {
+  positive: Schema.Number.pipe(Schema.positive()),
+  message: Schema.Number.pipe(Schema.filter(isEven, { message: () => "must be even" })),
+  messageOfValue: Schema.Number.pipe(Schema.filter(isEven, { message: ({ actual }) => `${String(actual)} is odd` })),
+  description: Schema.Number.pipe(Schema.filter(isEven, { description: "an even number" })),
+  identifier: Schema.Number.pipe(Schema.filter(isEven, { identifier: "Even" })),
+  unnamed: Schema.Number.pipe(Schema.filter(isEven)),
+  returned: Schema.Number.pipe(Schema.filter((n) => isEven(n) || `${n} is odd`))
+}
+
 /** What is made of functions, each of which has something to say of its own. */
 export const checked: ReadonlyArray<readonly [string, AnyField]> = [
   ...[

@@ -179,6 +179,7 @@ describe("package", () => {
 
   it("a program that declares no events does not pay for them", async () => {
     const declaring = [
+      "internal/effect/parse.ts",
       "internal/effect/schema.ts",
       "internal/events/fields.ts",
       "core/event/hmac.ts",

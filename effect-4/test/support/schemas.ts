@@ -119,6 +119,19 @@ export const schemas = {
 
 export type Name = Exclude<keyof typeof schemas, "throwing">
 
+const isEven = (n: number): boolean => n % 2 === 0
+
+/** Rules for numbers, with the words that they have. */
+export const rules = {
+  positive: Schema.Number.check(Schema.isGreaterThan(0)),
+  message: Schema.Number.check(Schema.makeFilter(isEven, { message: "must be even" })),
+  messageOfValue: Schema.Number.check(Schema.makeFilter((n) => isEven(n) || { path: [n], issue: `${n} is odd` })),
+  description: Schema.Number.check(Schema.makeFilter(isEven, { description: "an even number" })),
+  identifier: Schema.Number.check(Schema.makeFilter(isEven, { identifier: "Even" })),
+  unnamed: Schema.Number.check(Schema.makeFilter(isEven)),
+  returned: Schema.Number.check(Schema.makeFilter((n) => isEven(n) || `${n} is odd`))
+}
+
 /** What is made of functions. */
 export const checked: ReadonlyArray<readonly [string, AnyField]> = [
   ["minLength", Schema.String.check(Schema.isMinLength(2))],

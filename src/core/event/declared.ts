@@ -30,9 +30,14 @@ export interface PersonalPolicy {
  */
 export interface PropertyProblem {
   readonly property: string
+  /**
+   * Where in the property the fault is, such as `items[2].price`; the name of the property where it is the property
+   * itself. The key of a map belongs to the value, and `[*]` is in its place.
+   */
+  readonly path: string
   /** `missing`: the declaration wants it; `invalid`: it has another type, or breaks a rule of it. */
   readonly problem: "missing" | "invalid"
-  /** What the declaration says, in words, such as `number`. */
+  /** What the declaration says, in words, such as `a positive number`. */
   readonly expected: string
 }
 
@@ -50,10 +55,10 @@ export interface Declared {
 /** The property that marks an event whose properties do not fit its declaration: their names. */
 export const invalidMark = "$invalid_properties"
 
-/** The problems in words, such as `total should be number, currency is missing`. */
+/** The problems in words, such as `items[2].price should be a positive number, currency is missing`. */
 export const sayProblems = (problems: ReadonlyArray<PropertyProblem>): string =>
-  problems.map(({ expected, problem, property }) =>
-    problem === "missing" ? `${property} is missing` : `${property} should be ${expected}`
+  problems.map(({ expected, path, problem }) =>
+    problem === "missing" ? `${path} is missing` : `${path} should be ${expected}`
   ).join(", ")
 
 /** Under which name {@link DeclaredProperties} have what they are. */

@@ -2,7 +2,6 @@
  * Effect's schemas, as far as they are looked into. Hides their tree, in which a schema that is sent as something else
  * is a node of its own, with a side for each. `effect-4/src/internal/effect/schema.ts` is this file for Effect 4.
  */
-import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as AST from "effect/SchemaAST"
@@ -10,7 +9,6 @@ import { scan } from "../../core/catalogue/scan.js"
 import type { Member, Shape } from "../../core/catalogue/shape.js"
 import { holding, say, sent, unionOf } from "../../core/catalogue/sides.js"
 import type { PersonalData } from "../../core/event/declared.js"
-import { isInstance } from "../../core/guard.js"
 
 /** Whatever can be a field of a `Schema.Struct`. */
 export type AnyField = Schema.Struct.Field
@@ -69,8 +67,14 @@ const ofEffect = new RegExp(
 /** Nobody describes a value with a longer text; a pattern is not to be looked for in it. */
 const maxDescriptionLength = 10_000
 
+/** What an annotation says in words. */
+export const textOf = (annotated: AST.Annotated, id: symbol): string | undefined => {
+  const text = annotation<unknown>(annotated, id)
+  return typeof text === "string" ? text.slice(0, maxDescriptionLength) : undefined
+}
+
 const descriptionOf = (annotated: AST.Annotated): string | undefined => {
-  const description = annotation<string>(annotated, AST.DescriptionAnnotationId)?.slice(0, maxDescriptionLength)
+  const description = textOf(annotated, AST.DescriptionAnnotationId)
   return description === undefined || ofEffect.test(description) ? undefined : description
 }
 
@@ -134,7 +138,7 @@ const later = (ast: AST.Suspend, laters: Laters): Shape => {
   return shape
 }
 
-const shapeOf = (ast: AST.AST, laters: Laters): Shape => said(ast, plain(ast, laters))
+export const shapeOf = (ast: AST.AST, laters: Laters = new Map()): Shape => said(ast, plain(ast, laters))
 
 const plain = (ast: AST.AST, laters: Laters): Shape => {
   const inside = (ast: AST.AST): Shape => shapeOf(ast, laters)
@@ -219,86 +223,13 @@ const memberOf = (signature: AST.PropertySignature, laters: Laters): Member => (
 /** The members that a field is sent as, which is one, under its own or another name. */
 export const membersOf = (name: string, field: AnyField): ReadonlyArray<Member> => {
   const { ast } = Schema.Struct({ [name]: field })
-  const shape = shapeOf(ast, new Map())
+  const shape = shapeOf(ast)
   const members = shape.kind === "object" ? shape.members : []
   const { hasItself, isMarked } = scan(ast, personalId, "f")
   // On which level of itself a value is cannot be seen, so all of it goes as a whole.
   return hasItself && isMarked
     ? members.map((member) => ({ ...member, shape: { ...member.shape, personal: member.shape.personal ?? "usual" } }))
     : members
-}
-
-/** What {@link quickOf} gives for a value that does not fit. */
-export const wrong: unique symbol = Symbol.for("effect-posthog/wrong")
-
-/** Brings a value into the form that is sent, or gives {@link wrong}. */
-export type Encode = (value: unknown) => unknown
-
-const dateAst = Schema.Date.ast
-const dateFromSelfAst = Schema.DateFromSelf.ast
-
-const isValid = (value: unknown): value is Date => isInstance(value, Date) && !Number.isNaN(value.getTime())
-
-const quickly = (ast: AST.AST): Encode | undefined => {
-  if (ast === dateAst || ast === dateFromSelfAst) {
-    return (value) => isValid(value) ? value.toISOString() : wrong
-  }
-  switch (ast._tag) {
-    case "StringKeyword":
-      return (value) => typeof value === "string" ? value : wrong
-    case "NumberKeyword":
-      return (value) => typeof value === "number" ? value : wrong
-    case "BooleanKeyword":
-      return (value) => typeof value === "boolean" ? value : wrong
-    case "Literal":
-      return (value) => value === ast.literal ? value : wrong
-    case "UndefinedKeyword":
-      return (value) => value === undefined ? value : wrong
-    case "Union": {
-      const choices: Array<Encode> = []
-      for (const type of ast.types) {
-        const choice = quickly(type)
-        if (choice === undefined) return undefined
-        choices.push(choice)
-      }
-      return (value) => {
-        for (const choice of choices) {
-          const encoded = choice(value)
-          if (encoded !== wrong) return encoded
-        }
-        return wrong
-      }
-    }
-    default:
-      return undefined
-  }
-}
-
-/** For a field of the plain kinds, which nearly all are: what Effect's parser does, in a tenth of the time. */
-export const quickOf = (
-  name: string,
-  field: AnyField
-): { readonly encode: Encode; readonly isOptional: boolean } | undefined => {
-  const { ast } = Schema.Struct({ [name]: field })
-  if (ast._tag !== "TypeLiteral") return undefined
-  const signature = ast.propertySignatures[0]!
-  const encode = quickly(signature.type)
-  return encode === undefined ? undefined : { encode, isOptional: signature.isOptional }
-}
-
-/** As Effect does it: an object with the field to one with what is sent, or {@link wrong}. */
-export const fullOf = (name: string, field: AnyField): (given: object) => object | typeof wrong => {
-  const encode = Schema.encodeUnknownEither(
-    Schema.Struct({ [name]: field }) as unknown as Schema.Schema<object, object>
-  )
-  return (given) => {
-    // The program's own functions in a schema may throw.
-    try {
-      return Either.getOrElse(encode(given), () => wrong)
-    } catch {
-      return wrong
-    }
-  }
 }
 
 /** Fields that need no service. */

@@ -3,8 +3,9 @@
  * not fit costs the event nothing but that.
  */
 import { describeMember, waysOf } from "../../core/catalogue/describe.js"
+import { type Encode, wrong } from "../../core/catalogue/encode.js"
+import { invalid, type Misfit, unsaid, wordsOf } from "../../core/catalogue/misfit.js"
 import type { PropertyDescription } from "../../core/catalogue/model.js"
-import type { Shape } from "../../core/catalogue/shape.js"
 import {
   invalidMark,
   type PersonalData,
@@ -15,7 +16,8 @@ import {
 import { toJson } from "../../core/event/json.js"
 import { setMember } from "../../core/event/layers.js"
 import { isInstance, isList, isObject, isPlain, isRecord } from "../../core/guard.js"
-import { type AnyField, type Encode, fullOf, membersOf, quickOf, wrong } from "../effect/schema.js"
+import { fullOf, quickOf } from "../effect/parse.js"
+import { type AnyField, membersOf } from "../effect/schema.js"
 import { nothing, replaceWhole, type Scrub, scrubOf } from "./personal.js"
 
 /** Fields by name. */
@@ -28,38 +30,12 @@ interface Compiled {
   readonly isOptional: boolean
   /** Set for fields of the plain kinds. */
   readonly quick: Encode | undefined
-  readonly full: (given: object) => object | typeof wrong
+  readonly full: ReturnType<typeof fullOf>
   /** By the name that is sent. */
   readonly scrubs: ReadonlyMap<string, Scrub>
   /** How personal data in it is made unreadable; none: there is none. */
   readonly ways: ReadonlyArray<PersonalData | "usual">
   readonly expected: string
-}
-
-const maxExpectedLength = 100
-
-/** What a shape is, in words. */
-const wordsOf = (shape: Shape): string => {
-  switch (shape.kind) {
-    case "string":
-    case "number":
-    case "boolean":
-      return shape.values === undefined
-        ? `a ${shape.kind}`
-        : shape.values.map((value) => JSON.stringify(value)).join(" or ")
-    case "time":
-      return "a date"
-    case "nothing":
-      return "nothing"
-    case "object":
-      return "an object"
-    case "list":
-      return "a list"
-    case "union":
-      return [...new Set(shape.choices.map(wordsOf))].join(" or ")
-    default:
-      return "what its schema says"
-  }
 }
 
 /** A field whose schema cannot be looked into: nothing fits it, and all of it may be personal data. */
@@ -70,7 +46,7 @@ const unusable = (name: string): Compiled => ({
   full: () => wrong,
   scrubs: new Map(),
   ways: ["usual"],
-  expected: "what its schema says"
+  expected: unsaid
 })
 
 const compile = (name: string, field: AnyField): Compiled => {
@@ -90,7 +66,7 @@ const compile = (name: string, field: AnyField): Compiled => {
       full,
       scrubs,
       ways: members.flatMap(({ shape }) => waysOf(shape)),
-      expected: members.map(({ shape }) => wordsOf(shape)).join(", ").slice(0, maxExpectedLength)
+      expected: members.map(({ shape }) => wordsOf(shape)).join(", ")
     }
   } catch {
     return unusable(name)
@@ -129,7 +105,7 @@ export const declare = (fields: Fields, isPartial = false): Declaration => {
       let problems: Array<PropertyProblem> | undefined
       for (const field of all()) {
         const problem = take(properties, isRecord(given) ? given : {}, field, isPartial, personal)
-        if (problem !== undefined) (problems ??= []).push({ property: field.name, problem, expected: field.expected })
+        if (problem !== undefined) (problems ??= []).push(problem)
       }
       if (problems !== undefined && !isPartial) {
         setMember(
@@ -150,8 +126,11 @@ const take = (
   field: Compiled,
   isPartial: boolean,
   personal: PersonalPolicy
-): PropertyProblem["problem"] | undefined => {
-  const { full, isOptional, name, quick, ways } = field
+): PropertyProblem | undefined => {
+  const { expected, full, isOptional, name, quick, ways } = field
+  const of = ({ expected, path, problem }: Misfit): PropertyProblem => ({ property: name, path, problem, expected })
+  const here = { path: name, depth: 1 }
+  let why = invalid(here, expected)
   let value: unknown
   try {
     const isGiven = Object.hasOwn(given, name)
@@ -166,7 +145,12 @@ const take = (
       }
     }
     // Effect's parser knows no bound.
-    const encoded = isBounded(value) ? full(isGiven ? { [name]: value } : {}) : wrong
+    const isSmall = isBounded(value)
+    const tell = (misfit: Misfit): void => {
+      why = misfit
+    }
+    const encoded = isSmall ? full(isGiven ? { [name]: value } : {}, tell) : wrong
+    if (!isSmall) why = invalid(here, `of ${maxParts} parts at most`)
     if (encoded !== wrong && !Object.values(encoded).some(isLost)) {
       put(properties, encoded, field, personal)
       return undefined
@@ -174,11 +158,11 @@ const take = (
   } catch {
     // What a value or a schema throws may have the value in its message.
   }
-  if (value === undefined || value === null) return "missing"
+  if (value === undefined || value === null) return of({ ...why, problem: "missing" })
   // Of an object only what is declared would be to send, and which that is cannot be said of one that does not fit.
   const shown = ways.length > 0 ? replaceWhole(value, ways, personal) : isObject(value) ? nothing : value
   if (shown !== nothing) setMember(properties, name, shown)
-  return "invalid"
+  return of(why)
 }
 
 /** Parts of a value that is given to Effect's parser: more than any event has room for. */

@@ -4,8 +4,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Schema from "effect/Schema"
 import { isPersonal } from "../../../src/core/catalogue/describe.js"
+import { wrong } from "../../../src/core/catalogue/encode.js"
 import type { Member, Shape } from "../../../src/core/catalogue/shape.js"
-import { fullOf, membersOf, quickOf, wrong } from "../../../src/internal/effect/schema.js"
+import { fullOf, quickOf } from "../../../src/internal/effect/parse.js"
+import { membersOf } from "../../../src/internal/effect/schema.js"
 import { checked, type Name, schemas } from "../../support/schemas.js"
 
 /** A shape in few characters. */

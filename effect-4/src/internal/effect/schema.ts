@@ -2,15 +2,12 @@
  * Effect's schemas, as far as they are looked into. Hides their tree: a schema is the value that the program sees, with
  * links to what it is written as.
  */
-import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as AST from "effect/SchemaAST"
-import * as SchemaTransformation from "effect/SchemaTransformation"
 import { scan } from "../../core/catalogue/scan.js"
 import type { Member, Shape } from "../../core/catalogue/shape.js"
 import { holding, say, sent, unionOf } from "../../core/catalogue/sides.js"
 import type { PersonalData } from "../../core/event/declared.js"
-import { isInstance } from "../../core/guard.js"
 
 /** Whatever can be a field of a `Schema.Struct`. */
 export type AnyField = Schema.Constraint
@@ -35,7 +32,7 @@ export const deprecated = <S extends Annotatable>(field: S, why: string): S => a
 /** Nobody describes a value with a longer text. */
 const maxDescriptionLength = 10_000
 
-const text = (value: unknown): string | undefined =>
+export const text = (value: unknown): string | undefined =>
   typeof value === "string" ? value.slice(0, maxDescriptionLength) : undefined
 
 /** A shape with what annotations say of it: those of the schema, of its checks and of the key, the last one winning. */
@@ -68,7 +65,7 @@ const declared: ReadonlyArray<readonly [RegExp, (parts: ReadonlyArray<Shape>) =>
 const ofEffect = "effect/schema/"
 
 /** What Effect calls one of its own classes. */
-const nameOf = (ast: AST.AST): string | undefined => {
+export const nameOf = (ast: AST.AST): string | undefined => {
   const id = (ast.annotations?.["representation"] as { readonly id?: unknown } | undefined)?.id
   return typeof id === "string" && id.startsWith(ofEffect) ? id.slice(ofEffect.length) : undefined
 }
@@ -104,7 +101,7 @@ const later = ({ thunk }: AST.Suspend, laters: Laters): Shape => {
   return shape
 }
 
-const shapeOf = (ast: AST.AST, laters: Laters): Shape => {
+export const shapeOf = (ast: AST.AST, laters: Laters = new Map()): Shape => {
   const seen = said(ast, plain(ast, laters))
   if (ast.encoding === undefined) return seen
   // From what is written, which the last link leads to, to what the program sees.
@@ -167,7 +164,7 @@ const plain = (ast: AST.AST, laters: Laters): Shape => {
 }
 
 /** Whether what is sent may be without a member. */
-const isOptional = (type: AST.AST): boolean => AST.isOptional(AST.toEncoded(type))
+export const isOptional = (type: AST.AST): boolean => AST.isOptional(AST.toEncoded(type))
 
 const literal = (value: AST.LiteralValue): Shape => {
   switch (typeof value) {
@@ -185,93 +182,13 @@ const literal = (value: AST.LiteralValue): Shape => {
 /** The members that a field is sent as, which is one. */
 export const membersOf = (name: string, field: AnyField): ReadonlyArray<Member> => {
   const { ast } = Schema.Struct({ [name]: field })
-  const shape = shapeOf(ast, new Map())
+  const shape = shapeOf(ast)
   const members = shape.kind === "object" ? shape.members : []
   const { hasItself, isMarked } = scan(ast, personalId, "thunk")
   // On which level of itself a value is cannot be seen, so all of it goes as a whole.
   return hasItself && isMarked
     ? members.map((member) => ({ ...member, shape: { ...member.shape, personal: member.shape.personal ?? "usual" } }))
     : members
-}
-
-/** What {@link quickOf} gives for a value that does not fit. */
-export const wrong: unique symbol = Symbol.for("effect-posthog/wrong")
-
-/** Brings a value into the form that is sent, or gives {@link wrong}. */
-export type Encode = (value: unknown) => unknown
-
-const isValid = (value: unknown): value is Date => isInstance(value, Date) && !Number.isNaN(value.getTime())
-
-/** A date as it is, or one that is written as text in the usual way. */
-const isUsualDate = (ast: AST.AST): boolean => {
-  if (nameOf(ast) !== "Date") return false
-  const [link, ...more] = ast.encoding ?? []
-  return link === undefined ||
-    more.length === 0 && link.transformation === SchemaTransformation.dateFromString && link.to._tag === "String" &&
-      link.to.checks === undefined && link.to.encoding === undefined
-}
-
-const quickly = (ast: AST.AST): Encode | undefined => {
-  if (ast.checks !== undefined) return undefined
-  if (isUsualDate(ast)) return (value) => isValid(value) ? value.toISOString() : wrong
-  if (ast.encoding !== undefined) return undefined
-  switch (ast._tag) {
-    case "String":
-      return (value) => typeof value === "string" ? value : wrong
-    case "Number":
-      return (value) => typeof value === "number" ? value : wrong
-    case "Boolean":
-      return (value) => typeof value === "boolean" ? value : wrong
-    case "Literal":
-      return (value) => value === ast.literal ? value : wrong
-    case "Null":
-      return (value) => value === null ? value : wrong
-    case "Undefined":
-      return (value) => value === undefined ? value : wrong
-    case "Union": {
-      if (ast.encodingChecks !== undefined || ast.options?.mode === "oneOf") return undefined
-      const choices: Array<Encode> = []
-      for (const type of ast.types) {
-        const choice = quickly(type)
-        if (choice === undefined) return undefined
-        choices.push(choice)
-      }
-      return (value) => {
-        for (const choice of choices) {
-          const encoded = choice(value)
-          if (encoded !== wrong) return encoded
-        }
-        return wrong
-      }
-    }
-    default:
-      return undefined
-  }
-}
-
-/** For a field of the plain kinds, which nearly all are: what Effect's parser does, in a tenth of the time. */
-export const quickOf = (
-  name: string,
-  field: AnyField
-): { readonly encode: Encode; readonly isOptional: boolean } | undefined => {
-  const [signature] = Schema.Struct({ [name]: field }).ast.propertySignatures
-  const encode = signature === undefined ? undefined : quickly(signature.type)
-  return encode === undefined ? undefined : { encode, isOptional: isOptional(signature!.type) }
-}
-
-/** As Effect does it: an object with the field to one with what is sent, or {@link wrong}. */
-export const fullOf = (name: string, field: AnyField): (given: object) => object | typeof wrong => {
-  const encode = Schema.encodeUnknownResult(
-    Schema.Struct({ [name]: field }) as unknown as Schema.Codec<object, object>
-  )
-  return (given) => {
-    // A schema that has to wait throws, and so may the program's own functions in it.
-    try {
-      return Result.getOrElse(encode(given), () => wrong)
-    } catch {
-      return wrong
-    }
-  }
 }
 
 /** Fields that need no service. */
