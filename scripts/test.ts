@@ -17,7 +17,8 @@ const tarball = ".tmp/effect-posthog.tgz"
 const tarball4 = ".tmp/effect-4/effect-posthog.tgz"
 const build4 = "effect-4/build"
 
-const checks: ReadonlyArray<Check> = [
+/** One after the other; those of the two majors beside each other, because most of them keep one core busy. */
+const checks3: ReadonlyArray<Check> = [
   { name: "format", command: ["dprint", "check"] },
   { name: "lint", command: ["oxlint", "--deny-warnings"] },
   { name: "generated files", command: ["tsx", "scripts/codegen.ts", "--check"] },
@@ -33,16 +34,17 @@ const checks: ReadonlyArray<Check> = [
   // What `@effect/ai` stands on names types of Node.
   { name: "built types of EffectAi", command: ["tsc", "-p", "tsconfig.dist.effect-ai.json"] },
   { name: "package", command: ["publint", "--strict", tarball] },
-  { name: "package types", command: ["attw", tarball] },
-  { name: "Effect 4: sources", command: ["tsx", "effect-4/generate.ts"] },
+  { name: "package types", command: ["attw", tarball] }
+]
+
+const checks4: ReadonlyArray<Check> = [
   { name: "Effect 4: types", command: ["tsc", "-p", "effect-4/tsconfig.json"] },
   { name: "Effect 4: type tests", command: ["tstyche"], folder: build4 },
   { name: "Effect 4: documentation compiles", command: ["tsx", "scripts/docs.ts"], folder: build4 },
   { name: "Effect 4: build", command: ["tsx", "scripts/pack.ts", "../../.tmp/effect-4"], folder: build4 },
   { name: "Effect 4: built types", command: ["tsc", "-p", "tsconfig.dist.json"], folder: build4 },
   { name: "Effect 4: package", command: ["publint", "--strict", tarball4] },
-  { name: "Effect 4: package types", command: ["attw", "--profile", "esm-only", tarball4] },
-  { name: "difference of the public types", command: ["tsx", "effect-4/surface.ts", "--check"] }
+  { name: "Effect 4: package types", command: ["attw", "--profile", "esm-only", tarball4] }
 ]
 
 const run = (command: ReadonlyArray<string>, quiet: boolean, folder = "."): Promise<boolean> =>
@@ -65,13 +67,19 @@ const run = (command: ReadonlyArray<string>, quiet: boolean, folder = "."): Prom
 
 let passed = 0
 let failed = 0
-await rm("dist", { recursive: true, force: true })
-for (const { command, folder, name } of checks) {
-  const ok = await run(command, true, folder)
-  console.log(`${ok ? "ok    " : "FAILED"} ${name}`)
-  if (ok) passed++
-  else failed++
+const checkAll = async (checks: ReadonlyArray<Check>): Promise<void> => {
+  for (const { command, folder, name } of checks) {
+    const ok = await run(command, true, folder)
+    console.log(`${ok ? "ok    " : "FAILED"} ${name}`)
+    if (ok) passed++
+    else failed++
+  }
 }
+
+await rm("dist", { recursive: true, force: true })
+await checkAll([{ name: "Effect 4: sources", command: ["tsx", "effect-4/generate.ts"] }])
+await Promise.all([checkAll(checks3), checkAll(checks4)])
+await checkAll([{ name: "difference of the public types", command: ["tsx", "effect-4/surface.ts", "--check"] }])
 process.env.EFFECT_POSTHOG_TARBALL = tarball
 process.env.EFFECT_POSTHOG_TARBALL_4 = tarball4
 
