@@ -16,6 +16,8 @@ export interface Local {
   readonly faults: Faults
   /** Milliseconds since the epoch. */
   readonly now: () => number
+  /** Whether what PostHog takes is refused where an SDK should know better: for the suite of one. Default: no. */
+  readonly isStrict?: boolean | undefined
 }
 
 export type Handler = (exchange: Exchange, local: Local) => Answer | Promise<Answer>

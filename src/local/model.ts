@@ -30,7 +30,7 @@ export interface ReceivedRequest {
   /** Names in lower case. Secret keys are shortened. */
   readonly headers: { readonly [name: string]: string }
   readonly target: Target
-  readonly sdk: Sdk
+  sdk: Sdk
   /** The project key that the request is for, when it says one. */
   project: string | undefined
   /** How the body was packed, such as `gzip`, `gzip without header`, `base64`, `form`, or `plain`. */
@@ -152,6 +152,17 @@ export interface Exchange {
   /** As they came, with secrets: for checking only. */
   readonly headers: IncomingHttpHeaders
   readonly body: Body
+  /**
+   * What a fault makes of an event of capture v1, whatever the event is; `undefined`: nothing. An event that is to be
+   * sent again, or is dropped, is not accepted.
+   */
+  readonly resultFor?: ((event: unknown, index: number) => EventResult | undefined) | undefined
+}
+
+/** What capture v1 answers about one event. */
+export interface EventResult {
+  readonly result: "ok" | "retry" | "drop" | "limited" | "warning"
+  readonly details?: string | undefined
 }
 
 /** What is answered. */
@@ -179,6 +190,8 @@ export type Fault =
   }
   /** Waits, then goes on. */
   | { readonly kind: "slow"; readonly millis: number; readonly next?: Fault | undefined }
+  /** Waits until a promise is settled, then goes on: for who scripts a server from within its process. */
+  | { readonly kind: "wait"; readonly until: Promise<unknown>; readonly next?: Fault | undefined }
   /** Reads the request and never answers. */
   | { readonly kind: "silent" }
   /** Closes the connection: before the request is read, or after it was taken. */
