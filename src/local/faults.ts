@@ -21,9 +21,69 @@ export interface Running extends Plan {
 
 export interface Faults {
   /** Starts one; the function stops it. */
-  readonly start: (plan: Plan) => { readonly id: number; readonly stop: () => void }
-  readonly stop: (id?: number) => void
+  readonly start: (plan: Plan) => { readonly id: number; readonly stop: () => Promise<void> }
+  /** Stops one, or all. Resolves when the server is as before: after `refuse` it has to listen again. */
+  readonly stop: (id?: number) => Promise<void>
   readonly running: () => ReadonlyArray<Running>
   /** The fault that this request gets, counted as a hit. */
   readonly next: (request: Pick<ReceivedRequest, "target" | "method">) => Fault | undefined
+}
+
+/** A fault in a few words, for lists. */
+export const describe = (fault: Fault): string => {
+  switch (fault.kind) {
+    case "status":
+      return `status ${fault.status}`
+    case "slow":
+      return `slow ${fault.millis} ms${fault.next === undefined ? "" : `, ${describe(fault.next)}`}`
+    case "wait":
+      return `wait${fault.next === undefined ? "" : `, ${describe(fault.next)}`}`
+    case "reset":
+      return `reset ${fault.when}`
+    case "partial":
+      return `partial ${fault.result}`
+    default:
+      return fault.kind
+  }
+}
+
+export interface FaultDeps {
+  /** From 0 to 1, for shares. */
+  readonly random: () => number
+  /** Others run now. What it gives is waited for by who stopped one. */
+  readonly changed: () => Promise<void> | void
+}
+
+export const makeFaults = ({ changed, random }: FaultDeps): Faults => {
+  let plans: Array<Running & { hits: number }> = []
+  let last = 0
+  const remove = async (leaves: (plan: Running) => boolean): Promise<void> => {
+    const kept = plans.filter((plan) => !leaves(plan))
+    if (kept.length === plans.length) return
+    plans = kept
+    await changed()
+  }
+  const stop = (id?: number): Promise<void> => remove((plan) => id === undefined || plan.id === id)
+  return {
+    start: (plan) => {
+      const id = ++last
+      plans.push({ ...plan, id, hits: 0 })
+      void changed()
+      return { id, stop: () => stop(id) }
+    },
+    stop,
+    running: () => plans.map((plan) => ({ ...plan })),
+    next: ({ target }) => {
+      for (const plan of plans) {
+        const { fault, on = "everything", share = 1, times = Infinity } = plan
+        // Whoever refuses connections has no request to answer.
+        if (fault.kind === "refuse" || on !== "everything" && on !== target) continue
+        if (share < 1 && random() >= share) continue
+        plan.hits++
+        if (plan.hits >= times) void remove(({ id }) => id === plan.id)
+        return fault
+      }
+      return undefined
+    }
+  }
 }

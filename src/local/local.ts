@@ -3,7 +3,7 @@
  */
 import type { Faults } from "./faults.js"
 import type { Flags } from "./flags.js"
-import type { Answer, Exchange } from "./model.js"
+import type { Answer, Exchange, Fault } from "./model.js"
 import type { People } from "./people.js"
 import type { Settings } from "./settings.js"
 import type { Store } from "./store.js"
@@ -21,3 +21,9 @@ export interface Local {
 }
 
 export type Handler = (exchange: Exchange, local: Local) => Answer | Promise<Answer>
+
+/** Stands between a request and its handler: may answer by itself, choose a fault, or let the handler `go` on. */
+export type Intercept = (
+  exchange: Exchange,
+  go: (exchange: Exchange) => Promise<Answer>
+) => Answer | Fault | Promise<Answer | Fault>

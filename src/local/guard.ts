@@ -1,0 +1,55 @@
+/**
+ * Who may speak to a local PostHog, and what of their headers is kept.
+ */
+import { createHash, timingSafeEqual } from "node:crypto"
+import type { IncomingHttpHeaders } from "node:http"
+import { isLoopback, type Settings } from "./settings.js"
+
+/** The name in a `Host` header, without the port. `undefined`: it is none. */
+export const hostName = (host: string | undefined): string | undefined =>
+  /^(\[[0-9a-f:.]+\]|[^:/@\s]+)(?::\d{1,5})?$/i.exec(host ?? "")?.[1]?.toLowerCase()
+
+/**
+ * Whether a request is for this server by a name that belongs to it. A web site can let its own name lead to loopback,
+ * and would then be of the same origin as this server: its pages could read everything here.
+ */
+export const isAllowedHost = (header: string | undefined, { allowHosts, host }: Settings): boolean => {
+  const name = hostName(header)
+  if (name === undefined) return false
+  const bare = name.replace(/^\[|\]$/g, "")
+  return isLoopback(name) || bare === host?.toLowerCase() ||
+    allowHosts.some((allowed) => allowed.toLowerCase() === name || allowed.toLowerCase() === bare)
+}
+
+const digest = (text: string): Buffer => createHash("sha256").update(text).digest()
+
+/** Whether a request carries the token. Takes as long for a wrong one, however much of it is right. */
+export const hasToken = (headers: IncomingHttpHeaders, token: string): boolean => {
+  const given = /^Bearer (.+)$/i.exec(headers.authorization ?? "")?.[1]
+  return given !== undefined && timingSafeEqual(digest(given), digest(token))
+}
+
+/** Keys that give access to data. Project keys (`phc_`) are public. */
+const secretKeys = /\b(ph[a-z]_)([\w-]{4,})/g
+
+/** Shortens secret keys, so that they can be recognized and not used. */
+export const shortenSecrets = (text: string): string =>
+  text.replace(secretKeys, (key, prefix: string, rest: string) =>
+    prefix === "phc_" ? key : `${prefix}${rest.slice(0, 3)}…`)
+
+const secretHeaders = new Set(["authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key"])
+
+const maxHeader = 2_000
+
+/** The headers as they are kept. */
+export const keptHeaders = (headers: IncomingHttpHeaders): { readonly [name: string]: string } => {
+  const kept: Record<string, string> = Object.create(null)
+  for (const [name, value] of Object.entries(headers)) {
+    const text = (Array.isArray(value) ? value.join(", ") : value ?? "").slice(0, maxHeader)
+    const isProjectKey = /^Bearer phc_\w+$/i.test(text)
+    kept[name] = !secretHeaders.has(name) || isProjectKey
+      ? shortenSecrets(text)
+      : text.replace(/^(\w+ )?(\S{0,8})[^]*$/, "$1$2…")
+  }
+  return kept
+}

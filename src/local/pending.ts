@@ -1,0 +1,90 @@
+/**
+ * Stands in for parts that are being written. Whoever lands a part replaces its name where it is imported (`routes.ts`,
+ * `server.ts`), and deletes it here.
+ */
+import { randomUUID } from "node:crypto"
+import type { IncomingHttpHeaders } from "node:http"
+import type { Flags } from "./flags.js"
+import type { Handler } from "./local.js"
+import { json } from "./model.js"
+import type { People } from "./people.js"
+import type { Settings } from "./settings.js"
+
+const text = (value: unknown): string | undefined => typeof value === "string" ? value : undefined
+
+export const ingestV0: Handler = ({ body, received }, { now, store }) => {
+  const envelope = body.json as { readonly api_key?: unknown; readonly batch?: ReadonlyArray<any> } | undefined
+  if (typeof envelope !== "object" || envelope === null) return json(400, { detail: "no JSON" })
+  const project = text(envelope.api_key)
+  if (project === undefined) return json(401, { detail: "no key" })
+  received.project = project
+  for (const raw of envelope.batch ?? [envelope]) {
+    received.events++
+    const properties = raw.properties ?? {}
+    store.addEvent({
+      seq: store.nextEvent(),
+      at: now(),
+      kind: "event",
+      lane: "v0",
+      sdk: received.sdk,
+      project,
+      request: received.seq,
+      verdict: "accepted",
+      reason: undefined,
+      warnings: [],
+      times: 1,
+      bytes: JSON.stringify(raw).length,
+      uuid: text(raw.uuid),
+      event: text(raw.event) ?? "",
+      distinct_id: text(raw.distinct_id) ?? text(properties.distinct_id) ?? "",
+      timestamp: text(raw.timestamp),
+      $set: raw.$set ?? properties.$set,
+      $set_once: raw.$set_once ?? properties.$set_once,
+      properties,
+      raw
+    })
+  }
+  return json(200, { status: 1 })
+}
+
+const toCome: Handler = () => json(501, { detail: "to come" })
+export const ingestV1 = toCome
+export const ingestAi = toCome
+export const otlp = toCome
+export const replay: Handler = () => json(200, { status: 1 })
+
+/** `config.js`, `config`, scripts, surveys and the like: everything that is read by browsers. */
+export const browser: Handler = () => json(200, {})
+
+export const makePeople = (): People => ({
+  learn: () => {},
+  find: () => undefined,
+  group: () => undefined,
+  all: () => [],
+  clear: () => {}
+})
+
+export const makeFlags = (): Flags => ({
+  document: () => ({ flags: [] }),
+  setDefinitions: () => undefined,
+  setOverrides: () => {},
+  override: () => {},
+  overrides: () => [],
+  missing: () => [],
+  evaluate: (_, { now }) =>
+    json(200, { flags: {}, errorsWhileComputingFlags: false, requestId: randomUUID(), evaluatedAt: now() }),
+  definitions: () => json(200, { flags: [], group_type_mapping: {}, cohorts: {} }),
+  remoteConfig: () => json(404, { detail: "no such flag" }),
+  clear: () => {}
+})
+
+/** Headers for browsers, on every answer of routes for them. */
+export const cors = ({ origin }: IncomingHttpHeaders, _settings: Settings): { readonly [name: string]: string } =>
+  origin === undefined ? {} : { "access-control-allow-origin": origin, vary: "Origin" }
+
+/** What a preflight is told besides. */
+export const preflight = (headers: IncomingHttpHeaders): { readonly [name: string]: string } => ({
+  "access-control-allow-methods": "GET, POST, OPTIONS",
+  "access-control-allow-headers": headers["access-control-request-headers"] ?? "content-type",
+  "access-control-max-age": "600"
+})

@@ -1,0 +1,87 @@
+/**
+ * A PostHog on this machine: takes what any SDK sends, says what became of it, and misbehaves on request.
+ */
+import type { IncomingMessage, ServerResponse } from "node:http"
+import { exchange } from "./exchange.js"
+import { type Faults, makeFaults } from "./faults.js"
+import { Listener } from "./listener.js"
+import type { Intercept, Local } from "./local.js"
+import { makeFlags, makePeople } from "./pending.js"
+import { type Options, settle } from "./settings.js"
+import { Store } from "./store.js"
+
+/** What a program may give to a server in its own process. */
+export interface Hooks {
+  /** Milliseconds since the epoch. */
+  readonly now?: (() => number) | undefined
+  /** From 0 to 1. */
+  readonly random?: (() => number) | undefined
+  /** Sees every request that was read and that no fault hit. */
+  readonly intercept?: Intercept | undefined
+  /** What listens on the second port. Default: nothing does. */
+  readonly control?: ((server: LocalServer) => (request: IncomingMessage, response: ServerResponse) => void) | undefined
+}
+
+export interface LocalServer {
+  /** Where clients send to. */
+  readonly url: string
+  /** Where it is controlled; `undefined`: nowhere. */
+  readonly controlUrl: string | undefined
+  readonly token: string
+  readonly local: Local
+  readonly faults: Faults
+  /** Ends connections too that clients keep open. */
+  readonly close: () => Promise<void>
+}
+
+const urlOf = (host: string | undefined, port: number): string =>
+  `http://${host === undefined ? "127.0.0.1" : host.includes(":") ? `[${host}]` : host}:${port}`
+
+/** Starts a server. Fails with a `LocalError` when it cannot. */
+export const makeServer = async (options: Options = {}, hooks: Hooks = {}): Promise<LocalServer> => {
+  const settings = settle(options, process.env)
+  // The one place where time and randomness come in.
+  // oxlint-disable-next-line no-restricted-properties
+  const { now = () => Date.now(), random = () => Math.random() } = hooks
+  const store = new Store(settings)
+  let isRefusing = false
+  let refusing: Promise<unknown> = Promise.resolve()
+  const changed = async (): Promise<void> => {
+    store.tell({ type: "changed", what: "faults" })
+    const refuses = faults.running().some(({ fault }) => fault.kind === "refuse")
+    if (refuses !== isRefusing) {
+      isRefusing = refuses
+      // One after the other: who stops listening may have to listen again before that was done.
+      const before = refusing
+      refusing = refuses ? listener.pause() : before.then(() => listener.resume())
+    }
+    await refusing
+  }
+  const faults = makeFaults({ random, changed })
+  const local: Local = { settings, store, people: makePeople(), flags: makeFlags(), faults, now }
+  const listener = await Listener.open(settings.port, settings.host, (request, response) => {
+    void exchange(request, response, local, hooks.intercept)
+  })
+  let control: Listener | undefined
+  const server: LocalServer = {
+    url: urlOf(settings.host, listener.port),
+    get controlUrl() {
+      return control && urlOf(settings.host, control.port)
+    },
+    token: settings.token,
+    local,
+    faults,
+    close: async () => {
+      await Promise.all([listener.close(), control?.close()])
+    }
+  }
+  if (settings.controlPort !== false && hooks.control !== undefined) {
+    try {
+      control = await Listener.open(settings.controlPort, settings.host, hooks.control(server))
+    } catch (error) {
+      await listener.close()
+      throw error
+    }
+  }
+  return server
+}
