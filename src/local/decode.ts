@@ -137,7 +137,9 @@ export const decode = (wire: Buffer, contentEncoding: string | undefined, isBina
     text = bytes.toString("utf8")
   }
   const packed = words.join(" in ") || "plain"
-  if (isBinary || text.trim() === "") return { body: { text, json: undefined }, packed, bytes: bytes.length, problem: undefined }
+  if (isBinary || text.trim() === "") {
+    return { body: { text, json: undefined }, packed, bytes: bytes.length, problem: undefined }
+  }
   if (isTooDeep(text)) {
     return fail({
       status: 400,

@@ -5,9 +5,10 @@ import type { IncomingMessage, ServerResponse } from "node:http"
 import { decode, maxBody, tooLarge, type Undecodable } from "./decode.js"
 import { describe } from "./faults.js"
 import { isAllowedHost, keptHeaders, shortenSecrets } from "./guard.js"
-import type { Intercept, Local } from "./local.js"
+import type { Hooks, Local } from "./local.js"
 import { type Answer, type Exchange, type Fault, json, type ReceivedRequest, type Sdk } from "./model.js"
 import { cors, preflight } from "./pending.js"
+import { play, type Stage } from "./play.js"
 import { type Route, routeOf } from "./routes.js"
 
 /** What is read of a body that is too large already, so that its sender hears the answer. */
@@ -31,7 +32,8 @@ const sdkOfText = (text: string | undefined): Sdk | undefined => {
 const sdkOfBody = (body: unknown): Sdk | undefined => {
   const events = (body as { readonly batch?: unknown } | null | undefined)?.batch ?? body
   const event: unknown = Array.isArray(events) ? events[0] : events
-  const properties = (event as { readonly properties?: Readonly<Record<string, unknown>> } | null | undefined)?.properties
+  const properties = (event as { readonly properties?: Readonly<Record<string, unknown>> } | null | undefined)
+    ?.properties
   const { $lib: name, $lib_version: version } = properties ?? {}
   return typeof name === "string" ? { name: name.slice(0, 100), version: String(version).slice(0, 100) } : undefined
 }
@@ -44,7 +46,7 @@ const attemptOf = (request: IncomingMessage, query: URLSearchParams): number => 
 /** Reads a body. `undefined`: the connection ended. */
 const readBody = async (
   request: IncomingMessage
-): Promise<{ readonly wire: Buffer; readonly isWhole: boolean } | undefined> => {
+): Promise<{ readonly wire: Buffer; readonly size: number; readonly isWhole: boolean } | undefined> => {
   const chunks: Array<Buffer> = []
   let size = 0
   try {
@@ -56,16 +58,15 @@ const readBody = async (
   } catch {
     return undefined
   }
-  return { wire: size > maxBody ? Buffer.alloc(0) : Buffer.concat(chunks), isWhole: size <= maxBody }
+  return { wire: size > maxBody ? Buffer.alloc(0) : Buffer.concat(chunks), size, isWhole: size <= maxBody }
 }
 
-const pause = (millis: number): Promise<void> =>
-  new Promise((resolve) => {
-    setTimeout(resolve, millis).unref()
-  })
-
 /** Answers to what is refused before a handler sees it, in the words of the route. */
-const refuse = ({ lane }: Route, { code, reason, status }: Undecodable, headers: IncomingMessage["headers"]): Answer => {
+const refuse = (
+  { lane }: Route,
+  { code, reason, status }: Undecodable,
+  headers: IncomingMessage["headers"]
+): Answer => {
   if (lane !== "v1") return json(status, { detail: reason })
   const id = headers["posthog-request-id"]
   return json(
@@ -80,7 +81,7 @@ export const exchange = async (
   request: IncomingMessage,
   response: ServerResponse,
   local: Local,
-  intercept: Intercept | undefined
+  hooks: Hooks
 ): Promise<void> => {
   const { faults, now, settings, store } = local
   const { path, query } = readAddress(request.url ?? "/")
@@ -108,83 +109,80 @@ export const exchange = async (
     fault: undefined
   }
   store.addRequest(received)
+  let isSettled = false
+  const settled = (): void => {
+    if (!isSettled) store.settled(received)
+    isSettled = true
+  }
   response.on("error", () => {})
-  const send = ({ body, headers, status }: Answer): void => {
-    received.status = status
-    try {
-      if (!response.headersSent && !response.destroyed) {
-        response.writeHead(status, { ...(route.isOpen ? cors(request.headers, settings) : undefined), ...headers })
-        response.end(body)
-      }
-    } catch {
-      response.destroy()
-    }
-    store.settled(received)
+  // Whoever gets no answer leaves some day.
+  response.once("close", settled)
+  const headersFor = (answer: Answer) => ({
+    ...(route.isOpen ? cors(request.headers, settings) : undefined),
+    ...answer.headers
+  })
+  const send = (answer: Answer): void => {
+    if (response.headersSent) return
+    received.status = answer.status
+    response.writeHead(answer.status, headersFor(answer))
+    response.end(answer.body)
+    settled()
   }
-  const refuseWith = (status: number, reason: string): void => {
-    received.reason = reason
-    send(json(status, { detail: reason }, { connection: "close" }))
-  }
-  if (!isAllowedHost(request.headers.host, settings)) {
-    return refuseWith(421, `the host ${shortenSecrets(String(request.headers.host).slice(0, 200))} is not this server`)
-  }
-  if (method === "OPTIONS") {
-    return send({ status: 204, headers: route.isOpen ? preflight(request.headers) : {}, body: "" })
-  }
-  const fault = faults.next(received)
-  if (fault !== undefined) received.fault = describe(fault)
-  if (fault?.kind === "reset" && fault.when === "before") {
-    request.socket.resetAndDestroy()
-    store.settled(received)
-    return
-  }
-  const read = await readBody(request)
-  if (read === undefined) return store.settled(received)
-  received.wireBytes = read.wire.length
-  const answerWell = async (): Promise<Answer> => {
-    if (!read.isWhole) return refuse(route, tooLarge("on the wire"), request.headers)
-    const isBinary = /protobuf|octet-stream/i.test(request.headers["content-type"] ?? "")
-    const { body, bytes, packed, problem } = decode(read.wire, request.headers["content-encoding"], isBinary)
-    received.packed = packed
-    received.bytes = bytes
-    if (problem !== undefined) {
-      received.reason = problem.reason
-      return refuse(route, problem, request.headers)
-    }
-    if (received.sdk.name === "unknown") received.sdk = sdkOfBody(body.json) ?? received.sdk
-    const given: Exchange = { received, query: parameters, headers: request.headers, body }
-    const go = async (exchange: Exchange): Promise<Answer> => route.handler(exchange, local)
-    const answer = intercept === undefined ? await go(given) : await intercept(given, go)
-    return "kind" in answer ? json(500, { detail: "to come" }) : answer
+  const sendHalf = (answer: Answer, then: () => void): void => {
+    const body = Buffer.from(answer.body)
+    received.status = answer.status
+    response.writeHead(answer.status, { ...headersFor(answer), "content-length": body.length })
+    response.write(body.subarray(0, body.length >> 1), then)
+    settled()
   }
   try {
-    await play(fault, answerWell, send, request, response)
-  } catch {
-    received.reason = "a handler failed"
-    send(json(500, { detail: "the local PostHog failed to answer this" }))
-  }
-}
-
-const play = async (
-  fault: Fault | undefined,
-  answerWell: () => Promise<Answer>,
-  send: (answer: Answer) => void,
-  request: IncomingMessage,
-  response: ServerResponse
-): Promise<void> => {
-  switch (fault?.kind) {
-    case "slow":
-      await pause(fault.millis)
-      return play(fault.next, answerWell, send, request, response)
-    case "status":
-      return send({ status: fault.status, headers: fault.headers, body: fault.body ?? "" })
-    case "reset":
-      await answerWell()
+    if (!isAllowedHost(request.headers.host, settings)) {
+      received.reason = `the host ${shortenSecrets(String(request.headers.host).slice(0, 200))} is not this server`
+      return send(json(421, { detail: received.reason }, { connection: "close" }))
+    }
+    if (method === "OPTIONS") {
+      return send({ status: 204, headers: route.isOpen ? preflight(request.headers) : {}, body: "" })
+    }
+    const planned = faults.next(received)
+    if (planned?.kind === "reset" && planned.when === "before") {
+      received.fault = describe(planned)
       request.socket.resetAndDestroy()
       return
-    case "silent":
-      return
-    default:
-      return send(await answerWell())
+    }
+    const read = await readBody(request)
+    if (read === undefined) return
+    const isBinary = /protobuf|octet-stream/i.test(request.headers["content-type"] ?? "")
+    const { body, bytes, packed, problem } = decode(read.wire, request.headers["content-encoding"], isBinary)
+    const refused = read.isWhole ? problem : tooLarge("on the wire")
+    received.wireBytes = read.size
+    received.packed = packed
+    received.bytes = bytes
+    if (received.sdk.name === "unknown") received.sdk = sdkOfBody(body.json) ?? received.sdk
+    const given: Exchange = { received, query: parameters, headers: request.headers, body }
+    const chosen = hooks.onRequest?.(given, read.wire)
+    const fault = planned ?? chosen
+    if (fault !== undefined) received.fault = describe(fault)
+    const stage: Omit<Stage, "answer"> = {
+      request,
+      response,
+      send,
+      sendHalf,
+      target: route.target,
+      isHit: faults.isHit
+    }
+    const go = async (exchange: Exchange): Promise<Answer> => {
+      if (refused === undefined) return route.handler(exchange, local)
+      received.reason = refused.reason
+      return refuse(route, refused, request.headers)
+    }
+    const routed = async (resultFor?: Exchange["resultFor"]): Promise<Answer | Fault> => {
+      const exchange = { ...given, resultFor }
+      return hooks.intercept === undefined ? go(exchange) : hooks.intercept(exchange, go)
+    }
+    await play(fault, stage, routed)
+  } catch {
+    received.reason = "the local PostHog failed to answer this"
+    if (response.headersSent) response.destroy()
+    else send(json(500, { detail: received.reason }))
   }
 }

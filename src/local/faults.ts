@@ -27,6 +27,8 @@ export interface Faults {
   readonly running: () => ReadonlyArray<Running>
   /** The fault that this request gets, counted as a hit. */
   readonly next: (request: Pick<ReceivedRequest, "target" | "method">) => Fault | undefined
+  /** Counts an event that a fault of some events sees. Whether it hits this one. */
+  readonly isHit: (fault: Fault & { readonly kind: "partial" }) => boolean
 }
 
 /** A fault in a few words, for lists. */
@@ -57,6 +59,7 @@ export interface FaultDeps {
 export const makeFaults = ({ changed, random }: FaultDeps): Faults => {
   let plans: Array<Running & { hits: number }> = []
   let last = 0
+  const seen = new WeakMap<Fault, number>()
   const remove = async (leaves: (plan: Running) => boolean): Promise<void> => {
     const kept = plans.filter((plan) => !leaves(plan))
     if (kept.length === plans.length) return
@@ -84,6 +87,11 @@ export const makeFaults = ({ changed, random }: FaultDeps): Faults => {
         return fault
       }
       return undefined
+    },
+    isHit: (fault) => {
+      const count = (seen.get(fault) ?? 0) + 1
+      seen.set(fault, count)
+      return count % (fault.every ?? 1) === 0
     }
   }
 }

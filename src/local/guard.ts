@@ -34,8 +34,10 @@ const secretKeys = /\b(ph[a-z]_)([\w-]{4,})/g
 
 /** Shortens secret keys, so that they can be recognized and not used. */
 export const shortenSecrets = (text: string): string =>
-  text.replace(secretKeys, (key, prefix: string, rest: string) =>
-    prefix === "phc_" ? key : `${prefix}${rest.slice(0, 3)}…`)
+  text.replace(
+    secretKeys,
+    (key, prefix: string, rest: string) => prefix === "phc_" ? key : `${prefix}${rest.slice(0, 3)}…`
+  )
 
 const secretHeaders = new Set(["authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key"])
 

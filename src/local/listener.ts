@@ -20,7 +20,8 @@ export type Listen = (request: IncomingMessage, response: ServerResponse) => voi
 const codeOf = (error: unknown): unknown => (error as { readonly code?: unknown } | null)?.code
 
 /** This machine has no such address. */
-const isAbsent = (error: unknown): boolean => ["EADDRNOTAVAIL", "EAFNOSUPPORT", "EINVAL"].includes(String(codeOf(error)))
+const isAbsent = (error: unknown): boolean =>
+  ["EADDRNOTAVAIL", "EAFNOSUPPORT", "EINVAL"].includes(String(codeOf(error)))
 
 const listenOn = (server: Server, port: number, host: string): Promise<void> =>
   new Promise((resolve, reject) => {

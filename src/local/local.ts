@@ -22,8 +22,24 @@ export interface Local {
 
 export type Handler = (exchange: Exchange, local: Local) => Answer | Promise<Answer>
 
+/**
+ * Told of every request that was read, with the bytes of its body as they came. May choose a fault for one that none of
+ * those that run hits.
+ */
+export type OnRequest = (exchange: Exchange, wire: Buffer) => Fault | undefined
+
 /** Stands between a request and its handler: may answer by itself, choose a fault, or let the handler `go` on. */
 export type Intercept = (
   exchange: Exchange,
   go: (exchange: Exchange) => Promise<Answer>
 ) => Answer | Fault | Promise<Answer | Fault>
+
+/** What a program may give to a server in its own process. */
+export interface Hooks {
+  /** Milliseconds since the epoch. */
+  readonly now?: (() => number) | undefined
+  /** From 0 to 1. */
+  readonly random?: (() => number) | undefined
+  readonly onRequest?: OnRequest | undefined
+  readonly intercept?: Intercept | undefined
+}

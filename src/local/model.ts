@@ -161,7 +161,7 @@ export interface Exchange {
 
 /** What capture v1 answers about one event. */
 export interface EventResult {
-  readonly result: "ok" | "retry" | "drop" | "limited" | "warning"
+  readonly result: string
   readonly details?: string | undefined
 }
 
@@ -198,8 +198,13 @@ export type Fault =
   | { readonly kind: "reset"; readonly when: "before" | "after" }
   /** Does not listen: connections are refused, as when PostHog is down. Concerns all targets. */
   | { readonly kind: "refuse" }
-  /** Half a body, then the connection ends (or, with `stays`, nothing more). */
-  | { readonly kind: "cut"; readonly stays?: boolean | undefined }
+  /** Half a body, then the connection ends (or, with `stays`, nothing more). With a body: without a look at the request. */
+  | {
+    readonly kind: "cut"
+    readonly stays?: boolean | undefined
+    readonly status?: number | undefined
+    readonly body?: string | undefined
+  }
   /** 200, and what is no JSON. */
   | { readonly kind: "garbage" }
   /** 200, and that the quota of a kind is used up. */

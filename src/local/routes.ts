@@ -2,7 +2,7 @@
  * Which path leads to which handler.
  */
 import type { Handler } from "./local.js"
-import { type Lane, json, type Target } from "./model.js"
+import { json, type Lane, type Target } from "./model.js"
 import { browser, ingestAi, ingestV0, ingestV1, otlp, replay } from "./pending.js"
 
 export interface Route {

@@ -5,22 +5,13 @@ import type { IncomingMessage, ServerResponse } from "node:http"
 import { exchange } from "./exchange.js"
 import { type Faults, makeFaults } from "./faults.js"
 import { Listener } from "./listener.js"
-import type { Intercept, Local } from "./local.js"
+import type { Hooks, Local } from "./local.js"
 import { makeFlags, makePeople } from "./pending.js"
 import { type Options, settle } from "./settings.js"
 import { Store } from "./store.js"
 
-/** What a program may give to a server in its own process. */
-export interface Hooks {
-  /** Milliseconds since the epoch. */
-  readonly now?: (() => number) | undefined
-  /** From 0 to 1. */
-  readonly random?: (() => number) | undefined
-  /** Sees every request that was read and that no fault hit. */
-  readonly intercept?: Intercept | undefined
-  /** What listens on the second port. Default: nothing does. */
-  readonly control?: ((server: LocalServer) => (request: IncomingMessage, response: ServerResponse) => void) | undefined
-}
+/** What listens on the second port. */
+export type Control = (server: LocalServer) => (request: IncomingMessage, response: ServerResponse) => void
 
 export interface LocalServer {
   /** Where clients send to. */
@@ -38,10 +29,11 @@ const urlOf = (host: string | undefined, port: number): string =>
   `http://${host === undefined ? "127.0.0.1" : host.includes(":") ? `[${host}]` : host}:${port}`
 
 /** Starts a server. Fails with a `LocalError` when it cannot. */
-export const makeServer = async (options: Options = {}, hooks: Hooks = {}): Promise<LocalServer> => {
+export const makeServer = async (
+  options: Options = {},
+  hooks: Hooks & { readonly control?: Control } = {}
+): Promise<LocalServer> => {
   const settings = settle(options, process.env)
-  // The one place where time and randomness come in.
-  // oxlint-disable-next-line no-restricted-properties
   const { now = () => Date.now(), random = () => Math.random() } = hooks
   const store = new Store(settings)
   let isRefusing = false
@@ -60,7 +52,7 @@ export const makeServer = async (options: Options = {}, hooks: Hooks = {}): Prom
   const faults = makeFaults({ random, changed })
   const local: Local = { settings, store, people: makePeople(), flags: makeFlags(), faults, now }
   const listener = await Listener.open(settings.port, settings.host, (request, response) => {
-    void exchange(request, response, local, hooks.intercept)
+    void exchange(request, response, local, hooks)
   })
   let control: Listener | undefined
   const server: LocalServer = {
