@@ -7,6 +7,7 @@ import { FeatureFlags, PostHog, type PostHogConfig, PostHogEvent, PostHogTest } 
 import { createHmac } from "node:crypto"
 import { major } from "./support/effect.js"
 import { FakeClient } from "./support/fakeClient.js"
+import { collector } from "./support/log.js"
 import { collectDiagnostics, onFake, settle, stats } from "./support/posthog.js"
 import { rules } from "./support/schemas.js"
 
@@ -213,6 +214,33 @@ describe("properties that do not fit", () => {
         assert.deepInclude(yield* stats, { invalid: 3, accepted: 4, delivered: 1 })
       }).pipe(inTest()))
   }
+
+  it.effect("are told once in the log, and a blank name after them also", () =>
+    Effect.gen(function*() {
+      for (const invalidEvents of ["drop", "send", "die"] as const) {
+        const log = collector()
+        yield* Effect.gen(function*() {
+          yield* Effect.exit(PostHog.capture(OrderCompleted, loosely({ total: "42", at }), someone))
+          assert.strictEqual(log.messages.length, 1)
+          assert.include(log.messages[0]!.text, "do not fit its declaration")
+          yield* PostHog.capture(" ", {}, someone)
+          assert.strictEqual(log.messages.length, 2)
+          assert.include(log.messages[1]!.text, "an event has no name")
+        }).pipe(Effect.provide(PostHogTest.layer({ invalidEvents })), Effect.provide(log.layer))
+      }
+    }))
+
+  it.effect("what PostHog would drop ends a test without a warning beside it", () =>
+    Effect.gen(function*() {
+      const log = collector()
+      const exit = yield* Effect.exit(PostHog.capture(OrderCompleted, { total: 1, at }, someone)).pipe(
+        inTest({ beforeSend: (event) => ({ ...event, properties: { ...event.properties, total: true } }) }),
+        Effect.provide(log.layer)
+      )
+      assert.isTrue(Exit.isFailure(exit))
+      // The last word of the instance alone.
+      assert.deepStrictEqual(log.texts(), ["Warning: PostHog: closed, and 1 events were lost (1 invalid_event)"])
+    }))
 
   it.effect("do not cost those that fit", () =>
     Effect.gen(function*() {

@@ -235,8 +235,8 @@ export const make = (
 
   const formIn = (lane: Branch | undefined): Form | undefined => lane === undefined ? usualForm : lane.form
 
-  const drop = (reason: DropReason, event: unknown, uuid: string, detail?: string): undefined => {
-    books.refused(reason, () => [{ uuid, event: typeof event === "string" ? event.slice(0, 200) : "" }], detail)
+  const drop = (reason: DropReason, event: unknown, uuid: string, detail?: string, isSaid?: boolean): undefined => {
+    books.refused(reason, () => [{ uuid, event: typeof event === "string" ? event.slice(0, 200) : "" }], detail, isSaid)
   }
 
   const declarations = new Declarations(options, books, diagnostics, judge)
@@ -257,7 +257,7 @@ export const make = (
       const { declared, event, kind, options: call, subject } = input
       if (declared === undefined) look(event, input.given ?? input.properties, call)
       const made = declared === undefined ? undefined : declarations.propertiesOf(declared, input.given)
-      if (typeof made === "string") return drop("invalid_event", event, "", made)
+      if (typeof made === "string") return drop("invalid_event", event, "", made, true)
       const composed = compose(
         writer,
         {
@@ -299,7 +299,7 @@ export const make = (
       const why = text === undefined ? undefined : lane?.refuses(text)
       if (why !== undefined) return drop("too_large", event, uuid, why)
       const against = text === undefined ? undefined : declarations.refuses(text, declared)
-      return against === undefined ? text : drop("invalid_event", event, uuid, against)
+      return against === undefined ? text : drop("invalid_event", event, uuid, against, true)
     } catch (error) {
       if (isTooLarge(error)) {
         const most = input.kind.lane === undefined ? maxEventBytes : maxUnhookedLength

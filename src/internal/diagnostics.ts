@@ -36,6 +36,8 @@ export interface Kind<D extends Diagnostic> {
 
 export const kinds = {
   eventsDropped: { tag: "EventsDropped", text: "events dropped", warns: true },
+  /** Of which the log has said why in other words. */
+  eventsDroppedAsSaid: { tag: "EventsDropped", text: "events dropped" },
   eventRepaired: { tag: "EventRepaired", text: "values of an event were replaced", warns: true },
   eventInvalid: {
     tag: "EventInvalid",

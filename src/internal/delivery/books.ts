@@ -49,6 +49,8 @@ export interface End {
   readonly detail: string | undefined
   /** Those of a queue: its lane and the number of the first one; the others follow without gaps. */
   readonly from: { readonly lane: string; readonly sequence: number } | undefined
+  /** Whether the log says in other words why they were dropped. */
+  readonly isSaid?: boolean | undefined
 }
 
 /** A listener of the books, such as diagnostics. */
@@ -113,10 +115,10 @@ export class Books {
     this.statistics.onWarned(batch.count)
   }
 
-  /** A new event is given up at once. */
-  refused(reason: DropReason, heads: () => ReadonlyArray<EventHead>, detail?: string): void {
+  /** A new event is given up at once. `isSaid`: the log says why in other words. */
+  refused(reason: DropReason, heads: () => ReadonlyArray<EventHead>, detail?: string, isSaid?: boolean): void {
     this.statistics.move(1, "accepted", "dropped", reason)
-    this.tell({ reason, count: 1, heads, detail, from: undefined })
+    this.tell({ reason, count: 1, heads, detail, from: undefined, isSaid })
   }
 
   /** A new event has its place in the queue. */
@@ -207,12 +209,12 @@ export class Books {
 
 /** Tells subscribers and the log. */
 export const reporter = (diagnostics: Diagnostics): Listener => ({
-  settled: ({ count, detail, heads, reason }) => {
+  settled: ({ count, detail, heads, isSaid, reason }) => {
     if (reason === undefined) {
       diagnostics.emit(kinds.eventsDelivered, () => ({ _tag: "EventsDelivered", count, events: heads() }))
     } else {
       diagnostics.emit(
-        kinds.eventsDropped,
+        isSaid === true ? kinds.eventsDroppedAsSaid : kinds.eventsDropped,
         () => ({ _tag: "EventsDropped", reason, count, events: heads(), detail }),
         reason
       )
