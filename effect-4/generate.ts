@@ -26,6 +26,7 @@ const asItIs = [
   "LICENSE",
   "scripts",
   "tsconfig.build.json",
+  "tsconfig.build.node.json",
   "tsconfig.dist.json",
   "tsconfig.dist.effect-ai.json",
   "tstyche.config.json"

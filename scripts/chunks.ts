@@ -17,7 +17,7 @@ const core = ["PostHog", "PostHogConfig", "PostHogError", "PostHogServerless", "
  * Modules that load what the others do not: a server, a peer that is optional, much code. They load it on top of all
  * others.
  */
-const apart = ["PostHogHttp", "EffectAi", "LlmAnalytics", "LlmClient"]
+const apart = ["PostHogHttp", "EffectAi", "LlmAnalytics", "LlmClient", "PostHogServer"]
 
 /** The modules whose code comes with that of a module. */
 const loadedWith = (module: string, modules: ReadonlyArray<string>): ReadonlyArray<string> =>
@@ -66,6 +66,7 @@ const guarded = (exported: Set<string>): Plugin => ({
       if (path !== guard) throw new Error(`${importer} imports ${path} in a form that is not known here`)
       return { path: `./${guard}.js`, external: true }
     })
+    build.onResolve({ filter: /^node:/ }, ({ path }) => ({ path, external: true, sideEffects: false }))
     build.onResolve({ filter: /^(?:@effect\/|effect\/)/ }, ({ path }) => ({ path, external: true, sideEffects: false }))
   }
 })

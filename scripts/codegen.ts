@@ -21,6 +21,9 @@ const direct: Readonly<Record<string, ReadonlyArray<string>>> = {
 /** Modules whose only use is such a name. */
 const withoutNamespace = new Set(["EffectAi", "PostHogLive"])
 
+/** Modules that are imported from their own path alone, because they are for Node, and no program shall have them unasked. */
+const apart = new Set(["PostHogServer"])
+
 const purpose = (source: string): string => {
   const header = /^\/\*\*\n([\s\S]*?)\n \*\//.exec(source)?.[1]
   if (header === undefined) throw new Error("a module begins with a doc comment that says what it is for")
@@ -31,7 +34,7 @@ const modules = (await readdir("src")).filter((name) => /^[A-Z]\w*\.ts$/.test(na
   .sort()
 const parts = ["// Written by scripts/codegen.ts."]
 for (const module of modules) {
-  if (withoutNamespace.has(module)) continue
+  if (withoutNamespace.has(module) || apart.has(module)) continue
   const text = purpose(await readFile(`src/${module}.ts`, "utf8"))
   parts.push(`/**\n${text}\n *\n * @since 0.1.0\n */\nexport * as ${module} from "./${module}.js"`)
 }
