@@ -461,6 +461,99 @@ describe("personal data", () => {
   })
 })
 
+describe("personal data that comes from elsewhere than the call", () => {
+  const Mailed = PostHogEvent.make("mailed", {
+    plan: Schema.optional(Schema.String),
+    email: Schema.optional(PostHogEvent.personal(Schema.String)),
+    phone: Schema.optional(PostHogEvent.personal(Schema.String, "omit")),
+    address: Schema.optional(Schema.Struct({ city: Schema.String, street: PostHogEvent.personal(Schema.String) }))
+  })
+  const around = { plan: "pro", email: secret, phone: secret, address: { city: "a", street: secret } }
+  const hidden = { plan: "pro", email: "[redacted]", address: "[redacted]" }
+  const own = { plan: "free", email: "ben@example.com", phone: secret }
+  const seen: Array<unknown> = []
+  const hook: PostHogConfig.Options = { beforeSend: (event) => (seen.push(event.properties), event) }
+
+  const rows: ReadonlyArray<
+    readonly [
+      what: string,
+      around: (captured: Effect.Effect<void, never, PostHog.PostHog>) => typeof captured,
+      options?: PostHogConfig.Options
+    ]
+  > = [
+    ["a context", PostHog.withContext({ properties: around })],
+    ["a context of this event", PostHog.withEventContext("mailed", { properties: around })],
+    ["two contexts", (captured) =>
+      captured.pipe(
+        PostHog.withContext({ properties: around }),
+        PostHog.withContext({ properties: { ...around, plan: "old", email: 7, phone: [secret] } })
+      )],
+    ["all events of the instance", (captured) => captured, { globalProperties: around }]
+  ]
+  for (const [what, within, options] of rows) {
+    it.effect(`${what}: is made unreadable where the call says nothing`, () =>
+      Effect.gen(function*() {
+        yield* within(PostHog.capture(Mailed, {}, someone))
+        assert.deepStrictEqual((yield* captured)[0]?.properties, hidden)
+      }).pipe(inTest(options)))
+
+    it.effect(`${what}: and where it says it`, () =>
+      Effect.gen(function*() {
+        yield* within(PostHog.capture(Mailed, own, someone))
+        assert.deepStrictEqual((yield* captured)[0]?.properties, { ...hidden, plan: "free" })
+      }).pipe(inTest(options)))
+
+    it.effect(`${what}: hooks see nothing of it`, () =>
+      Effect.gen(function*() {
+        seen.length = 0
+        yield* within(PostHog.capture(Mailed, {}, someone))
+        assert.isNotEmpty(seen)
+        assert.notInclude(JSON.stringify(seen), secret)
+      }).pipe(inTest({ ...options, ...hook })))
+  }
+
+  it.effect("is that of the declaration's event alone", () =>
+    Effect.gen(function*() {
+      yield* PostHog.capture("other", {}, someone).pipe(PostHog.withContext({ properties: around }))
+      assert.deepStrictEqual((yield* captured)[0]?.properties, around)
+    }).pipe(inTest()))
+
+  it.effect("is hashed as that of the call is", () =>
+    Effect.gen(function*() {
+      yield* PostHog.capture(Mailed, { email: secret }, someone)
+      yield* PostHog.capture(Mailed, {}, someone).pipe(PostHog.withContext({ properties: around }))
+      const [said, taken] = yield* captured
+      assert.notInclude(JSON.stringify(taken), secret)
+      assert.strictEqual(taken?.properties.email, said?.properties.email)
+    }).pipe(inTest({ personalData: "hash", personalDataKey: "k" })))
+
+  it.effect("is made unreadable before flags are evaluated", () => {
+    const client = new FakeClient((request) => ({
+      status: 200,
+      body: request.url.includes("/flags") ? "{\"flags\":{}}" : "{}"
+    }))
+    const Team = PostHogEvent.group("team", { lead: PostHogEvent.personal(Schema.String, "omit"), size: Schema.Int })
+    return Effect.gen(function*() {
+      yield* FeatureFlags.evaluate({
+        distinctId: "u",
+        personProperties: Person.with({ plan: "pro" }),
+        groups: { team: "a", company: "acme" },
+        groupProperties: { team: Team.with({ size: 3 }) }
+      }).pipe(PostHog.withContext({
+        personProperties: { email: secret, city: "a" },
+        groupProperties: { team: { lead: secret, floor: 2 }, company: { plan: "free" } }
+      }))
+      assert.deepInclude(client.requests[0]!.body, {
+        person_properties: { email: "[redacted]", plan: "pro", city: "a" },
+        group_properties: {
+          team: { $group_key: "a", size: 3, floor: 2 },
+          company: { $group_key: "acme", plan: "free" }
+        }
+      })
+    }).pipe(Effect.provide(onFake(client)))
+  })
+})
+
 describe("personal data that is hard to find", () => {
   const P = PostHogEvent.personal
   const Inner = Schema.Struct({ email: P(Schema.String), plan: Schema.String })

@@ -256,13 +256,16 @@ export const make = (
       const writer = new Writer(lane === undefined ? limit : maxUnhookedLength)
       const { declared, event, kind, options: call, subject } = input
       if (declared === undefined) look(event, input.given ?? input.properties, call)
-      const made = declared === undefined ? undefined : declarations.propertiesOf(declared, input.given)
+      const around = kind.withContext ? stateAt(origin).surroundings(owner, event) : globals()
+      const made = declared === undefined
+        ? undefined
+        : declarations.propertiesOf(declared, input.given, around.layers)
       if (typeof made === "string") return drop("invalid_event", event, "", made, true)
       const composed = compose(
         writer,
         {
           event,
-          properties: made ?? input.properties,
+          properties: made?.properties ?? input.properties,
           distinctId: subject ?? call?.distinctId,
           needsId: kind.needsId,
           groups: call?.groups,
@@ -277,10 +280,10 @@ export const make = (
           trace: options.traceIds && kind.withContext
             ? traceMembers(spanAt(origin), tracerAt(origin), kind.withAnySpan === true)
             : "",
-          omits: input.omits,
+          omits: made?.omits ?? input.omits,
           personlessId: input.personlessId
         } satisfies Call,
-        kind.withContext ? stateAt(origin).surroundings(owner, event) : globals(),
+        around,
         millisOf(origin)
       )
       if (composed._tag === "Invalid") return drop("invalid_event", event, "", composed.why)

@@ -13,8 +13,8 @@ import {
   type PropertyProblem,
   sayProblems
 } from "../core/event/declared.js"
-import type { Properties, PropertiesInput } from "../core/event/layers.js"
-import { hasOwn, isObject, read } from "../core/guard.js"
+import type { Layer, Properties, PropertiesInput } from "../core/event/layers.js"
+import { hasOwn, isObject, read, readOwn } from "../core/guard.js"
 import type { Books } from "./delivery/books.js"
 import { type Diagnostics, kinds } from "./diagnostics.js"
 import type { Resolved } from "./options.js"
@@ -37,13 +37,35 @@ export interface Judge {
   readonly onSent: (text: string, declared: DeclaredEvent | undefined) => Error | undefined
 }
 
+/** The properties of an event, ready to be sent. */
+export interface Ready {
+  readonly properties: Properties
+  /** Whether the event shall not have a property that its surroundings have. */
+  readonly omits: ((name: string) => boolean) | undefined
+}
+
 /** What one call does with properties of persons and groups that may have been declared. */
 export interface Resolver {
   /** Of properties that were declared, what fits, in the form that is sent; others are as they were given. */
   readonly of: (given: PropertiesInput | DeclaredProperties | undefined) => PropertiesInput | undefined
+  /** The same, with what the context has said, in which what was declared as personal data is made unreadable, too. */
+  readonly over: (
+    known: Properties | undefined,
+    given: PropertiesInput | DeclaredProperties | undefined
+  ) => readonly [known: Properties | undefined, given: PropertiesInput | undefined]
   /** The defect with which the call ends in a test. */
   readonly defect: () => Error | undefined
 }
+
+/** The value that an event would take from its surroundings. */
+const valueIn = (layers: ReadonlyArray<Layer>, name: string): unknown => {
+  let value: unknown
+  for (const { properties } of layers) if (Object.hasOwn(properties, name)) value = properties[name]
+  return value
+}
+
+const isLeftOut = (hidden: Properties, name: string): boolean =>
+  Object.hasOwn(hidden, name) && hidden[name] === undefined
 
 export class Declarations {
   private readonly personal: PersonalPolicy
@@ -64,9 +86,13 @@ export class Declarations {
   }
 
   /** The properties of an event in the form that is sent, or in words why it is not sent. */
-  propertiesOf({ event, prepare }: DeclaredEvent, given: unknown): Properties | string {
-    const { problems, properties } = prepare(given, this.personal)
-    return problems === undefined || this.isSentInvalid(event, problems) ? properties : sayProblems(problems)
+  propertiesOf({ event, prepare }: DeclaredEvent, given: unknown, layers: ReadonlyArray<Layer>): Ready | string {
+    const { hide, problems, properties } = prepare(given, this.personal)
+    if (problems !== undefined && !this.isSentInvalid(event, problems)) return sayProblems(problems)
+    const hidden = hide?.((name) => valueIn(layers, name), properties, this.personal)
+    return hidden === undefined
+      ? { properties, omits: undefined }
+      : { properties: { ...hidden, ...properties }, omits: (name) => isLeftOut(hidden, name) }
   }
 
   /** In words what a test has against an event as it would be sent. */
@@ -86,23 +112,25 @@ export class Declarations {
   resolver(event: string): Resolver {
     let isCounted = false
     let found: Error | undefined
-    return {
-      of: (given) => {
-        if (!hasOwn(given, declaredId)) return given as PropertiesInput | undefined
-        const declared = (given as DeclaredProperties)[declaredId]
-        const { problems, properties } = declared.prepare(declared.given, this.personal)
-        if (problems === undefined) return properties
-        const isSent = this.isSentInvalid(event, problems, isCounted)
-        isCounted = true
-        if (isSent) return properties
-        found ??= this.defect
-        this.defect = undefined
-        // A person loses one property, and not all of them.
-        const isWrong = new Set(problems.map(({ property }) => property))
-        return Object.fromEntries(Object.entries(properties).filter(([name]) => !isWrong.has(name)))
-      },
-      defect: () => found
+    const over: Resolver["over"] = (known, given) => {
+      if (!hasOwn(given, declaredId)) return [known, given as PropertiesInput | undefined]
+      const declared = (given as DeclaredProperties)[declaredId]
+      const { hide, problems, properties } = declared.prepare(declared.given, this.personal)
+      const hidden = hide?.((name) => readOwn(known, name), properties, this.personal)
+      const under = hidden === undefined || known === undefined
+        ? known
+        : Object.fromEntries(Object.entries({ ...known, ...hidden }).filter(([name]) => !isLeftOut(hidden, name)))
+      if (problems === undefined) return [under, properties]
+      const isSent = this.isSentInvalid(event, problems, isCounted)
+      isCounted = true
+      if (isSent) return [under, properties]
+      found ??= this.defect
+      this.defect = undefined
+      // A person loses one property, and not all of them.
+      const isWrong = new Set(problems.map(({ property }) => property))
+      return [under, Object.fromEntries(Object.entries(properties).filter(([name]) => !isWrong.has(name)))]
     }
+    return { of: (given) => over(undefined, given)[1], over, defect: () => found }
   }
 
   /** Whether what does not fit its declaration is sent. */

@@ -148,7 +148,7 @@ export const makeIgnoring = (name: string): Service => {
     return Effect.void
   }
   const door: Capture.Capture = {
-    resolver: () => ({ of: () => undefined, defect: () => undefined }),
+    resolver: () => ({ of: () => undefined, over: () => [undefined, undefined], defect: () => undefined }),
     capture: ignore,
     take: () => ({ uuid: undefined, captured: ignore() }),
     captureNow: () => Effect.as(ignore(), undefined),

@@ -41,10 +41,18 @@ export interface PropertyProblem {
   readonly expected: string
 }
 
+/**
+ * What stands in the place of properties that come from elsewhere than the call, such as a context, and have the names
+ * of personal ones which the call does not say: by name, `undefined` for what is left out.
+ */
+export type Hide = (around: (name: string) => unknown, said: Properties, personal: PersonalPolicy) => Properties
+
 /** Properties as they are sent, and what is wrong with them. */
 export interface Prepared {
   readonly properties: Properties
   readonly problems: ReadonlyArray<PropertyProblem> | undefined
+  /** `undefined`: none of what was declared is personal data. */
+  readonly hide: Hide | undefined
 }
 
 /** A declaration, seen from the door. */

@@ -7,6 +7,7 @@ import { type Encode, wrong } from "../../core/catalogue/encode.js"
 import { invalid, type Misfit, unsaid, wordsOf } from "../../core/catalogue/misfit.js"
 import type { PropertyDescription } from "../../core/catalogue/model.js"
 import {
+  type Hide,
   invalidMark,
   type PersonalData,
   type PersonalPolicy,
@@ -35,6 +36,8 @@ interface Compiled {
   readonly scrubs: ReadonlyMap<string, Scrub>
   /** How personal data in it is made unreadable; none: there is none. */
   readonly ways: ReadonlyArray<PersonalData | "usual">
+  /** The same by the names under which it is sent, or given. */
+  readonly personal: ReadonlyMap<string, ReadonlyArray<PersonalData | "usual">>
   readonly expected: string
 }
 
@@ -46,6 +49,7 @@ const unusable = (name: string): Compiled => ({
   full: () => wrong,
   scrubs: new Map(),
   ways: ["usual"],
+  personal: new Map([[name, ["usual"]]]),
   expected: unsaid
 })
 
@@ -59,13 +63,16 @@ const compile = (name: string, field: AnyField): Compiled => {
       if (scrub !== undefined) scrubs.set(member.name, scrub)
     }
     const full = fullOf(name, field)
+    const ways = members.flatMap(({ shape }) => waysOf(shape))
+    const names = ways.length === 0 ? [] : [name, ...scrubs.keys()]
     return {
       name,
       isOptional: quick?.isOptional === true,
       quick: quick?.encode,
       full,
       scrubs,
-      ways: members.flatMap(({ shape }) => waysOf(shape)),
+      ways,
+      personal: new Map(names.map((name) => [name, ways])),
       expected: members.map(({ shape }) => wordsOf(shape)).join(", ")
     }
   } catch {
@@ -95,8 +102,14 @@ const isLost = (value: unknown): boolean =>
 export const declare = (fields: Fields, isPartial = false): Declaration => {
   // Looking into schemas takes time, which a program that never captures the event does not have to spend.
   let compiled: ReadonlyArray<Compiled> | undefined
-  const all = (): ReadonlyArray<Compiled> =>
-    compiled ??= Object.entries(fields).map(([name, field]) => compile(name, field))
+  let hide: Hide | undefined
+  const all = (): ReadonlyArray<Compiled> => {
+    if (compiled === undefined) {
+      compiled = Object.entries(fields).map(([name, field]) => compile(name, field))
+      hide = hiderOf(compiled)
+    }
+    return compiled
+  }
 
   return {
     describe: () => Object.entries(fields).flatMap(([name, field]) => membersOf(name, field).map(describeMember)),
@@ -114,8 +127,24 @@ export const declare = (fields: Fields, isPartial = false): Declaration => {
           problems.map(({ property }) => property)
         )
       }
-      return { properties, problems }
+      return { properties, problems, hide }
     }
+  }
+}
+
+/** What is around a call may be anything, so all of it goes. */
+const hiderOf = (fields: ReadonlyArray<Compiled>): Hide | undefined => {
+  const ways = new Map(fields.flatMap(({ personal }) => [...personal]))
+  return ways.size === 0 ? undefined : (around, said, policy) => {
+    const hidden: Record<string, unknown> = {}
+    for (const [name, how] of ways) {
+      if (Object.hasOwn(said, name)) continue
+      const value = around(name)
+      if (value === undefined) continue
+      const shown = replaceWhole(toJson(name, value, maxLength), how, policy)
+      setMember(hidden, name, shown === nothing ? undefined : shown)
+    }
+    return hidden
   }
 }
 

@@ -12,9 +12,11 @@ import {
   mergeJson,
   type Properties,
   type PropertiesInput,
+  setMember,
   thawAll
 } from "../../core/event/layers.js"
 import { usableGroups } from "../../core/flags/request.js"
+import { readOwn } from "../../core/guard.js"
 import type { State } from "../context.js"
 import { type Active, type Instance, notOpen } from "../instance.js"
 import { FlagsUnavailable, MissingDistinctId } from "./errors.js"
@@ -50,12 +52,16 @@ const evaluateActive = (
   }
   // As events would show them: definitions are evaluated by what PostHog would see, wherever that happens.
   const resolver = instance.door.resolver("feature flags")
-  const personProperties = mergeJson(known.personProperties, resolver.of(options.personProperties))
-  const groupProperties = merge(
-    options.groupProperties,
-    undefined,
-    (_, properties) => resolver.of(properties as PropertiesInput)
-  ) as GroupPropertiesInput
+  const personProperties = mergeJson(...resolver.over(known.personProperties, options.personProperties))
+  const knownOfGroups: Record<string, unknown> = { ...known.groupProperties }
+  const groupProperties = merge(options.groupProperties, undefined, (type, properties) => {
+    const [under, given] = resolver.over(
+      readOwn(knownOfGroups, type) as Properties | undefined,
+      properties as PropertiesInput
+    )
+    if (under !== undefined) setMember(knownOfGroups, type, under)
+    return given
+  }) as GroupPropertiesInput
   const defect = resolver.defect()
   if (defect !== undefined) return Effect.die(defect)
   const deviceId = [options.deviceId, personProperties.$device_id, known.properties.$device_id].find(isIdentifier)
@@ -65,7 +71,7 @@ const evaluateActive = (
     groups: usableGroups(merge(known.groups, options.groups) as Groups),
     personProperties,
     groupProperties: merge(
-      mergeGroupProperties(mergeGroupProperties(undefined, known.groupProperties), groupProperties),
+      mergeGroupProperties(mergeGroupProperties(undefined, knownOfGroups as GroupProperties), groupProperties),
       undefined,
       (_, properties) => thawAll(properties as Properties)
     ) as GroupProperties,
