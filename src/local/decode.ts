@@ -12,9 +12,14 @@ const maxDepth = 128
 
 /** A body that cannot be read. */
 export interface Undecodable {
-  readonly status: 400 | 413 | 415
+  readonly status: number
   /** As capture v1 calls it. */
-  readonly code: "request_decoding_error" | "request_parsing_error" | "payload_too_large" | "unsupported_encoding"
+  readonly code:
+    | "request_decoding_error"
+    | "request_parsing_error"
+    | "payload_too_large"
+    | "unsupported_encoding"
+    | "service_unavailable"
   readonly reason: string
 }
 
@@ -92,7 +97,8 @@ const formData = (text: string): string | undefined => {
   }
 }
 
-const base64 = /^[A-Za-z0-9+/_\s-]+={0,2}\s*$/
+/** What base64 has none of. A pattern for the whole text would take a hostile one back and forth. */
+const notBase64 = /[^A-Za-z0-9+/=_\s-]/
 
 /** Reads a body. `isBinary`: it is none of ours, and is not looked into. */
 export const decode = (wire: Buffer, contentEncoding: string | undefined, isBinary = false): Decoded => {
@@ -125,9 +131,13 @@ export const decode = (wire: Buffer, contentEncoding: string | undefined, isBina
     }
     text = data
   }
-  if (!isBinary && !/^\s*["[{]/.test(text) && base64.test(text) && Number.isNaN(Number(text))) {
+  if (
+    !isBinary && !/^\s*(?:["[{]|$)/.test(text) && !notBase64.test(text) &&
+    !/^(?:[\d.eE+-]+|true|false|null)$/.test(text.trim())
+  ) {
     words.unshift("base64")
-    bytes = Buffer.from(text, "base64")
+    // A plus sign that was not escaped has become a space in a form.
+    bytes = Buffer.from(text.replaceAll(" ", "+"), "base64")
     if (isGzip(bytes)) {
       words.unshift("gzip")
       const unpacked = unpack("gzip", bytes)

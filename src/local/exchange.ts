@@ -2,17 +2,27 @@
  * One request from its first byte to the last of its answer.
  */
 import type { IncomingMessage, ServerResponse } from "node:http"
+import { attemptOf, sdkOf } from "./client.js"
 import { decode, maxBody, tooLarge, type Undecodable } from "./decode.js"
 import { describe } from "./faults.js"
 import { isAllowedHost, keptHeaders, shortenSecrets } from "./guard.js"
 import type { Hooks, Local } from "./local.js"
-import { type Answer, type Exchange, type Fault, json, type ReceivedRequest, type Sdk } from "./model.js"
+import { type Answer, type Exchange, json, type ReceivedRequest } from "./model.js"
 import { cors, preflight } from "./pending.js"
-import { play, type Stage } from "./play.js"
+import { play, type Routed } from "./play.js"
 import { type Route, routeOf } from "./routes.js"
 
 /** What is read of a body that is too large already, so that its sender hears the answer. */
 const maxWasted = 3 * maxBody
+
+/** Bytes of bodies that are being read at the same time, of all clients together. */
+const maxReading = 10 * maxBody
+
+/** What all requests of a server use together. */
+export interface Shared {
+  /** Bytes of bodies that are being read. */
+  reading: number
+}
 
 const maxPath = 2_000
 
@@ -23,42 +33,47 @@ const readAddress = (url: string): { readonly path: string; readonly query: stri
   return { path: shortenSecrets(path.slice(0, maxPath)), query: mark < 0 ? "" : url.slice(mark) }
 }
 
-const sdkOfText = (text: string | undefined): Sdk | undefined => {
-  const found = /^([\w@.-]{1,60}(?:\/[a-z][\w.-]{0,60})?)\/(\d[\w.+-]{0,40})/i.exec(text ?? "")
-  return found === null || found[1] === "Mozilla" ? undefined : { name: found[1]!, version: found[2]! }
+interface Read {
+  readonly wire: Buffer
+  readonly size: number
+  readonly problem: Undecodable | undefined
 }
 
-/** What the first event of a body says about its library. */
-const sdkOfBody = (body: unknown): Sdk | undefined => {
-  const events = (body as { readonly batch?: unknown } | null | undefined)?.batch ?? body
-  const event: unknown = Array.isArray(events) ? events[0] : events
-  const properties = (event as { readonly properties?: Readonly<Record<string, unknown>> } | null | undefined)
-    ?.properties
-  const { $lib: name, $lib_version: version } = properties ?? {}
-  return typeof name === "string" ? { name: name.slice(0, 100), version: String(version).slice(0, 100) } : undefined
-}
-
-const attemptOf = (request: IncomingMessage, query: URLSearchParams): number => {
-  const attempt = Number(request.headers["posthog-attempt"] ?? Number(query.get("retry_count") ?? 0) + 1)
-  return Number.isSafeInteger(attempt) && attempt > 0 ? attempt : 1
+const busy: Undecodable = {
+  status: 503,
+  code: "service_unavailable",
+  reason: "too many bodies are on their way at the same time"
 }
 
 /** Reads a body. `undefined`: the connection ended. */
-const readBody = async (
-  request: IncomingMessage
-): Promise<{ readonly wire: Buffer; readonly size: number; readonly isWhole: boolean } | undefined> => {
-  const chunks: Array<Buffer> = []
+const readBody = async (request: IncomingMessage, shared: Shared): Promise<Read | undefined> => {
+  let chunks: Array<Buffer> = []
   let size = 0
+  let problem: Undecodable | undefined
+  let held = 0
+  const drop = (why: Undecodable): void => {
+    problem ??= why
+    chunks = []
+    shared.reading -= held
+    held = 0
+  }
   try {
     for await (const chunk of request as AsyncIterable<Buffer>) {
       size += chunk.length
-      if (size <= maxBody) chunks.push(chunk)
-      else if (size > maxBody + maxWasted) break
+      if (size > maxBody) drop(tooLarge("on the wire"))
+      else if (shared.reading + chunk.length > maxReading) drop(busy)
+      if (size > maxBody + maxWasted) break
+      if (problem !== undefined) continue
+      chunks.push(chunk)
+      held += chunk.length
+      shared.reading += chunk.length
     }
+    return { wire: Buffer.concat(chunks), size, problem }
   } catch {
     return undefined
+  } finally {
+    shared.reading -= held
   }
-  return { wire: size > maxBody ? Buffer.alloc(0) : Buffer.concat(chunks), size, isWhole: size <= maxBody }
 }
 
 /** Answers to what is refused before a handler sees it, in the words of the route. */
@@ -81,7 +96,8 @@ export const exchange = async (
   request: IncomingMessage,
   response: ServerResponse,
   local: Local,
-  hooks: Hooks
+  hooks: Hooks,
+  shared: Shared
 ): Promise<void> => {
   const { faults, now, settings, store } = local
   const { path, query } = readAddress(request.url ?? "/")
@@ -96,13 +112,12 @@ export const exchange = async (
     query: shortenSecrets(query.slice(0, maxPath)),
     headers: keptHeaders(request.headers),
     target: route.target,
-    sdk: sdkOfText(request.headers["posthog-sdk-info"]?.toString()) ?? sdkOfText(request.headers["user-agent"]) ??
-      { name: "unknown", version: "" },
+    sdk: sdkOf(request.headers),
     project: undefined,
     packed: "plain",
     wireBytes: 0,
     bytes: 0,
-    attempt: attemptOf(request, parameters),
+    attempt: attemptOf(request.headers, parameters),
     events: 0,
     status: undefined,
     reason: undefined,
@@ -149,37 +164,31 @@ export const exchange = async (
       request.socket.resetAndDestroy()
       return
     }
-    const read = await readBody(request)
-    if (read === undefined) return
+    const read = await readBody(request, shared)
+    if (read === undefined) {
+      received.reason = "the connection ended before the request did"
+      return settled()
+    }
     const isBinary = /protobuf|octet-stream/i.test(request.headers["content-type"] ?? "")
     const { body, bytes, packed, problem } = decode(read.wire, request.headers["content-encoding"], isBinary)
-    const refused = read.isWhole ? problem : tooLarge("on the wire")
+    const refused = read.problem ?? problem
     received.wireBytes = read.size
     received.packed = packed
     received.bytes = bytes
-    if (received.sdk.name === "unknown") received.sdk = sdkOfBody(body.json) ?? received.sdk
     const given: Exchange = { received, query: parameters, headers: request.headers, body }
     const chosen = hooks.onRequest?.(given, read.wire)
     const fault = planned ?? chosen
     if (fault !== undefined) received.fault = describe(fault)
-    const stage: Omit<Stage, "answer"> = {
-      request,
-      response,
-      send,
-      sendHalf,
-      target: route.target,
-      isHit: faults.isHit
-    }
+    store.tell({ type: "request", request: received })
     const go = async (exchange: Exchange): Promise<Answer> => {
       if (refused === undefined) return route.handler(exchange, local)
       received.reason = refused.reason
       return refuse(route, refused, request.headers)
     }
-    const routed = async (resultFor?: Exchange["resultFor"]): Promise<Answer | Fault> => {
-      const exchange = { ...given, resultFor }
-      return hooks.intercept === undefined ? go(exchange) : hooks.intercept(exchange, go)
-    }
-    await play(fault, stage, routed)
+    const direct: Routed = (resultFor) => go({ ...given, resultFor })
+    const routed: Routed = async (resultFor) =>
+      hooks.intercept === undefined ? direct(resultFor) : hooks.intercept({ ...given, resultFor }, go)
+    await play(fault, { request, response, send, sendHalf, target: route.target, isHit: faults.isHit, direct }, routed)
   } catch {
     received.reason = "the local PostHog failed to answer this"
     if (response.headersSent) response.destroy()

@@ -3,11 +3,15 @@
  */
 import { createHash, timingSafeEqual } from "node:crypto"
 import type { IncomingHttpHeaders } from "node:http"
+import { isIP } from "node:net"
 import { isLoopback, type Settings } from "./settings.js"
 
 /** The name in a `Host` header, without the port. `undefined`: it is none. */
 export const hostName = (host: string | undefined): string | undefined =>
   /^(\[[0-9a-f:.]+\]|[^:/@\s]+)(?::\d{1,5})?$/i.exec(host ?? "")?.[1]?.toLowerCase()
+
+/** The machine as programs in an Android emulator see it. */
+const emulator = "10.0.2.2"
 
 /**
  * Whether a request is for this server by a name that belongs to it. A web site can let its own name lead to loopback,
@@ -17,7 +21,9 @@ export const isAllowedHost = (header: string | undefined, { allowHosts, host }: 
   const name = hostName(header)
   if (name === undefined) return false
   const bare = name.replace(/^\[|\]$/g, "")
-  return isLoopback(name) || bare === host?.toLowerCase() ||
+  return isLoopback(name) || name === emulator || bare === host?.toLowerCase() ||
+    // No web site can let a number lead elsewhere.
+    host !== undefined && !isLoopback(host) && isIP(bare) !== 0 ||
     allowHosts.some((allowed) => allowed.toLowerCase() === name || allowed.toLowerCase() === bare)
 }
 

@@ -7,8 +7,17 @@ import type { AddressInfo, Socket } from "node:net"
 import { LocalError } from "./settings.js"
 
 const maxHeaders = 100
-const headersTimeout = 10_000
-const requestTimeout = 30_000
+
+/** How long a client may take, in milliseconds: for the headers, and for all of a request. */
+export interface Patience {
+  readonly headersTimeout: number
+  readonly requestTimeout: number
+}
+
+const defaultPatience: Patience = { headersTimeout: 10_000, requestTimeout: 30_000 }
+
+/** Connections at the same time. */
+const maxConnections = 2_000
 const keepAliveTimeout = 60_000
 /** How often Node looks for requests that take too long. */
 const connectionsCheckingInterval = 1_000
@@ -44,19 +53,31 @@ export class Listener {
   private readonly sockets = new Set<Socket>()
   private servers: ReadonlyArray<Server> = []
   private isClosed = false
+  private shallListen = true
+  private reaching: Promise<void> | undefined
   port = 0
 
-  private constructor(private readonly listen: Listen, private readonly host: string | undefined) {}
+  private constructor(
+    private readonly listen: Listen,
+    private readonly host: string | undefined,
+    private readonly patience: Patience
+  ) {}
 
-  static async open(port: number, host: string | undefined, listen: Listen): Promise<Listener> {
-    const listener = new Listener(listen, host)
+  static async open(
+    port: number,
+    host: string | undefined,
+    listen: Listen,
+    patience: Patience = defaultPatience
+  ): Promise<Listener> {
+    const listener = new Listener(listen, host, patience)
     await listener.start(port)
     return listener
   }
 
   private make(): Server {
-    const server = createServer({ connectionsCheckingInterval, headersTimeout, requestTimeout, keepAliveTimeout })
+    const server = createServer({ connectionsCheckingInterval, keepAliveTimeout, ...this.patience })
     server.maxHeadersCount = maxHeaders
+    server.maxConnections = maxConnections
     server.on("connection", (socket: Socket) => {
       this.sockets.add(socket)
       socket.once("close", () => this.sockets.delete(socket))
@@ -95,19 +116,45 @@ export class Listener {
   }
 
   /** Refuses connections, and ends those that there are. */
-  pause(): Promise<unknown> {
-    const stopped = Promise.all(this.servers.map(stopListening))
-    for (const socket of this.sockets) socket.destroy()
-    return stopped
+  pause(): Promise<void> {
+    this.shallListen = false
+    return this.reach()
   }
 
   /** Listens again where it did. */
-  async resume(): Promise<void> {
-    if (!this.isClosed) await this.start(this.port)
+  resume(): Promise<void> {
+    this.shallListen = !this.isClosed
+    return this.reach()
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
     this.isClosed = true
-    await this.pause()
+    return this.pause()
+  }
+
+  /** Does what was wanted last, after what is being done. Stops at once where nothing is being done. */
+  private reach(): Promise<void> {
+    if (this.isThere()) return this.reaching ?? Promise.resolve()
+    return this.reaching ??= this.goThere()
+  }
+
+  private isThere(): boolean {
+    return this.shallListen === this.servers.length > 0
+  }
+
+  private async goThere(): Promise<void> {
+    try {
+      while (!this.isThere()) await (this.shallListen ? this.start(this.port) : this.stop())
+    } finally {
+      this.reaching = undefined
+    }
+  }
+
+  private async stop(): Promise<void> {
+    const { servers } = this
+    this.servers = []
+    const stopped = Promise.all(servers.map(stopListening))
+    for (const socket of this.sockets) socket.destroy()
+    await stopped
   }
 }

@@ -3,6 +3,7 @@
  */
 import type { Faults } from "./faults.js"
 import type { Flags } from "./flags.js"
+import type { Patience } from "./listener.js"
 import type { Answer, Exchange, Fault } from "./model.js"
 import type { People } from "./people.js"
 import type { Settings } from "./settings.js"
@@ -40,6 +41,8 @@ export interface Hooks {
   readonly now?: (() => number) | undefined
   /** From 0 to 1. */
   readonly random?: (() => number) | undefined
+  readonly patience?: Patience | undefined
   readonly onRequest?: OnRequest | undefined
   readonly intercept?: Intercept | undefined
+  readonly isStrict?: boolean | undefined
 }

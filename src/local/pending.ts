@@ -10,46 +10,8 @@ import { json } from "./model.js"
 import type { People } from "./people.js"
 import type { Settings } from "./settings.js"
 
-const text = (value: unknown): string | undefined => typeof value === "string" ? value : undefined
-
-export const ingestV0: Handler = ({ body, received }, { now, store }) => {
-  const envelope = body.json as { readonly api_key?: unknown; readonly batch?: ReadonlyArray<any> } | undefined
-  if (typeof envelope !== "object" || envelope === null) return json(400, { detail: "no JSON" })
-  const project = text(envelope.api_key)
-  if (project === undefined) return json(401, { detail: "no key" })
-  received.project = project
-  for (const raw of envelope.batch ?? [envelope]) {
-    received.events++
-    const properties = raw.properties ?? {}
-    store.addEvent({
-      seq: store.nextEvent(),
-      at: now(),
-      kind: "event",
-      lane: "v0",
-      sdk: received.sdk,
-      project,
-      request: received.seq,
-      verdict: "accepted",
-      reason: undefined,
-      warnings: [],
-      times: 1,
-      bytes: JSON.stringify(raw).length,
-      uuid: text(raw.uuid),
-      event: text(raw.event) ?? "",
-      distinct_id: text(raw.distinct_id) ?? text(properties.distinct_id) ?? "",
-      timestamp: text(raw.timestamp),
-      $set: raw.$set ?? properties.$set,
-      $set_once: raw.$set_once ?? properties.$set_once,
-      properties,
-      raw
-    })
-  }
-  return json(200, { status: 1 })
-}
-
 const toCome: Handler = () => json(501, { detail: "to come" })
 export const ingestV1 = toCome
-export const ingestAi = toCome
 export const otlp = toCome
 export const replay: Handler = () => json(200, { status: 1 })
 

@@ -4,11 +4,16 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { type Answer, type Exchange, type Fault, json, type Target } from "./model.js"
 
+/** What the route answers, or a fault in its place. */
+export type Routed = (resultFor?: Exchange["resultFor"]) => Promise<Answer | Fault>
+
 export interface Stage {
   readonly request: IncomingMessage
   readonly response: ServerResponse
   readonly target: Target
   readonly send: (answer: Answer) => void
+  /** What the route answers when nobody stands before it. */
+  readonly direct: Routed
   /** Sends the beginning of an answer only. */
   readonly sendHalf: (answer: Answer, then: () => void) => void
   /** Whether the next event is one of those that a fault hits. */
@@ -44,16 +49,13 @@ const overQuota = (target: Target, limited: ReadonlyArray<string> | undefined): 
   }
 }
 
-/** What the route answers, or a fault in its place. */
-type Routed = (resultFor?: Exchange["resultFor"]) => Promise<Answer | Fault>
-
 export const play = async (fault: Fault | undefined, stage: Stage, routed: Routed): Promise<void> => {
   const { request, send, sendHalf, target } = stage
   /** Goes on with what the route answers. */
   const answer = async (then: (answer: Answer) => void, resultFor?: Exchange["resultFor"]): Promise<void> => {
     const answered = await routed(resultFor)
     if (!("kind" in answered)) return then(answered)
-    return play(answered, stage, () => Promise.reject(new Error("a fault in place of an answer leads to no answer")))
+    return play(answered, stage, stage.direct)
   }
   switch (fault?.kind) {
     case undefined:

@@ -1,9 +1,10 @@
 /**
  * Which path leads to which handler.
  */
+import { ingestAi, ingestV0 } from "./ingest.js"
 import type { Handler } from "./local.js"
 import { json, type Lane, type Target } from "./model.js"
-import { browser, ingestAi, ingestV0, ingestV1, otlp, replay } from "./pending.js"
+import { browser, ingestV1, otlp, replay } from "./pending.js"
 
 export interface Route {
   readonly target: Target

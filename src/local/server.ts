@@ -2,7 +2,7 @@
  * A PostHog on this machine: takes what any SDK sends, says what became of it, and misbehaves on request.
  */
 import type { IncomingMessage, ServerResponse } from "node:http"
-import { exchange } from "./exchange.js"
+import { exchange, type Shared } from "./exchange.js"
 import { type Faults, makeFaults } from "./faults.js"
 import { Listener } from "./listener.js"
 import type { Hooks, Local } from "./local.js"
@@ -36,24 +36,24 @@ export const makeServer = async (
   const settings = settle(options, process.env)
   const { now = () => Date.now(), random = () => Math.random() } = hooks
   const store = new Store(settings)
-  let isRefusing = false
-  let refusing: Promise<unknown> = Promise.resolve()
   const changed = async (): Promise<void> => {
     store.tell({ type: "changed", what: "faults" })
-    const refuses = faults.running().some(({ fault }) => fault.kind === "refuse")
-    if (refuses !== isRefusing) {
-      isRefusing = refuses
-      // One after the other: who stops listening may have to listen again before that was done.
-      const before = refusing
-      refusing = refuses ? listener.pause() : before.then(() => listener.resume())
-    }
-    await refusing
+    await (faults.running().some(({ fault }) => fault.kind === "refuse") ? listener.pause() : listener.resume())
   }
   const faults = makeFaults({ random, changed })
-  const local: Local = { settings, store, people: makePeople(), flags: makeFlags(), faults, now }
+  const local: Local = {
+    settings,
+    store,
+    people: makePeople(),
+    flags: makeFlags(),
+    faults,
+    now,
+    isStrict: hooks.isStrict
+  }
+  const shared: Shared = { reading: 0 }
   const listener = await Listener.open(settings.port, settings.host, (request, response) => {
-    void exchange(request, response, local, hooks)
-  })
+    void exchange(request, response, local, hooks, shared)
+  }, hooks.patience)
   let control: Listener | undefined
   const server: LocalServer = {
     url: urlOf(settings.host, listener.port),
