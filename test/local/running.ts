@@ -36,7 +36,8 @@ export const post = (
   path: string,
   body: string | Buffer,
   headers: Record<string, string> = {}
-): Promise<Heard> => ask(server, path, { method: "POST", body: typeof body === "string" ? body : new Uint8Array(body), headers })
+): Promise<Heard> =>
+  ask(server, path, { method: "POST", body: typeof body === "string" ? body : new Uint8Array(body), headers })
 
 /** With headers that `fetch` does not let one set. */
 export const askAs = (
