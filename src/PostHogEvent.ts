@@ -60,16 +60,16 @@ type Space = " " | "\t" | "\n" | "\r"
 
 type TrimStart<Name extends string> = Name extends `${Space}${infer Rest}` ? TrimStart<Rest> : Name
 
-/** What is left of a text behind its first 50 characters, if it is longer. */
-type Behind50<Text extends string> = Text extends
-  `${infer _0}${infer _1}${infer _2}${infer _3}${infer _4}${infer _5}${infer _6}${infer _7}${infer _8}${infer _9}${infer _10}${infer _11}${infer _12}${infer _13}${infer _14}${infer _15}${infer _16}${infer _17}${infer _18}${infer _19}${infer _20}${infer _21}${infer _22}${infer _23}${infer _24}${infer _25}${infer _26}${infer _27}${infer _28}${infer _29}${infer _30}${infer _31}${infer _32}${infer _33}${infer _34}${infer _35}${infer _36}${infer _37}${infer _38}${infer _39}${infer _40}${infer _41}${infer _42}${infer _43}${infer _44}${infer _45}${infer _46}${infer _47}${infer _48}${infer _49}${infer Rest}`
+/** What is left of a text behind its first 16 characters, if it is longer. Each of them costs the compiler time. */
+type Behind16<Text extends string> = Text extends
+  `${infer _0}${infer _1}${infer _2}${infer _3}${infer _4}${infer _5}${infer _6}${infer _7}${infer _8}${infer _9}${infer _10}${infer _11}${infer _12}${infer _13}${infer _14}${infer _15}${infer Rest}`
   ? Rest
   : ""
 
 /** Whether a text is longer than 400 characters. */
 type IsLong<Text extends string, Steps extends ReadonlyArray<unknown> = []> = Text extends "" ? false
-  : Steps["length"] extends 8 ? true
-  : IsLong<Behind50<Text>, [...Steps, unknown]>
+  : Steps["length"] extends 25 ? true
+  : IsLong<Behind16<Text>, [...Steps, unknown]>
 
 /**
  * A name that PostHog can hold, or what is wrong with it.
