@@ -2,7 +2,7 @@
  * Declared events: what compiles, and what must not. Checked by tsc: an expectation that is not met is an error.
  */
 import { Effect, Schema } from "effect"
-import { PostHog, PostHogEvent } from "effect-posthog"
+import { FeatureFlags, PostHog, PostHogEvent } from "effect-posthog"
 
 const Company = PostHogEvent.group("company", { plan: Schema.Literal("free", "pro") })
 const Person = PostHogEvent.person({ plan: Schema.Literal("free", "pro") })
@@ -18,6 +18,11 @@ const Opened = PostHogEvent.make("opened", { from: Schema.optional(Schema.String
 const Closed = PostHogEvent.make("closed", {})
 
 export const Old = PostHogEvent.make("old", { total: Schema.Number }, { deprecated: "use \"order completed\"" })
+
+const Alone = PostHogEvent.make("alone", { a: Schema.Number }, { groups: [] })
+
+const company = Company.with({ plan: "pro" })
+const person = Person.with({ plan: "pro" })
 
 const order = { total: 1, at: new Date(), id: 7 }
 
@@ -39,6 +44,12 @@ export const compiles = (row: Order) => [
   PostHog.capture(Closed),
   PostHog.identify("u", Person.with({ plan: "pro" }), { setOnce: Person.with({}) }),
   PostHog.groupIdentify("company", "acme", Company.with({ plan: "pro" })),
+  PostHog.groupIdentify("company" as string, "acme", company),
+  PostHog.groupIdentify("team", "acme", { plan: "pro" }),
+  PostHog.identify("u", { plan: "pro" }, { setOnce: person }),
+  FeatureFlags.evaluate({ personProperties: person, groupProperties: { company } }),
+  PostHog.capture(Alone, { a: 1 }, { groups: {} }),
+  PostHog.capture(Closed, {}, { groups: { anything: "acme" } }),
   PostHog.using(Effect.void, Shop.instance),
   // Marked by editors and linters.
   PostHog.capture(Old, { total: 1 })
@@ -74,7 +85,41 @@ export const refusedGroups = [
   // @ts-expect-error a group type that the event does not have
   PostHog.capture(OrderCompleted, order, { groups: { compny: "acme" } }),
   // @ts-expect-error also where it is waited for
-  PostHog.captureNow(OrderCompleted, order, { groups: { compny: "acme" } })
+  PostHog.captureNow(OrderCompleted, order, { groups: { compny: "acme" } }),
+  // @ts-expect-error the event is about no group
+  PostHog.capture(Alone, { a: 1 }, { groups: { company: "acme" } }),
+  // @ts-expect-error also where it is waited for
+  PostHog.captureNow(Alone, { a: 1 }, { groups: { company: 7 } }),
+  // @ts-expect-error and in a strict instance
+  Shop.capture(Alone, { a: 1 }, { groups: { company: "acme" } })
+]
+
+export const refusedOfEmpty = [
+  // @ts-expect-error the event has no properties
+  PostHog.capture(Closed, { a: 1 }),
+  // @ts-expect-error also where it is waited for
+  PostHog.captureNow(Closed, { a: 1 }),
+  // @ts-expect-error and where it is stored
+  PostHog.captureDurable(Closed, { a: 1 }),
+  // @ts-expect-error and in a strict instance
+  Shop.capture(Closed, { a: 1 })
+]
+
+export const refusedOfOthers = [
+  // @ts-expect-error properties of another type of groups
+  PostHog.groupIdentify("team", "acme", company),
+  // @ts-expect-error a person's
+  PostHog.groupIdentify("company", "acme", person),
+  // @ts-expect-error a group's
+  PostHog.identify("u", company),
+  // @ts-expect-error also among those that are set once
+  PostHog.identify("u", {}, { setOnce: company }),
+  // @ts-expect-error also in the context's person
+  PostHog.setPersonProperties(company),
+  // @ts-expect-error and for flags
+  FeatureFlags.evaluate({ personProperties: company }),
+  // @ts-expect-error a person's, for flags
+  FeatureFlags.evaluate({ groupProperties: { company: person } })
 ]
 
 export const refusedByStrictInstance = [
@@ -104,3 +149,7 @@ export const refusedElsewhere = [
   // @ts-expect-error no such property
   Company.with({ seats: 1 })
 ]
+
+/** A wrapper that hands on what it is given. */
+export const track: PostHogEvent.StrictCapture<Effect.Effect<void, never, PostHog.PostHog>> = (event, ...rest) =>
+  PostHog.capture(event, ...rest)

@@ -468,7 +468,7 @@ export const captureDurable: PostHogEvent.Capture<Effect.Effect<void, OutboxStor
  */
 export const identify = (
   distinctId: string,
-  set?: PropertiesInput | DeclaredProperties,
+  set?: PropertiesInput | DeclaredProperties<"person">,
   options?: IdentifyOptions
 ): Effect.Effect<void, never, PostHog> =>
   tell({
@@ -487,7 +487,7 @@ export const identify = (
  * @category accessors
  */
 export const setPersonProperties = (
-  set: PropertiesInput | DeclaredProperties,
+  set: PropertiesInput | DeclaredProperties<"person">,
   options?: PersonOptions
 ): Effect.Effect<void, never, PostHog> =>
   tell({
@@ -542,10 +542,10 @@ export const alias = (
  * @since 0.1.0
  * @category accessors
  */
-export const groupIdentify = (
-  groupType: string,
+export const groupIdentify = <const G extends string>(
+  groupType: G,
   groupKey: string | number,
-  properties?: PropertiesInput | DeclaredProperties,
+  properties?: PropertiesInput | DeclaredProperties<{ readonly group: NoInfer<G> }>,
   options?: CaptureOptions
 ): Effect.Effect<void, never, PostHog> =>
   tell({

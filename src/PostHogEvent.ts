@@ -146,7 +146,7 @@ export interface Options<G extends string = string, D extends string | undefined
   /** Who to ask about it. */
   readonly owner?: string | undefined
   readonly tags?: ReadonlyArray<string> | undefined
-  /** The only group types that the event can be about. Default: any. */
+  /** The only group types that the event can be about; `[]`: it is about no group. Default: any. */
   readonly groups?: ReadonlyArray<G | GroupType<G>> | undefined
   /** Why the event should not be captured any more, such as `use "order paid"`. Calls are marked by the compiler. */
   readonly deprecated?: D
@@ -199,8 +199,12 @@ export type PropertiesOf<E extends Any> = E extends PostHogEvent<infer A, string
  */
 export interface OptionsOf<G extends string> extends Omit<CaptureOptions, "groups"> {
   /** Group memberships, merged over those of the context. */
-  readonly groups?: { readonly [Type in G]?: string | number | undefined } | undefined
+  readonly groups?: GroupsOf<G> | undefined
 }
+
+/** An object type without members would take any. */
+type GroupsOf<G extends string> = [G] extends [never] ? { readonly [type: string]: undefined }
+  : { readonly [Type in G]?: string | number | undefined }
 
 /**
  * What is given to capture an event: its properties, unless all of them may be absent, and options.
@@ -208,8 +212,11 @@ export interface OptionsOf<G extends string> extends Omit<CaptureOptions, "group
  * @since 0.1.0
  * @category models
  */
-export type Arguments<A, G extends string> = {} extends A ? [properties?: A, options?: OptionsOf<G>]
+export type Arguments<A, G extends string> = {} extends A ? [properties?: Given<A>, options?: OptionsOf<G>]
   : [properties: A, options?: OptionsOf<G>]
+
+/** The same for an event without properties. */
+type Given<A> = keyof A extends never ? { readonly [name: string]: never } : A
 
 /**
  * Captures an event, by a name or as it was declared, and gives `Result`.
@@ -297,7 +304,7 @@ export type { DeclaredProperties }
 export interface GroupType<out G extends string, in A = never> {
   readonly type: G
   /** Properties of one group: some of those that are declared. */
-  readonly with: (properties: Partial<A>) => DeclaredProperties
+  readonly with: (properties: Partial<A>) => DeclaredProperties<{ readonly group: G }>
   readonly describe: () => GroupDescription
 }
 
@@ -328,7 +335,7 @@ export const group = <const G extends string, const F extends internal.Fields & 
  */
 export interface Person<in A = never> {
   /** Properties of one person: some of those that are declared. */
-  readonly with: (properties: Partial<A>) => DeclaredProperties
+  readonly with: (properties: Partial<A>) => DeclaredProperties<"person">
   readonly describe: () => ReadonlyArray<PropertyDescription>
 }
 

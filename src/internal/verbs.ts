@@ -17,7 +17,7 @@ import type { Resolver } from "./declarations.js"
  */
 export interface PersonOptions extends CaptureOptions {
   /** Properties that are only set when the person does not have them yet. */
-  readonly setOnce?: PropertiesInput | DeclaredProperties | undefined
+  readonly setOnce?: PropertiesInput | DeclaredProperties<"person"> | undefined
 }
 
 /**

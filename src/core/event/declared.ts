@@ -72,6 +72,9 @@ export const sayProblems = (problems: ReadonlyArray<PropertyProblem>): string =>
 /** Under which name {@link DeclaredProperties} have what they are. */
 export const declaredId = "~effect-posthog/DeclaredProperties"
 
+/** Whose properties they are: those of a person, or of a group of a type. */
+export type Subject = "person" | { readonly group: string }
+
 /**
  * Properties with their declaration, which an instance brings into the form that is sent. Anywhere else they are an
  * object without members, because what is in them may be personal data.
@@ -79,10 +82,14 @@ export const declaredId = "~effect-posthog/DeclaredProperties"
  * @since 0.1.0
  * @category models
  */
-export interface DeclaredProperties {
-  readonly [declaredId]: Declared & { readonly given: unknown }
+export interface DeclaredProperties<out Of extends Subject = Subject> {
+  readonly [declaredId]: Declared & {
+    readonly given: unknown
+    /** Known to the compiler alone, which refuses properties of another type of groups. */
+    readonly of?: Of
+  }
 }
 
 /** Properties and how they are brought into the form that is sent. */
-export const makeDeclared = ({ prepare }: Declared, given: unknown): DeclaredProperties =>
-  Object.defineProperty({}, declaredId, { value: { prepare, given } }) as DeclaredProperties
+export const makeDeclared = <Of extends Subject>({ prepare }: Declared, given: unknown): DeclaredProperties<Of> =>
+  Object.defineProperty({}, declaredId, { value: { prepare, given } }) as DeclaredProperties<Of>

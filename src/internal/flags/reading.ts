@@ -26,9 +26,11 @@ export interface EvaluateOptions {
   /**
    * Properties of the person that conditions look at, in addition to those that PostHog has; merged over the context's.
    */
-  readonly personProperties?: PropertiesInput | DeclaredProperties | undefined
+  readonly personProperties?: PropertiesInput | DeclaredProperties<"person"> | undefined
   /** The same for groups, by group type. */
-  readonly groupProperties?: { readonly [groupType: string]: PropertiesInput | DeclaredProperties } | undefined
+  readonly groupProperties?: {
+    readonly [groupType: string]: PropertiesInput | DeclaredProperties<{ readonly group: string }>
+  } | undefined
   /** Device, for flags that are rolled out by device. Default: the context's, or `$device_id` of `personProperties`. */
   readonly deviceId?: string | undefined
   /** Evaluates only these flags. An empty list evaluates none and makes no request. Default: all. */
