@@ -17,7 +17,13 @@
  * @since 0.1.0
  */
 import type * as Schema from "effect/Schema"
-import type { EventDescription, GroupDescription, PropertyDescription } from "./core/catalogue/model.js"
+import type {
+  EventDescription,
+  GroupDescription,
+  ObjectDescription,
+  PropertyDescription,
+  ValueDescription
+} from "./core/catalogue/model.js"
 import { type Declared, type DeclaredProperties, makeDeclared, type PersonalData } from "./core/event/declared.js"
 import type { PropertiesInput } from "./core/event/layers.js"
 import type { CaptureOptions } from "./internal/capture.js"
@@ -39,12 +45,22 @@ export type {
    * @since 0.1.0
    * @category models
    */
+  ObjectDescription,
+  /**
+   * @since 0.1.0
+   * @category models
+   */
   PersonalData,
   /**
    * @since 0.1.0
    * @category models
    */
-  PropertyDescription
+  PropertyDescription,
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  ValueDescription
 }
 
 /**

@@ -110,7 +110,9 @@ Somebody paid
 | currency | "EUR", "USD" | yes |  |
 | email | String | yes | (personal, hashed) |
 | note | String | no | **Deprecated**: use comment. |
-| items | Object | yes |  |
+| items | list of objects | yes |  |
+| items\\[\\].sku | String | yes |  |
+| items\\[\\].count | String | yes |  |
 
 ## signed up
 

@@ -215,6 +215,22 @@ describe("effect-posthog", () => {
         const none = yield* node(["catalogue", "check", plan, "--against", join(path, "none.json")], {})
         assert.strictEqual(none.code, 2)
         assert.match(none.stderr, /an earlier plan is written by effect-posthog catalogue write/)
+        // Of a release that did not write what is inside.
+        const inside = join(path, "inside.json")
+        const property = { name: "lines", types: ["Object"], required: true }
+        const lines = (more: object) => ({
+          ...now,
+          events: [{ name: "order completed", properties: [{ ...property, ...more }] }]
+        })
+        writeFileSync(fewer, JSON.stringify(lines({})))
+        writeFileSync(inside, JSON.stringify(lines({ items: [{ types: ["String"], required: true }] })))
+        const older = yield* node(["catalogue", "check", inside, "--against", fewer], {})
+        assert.deepStrictEqual([older.code, older.stdout], [0, ""])
+        assert.match(older.stderr, /fewer\.json is of an earlier release.*\n.*the events are those of/)
+        writeFileSync(inside, JSON.stringify(lines({ items: [{ types: ["Numeric"], required: true }] })))
+        writeFileSync(fewer, JSON.stringify(lines({ items: [{ types: ["String"], required: true }] })))
+        const changed = yield* node(["catalogue", "check", inside, "--against", fewer], {})
+        assert.match(changed.stdout, /^breaking: order completed, lines\[\]: type changed: String became Numeric/)
         writeFileSync(fewer, "{\"version\": 2}")
         const other = yield* node(["catalogue", "markdown", fewer], {})
         assert.strictEqual(other.code, 2)

@@ -4,12 +4,19 @@
  * @since 0.1.0
  */
 import type { PersonalData } from "../event/declared.js"
-import type { PropertyDescription, PropertyType } from "./model.js"
+import { merged } from "./merge.js"
+import type { PropertyDescription, PropertyType, ValueDescription } from "./model.js"
 import { maxLevels } from "./scan.js"
 import type { Member, Shape } from "./shape.js"
 
 /** Shapes that contain themselves end here; nobody nests so deep. */
 const maxDepth = 16
+
+/** So many objects and lists inside of one another are in a plan. */
+const maxInside = 8
+
+/** So many members and items of one property are in a plan. */
+const maxParts = 500
 
 interface Found {
   readonly types: Set<PropertyType>
@@ -18,6 +25,8 @@ interface Found {
   /** Whether there may be no value. */
   canBeNothing: boolean
   isAnything: boolean
+  readonly objects: Array<Shape & { readonly kind: "object" }>
+  readonly lists: Array<Shape & { readonly kind: "list" }>
 }
 
 const propertyTypes = { string: "String", number: "Numeric", boolean: "Boolean", time: "DateTime" } as const
@@ -39,9 +48,14 @@ const look = (shape: Shape, found: Found, depth: number): void => {
       found.canBeNothing = true
       return
     case "object":
+      found.types.add("Object")
+      found.values = undefined
+      found.objects.push(shape)
+      return
     case "list":
       found.types.add("Object")
       found.values = undefined
+      found.lists.push(shape)
       return
     case "union":
       for (const choice of shape.choices) look(choice, found, depth + 1)
@@ -106,12 +120,59 @@ const partsOf = (shape: Shape): ReadonlyArray<Shape> => {
   }
 }
 
-/** The property that a member of an event's object is. */
-export const describeMember = ({ isOptional, name, shape }: Member): PropertyDescription => {
-  const found: Found = { types: new Set(), values: [], canBeNothing: isOptional, isAnything: false }
+/** Where in a property a value is. */
+interface Place {
+  /** The objects and lists around it. */
+  readonly around: ReadonlyArray<Shape>
+  readonly depth: number
+  /** How much of the property there may still be. */
+  readonly room: { left: number }
+  /** Whether there is personal data in the property; looked for once, because all of it has to be gone through. */
+  readonly isPersonal: boolean
+}
+
+/** Equal items at all places, such as those of a list that is not empty, are said once. */
+const distinct = (items: ReadonlyArray<ValueDescription>): ReadonlyArray<ValueDescription> =>
+  new Set(items.map((item) => JSON.stringify(item))).size === 1 ? items.slice(0, 1) : items
+
+/** What is inside of objects and lists: all of it, or nothing, so that nothing seems to be missing that was cut off. */
+const describeInside = (
+  { lists, objects }: Found,
+  { around, depth, isPersonal, room }: Place
+): Pick<ValueDescription, "items" | "objects"> => {
+  const parts = [...objects, ...lists]
+  const size = objects.reduce((sum, { members }) => sum + members.length + 1, 0) +
+    lists.reduce((sum, { items }) => sum + items.length, 0)
+  if (parts.length === 0 || depth >= maxInside || size > room.left) return {}
+  // It contains itself: what is said of it once holds for all levels.
+  if (parts.some((part) => around.includes(part))) return {}
+  room.left -= size
+  const place: Place = { around: [...around, ...parts], depth: depth + 1, room, isPersonal }
+  const value = (shape: Shape) => describeValue(shape, false, place)
+  const items = lists.map((list) => list.items.map(value))
+  return {
+    ...(objects.length === 0 ? {} : {
+      objects: objects.map(({ members, others }) => ({
+        members: members.map(({ isOptional, name, shape }) => ({ name, ...describeValue(shape, isOptional, place) })),
+        ...(others === undefined ? {} : { others: value(others) })
+      }))
+    }),
+    ...(items.length === 0 ? {} : { items: items.length === 1 ? distinct(items[0]!) : [merged(items.flat())] })
+  }
+}
+
+const describeValue = (shape: Shape, isOptional: boolean, place: Place): ValueDescription => {
+  const found: Found = {
+    types: new Set(),
+    values: [],
+    canBeNothing: isOptional,
+    isAnything: false,
+    objects: [],
+    lists: []
+  }
   look(shape, found, 0)
   const { deprecated, description } = shape
-  const personal = shape.personal ?? (goesWhole(shape) ? "usual" : undefined)
+  const personal = place.isPersonal ? shape.personal ?? (goesWhole(shape) ? "usual" : undefined) : undefined
   // What is redacted or hashed is text, whatever it was.
   const types: ReadonlyArray<PropertyType> = found.isAnything
     ? []
@@ -119,7 +180,6 @@ export const describeMember = ({ isOptional, name, shape }: Member): PropertyDes
     ? ["String"]
     : [...found.types].sort()
   return {
-    name,
     types,
     required: !found.canBeNothing && personal !== "omit" && personal !== "usual",
     ...(description === undefined ? {} : { description }),
@@ -127,6 +187,18 @@ export const describeMember = ({ isOptional, name, shape }: Member): PropertyDes
       ? {}
       : { values: [...new Set(found.values)] }),
     ...(personal === undefined ? {} : { personal }),
-    ...(deprecated === undefined ? {} : { deprecated })
+    ...(deprecated === undefined ? {} : { deprecated }),
+    ...(found.isAnything || personal !== undefined ? {} : describeInside(found, place))
   }
 }
+
+/** The property that a member of an event's object is. */
+export const describeMember = ({ isOptional, name, shape }: Member): PropertyDescription => ({
+  name,
+  ...describeValue(shape, isOptional, {
+    around: [],
+    depth: 0,
+    room: { left: maxParts },
+    isPersonal: isPersonal(shape)
+  })
+})

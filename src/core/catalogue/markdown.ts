@@ -3,7 +3,8 @@
  *
  * @since 0.1.0
  */
-import type { EventDescription, Plan, PropertyDescription } from "./model.js"
+import { byTag, isKnown, memberPath, mergedObject, tagsOf } from "./merge.js"
+import type { EventDescription, ObjectDescription, Plan, PropertyDescription, ValueDescription } from "./model.js"
 
 /** Not every reader of Markdown knows these behind a backslash. */
 const entities: { readonly [sign: string]: string } = { "&": "&amp;", "<": "&lt;", ">": "&gt;" }
@@ -19,30 +20,69 @@ const personalWords = {
   usual: "personal"
 } as const
 
-const typeOf = ({ types, values }: PropertyDescription): string =>
-  values === undefined
-    ? types.length === 0 ? "anything" : types.join(" or ")
-    : values.map((value) => plain(JSON.stringify(value))).join(", ")
+/** What a value can be. */
+const typeOf = (value: ValueDescription): string => {
+  const { types, values } = value
+  if (values !== undefined) return values.map((value) => plain(JSON.stringify(value))).join(", ")
+  return types.length === 0 ? "anything" : types.flatMap((type) =>
+    type === "Object" && isKnown(value)
+      ? [
+        ...(value.objects === undefined ? [] : ["object"]),
+        ...(value.items === undefined ? [] : [listOf(value.items)])
+      ]
+      : [type]
+  ).join(" or ")
+}
 
-const notesOf = ({ deprecated, description, personal }: PropertyDescription): string =>
+const listOf = (items: ReadonlyArray<ValueDescription>): string => {
+  const each = items.map((item) => typeOf(item) === "object" ? items.length === 1 ? "objects" : "object" : typeOf(item))
+  return items.length === 0 ? "list" : `list of ${each.join(", ")}`
+}
+
+const notesOf = ({ deprecated, description, personal }: ValueDescription): string =>
   [
     ...(deprecated === undefined ? [] : [`**Deprecated**: ${plain(deprecated)}.`]),
     ...(personal === undefined ? [] : [`(${personalWords[personal]})`]),
     ...(description === undefined ? [] : [plain(description)])
   ].join(" ")
 
+/** A line of a table: the way to a value, and the value. */
+type Row = readonly [path: string, value: ValueDescription]
+
+/** A value and all that is inside of it. */
+const rowsOf = (path: string, value: ValueDescription): ReadonlyArray<Row> => [[path, value], ...insideOf(path, value)]
+
+const insideOf = (path: string, { items = [], objects = [] }: ValueDescription): ReadonlyArray<Row> => {
+  const tags = objects.length > 1 ? tagsOf(objects) : []
+  const kinds: Iterable<readonly [string, ReadonlyArray<ObjectDescription>]> = tags.length > 0
+    ? [...byTag(objects, tags)].map(([tag, choices]) => [`${path}(${tag})`, choices] as const)
+    : objects.length > 0
+    ? [[path, objects]]
+    : []
+  return [
+    ...[...kinds].flatMap(([place, choices]) => {
+      const { members, others } = mergedObject(choices)
+      return [
+        ...members.flatMap((member) => rowsOf(memberPath(place, member.name), member)),
+        ...(others === undefined ? [] : rowsOf(`${place}.*`, others))
+      ]
+    }),
+    ...(items.length > 1
+      ? items.flatMap((item, index) => rowsOf(`${path}[${index}]`, item))
+      // The line of the list says what is in it.
+      : items.flatMap((item) =>
+        notesOf(item) === "" && item.required ? insideOf(`${path}[]`, item) : rowsOf(`${path}[]`, item)
+      ))
+  ]
+}
+
 const table = (properties: ReadonlyArray<PropertyDescription>, isPartial: boolean): ReadonlyArray<string> =>
   properties.length === 0 ? ["No properties."] : [
     isPartial ? "| Property | Values | |" : "| Property | Values | Required | |",
     isPartial ? "|---|---|---|" : "|---|---|---|---|",
-    ...properties.map((property) =>
+    ...properties.flatMap((property) => rowsOf(property.name, property)).map(([path, value]) =>
       `| ${
-        [
-          plain(property.name),
-          typeOf(property),
-          ...(isPartial ? [] : [property.required ? "yes" : "no"]),
-          notesOf(property)
-        ].join(" | ")
+        [plain(path), typeOf(value), ...(isPartial ? [] : [value.required ? "yes" : "no"]), notesOf(value)].join(" | ")
       } |`
     )
   ]

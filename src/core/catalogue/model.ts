@@ -17,16 +17,15 @@ import type { PersonalData } from "../event/declared.js"
 export type PropertyType = "String" | "Numeric" | "Boolean" | "DateTime" | "Object"
 
 /**
- * A property, as it is sent.
+ * A value, as it is sent.
  *
  * @since 0.1.0
  * @category models
  */
-export interface PropertyDescription {
-  readonly name: string
-  /** All that its values can be; none: anything. */
+export interface ValueDescription {
+  /** All that it can be; none: anything. */
   readonly types: ReadonlyArray<PropertyType>
-  /** Whether every event has it, with a value that is not `null`. */
+  /** Whether it is always there, and is not `null`. */
   readonly required: boolean
   readonly description?: string | undefined
   /** The only values it can have. */
@@ -35,6 +34,36 @@ export interface PropertyDescription {
   readonly personal?: PersonalData | "usual" | undefined
   /** Why it should not be used any more. */
   readonly deprecated?: string | undefined
+  /**
+   * Of objects: what they have, for each kind of object that it can be. Of a value that can be an `Object`, and has
+   * neither this nor `items`, it is not known what is inside: it contains itself, is too large for a plan, or comes
+   * from an older one.
+   */
+  readonly objects?: ReadonlyArray<ObjectDescription> | undefined
+  /** Of lists: what their items are; several: one for each place. */
+  readonly items?: ReadonlyArray<ValueDescription> | undefined
+}
+
+/**
+ * What an object has.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ObjectDescription {
+  readonly members: ReadonlyArray<PropertyDescription>
+  /** What is under all other names; absent: it has no others. */
+  readonly others?: ValueDescription | undefined
+}
+
+/**
+ * A property of an event, a group or a person, or a member of an object.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface PropertyDescription extends ValueDescription {
+  readonly name: string
 }
 
 /**

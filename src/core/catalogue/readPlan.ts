@@ -4,12 +4,23 @@
  * @since 0.1.0
  */
 import { isList, isRecord } from "../guard.js"
-import type { EventDescription, GroupDescription, Plan, PropertyDescription, PropertyType } from "./model.js"
+import type {
+  EventDescription,
+  GroupDescription,
+  ObjectDescription,
+  Plan,
+  PropertyDescription,
+  PropertyType,
+  ValueDescription
+} from "./model.js"
 
 /** Longer than a plan of thousands of events. */
 const maxLength = 16 * 1024 * 1024
 
 const maxItems = 10_000
+
+/** Deeper than what is written. */
+const maxDepth = 32
 
 const types: ReadonlySet<unknown> = new Set<PropertyType>(["String", "Numeric", "Boolean", "DateTime", "Object"])
 
@@ -78,22 +89,48 @@ const reader = () => {
     }
     return items
   }
-  const property = (value: unknown, place: string): PropertyDescription => {
-    const of = object(value, place)
+  /** What is inside of objects and lists, if it is said. */
+  const inside = (of: Fields, place: string, depth: number): Pick<ValueDescription, "items" | "objects"> => {
+    if (of["objects"] === undefined && of["items"] === undefined) return {}
+    if (depth >= maxDepth) {
+      wrong(place, `has more than ${maxDepth} levels inside`)
+      return {}
+    }
+    const value = (item: unknown, at: string) => valueOf(object(item, at), at, depth + 1)
+    const objectOf = (item: unknown, at: string): ObjectDescription => {
+      const { members, others } = object(item, at)
+      return {
+        members: properties(members, `${at}.members`, depth + 1),
+        ...(others === undefined ? {} : { others: value(others, `${at}.others`) })
+      }
+    }
+    return {
+      ...(of["objects"] === undefined ? {} : { objects: list(of["objects"], `${place}.objects`, objectOf) }),
+      ...(of["items"] === undefined ? {} : { items: list(of["items"], `${place}.items`, value) })
+    }
+  }
+  const valueOf = (of: Fields, place: string, depth: number): ValueDescription => {
     if (typeof of["required"] !== "boolean") wrong(`${place}.required`, "is neither true nor false")
     return {
-      name: text(of, "name", place),
       types: list(of["types"], `${place}.types`, oneOf<PropertyType>(types)),
       required: of["required"] === true,
       ...texts(of, ["description", "deprecated"], place),
       ...(of["values"] === undefined ? {} : { values: list(of["values"], `${place}.values`, literal) }),
       ...(of["personal"] === undefined
         ? {}
-        : { personal: oneOf<PropertyDescription["personal"]>(personal)(of["personal"], `${place}.personal`) })
+        : { personal: oneOf<PropertyDescription["personal"]>(personal)(of["personal"], `${place}.personal`) }),
+      ...inside(of, place, depth)
     }
   }
-  const properties = (value: unknown, place: string): ReadonlyArray<PropertyDescription> =>
-    unique(list(value, place, property), (property) => property.name, place)
+  const properties = (value: unknown, place: string, depth = 0): ReadonlyArray<PropertyDescription> =>
+    unique(
+      list(value, place, (item, at) => {
+        const of = object(item, at)
+        return { name: text(of, "name", at), ...valueOf(of, at, depth) }
+      }),
+      (property) => property.name,
+      place
+    )
   const event = (value: unknown, place: string): EventDescription => {
     const of = object(value, place)
     return {

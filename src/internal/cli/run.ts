@@ -123,6 +123,19 @@ const isPlan = (path: string): boolean => path.endsWith(".json")
 const planOf = (platform: Platform, path: string): Effect.Effect<Catalogue.Plan, CommandFailed> =>
   isPlan(path) ? planIn(platform, path) : Effect.map(catalogueOf(platform, path), Catalogue.toPlan)
 
+const propertiesOf = ({ events, groups, person }: Catalogue.Plan) => [
+  ...[...events, ...groups].flatMap(({ properties }) => properties),
+  ...person
+]
+
+/** Whether a plan says nothing of what is inside of objects, and another one does. */
+const saysLess = (earlier: Catalogue.Plan, later: Catalogue.Plan): boolean => {
+  const [before, after] = [earlier, later].map((plan) =>
+    propertiesOf(plan).some(({ items, objects }) => items !== undefined || objects !== undefined)
+  )
+  return before === false && after === true && propertiesOf(earlier).some(({ types }) => types.includes("Object"))
+}
+
 const check = (platform: Platform, module: string, against: string): Effect.Effect<number, CommandFailed> =>
   Effect.gen(function*() {
     const plan = yield* planOf(platform, module)
@@ -137,6 +150,12 @@ const check = (platform: Platform, module: string, against: string): Effect.Effe
       platform.print(`${impact}: ${what}: ${kind.replaceAll("_", " ")}: ${effect}\n`)
     }
     const breaking = changes.filter(({ impact }) => impact === "breaking").length
+    if (saysLess(earlier, plan)) {
+      platform.say(
+        `${against} is of an earlier release, which did not write what is inside of objects and lists, so that nothing ` +
+          "is compared there; write it again after this release"
+      )
+    }
     platform.say(
       changes.length === 0
         ? `the events are those of ${against}`
