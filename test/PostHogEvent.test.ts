@@ -2,7 +2,20 @@
  * Events as values: what is sent of them, and what becomes of those that do not fit.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { BigDecimal, Cause, Context, DateTime, Duration, Effect, Exit, HashMap, Layer, Option, Schema } from "effect"
+import {
+  BigDecimal,
+  Cause,
+  Context,
+  DateTime,
+  Duration,
+  Effect,
+  Exit,
+  HashMap,
+  Layer,
+  Option,
+  Redacted,
+  Schema
+} from "effect"
 import { FeatureFlags, PostHog, type PostHogConfig, PostHogEvent, PostHogTest } from "effect-posthog"
 import { createHmac } from "node:crypto"
 import { major } from "./support/effect.js"
@@ -441,6 +454,25 @@ describe("personal data", () => {
         friends: [{ since: 1 }]
       })
     }))
+
+  it.effect("is what a field of Schema.Redacted has, which is not to be shown by its own type", () =>
+    Effect.gen(function*() {
+      const Known = PostHogEvent.make("known", {
+        token: Schema.Redacted(Schema.String),
+        inside: Schema.Struct({ token: Schema.optional(Schema.Redacted(Schema.String)), plan: Schema.String })
+      })
+      const token = Redacted.make(secret)
+      yield* PostHog.capture(Known, { token, inside: { token, plan: "free" } }, someone)
+      const [event] = yield* captured
+      assert.notInclude(JSON.stringify(event), secret)
+      assert.deepStrictEqual(event?.properties, { token: "[redacted]", inside: { token: "[redacted]", plan: "free" } })
+      assert.strictEqual(Known.describe().properties[0]?.personal, "usual")
+      assert.deepStrictEqual(
+        PostHogEvent.make("a", { token: PostHogEvent.personal(Schema.Redacted(Schema.String), "hash") }).describe()
+          .properties[0]?.personal,
+        "hash"
+      )
+    }).pipe(inTest({ invalidEvents: "send" })))
 
   it.effect("is seen by no hook, no diagnostic and no log, also where it does not fit", () => {
     const client = new FakeClient()

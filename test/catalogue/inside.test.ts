@@ -256,7 +256,7 @@ describe("between two plans, inside of a property", () => {
       groups: [],
       person: []
     })
-    assert.lengthOf(Catalogue.compare(plan(counted), plan([...values].reverse())), 0)
+    assert.lengthOf(Catalogue.compare(plan(counted), plan([...values].sort((a, b) => b.localeCompare(a)))), 0)
     assert.isBelow(reads, values.length * 10)
   })
 })

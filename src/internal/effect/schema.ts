@@ -92,7 +92,8 @@ const declared: ReadonlyArray<readonly [RegExp, (parts: ReadonlyArray<Shape>) =>
   [/^effect\/DateTime\.Zoned$/, () => ({ kind: "time", isZoned: true })],
   [/^effect\/(?:Duration|BigDecimal)$/, () => ({ kind: "number" })],
   [/^(?:URL|effect\/DateTime\.TimeZone\..*)$/, () => ({ kind: "string" })],
-  [/^effect\/Redacted$/, (parts) => holding({ kind: "string" }, parts)],
+  // By its own type a value that is not to be shown.
+  [/^effect\/Redacted$/, ([part]) => ({ kind: "string", personal: part?.personal ?? "usual" })],
   [/^effect\/Option$/, (parts) => unionOf([...parts, { kind: "nothing", isAbsent: true }])],
   [
     /^(?:ReadonlySet|effect\/(?:Chunk(?:\.NonEmptyChunk)?|HashSet|List|SortedSet))$/,

@@ -53,7 +53,8 @@ const declared: ReadonlyArray<readonly [RegExp, (parts: ReadonlyArray<Shape>) =>
   [/^DateTimeZoned$/, () => ({ kind: "time", isZoned: true })],
   [/^(?:Duration|BigDecimal)$/, () => ({ kind: "number" })],
   [/^(?:URL|TimeZone\w*)$/, () => ({ kind: "string" })],
-  [/^Redacted$/, (parts) => holding({ kind: "string" }, parts)],
+  // By its own type a value that is not to be shown.
+  [/^Redacted$/, ([part]) => ({ kind: "string", personal: part?.personal ?? "usual" })],
   [/^Option$/, (parts) => unionOf([...parts, { kind: "nothing", isAbsent: true }])],
   [/^(?:Chunk|ReadonlySet|HashSet)$/, (parts) => ({ kind: "list", items: parts })],
   [
