@@ -267,6 +267,50 @@ describe("a tracking plan in PostHog", () => {
       })
     ))
 
+  it.live("a group of the event's name that has other types is not taken for its own, which is said once", () =>
+    withPostHog((posthog, options) =>
+      Effect.gen(function*() {
+        const other = posthog.group("order paid", [
+          { name: "total", property_type: "String", is_required: true },
+          { name: "extra", property_type: "Boolean" },
+          { name: "at", property_type: "DateTime" }
+        ])
+        // Of a type that is not known here, or only in PostHog: nothing speaks against them.
+        posthog.group("fits", [{ name: "a", property_type: "Money" }, { name: "more", property_type: "Boolean" }])
+        const plan = {
+          events: [
+            ...planWith(
+              "order paid",
+              property("total", { types: ["Numeric"] }),
+              property("at", { types: ["DateTime"] })
+            ).events,
+            ...planWith("fits", property("a", { types: ["Numeric"] })).events
+          ]
+        }
+        assert.deepStrictEqual(yield* Catalogue.push(plan, options), [
+          { _tag: "CreatedEvent", event: "order paid" },
+          {
+            _tag: "CreatedGroup",
+            event: "order paid",
+            group: "order paid (catalogue)",
+            properties: ["total", "at"]
+          },
+          { _tag: "LinkedGroup", event: "order paid", group: "order paid (catalogue)" },
+          {
+            _tag: "Left",
+            event: "order paid",
+            why: "the property group \"order paid\", which no event has, has total as String; change it in PostHog, " +
+              "or delete it"
+          },
+          { _tag: "CreatedEvent", event: "fits" },
+          { _tag: "LinkedGroup", event: "fits", group: "fits" }
+        ])
+        assert.lengthOf(other.properties, 3)
+        assert.deepStrictEqual(yield* Catalogue.verify(plan, options), [])
+        assert.deepStrictEqual(yield* Catalogue.push(plan, options), [])
+      })
+    ))
+
   it.live("a push that broke off goes on where it was", () =>
     withPostHog((posthog, options) =>
       Effect.gen(function*() {

@@ -147,10 +147,46 @@ export interface SchemaProperty {
   readonly description: string | undefined
 }
 
-/** The groups of an event. */
-export const groupsOf = ({ groups, links }: Defined, event: string): ReadonlyArray<DefinedGroup> => {
-  const ids = new Set(links.flatMap((link) => link.event === event ? [link.group] : []))
-  return groups.filter(({ id }) => ids.has(id))
+/** What PostHog knows, to be asked for one thing after the other without going through all of it each time. */
+export interface IndexedDefined extends Defined {
+  readonly definitionsByName: ReadonlyMap<string, Definition>
+  readonly groupsByName: ReadonlyMap<string, DefinedGroup>
+  /** The groups of an event, by its identifier. */
+  readonly groupsOf: (event: string) => ReadonlyArray<DefinedGroup>
+  /** The identifiers of the events that have a group. */
+  readonly usersOf: (group: string) => ReadonlyArray<string>
+}
+
+/** By name; the first one where several have it. */
+const firsts = <A extends { readonly name: string }>(items: ReadonlyArray<A>): ReadonlyMap<string, A> => {
+  const found = new Map<string, A>()
+  for (const item of items) if (!found.has(item.name)) found.set(item.name, item)
+  return found
+}
+
+/** Brings what PostHog knows into order. */
+export const indexed = (defined: Defined): IndexedDefined => {
+  const users = new Map<string, Array<string>>()
+  for (const { event, group } of defined.links) {
+    const known = users.get(group)
+    if (known === undefined) users.set(group, [event])
+    else known.push(event)
+  }
+  const groups = new Map<string, Array<DefinedGroup>>()
+  for (const group of defined.groups) {
+    for (const event of new Set(users.get(group.id))) {
+      const known = groups.get(event)
+      if (known === undefined) groups.set(event, [group])
+      else known.push(group)
+    }
+  }
+  return {
+    ...defined,
+    definitionsByName: firsts(defined.definitions),
+    groupsByName: firsts(defined.groups),
+    groupsOf: (event) => groups.get(event) ?? [],
+    usersOf: (group) => users.get(group) ?? []
+  }
 }
 
 /** The properties of an event, by name. A name in several groups has the types of all of them. */

@@ -3,7 +3,15 @@
  *
  * @since 0.1.0
  */
-import { type Defined, type Definition, groupsOf, isPropertyName, schemaOf, type SchemaProperty } from "./defined.js"
+import {
+  type Defined,
+  type Definition,
+  indexed,
+  type IndexedDefined,
+  isPropertyName,
+  schemaOf,
+  type SchemaProperty
+} from "./defined.js"
 import { anyObject, described, union } from "./dialect.js"
 import type { PropertyType } from "./model.js"
 import { byName, comment, identifiers, memberName, quoted } from "./sourceText.js"
@@ -36,8 +44,8 @@ const options = ({ description, owner, tags }: Definition): string => {
   return members.length === 0 ? "" : `, {\n${members.map((member) => `  ${member}`).join(",\n")}\n}`
 }
 
-const declaration = (definition: Definition, identifier: string, defined: Defined): string => {
-  const properties = [...schemaOf(groupsOf(defined, definition.id)).values()].sort((a, b) => byName(a.name, b.name))
+const declaration = (definition: Definition, identifier: string, defined: IndexedDefined): string => {
+  const properties = [...schemaOf(defined.groupsOf(definition.id)).values()].sort((a, b) => byName(a.name, b.name))
   const fields = properties.flatMap((property) =>
     isPropertyName(property.name) ? [`  ${memberName(property.name)}: ${schemaText(property)}`] : []
   )
@@ -71,7 +79,8 @@ export const eventSource = (defined: Defined, selection: EventSelection = {}): s
   const wanted = defined.definitions.filter((definition) => isWanted(definition, selection))
     .sort((a, b) => byName(a.name, b.name))
   const names = identifiers(wanted.map(({ name }) => name), "Event", ["PostHogEvent", "Schema"])
-  const declarations = wanted.map((definition, index) => declaration(definition, names[index]!, defined))
+  const known = indexed(defined)
+  const declarations = wanted.map((definition, index) => declaration(definition, names[index]!, known))
   const usesSchemas = declarations.some((text) => text.includes("Schema."))
   return [
     "/**\n * Events as PostHog has them. Written by `effect-posthog catalogue pull`.\n */\n" +

@@ -4,7 +4,14 @@
  *
  * @since 0.1.0
  */
-import { type Defined, type DefinedGroup, type Definition, groupsOf, isPropertyName, schemaOf } from "./defined.js"
+import {
+  type DefinedGroup,
+  type DefinedProperty,
+  type Definition,
+  type IndexedDefined,
+  isPropertyName,
+  schemaOf
+} from "./defined.js"
 import type { EventDescription, PropertyDescription, PropertyType } from "./model.js"
 
 /**
@@ -87,37 +94,61 @@ interface Own {
   readonly isLinked: boolean
 }
 
+/** Whether PostHog has a property as the plan would make it. A type that is not known here may be right. */
+const isSame = ({ type }: DefinedProperty, property: PropertyDescription): boolean =>
+  type === undefined || property.types.length === 0 || type === typeOf(property)
+
+/** The properties of a group that have another type in the plan. */
+const otherTypes = (group: DefinedGroup, event: EventDescription): ReadonlyArray<DefinedProperty> => {
+  const declared = new Map(event.properties.map((property) => [property.name, property]))
+  return group.properties.filter((property) => {
+    const known = declared.get(property.name)
+    return known !== undefined && known.personal !== "omit" && !isSame(property, known)
+  })
+}
+
 /**
  * A group of the event's own, which no other event has: adding to it changes no other event. One that waits to be
- * linked is taken, unless that would make PostHog drop events.
+ * linked is taken, unless that would give the event other types than the plan has, or make PostHog drop events.
  */
 const ownGroup = (
-  { groups, links }: Defined,
-  event: string,
+  { groupsByName, usersOf }: IndexedDefined,
+  event: EventDescription,
   id: string | undefined,
   isEnforced: boolean
-): Own | undefined => {
-  for (const name of groupNames(event)) {
-    const there = groups.find((group) => group.name === name)
-    if (there === undefined) return { name, there, isLinked: false }
-    const users = links.filter((link) => link.group === there.id)
-    if (users.some((link) => link.event !== id)) continue
-    if (users.length === 0 && isEnforced && there.properties.some(({ required }) => required)) continue
-    return { name, there, isLinked: users.length > 0 }
+): { readonly own: Own | undefined; readonly refused: ReadonlyArray<string> } => {
+  const refused: Array<string> = []
+  for (const name of groupNames(event.name)) {
+    const there = groupsByName.get(name)
+    if (there === undefined) return { own: { name, there, isLinked: false }, refused }
+    const users = usersOf(there.id)
+    if (users.some((user) => user !== id)) continue
+    if (users.length > 0) return { own: { name, there, isLinked: true }, refused }
+    const others = otherTypes(there, event)
+    if (others.length > 0) {
+      const types = others.map((property) => `${property.name} as ${property.type}`).join(", ")
+      refused.push(
+        `the property group ${
+          JSON.stringify(name)
+        }, which no event has, has ${types}; change it in PostHog, or delete it`
+      )
+    } else if (!isEnforced || !there.properties.some(({ required }) => required)) {
+      return { own: { name, there, isLinked: false }, refused }
+    }
   }
-  return undefined
+  return { own: undefined, refused }
 }
 
 /** What there is to do for an event. */
-export const stepsFor = (event: EventDescription, defined: Defined): Steps => {
+export const stepsFor = (event: EventDescription, defined: IndexedDefined): Steps => {
   const notes: Array<Action> = []
   const left = (why: string, property?: string): void => {
     notes.push({ _tag: "Left", event: event.name, ...(property === undefined ? {} : { property }), why })
   }
-  const definition = defined.definitions.find(({ name }) => name === event.name)
-  const schema = schemaOf(definition === undefined ? [] : groupsOf(defined, definition.id))
+  const definition = defined.definitionsByName.get(event.name)
+  const schema = schemaOf(definition === undefined ? [] : defined.groupsOf(definition.id))
   const isEnforced = definition !== undefined && definition.enforcement !== "allow"
-  const own = ownGroup(defined, event.name, definition?.id, isEnforced)
+  const { own, refused } = ownGroup(defined, event, definition?.id, isEnforced)
   const inOwn = new Set(own?.there?.properties.map(({ name }) => name))
   const missing: Array<PropertyDescription> = []
   for (const property of event.properties) {
@@ -134,7 +165,10 @@ export const stepsFor = (event: EventDescription, defined: Defined): Steps => {
   }
   const isWaiting = own !== undefined && own.there !== undefined && !own.isLinked && own.there.properties.length > 0
   const isWanted = missing.length > 0 || isWaiting
-  if (isWanted && own === undefined) left("all groups that could have its properties belong to other events, too")
+  if (isWanted && own === undefined) {
+    left("no group could have its properties: they belong to other events, too, or fit no more")
+  }
+  if (isWanted) { for (const why of refused) left(why) }
   if (isEnforced && isWanted && own !== undefined) {
     for (const { name, required } of missing) {
       if (required) notes.push({ _tag: "MadeOptional", event: event.name, property: name })

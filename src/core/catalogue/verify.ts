@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import { isCoercible } from "./coercion.js"
-import { type Defined, groupsOf, isPropertyName, schemaOf, type SchemaProperty } from "./defined.js"
+import { type Defined, indexed, type IndexedDefined, isPropertyName, schemaOf, type SchemaProperty } from "./defined.js"
 import type { EventDescription, Plan, PropertyDescription, PropertyType } from "./model.js"
 
 /**
@@ -73,10 +73,10 @@ const isSame = ({ types }: PropertyDescription, { isUnclear, types: defined }: S
   isUnclear || types.every((type) => defined.includes(type)) ||
   types.length > 1 && defined.includes("String")
 
-const compareEvent = (event: EventDescription, defined: Defined): ReadonlyArray<Finding> => {
-  const definition = defined.definitions.find(({ name }) => name === event.name)
+const compareEvent = (event: EventDescription, defined: IndexedDefined): ReadonlyArray<Finding> => {
+  const definition = defined.definitionsByName.get(event.name)
   if (definition === undefined) return [{ _tag: "MissingEvent", event: event.name }]
-  const schema = schemaOf(groupsOf(defined, definition.id))
+  const schema = schemaOf(defined.groupsOf(definition.id))
   const findings: Array<Finding> = []
   const declared = new Map(event.properties.map((property) => [property.name, property]))
   for (const property of event.properties) {
@@ -110,8 +110,10 @@ const compareEvent = (event: EventDescription, defined: Defined): ReadonlyArray<
 }
 
 /** What is wrong with a plan, as PostHog has it. */
-export const verify = (plan: Pick<Plan, "events">, defined: Defined): ReadonlyArray<Finding> =>
-  plan.events.flatMap((event) => compareEvent(event, defined))
+export const verify = (plan: Pick<Plan, "events">, defined: Defined): ReadonlyArray<Finding> => {
+  const known = indexed(defined)
+  return plan.events.flatMap((event) => compareEvent(event, known))
+}
 
 const anyOf = (types: ReadonlyArray<PropertyType>): string => types.length === 0 ? "anything" : types.join(" or ")
 

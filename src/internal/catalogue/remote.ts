@@ -3,7 +3,7 @@
  */
 import type * as HttpClient from "@effect/platform/HttpClient"
 import * as Effect from "effect/Effect"
-import { type Defined, readDefinition, readGroup, readLink } from "../../core/catalogue/defined.js"
+import { type Defined, indexed, readDefinition, readGroup, readLink } from "../../core/catalogue/defined.js"
 import { eventSource } from "../../core/catalogue/eventSource.js"
 import { flagSource, readFlag } from "../../core/catalogue/flagSource.js"
 import type { EventDescription, Plan } from "../../core/catalogue/model.js"
@@ -124,7 +124,7 @@ export const push = (
 ): Asked<ReadonlyArray<Action>> =>
   withApi(options, (api) =>
     Effect.gen(function*() {
-      const defined = yield* readAll(api)
+      const defined = indexed(yield* readAll(api))
       const actions: Array<Action> = []
       for (const event of plan.events) {
         const steps = stepsFor(event, defined)
