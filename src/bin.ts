@@ -3,11 +3,12 @@
  * The command `effect-posthog`. The one file that imports modules of Node: nothing else of the library imports it.
  */
 import * as Effect from "effect/Effect"
-import { readFile, writeFile } from "node:fs/promises"
+import { access, readFile, writeFile } from "node:fs/promises"
 import { resolve } from "node:path"
 import { pathToFileURL } from "node:url"
 import { parseArgs } from "node:util"
 import { redactText } from "./core/secrets.js"
+import { guarded } from "./internal/cli/loading.js"
 import { run, type Values } from "./internal/cli/run.js"
 import { findCommand, options, usage } from "./internal/cli/usage.js"
 import { describeThrown } from "./internal/http/explain.js"
@@ -60,7 +61,9 @@ const main = async (): Promise<number> => {
       env: process.env,
       print,
       say,
-      load: (path) => import(pathToFileURL(resolve(path)).href) as Promise<unknown>,
+      args: process.argv.slice(2),
+      load: (path) => guarded(process, () => import(pathToFileURL(resolve(path)).href) as Promise<unknown>),
+      exists: (path) => access(path).then(() => true, () => false),
       read: (path) => readFile(path, "utf8"),
       write: (path, text) => writeFile(path, text)
     }).pipe(

@@ -141,7 +141,10 @@ describe("effect-posthog", () => {
         const broken = join(path, "broken.mjs")
         writeFileSync(broken, "throw new Error('out of order phx_0123456789abcdefghijklmnop')")
         const none = join(path, "none.mjs")
-        writeFileSync(none, "export const event = 'a'")
+        // What it writes is beside the output.
+        writeFileSync(none, "console.log('hello'); process.stdout.write('there'); export const event = 'a'")
+        const ending = join(path, "ending.mjs")
+        writeFileSync(ending, "process.exit(0)")
         const key = "phx_0123456789abcdefghijklmnop"
         const cases: ReadonlyArray<readonly [args: ReadonlyArray<string>, env: Record<string, string>, words: RegExp]> =
           [
@@ -165,7 +168,15 @@ describe("effect-posthog", () => {
             ],
             [["catalogue", "write", broken], {}, /broken\.mjs does not load: out of order/],
             [["catalogue", "write", none], {}, /none\.mjs exports no event/],
-            [["catalogue", "write", program], {}, /install tsx and run NODE_OPTIONS="--import tsx" npx effect-posthog/]
+            [
+              ["catalogue", "write", program, "--out", "a b.json"],
+              {},
+              /NODE_OPTIONS="--import tsx" npx effect-posthog catalogue write test\/programs\/trackingPlan\.ts --out 'a b\.json'\n/
+            ],
+            [["catalogue", "check", "nope.ts"], {}, /nope\.ts: there is no such file/],
+            [["catalogue", "check", "nope.mjs"], {}, /nope\.mjs: there is no such file/],
+            [["catalogue", "write", ending], {}, /ending\.mjs does not load: it calls process\.exit\(0\)/],
+            [["catalogue", "write", none, "--quiet"], {}, /none\.mjs exports no event/]
           ]
         for (const [args, env, words] of cases) {
           const { code, stderr, stdout } = yield* node(args, env)

@@ -11,13 +11,17 @@ const unknownLanguage = ["ERR_UNKNOWN_FILE_EXTENSION", "ERR_NO_TYPESCRIPT", "ERR
 const isMissingScript = (path: string, thrown: unknown): boolean =>
   /\.[mc]?tsx?$/.test(path) && read(thrown, "code") === "ERR_MODULE_NOT_FOUND" && /\.js'?/.test(describeThrown(thrown))
 
-/** Why a module does not load, and what to do. */
-export const sayUnloadable = (path: string, thrown: unknown): string => {
+/** An argument as a shell reads it. */
+const shellWord = (word: string): string => /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
+
+/** Why a module does not load, and what to do. `args`: what the command was told. */
+export const sayUnloadable = (path: string, thrown: unknown, exists: boolean, args: ReadonlyArray<string>): string => {
   const code = read(thrown, "code")
+  if (!exists) return `${path}: there is no such file; the path is taken from the folder in which the command runs`
   if (unknownLanguage.includes(code as string) || isMissingScript(path, thrown)) {
-    return `${path}: this Node does not read this TypeScript by itself; install tsx and run ` +
-      "NODE_OPTIONS=\"--import tsx\" npx effect-posthog …, or give a module that is compiled (Node from 22.18 on reads " +
-      "TypeScript whose imports say .ts)"
+    return `${path}: this Node does not read this TypeScript by itself; install tsx (npm install --save-dev tsx) and ` +
+      `run\n  NODE_OPTIONS="--import tsx" npx effect-posthog ${args.map(shellWord).join(" ")}\n` +
+      "or give a module that is compiled (Node from 22.18 on reads TypeScript whose imports say .ts)"
   }
   return `${path} does not load: ${describeThrown(thrown)}`
 }

@@ -24,8 +24,11 @@ export interface Platform {
   readonly print: (text: string) => void
   /** To people, beside the output. */
   readonly say: (text: string) => void
+  /** What the command was told. */
+  readonly args: ReadonlyArray<string>
   /** What a module exports. */
   readonly load: (path: string) => Promise<unknown>
+  readonly exists: (path: string) => Promise<boolean>
   readonly read: (path: string) => Promise<string>
   readonly write: (path: string, text: string) => Promise<void>
 }
@@ -110,7 +113,14 @@ const planIn = (platform: Platform, path: string): Effect.Effect<Catalogue.Plan,
 
 const catalogueOf = (platform: Platform, path: string): Effect.Effect<Catalogue.Catalogue, CommandFailed> =>
   Effect.flatMap(
-    attempt(() => platform.load(path), (thrown) => sayUnloadable(path, thrown)),
+    Effect.catchAll(
+      Effect.tryPromise({ try: () => platform.load(path), catch: (thrown) => ({ thrown }) }),
+      ({ thrown }) =>
+        Effect.flatMap(
+          Effect.promise(() => platform.exists(path)),
+          (exists) => failed(sayUnloadable(path, thrown, exists, platform.args))
+        )
+    ),
     (exports): Effect.Effect<Catalogue.Catalogue, CommandFailed> => {
       const catalogue = collect(exports)
       return "problem" in catalogue ? failed(`${path} ${catalogue.problem}`) : Effect.succeed(catalogue)

@@ -55,9 +55,12 @@ export const options = {
 
 type Option = keyof typeof options
 
-const remote: ReadonlyArray<Option> = ["host", "project", "quiet"]
+const remote: ReadonlyArray<Option> = ["host", "project"]
 
-/** The commands, whether each is about a module, and the options that it has besides `--help`. */
+/** What every command takes, also where there is nothing to do for it. */
+const general: ReadonlyArray<Option> = ["quiet"]
+
+/** The commands, whether each is about a module, and the options that it has besides the general ones. */
 const commands: Readonly<Record<string, { readonly takesModule: boolean; readonly options: ReadonlyArray<Option> }>> = {
   "catalogue check": { takesModule: true, options: ["against"] },
   "catalogue markdown": { takesModule: true, options: ["out"] },
@@ -96,6 +99,7 @@ export const findCommand = (
   }
   if (command.takesModule && module === "") return { problem: `${name} needs the path of a module` }
   if (more.length > 0 || !command.takesModule && module !== "") return { problem: `${name} takes no further arguments` }
-  const foreign = given.find((option) => !(command.options as ReadonlyArray<string>).includes(option))
+  const known: ReadonlyArray<string> = [...general, ...command.options]
+  const foreign = given.find((option) => !known.includes(option))
   return foreign === undefined ? { name, module } : { problem: `${name} has no option --${foreign}` }
 }
