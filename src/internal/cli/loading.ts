@@ -7,14 +7,14 @@
 export interface Process {
   exit: (code?: number | string | null) => never
   readonly stdout: { write: unknown }
-  readonly stderr: { readonly write: (text: string | Uint8Array, ...rest: ReadonlyArray<unknown>) => boolean }
+  readonly stderr: { readonly write: (...given: never) => boolean }
 }
 
 /** Loads a module. What it writes goes to the error output, and the call with which it wants to end is an error. */
 export const guarded = async <A>(process: Process, load: () => Promise<A>): Promise<A> => {
   const { exit, stderr, stdout } = process
   const { write } = stdout
-  stdout.write = (text: string | Uint8Array, ...rest: ReadonlyArray<unknown>) => stderr.write(text, ...rest)
+  stdout.write = (...given: never) => stderr.write(...given)
   let end: (error: Error) => void = () => {}
   const ended = new Promise<never>((_, reject) => {
     end = reject
