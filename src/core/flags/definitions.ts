@@ -45,7 +45,7 @@ const readCohorts = (cohorts: unknown): ReadonlyMap<string, Cohort> => {
   const shells = new Map<string, Cohort>()
   if (!isObject(cohorts)) return shells
   for (const id of Object.keys(cohorts)) {
-    shells.set(id, { kind: "cohort", ...makeNode(), filter: { kind: "known", outcome: unsupported } })
+    shells.set(id, { kind: "cohort", ...makeNode(), id, filter: { kind: "known", outcome: unsupported } })
   }
   return shells
 }

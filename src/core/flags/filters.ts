@@ -4,9 +4,10 @@
  * @since 0.1.0
  */
 import { maxDepth } from "./graph.js"
-import type { Cohort, Filter, Flag } from "./model.js"
+import type { Asked, Cohort, Filter, Flag } from "./model.js"
 import { compileOperator, isKnownOperator, isPropertyType } from "./operators.js"
 import { no, serverOnly, unsupported, yes } from "./outcome.js"
+import { preview, shorten } from "./preview.js"
 import { isObject, type Json } from "./response.js"
 
 /** What a document says beside its flags, and how to find what it defines. */
@@ -21,11 +22,19 @@ export interface Library {
 /** The flag or cohort that is being read. */
 type Owner = Pick<Flag | Cohort, "refers" | "isUnsupported" | "weight">
 
-const known = (outcome: number): Filter => ({ kind: "known", outcome })
+const known = (outcome: number, asked?: Asked): Filter => ({ kind: "known", outcome, asked })
 
-const refuse = (owner: Owner): Filter => {
+const textOf = (value: unknown): string | undefined => typeof value === "string" ? shorten(value) : undefined
+
+const askedBy = ({ key, operator, value }: Json): Asked => ({
+  key: textOf(key),
+  operator: operator === undefined || operator === null || operator === "" ? "exact" : textOf(operator),
+  value: preview(value)
+})
+
+const refuse = (owner: Owner, filter?: unknown): Filter => {
   owner.isUnsupported = true
-  return known(unsupported)
+  return known(unsupported, isObject(filter) ? askedBy(filter) : undefined)
 }
 
 /** Ids of cohorts are numbers in filters and texts where they are defined. */
@@ -39,13 +48,13 @@ const cohortOperators: ReadonlyArray<unknown> = ["not_in", "in", "exact", "", nu
 
 const readFlagFilter = (library: Library, owner: Owner, filter: Json, negated: boolean): Filter => {
   const { dependency_chain: keys, key, operator, value } = filter
-  if (!Array.isArray(keys) || keys.length === 0 || typeof key !== "string") return refuse(owner)
+  if (!Array.isArray(keys) || keys.length === 0 || typeof key !== "string") return refuse(owner, filter)
   // An operator for properties holds of no flag; one that is not known at all may ask anything.
-  if (operator !== flagOperator && !isKnownOperator(operator)) return refuse(owner)
+  if (operator !== flagOperator && !isKnownOperator(operator)) return refuse(owner, filter)
   const chain: Array<Flag> = []
   for (const key of keys as ReadonlyArray<unknown>) {
     const flag = typeof key === "string" ? library.flag(key) : undefined
-    if (flag === undefined) return refuse(owner)
+    if (flag === undefined) return refuse(owner, filter)
     chain.push(flag)
   }
   for (const flag of chain) {
@@ -57,7 +66,8 @@ const readFlagFilter = (library: Library, owner: Owner, filter: Json, negated: b
     chain,
     target: operator === flagOperator ? chain.find((flag) => flag.key === key) : undefined,
     wanted: typeof value === "boolean" || typeof value === "string" ? value : undefined,
-    negated
+    negated,
+    asked: askedBy(filter)
   }
 }
 
@@ -65,24 +75,26 @@ const readFlagFilter = (library: Library, owner: Owner, filter: Json, negated: b
 export const readFilter = (library: Library, owner: Owner, filter: unknown, inCohort: boolean): Filter => {
   if (!isObject(filter)) return refuse(owner)
   const { key, negation, operator, type, value } = filter
-  if (inCohort && negation !== undefined && negation !== null && typeof negation !== "boolean") return refuse(owner)
+  if (inCohort && negation !== undefined && negation !== null && typeof negation !== "boolean") {
+    return refuse(owner, filter)
+  }
   const negated = inCohort && negation === true
   if (type === "flag") return readFlagFilter(library, owner, filter, negated)
   if (type === "cohort") {
-    if (!cohortOperators.includes(operator)) return refuse(owner)
+    if (!cohortOperators.includes(operator)) return refuse(owner, filter)
     const id = idOf(value)
     const cohort = id === undefined ? undefined : library.cohort(id)
     if (cohort === undefined) {
       owner.isUnsupported = true
-      return known(serverOnly)
+      return known(serverOnly, askedBy(filter))
     }
     owner.refers.push(cohort)
     return { kind: "cohort", cohort, negated: negated !== (operator === "not_in") }
   }
-  if (typeof key !== "string" || !isPropertyType(type)) return refuse(owner)
+  if (typeof key !== "string" || !isPropertyType(type)) return refuse(owner, filter)
   const compiled = compileOperator(operator, value, library.matchingVersion)
   if (compiled.absent === unsupported) owner.isUnsupported = true
-  return { kind: "property", key, operator: compiled, negated }
+  return { kind: "property", key, operator: compiled, negated, asked: askedBy(filter) }
 }
 
 /** Reads the property group that makes a cohort. */

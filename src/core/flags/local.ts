@@ -33,13 +33,19 @@ export interface Subject {
   readonly groups?: Groups | undefined
   /**
    * What conditions look at, beside `distinct_id` itself. A property that is not here makes no condition false: it is
-   * not known.
+   * not known, unless `isComplete` says otherwise.
    */
   readonly personProperties?: PropertiesInput | undefined
   /** The same by group type. */
   readonly groupProperties?: GroupPropertiesInput | undefined
   /** For flags that are rolled out by device; the property `$device_id` of the person when it is not given. */
   readonly deviceId?: string | undefined
+  /**
+   * Whether these are all properties that the person has, and the groups: one that is not here is known to be absent
+   * then, so that a condition on it does not match and `is_not_set` holds. For whoever keeps the persons, as a server
+   * does. Default: `false`.
+   */
+  readonly isComplete?: boolean | undefined
 }
 
 /** A flag that only PostHog can evaluate for this subject. */
@@ -57,17 +63,28 @@ export interface LocalResult {
 }
 
 /** The value of a flag, or the outcome that says why there is none. */
-type Answer = EvaluatedFlag | number
+export type Answer = EvaluatedFlag | number
+
+/** What came of a condition set. */
+export type StepOutcome = "match" | "no_match" | "out_of_rollout" | "no_group" | "unresolved"
+
+/** Who wants to know how an evaluation goes. */
+export interface Trace {
+  /** What decides before any condition set. */
+  readonly decide: (code: "super_condition_value" | "holdout_condition_value" | "no_group_type") => void
+  /** Of each condition set that is looked at, in order. */
+  readonly note: (outcome: StepOutcome, found: number) => void
+}
 
 /** How often a cycle is entered before the search for a way out of it is given up. */
 const maxRounds = 1_000
 
-const nothing = new Uint8Array(0)
-const variantSalt = bytesOf("variant")
-const holdoutPrefix = bytesOf("holdout-")
+export const nothing = new Uint8Array(0)
+export const variantSalt = bytesOf("variant")
+export const holdoutPrefix = bytesOf("holdout-")
 
 /** The person or a group: properties, and the bytes that are hashed. */
-class Party {
+export class Party {
   private seen: Map<Cohort, number> | undefined
   private bytes: Uint8Array | undefined
 
@@ -99,7 +116,7 @@ const bucketOf = (id: unknown): Uint8Array | undefined =>
   typeof id === "string" ? bytesOf(id) : typeof id === "number" && Number.isFinite(id) ? bytesOf(String(id)) : undefined
 
 /** Subjects come from programs, and need not be what their type says. */
-const member = (subject: Subject, name: keyof Subject): unknown => {
+export const member = (subject: Subject, name: keyof Subject): unknown => {
   try {
     return subject[name]
   } catch {
@@ -108,17 +125,20 @@ const member = (subject: Subject, name: keyof Subject): unknown => {
 }
 
 /** One evaluation for one subject. */
-class Run {
-  private readonly person: Party
+export class Run {
+  readonly person: Party
+  readonly isComplete: boolean
   // Most evaluations of one flag need none of these.
   private groups: Map<string, Party | undefined> | undefined
   private kept: Map<Flag, Answer> | undefined
   private seen: Set<Flag | Cohort> | undefined
   private within: Set<Flag | Cohort> | undefined
-  private rounds = 0
+  /** How often a cycle was entered. */
+  rounds = 0
 
-  constructor(private readonly subject: Subject, private readonly now: number) {
+  constructor(readonly subject: Subject, readonly now: number) {
     const distinctId = member(subject, "distinctId")
+    this.isComplete = member(subject, "isComplete") === true
     this.person = new Party(member(subject, "personProperties"), "distinct_id", distinctId)
   }
 
@@ -132,12 +152,12 @@ class Run {
   }
 
   /** What is being evaluated and part of a cycle. */
-  private get entered(): Set<Flag | Cohort> {
+  get entered(): Set<Flag | Cohort> {
     return this.within ??= new Set()
   }
 
   /** `undefined`: the subject is in no group of this type. */
-  private group(type: string): Party | undefined {
+  group(type: string): Party | undefined {
     const groups = this.groups ??= new Map<string, Party | undefined>()
     if (groups.has(type)) return groups.get(type)
     const key = ownMember(member(this.subject, "groups"), type)
@@ -148,7 +168,7 @@ class Run {
     return party
   }
 
-  private device(): Uint8Array | undefined {
+  device(): Uint8Array | undefined {
     const deviceId = member(this.subject, "deviceId") ?? this.person.property("$device_id")
     return deviceId === "" ? undefined : bucketOf(deviceId)
   }
@@ -168,7 +188,7 @@ class Run {
   }
 
   /** Whether a member of the same cycle is being evaluated. */
-  private isWithin(node: Flag | Cohort): boolean {
+  isWithin(node: Flag | Cohort): boolean {
     if (node.cycle === undefined) return false
     for (const other of this.entered) if (other.cycle === node.cycle) return true
     return false
@@ -189,19 +209,28 @@ class Run {
     return answer
   }
 
-  private evaluate(flag: Flag): Answer {
+  evaluate(flag: Flag, trace?: Trace): Answer {
     const { byDevice, conditions, earlyExit, enrollment, group, holdout, off } = flag.plan
     if (enrollment !== undefined) {
-      // Without the property PostHog goes on to the conditions. Whether the person has it is not known here.
+      // Without the property PostHog goes on to the conditions. Whether the person has it need not be known here.
       const choice = this.person.property(enrollment)
-      if (choice === undefined) return flag.isUnsupported ? unsupported : missingContext
-      return isEnrolled(choice) ? flag.plan.on : off
+      if (choice !== undefined) {
+        trace?.decide("super_condition_value")
+        return isEnrolled(choice) ? flag.plan.on : off
+      }
+      if (!this.isComplete) return flag.isUnsupported ? unsupported : missingContext
     }
     const party = group === undefined ? this.person : this.group(group)
-    if (party === undefined) return off
+    if (party === undefined) {
+      trace?.decide("no_group_type")
+      return off
+    }
     const bucket = byDevice ? this.device() : party.bucket
     if (bucket === undefined) return flag.isUnsupported ? unsupported : missingContext
-    if (holdout !== undefined && hash(holdoutPrefix, bucket, nothing) <= holdout.share) return holdout.result
+    if (holdout !== undefined && hash(holdoutPrefix, bucket, nothing) <= holdout.share) {
+      trace?.decide("holdout_condition_value")
+      return holdout.result
+    }
 
     let noted = no
     // What the flag would be if a regular expression that only PostHog can read did match.
@@ -212,17 +241,25 @@ class Run {
         : condition.group === null
         ? undefined
         : this.group(condition.group)
-      if (other === undefined) continue
+      if (other === undefined) {
+        trace?.note("no_group", no)
+        continue
+      }
       const thisBucket = other === party ? bucket : other.bucket
       if (thisBucket === undefined) {
+        trace?.note("unresolved", missingContext)
         noted = both(noted, missingContext)
         continue
       }
       const outcome = this.all(condition.filters, other)
-      if (outcome === no) continue
+      if (outcome === no) {
+        trace?.note("no_match", no)
+        continue
+      }
       const isIn = outcome === yes || isRegex(outcome)
         ? condition.rollout === Infinity || hash(flag.prefix, thisBucket, nothing) <= condition.rollout
         : false
+      trace?.note(outcome !== yes ? "unresolved" : isIn ? "match" : "out_of_rollout", outcome)
       if (outcome === yes) {
         if (isIn) {
           const answer = valueOf(flag, condition, thisBucket)
@@ -242,7 +279,7 @@ class Run {
   }
 
   /** All filters of a condition: one that is false decides, whatever cannot be told of the others. */
-  private all(filters: ReadonlyArray<Filter>, party: Party): number {
+  all(filters: ReadonlyArray<Filter>, party: Party): number {
     let noted = no
     let server = no
     for (let i = 0; i < filters.length; i++) {
@@ -255,12 +292,17 @@ class Run {
     return server !== no ? server : noted === no ? yes : noted
   }
 
-  private test(filter: Filter, party: Party): number {
+  test(filter: Filter, party: Party): number {
     switch (filter.kind) {
       case "property": {
         const { operator } = filter
         const value = party.property(filter.key)
-        return negate(filter.negated, value === undefined ? operator.absent : operator.test(value, this.now))
+        const outcome = value !== undefined
+          ? operator.test(value, this.now)
+          : this.isComplete
+          ? operator.knownAbsent
+          : operator.absent
+        return negate(filter.negated, outcome)
       }
       case "known":
         return filter.outcome
@@ -321,7 +363,7 @@ const valueOf = (flag: Flag, condition: Condition, bucket: Uint8Array): Evaluate
 }
 
 /** Whether the user is nobody. An id that cannot be read is something else: it is missing. */
-const isNobody = (subject: Subject): boolean => {
+export const isNobody = (subject: Subject): boolean => {
   try {
     return typeof subject.distinctId === "string" && !isIdentifier(subject.distinctId)
   } catch {

@@ -24,9 +24,22 @@ interface Node {
   isUnsupported: boolean
 }
 
+/** What a filter says in the definition, for explanations: a value that is long is only begun. */
+export interface Asked {
+  readonly key: string | undefined
+  readonly operator: string | undefined
+  readonly value: unknown
+}
+
 /** One filter of a condition or of a cohort, or what is known of it without looking at anybody. */
 export type Filter =
-  | { readonly kind: "property"; readonly key: string; readonly operator: Operator; readonly negated: boolean }
+  | {
+    readonly kind: "property"
+    readonly key: string
+    readonly operator: Operator
+    readonly negated: boolean
+    readonly asked: Asked
+  }
   | { readonly kind: "cohort"; readonly cohort: Cohort; readonly negated: boolean }
   | {
     readonly kind: "flag"
@@ -35,12 +48,14 @@ export type Filter =
     readonly target: Flag | undefined
     readonly wanted: FlagValue | undefined
     readonly negated: boolean
+    readonly asked: Asked
   }
   | { readonly kind: "group"; readonly every: boolean; readonly filters: ReadonlyArray<Filter> }
-  | { readonly kind: "known"; readonly outcome: number }
+  | { readonly kind: "known"; readonly outcome: number; readonly asked?: Asked | undefined }
 
 export interface Cohort extends Node {
   readonly kind: "cohort"
+  readonly id: string
   filter: Filter
 }
 

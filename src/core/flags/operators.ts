@@ -31,19 +31,25 @@ import { exactText, isBooleanLike, isJson, isTruthy, lowerAscii, ownMember, plai
 
 /** A filter on one property. */
 export interface Operator {
-  /** What comes of a property that is not there. */
+  /** What comes of a property that is not there, and of which nothing more is known. */
   readonly absent: number
+  /** What comes of a property of which it is known that the person or group has none. */
+  readonly knownAbsent: number
   /** What comes of a value, which is not `undefined`. */
   readonly test: (value: unknown, now: number) => number
 }
 
-const context = (test: Operator["test"]): Operator => ({ absent: missingContext, test })
+const context = (test: Operator["test"], knownAbsent = no): Operator => ({ absent: missingContext, knownAbsent, test })
 
-const refused: Operator = { absent: unsupported, test: () => unsupported }
+const refused: Operator = { absent: unsupported, knownAbsent: unsupported, test: () => unsupported }
+
+/** What the filter compares with cannot be used. What is not there equals and exceeds nothing, whatever that may be. */
+const unusable: Operator = { ...refused, knownAbsent: no }
 
 /** Null is a text to some operators, and to all others nothing that could match. */
-const notNull = ({ absent, test }: Operator): Operator => ({
+const notNull = ({ absent, knownAbsent, test }: Operator): Operator => ({
   absent,
+  knownAbsent,
   test: (value, now) => value === null ? no : test(value, now)
 })
 
@@ -60,12 +66,13 @@ const exact = (target: unknown, version: number): Operator => {
   const absent = texts.includes(undefined) ? unsupported : missingContext
   if (isList && target.length === 0 || version !== 2 && isBooleanLike(target)) {
     const wanted = isTruthy(target)
-    return { absent, test: (value) => isJson(value) ? ofBoolean(isTruthy(value) === wanted) : absent }
+    return { absent, knownAbsent: no, test: (value) => isJson(value) ? ofBoolean(isTruthy(value) === wanted) : absent }
   }
-  if (!isList && absent === unsupported) return refused
+  if (!isList && absent === unsupported) return unusable
   const isBoolean = isBooleanLike(target)
   return {
     absent,
+    knownAbsent: no,
     test: (value) => {
       if (isBoolean && typeof value === "number") return Number.isFinite(value) ? no : absent
       const text = exactText(value)?.toLowerCase()
@@ -83,12 +90,13 @@ const exact = (target: unknown, version: number): Operator => {
   }
 }
 
-const negated = ({ absent, test }: Operator): Operator => ({
+const opposite = (outcome: number): number => outcome > yes ? outcome : 1 - outcome
+
+/** PostHog's negations hold of what is not there, too: nobody without a plan has the plan `free`. */
+const negated = ({ absent, knownAbsent, test }: Operator): Operator => ({
   absent,
-  test: (value, now) => {
-    const outcome = test(value, now)
-    return outcome > yes ? outcome : 1 - outcome
-  }
+  knownAbsent: opposite(knownAbsent),
+  test: (value, now) => opposite(test(value, now))
 })
 
 const textual = (target: unknown, holds: (text: string, wanted: string) => boolean): Operator => {
@@ -106,13 +114,14 @@ const regex = (target: unknown, matches: boolean): Operator => {
   if (pattern === undefined) return refused
   const matcher = compileRegex(pattern)
   if (matcher === false) return context(() => no)
-  if (matcher === undefined) return context(() => unsupportedRegex)
+  const knownAbsent = ofBoolean(!matches)
+  if (matcher === undefined) return context(() => unsupportedRegex, knownAbsent)
   return context((value) => {
     const text = plainText(value)
     if (text === undefined) return missingContext
     const found = matcher(text)
     return found === undefined ? unsupportedRegex : ofBoolean(found === matches)
-  })
+  }, knownAbsent)
 }
 
 const numeric = (target: unknown, holds: (order: number) => boolean): Operator => {
@@ -132,7 +141,7 @@ const numeric = (target: unknown, holds: (order: number) => boolean): Operator =
 const dated = (target: unknown, holds: (time: number, limit: number) => boolean): Operator => {
   const relative = typeof target === "boolean" ? undefined : parseRelativeDate(plainText(target) ?? "")
   const absolute = relative === undefined ? parseDate(target) : undefined
-  if (relative === undefined && absolute === undefined) return notNull(refused)
+  if (relative === undefined && absolute === undefined) return notNull(unusable)
   return notNull(context((value, now) => {
     const time = parseDate(value)
     const limit = relative === undefined ? absolute! : resolveRelativeDate(relative, now)
@@ -146,7 +155,7 @@ const versioned = <A>(
   holds: (version: Version, wanted: A) => boolean
 ): Operator => {
   const wanted = parse(plainText(target) ?? "")
-  if (wanted === undefined) return notNull(refused)
+  if (wanted === undefined) return notNull(unusable)
   return notNull(context((value) => {
     const version = parseVersion(plainText(value) ?? "")
     return version === undefined ? missingContext : ofBoolean(holds(version, wanted))
@@ -167,7 +176,7 @@ const operators = new Map<string, (target: unknown, version: number) => Operator
   ["exact", exact],
   ["is_not", (target, version) => negated(exact(target, version))],
   ["is_set", () => context(() => yes)],
-  ["is_not_set", () => context(() => no)],
+  ["is_not_set", () => context(() => no, yes)],
   ["icontains", (target) => textual(target, contains)],
   ["not_icontains", (target) => negated(textual(target, contains))],
   ["starts_with", (target) => textual(target, startsWith)],
