@@ -2,7 +2,7 @@
  * Who a client is and how often it has tried, as far as it says.
  */
 import type { IncomingHttpHeaders } from "node:http"
-import { cut, textOf } from "./event.js"
+import { cut, own, textOf } from "./event.js"
 import type { Sdk } from "./model.js"
 
 export const unknownSdk: Sdk = { name: "unknown", version: "" }
@@ -12,12 +12,13 @@ const header = (headers: IncomingHttpHeaders, name: string): string => {
   return cut(typeof value === "string" ? value : value?.[0] ?? "", 300)
 }
 
-/** A name and a version, such as `posthog-node/5.70.0`. Browsers and plain HTTP clients are no SDK. */
-const product = /^([\w@.\-/]*posthog[\w@.\-/]*)\/([\w.+-]+)(?:$|[\s;(])/i
+/** A name and a version, such as `posthog-node/5.70.0` or `@acme/posthog/1.0.0`. */
+const product = /^([\w@.-]{1,60}(?:\/[a-z][\w.-]{0,60})?)\/(\d[\w.+-]{0,40})/i
 
 const split = (text: string): Sdk | undefined => {
   const match = product.exec(text)
-  return match === null ? undefined : { name: match[1]!.toLowerCase(), version: match[2]! }
+  // Browsers all say that.
+  return match === null || match[1] === "Mozilla" ? undefined : { name: match[1]!, version: match[2]! }
 }
 
 /** From the headers alone. */
@@ -25,10 +26,10 @@ export const sdkOf = (headers: IncomingHttpHeaders): Sdk =>
   split(header(headers, "posthog-sdk-info")) ?? split(header(headers, "user-agent")) ?? unknownSdk
 
 /** The properties say it for a browser, and for whoever sends events of another SDK. */
-export const sdkOfEvent = (properties: object | undefined, before: Sdk): Sdk => {
-  const { $lib, $lib_version } = (properties ?? {}) as { readonly $lib?: unknown; readonly $lib_version?: unknown }
+export const sdkOfEvent = (properties: unknown, before: Sdk): Sdk => {
+  const $lib = own(properties, "$lib")
   if (typeof $lib !== "string" || $lib === "") return before
-  const version = textOf($lib_version) ?? ""
+  const version = textOf(own(properties, "$lib_version")) ?? ""
   return $lib === before.name && version === before.version
     ? before
     : { name: cut($lib, 100), version: cut(version, 50) }

@@ -83,8 +83,8 @@ const propertiesOfV1 = (raw: unknown, sdk: Sdk): Members => {
 }
 
 /** Properties of an event, wherever its client puts them. */
-export const propertiesOf = (raw: unknown, lane: Lane, sdk: Sdk): Members =>
-  lane === "v1" ? propertiesOfV1(raw, sdk) : members(own(raw, "properties")) ?? {}
+export const propertiesOf = (raw: unknown, isV1: boolean, sdk: Sdk): Members =>
+  isV1 ? propertiesOfV1(raw, sdk) : members(own(raw, "properties")) ?? {}
 
 /** `$set` and its kin: at the top, or among the properties, which win. */
 export const personMembers = (raw: unknown, name: "$set" | "$set_once"): Members | undefined => {
@@ -128,12 +128,20 @@ export class KeptEvent implements ReceivedEvent {
   readonly event: string
   readonly distinct_id: string
   readonly timestamp: string | undefined
+  // Anybody who tests looks into properties, and does not know their types.
+  // oxlint-disable-next-line typescript/no-explicit-any
+  declare readonly properties: { readonly [name: string]: any }
+  declare readonly $set: Members | undefined
+  declare readonly $set_once: Members | undefined
+  readonly bytes: number
   times = 1
   // Parsed objects take three to four times the memory of their text.
   readonly #text: Buffer
+  readonly #isV1: boolean
   #parsed: WeakRef<object> | undefined
 
-  constructor(facts: Facts, text: string, parsed: unknown) {
+  /** `isV1`: some of its properties are elsewhere. */
+  constructor(facts: Facts, text: string, parsed: unknown, isV1 = false) {
     this.seq = facts.seq
     this.at = facts.at
     this.kind = facts.kind
@@ -149,11 +157,11 @@ export class KeptEvent implements ReceivedEvent {
     this.distinct_id = facts.distinct_id
     this.timestamp = facts.timestamp
     this.#text = Buffer.from(text)
+    this.#isV1 = isV1
+    this.bytes = this.#text.length
+    // Members of its own, although they are made when they are read: whoever copies, compares or prints it sees them.
+    Object.defineProperties(this, KeptEvent.#views)
     this.#parsed = typeof parsed === "object" && parsed !== null ? new WeakRef(parsed) : undefined
-  }
-
-  get bytes(): number {
-    return this.#text.length
   }
 
   get raw(): unknown {
@@ -169,22 +177,25 @@ export class KeptEvent implements ReceivedEvent {
     return parsed
   }
 
-  // Anybody who tests looks into properties, and does not know their types.
-  // oxlint-disable-next-line typescript/no-explicit-any
-  get properties(): { readonly [name: string]: any } {
-    return propertiesOf(this.#shared, this.lane, this.sdk)
-  }
-
-  get $set(): Members | undefined {
-    return personMembers(this.#shared, "$set")
-  }
-
-  get $set_once(): Members | undefined {
-    return personMembers(this.#shared, "$set_once")
-  }
-
-  toJSON(): Omit<ReceivedEvent, "raw"> {
-    const { $set, $set_once, bytes, properties } = this
-    return { ...this, bytes, $set, $set_once, properties }
+  /** The same functions for all events, so that they cost nothing. */
+  static #views: PropertyDescriptorMap = {
+    properties: {
+      enumerable: true,
+      get(this: KeptEvent) {
+        return propertiesOf(this.#shared, this.#isV1, this.sdk)
+      }
+    },
+    $set: {
+      enumerable: true,
+      get(this: KeptEvent) {
+        return personMembers(this.#shared, "$set")
+      }
+    },
+    $set_once: {
+      enumerable: true,
+      get(this: KeptEvent) {
+        return personMembers(this.#shared, "$set_once")
+      }
+    }
   }
 }

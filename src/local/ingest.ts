@@ -2,63 +2,43 @@
  * Events that clients send: what they are, whether PostHog would take them, and what it would know then.
  */
 import { canonicalUuid } from "../core/event/uuid.js"
-import { attemptOf, sdkOfEvent, unknownSdk } from "./client.js"
+import { sdkOfEvent, unknownSdk } from "./client.js"
 import { textsOf } from "./elements.js"
-import { cut, distinctIdOf, KeptEvent, kindOf, maxName, own, textOf } from "./event.js"
+import { cut, distinctIdOf, KeptEvent, kindOf, maxName, own, propertiesOf, textOf } from "./event.js"
 import type { Handler, Local } from "./local.js"
-import { type Answer, type Exchange, json, type Lane, type Sdk } from "./model.js"
-import { type Problem, problemOfAi, problemOfKey, problemOfV0, shortened, strictProblemOfV0 } from "./verdict.js"
+import { type Answer, type Exchange, json, type Lane, type Sdk, type Verdict } from "./model.js"
+import {
+  maxEvents,
+  type Problem,
+  problemOfAi,
+  problemOfKey,
+  problemOfV0,
+  shortened,
+  strictProblemOfV0,
+  tooManyEvents
+} from "./verdict.js"
+import { warningsOf } from "./warnings.js"
 
 /** An event as it came, before anybody has judged it. */
-interface Raw {
+export interface Raw {
   readonly value: unknown
   readonly text: string
 }
 
 /** What has been decided about an event. */
-interface Judged extends Raw {
-  readonly verdict: "accepted" | "invalid" | "refused"
+export interface Judgement {
+  readonly verdict: Verdict
   readonly reason: string | undefined
-  readonly warnings: ReadonlyArray<string>
 }
+
+export const accepted: Judgement = { verdict: "accepted", reason: undefined }
 
 /** What all events of a request have in common. */
-interface Common {
+export interface Common {
   readonly lane: Lane
+  readonly isV1: boolean
   readonly project: string
   readonly sdk: Sdk
-}
-
-/** Keeps an event, and learns from it what PostHog would. */
-const keep = (
-  { reason, text, value, verdict, warnings }: Judged,
-  common: Common,
-  exchange: Exchange,
-  local: Local
-): void => {
-  const { people, store } = local
-  const event = cut(textOf(own(value, "event")) ?? "", maxName)
-  const kept = new KeptEvent(
-    {
-      seq: store.nextEvent(),
-      at: local.now(),
-      kind: kindOf(event),
-      lane: common.lane,
-      sdk: common.lane === "v1" ? common.sdk : sdkOfEvent(own(value, "properties") as object | undefined, common.sdk),
-      project: common.project,
-      request: exchange.received.seq,
-      verdict,
-      reason,
-      warnings,
-      uuid: uuidOf(value),
-      event,
-      distinct_id: cut(distinctIdOf(value), maxName),
-      timestamp: timestampOf(value)
-    },
-    text,
-    value
-  )
-  if (store.addEvent(kept) && verdict === "accepted") people.learn(kept)
 }
 
 const uuidOf = (value: unknown): string | undefined => {
@@ -73,11 +53,57 @@ const timestampOf = (value: unknown): string | undefined => {
 
 const none: ReadonlyArray<string> = []
 
-/** The three shapes of bodies of capture v0: an envelope, a list, one event. */
-const eventsOf = ({ body: { json: value, text } }: Exchange): ReadonlyArray<Raw> | undefined => {
+/** Keeps an event, and learns from it what PostHog would. */
+export const keep = (
+  { text, value }: Raw,
+  { reason, verdict }: Judgement,
+  { isV1, lane, project, sdk: sender }: Common,
+  { received }: Exchange,
+  { hints, now, people, store }: Local
+): void => {
+  const name = textOf(own(value, "event")) ?? ""
+  const event = cut(name, maxName)
+  const distinctId = distinctIdOf(value)
+  const sdk = isV1 ? sender : sdkOfEvent(own(value, "properties"), sender)
+  const isAccepted = verdict === "accepted"
+  const properties = propertiesOf(value, isV1, sdk)
+  const warnings = isAccepted ? warningsOf(value, { distinctId, isV1, name, now: now(), properties }) : none
+  const variants = isAccepted ? hints.name(project, event) : undefined
+  const kept = new KeptEvent(
+    {
+      seq: store.nextEvent(),
+      at: now(),
+      kind: kindOf(event),
+      lane,
+      sdk,
+      project,
+      request: received.seq,
+      verdict,
+      reason,
+      warnings: variants === undefined ? warnings : [...warnings, variants],
+      uuid: uuidOf(value),
+      event,
+      distinct_id: cut(distinctId, maxName),
+      timestamp: timestampOf(value)
+    },
+    text,
+    value,
+    isV1
+  )
+  // Before anybody is told of the event: who waits for it may look at the person next.
+  if (isAccepted && !store.has(kept)) {
+    const problem = people.learn(kept)
+    if (problem !== undefined) store.hint(kept.at, `person ${kept.distinct_id}`, problem)
+  }
+  store.addEvent(kept)
+}
+
+/** The three shapes of bodies of capture v0: an envelope, a list, one event. `undefined`: none of these. */
+export const eventsOf = ({ body: { json: value, text } }: Exchange): ReadonlyArray<Raw> | undefined => {
   const together = (values: ReadonlyArray<unknown>, where: Parameters<typeof textsOf>[2]): ReadonlyArray<Raw> => {
-    const texts = textsOf(text, values, where)
-    return values.map((value, index) => ({ value, text: texts[index]! }))
+    // Nobody looks at single events of too many.
+    const texts = values.length > maxEvents ? [] : textsOf(text, values, where)
+    return values.map((value, index) => ({ value, text: texts[index] ?? "" }))
   }
   if (Array.isArray(value)) return together(value, "list")
   if (typeof value !== "object" || value === null) return undefined
@@ -90,18 +116,14 @@ const keyOf = (value: unknown): unknown =>
   own(value, "api_key") ?? own(value, "token") ?? own(value, "$token") ?? own(own(value, "properties"), "token")
 
 /** The key for all events of a request: that of the envelope, or that which all of them say. */
-const projectKey = ({ body, query }: Exchange, events: ReadonlyArray<Raw>): unknown => {
-  const envelope = keyOf(body.json) ?? undefined
-  if (envelope !== undefined) return envelope
-  const keys = new Set(events.map(({ value }) => keyOf(value) ?? undefined))
-  keys.delete(undefined)
-  return keys.values().next().value ?? query.get("api_key") ?? query.get("token") ?? undefined
-}
+export const projectKey = ({ body, query }: Exchange, events: ReadonlyArray<Raw>): unknown =>
+  keyOf(body.json) ?? events.map(({ value }) => keyOf(value)).find((key) => key !== undefined && key !== null) ??
+    query.get("api_key") ?? query.get("token") ?? undefined
 
 /** Several projects in one request: PostHog does not sort them out. */
 const problemOfKeys = (exchange: Exchange, events: ReadonlyArray<Raw>): Problem | undefined => {
   if (!Array.isArray(exchange.body.json)) return undefined
-  const keys = new Set(events.map(({ value }) => keyOf(value) ?? undefined).filter((key) => typeof key === "string"))
+  const keys = new Set(events.map(({ value }) => keyOf(value)).filter((key) => typeof key === "string"))
   return keys.size < 2 ? undefined : {
     status: 401,
     code: "multiple_tokens",
@@ -109,69 +131,87 @@ const problemOfKeys = (exchange: Exchange, events: ReadonlyArray<Raw>): Problem 
   }
 }
 
-const refuse = ({ received }: Exchange, { code, reason, status }: Problem): Answer => {
-  received.reason = reason
-  return json(status, {
-    type: status === 401 ? "authentication_error" : "validation_error",
-    code,
-    detail: reason,
-    attr: null
-  })
-}
-
-/** A request of capture v0 with everything that it takes to be answered. */
-const take = (exchange: Exchange, local: Local, lane: "v0" | "ai"): Answer => {
-  const { headers, query, received } = exchange
-  received.attempt = attemptOf(headers, query)
-  if (exchange.body.json === undefined) {
-    const what = exchange.body.text.trim() === "" ? "The body is empty" : "The body is no JSON"
-    return refuse(exchange, { status: 400, code: "invalid_payload", reason: what })
-  }
-  const events = eventsOf(exchange)
+/** What loses a request of capture v0 whatever its events are. */
+export const problemOfRequest = (
+  exchange: Exchange,
+  events: ReadonlyArray<Raw> | undefined,
+  key: unknown
+): Problem | undefined => {
+  const { body } = exchange
+  const invalid = (reason: string): Problem => ({ status: 400, code: "invalid_payload", reason })
+  if (body.json === undefined) return invalid(body.text.trim() === "" ? "The body is empty" : "The body is no JSON")
   if (events === undefined) {
-    const reason = "The body must be an event, a list of them, or an object with a list of them as `batch`"
-    return refuse(exchange, { status: 400, code: "invalid_payload", reason })
+    return invalid("The body must be an event, a list of them, or an object with a list of them as `batch`")
   }
-  received.events = events.length
-  const key = projectKey(exchange, events)
-  const project = typeof key === "string" ? shortened(key.trim()) : ""
-  if (project !== "") received.project = project
-  const common: Common = { lane, project, sdk: received.sdk }
-  const keepAll = (judge: (raw: Raw, index: number) => Omit<Judged, keyof Raw>): void =>
-    events.forEach((raw, index) => keep({ ...raw, ...judge(raw, index) }, common, exchange, local))
-
-  const whole = problemOfKey(key) ?? problemOfKeys(exchange, events) ?? (events.length > 0 ? undefined : {
+  if (events.length > maxEvents) return tooManyEvents
+  return problemOfKey(key) ?? problemOfKeys(exchange, events) ?? (events.length > 0 ? undefined : {
     status: 400,
     code: "empty_batch",
     reason: "There is no event in the request. Do not send empty batches"
   })
+}
+
+export const refuse = ({ received }: Exchange, { code, reason, status }: Problem): Answer => {
+  received.reason = reason
+  const type = status === 401 ? "authentication_error" : "validation_error"
+  return json(status, { type, code, detail: reason, attr: null })
+}
+
+/** The problem of a request that is that of one of its events; and what becomes of each of them. */
+export const blame = (
+  problems: ReadonlyArray<Problem | undefined>
+): { readonly problem: Problem; readonly judge: (index: number) => Judgement } | undefined => {
+  const first = problems.findIndex((problem) => problem !== undefined)
+  if (first < 0) return undefined
+  const problem = problems[first]!
+  const innocent = {
+    verdict: "refused",
+    reason: `Refused with event ${first + 1} of the request: ${problem.reason}`
+  } as const
+  return {
+    problem: problems.length === 1
+      ? problem
+      : { ...problem, reason: `Event ${first + 1} of ${problems.length}: ${problem.reason}` },
+    judge: (index) => {
+      const own = problems[index]
+      return own === undefined ? innocent : { verdict: "invalid", reason: own.reason }
+    }
+  }
+}
+
+/** A request of capture v0 with everything that it takes to be answered. */
+const take = (exchange: Exchange, local: Local, lane: "v0" | "ai"): Answer => {
+  const { query, received } = exchange
+  const events = eventsOf(exchange)
+  const key = events && projectKey(exchange, events)
+  const project = typeof key === "string" ? shortened(key.trim()) : ""
+  if (project !== "") received.project = project
+  received.events = events?.length ?? 0
+  if (received.sdk.name === unknownSdk.name) {
+    received.sdk = sdkOfEvent(own(events?.[0]?.value, "properties"), received.sdk)
+  }
+  local.hints.body(exchange)
+  const common: Common = { lane, isV1: false, project, sdk: received.sdk }
+  const keepAll = (judge: (index: number) => Judgement): void =>
+    events?.forEach((raw, index) => keep(raw, judge(index), common, exchange, local))
+
+  const whole = problemOfRequest(exchange, events, key)
   if (whole !== undefined) {
-    keepAll(() => ({ verdict: "refused", reason: whole.reason, warnings: none }))
+    if (whole !== tooManyEvents) keepAll(() => ({ verdict: "refused", reason: whole.reason }))
     return refuse(exchange, whole)
   }
-  const problems = events.map(({ text, value }, index): Problem | undefined => {
+  const blamed = blame(events!.map(({ text, value }, index): Problem | undefined => {
     const given = exchange.resultFor?.(value, index)
-    const reason = (given?.result === "drop" ? given.details ?? "refused by a fault" : undefined) ??
-      problemOfV0(value) ?? (local.isStrict === true ? strictProblemOfV0(value) : undefined)
+    const reason = (given?.result === "drop" ? given.details ?? "A fault says so" : undefined) ?? problemOfV0(value) ??
+      (local.isStrict === true ? strictProblemOfV0(value) : undefined)
     if (reason !== undefined) return { status: 400, code: "invalid_payload", reason }
     return lane === "ai" ? problemOfAi(value, Buffer.byteLength(text)) : undefined
-  })
-  const first = problems.findIndex((problem) => problem !== undefined)
-  if (first >= 0) {
-    const { code, reason, status } = problems[first]!
-    const others = `Refused with event ${first + 1} of the request: ${reason}`
-    keepAll((_, index) => ({
-      verdict: problems[index] === undefined ? "refused" : "invalid",
-      reason: problems[index]?.reason ?? others,
-      warnings: none
-    }))
-    const where = events.length === 1 ? reason : `Event ${first + 1} of ${events.length}: ${reason}`
-    return refuse(exchange, { code, reason: where, status })
+  }))
+  if (blamed !== undefined) {
+    keepAll(blamed.judge)
+    return refuse(exchange, blamed.problem)
   }
-  keepAll(() => ({ verdict: "accepted", reason: undefined, warnings: none }))
-  if (received.sdk === unknownSdk) {
-    received.sdk = sdkOfEvent(own(events[0]!.value, "properties") as object | undefined, received.sdk)
-  }
+  keepAll(() => accepted)
   return query.get("beacon") === "1" ? { status: 204, body: "" } : json(200, { status: 1 })
 }
 

@@ -3,6 +3,7 @@
  */
 import type { Faults } from "./faults.js"
 import type { Flags } from "./flags.js"
+import type { Hints } from "./hints.js"
 import type { Patience } from "./listener.js"
 import type { Answer, Exchange, Fault } from "./model.js"
 import type { People } from "./people.js"
@@ -13,6 +14,7 @@ export interface Local {
   readonly settings: Settings
   readonly store: Store
   readonly people: People
+  readonly hints: Hints
   readonly flags: Flags
   readonly faults: Faults
   /** Milliseconds since the epoch. */

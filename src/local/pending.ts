@@ -7,24 +7,10 @@ import type { IncomingHttpHeaders } from "node:http"
 import type { Flags } from "./flags.js"
 import type { Handler } from "./local.js"
 import { json } from "./model.js"
-import type { People } from "./people.js"
 import type { Settings } from "./settings.js"
-
-const toCome: Handler = () => json(501, { detail: "to come" })
-export const ingestV1 = toCome
-export const otlp = toCome
-export const replay: Handler = () => json(200, { status: 1 })
 
 /** `config.js`, `config`, scripts, surveys and the like: everything that is read by browsers. */
 export const browser: Handler = () => json(200, {})
-
-export const makePeople = (): People => ({
-  learn: () => {},
-  find: () => undefined,
-  group: () => undefined,
-  all: () => [],
-  clear: () => {}
-})
 
 export const makeFlags = (): Flags => ({
   document: () => ({ flags: [] }),

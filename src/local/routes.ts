@@ -2,9 +2,12 @@
  * Which path leads to which handler.
  */
 import { ingestAi, ingestV0 } from "./ingest.js"
+import { ingestV1 } from "./ingestV1.js"
 import type { Handler } from "./local.js"
 import { json, type Lane, type Target } from "./model.js"
-import { browser, ingestV1, otlp, replay } from "./pending.js"
+import { otlp } from "./otlp.js"
+import { browser } from "./pending.js"
+import { replay } from "./replay.js"
 
 export interface Route {
   readonly target: Target

@@ -4,9 +4,11 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { exchange, type Shared } from "./exchange.js"
 import { type Faults, makeFaults } from "./faults.js"
+import { makeHints } from "./hints.js"
 import { Listener } from "./listener.js"
 import type { Hooks, Local } from "./local.js"
-import { makeFlags, makePeople } from "./pending.js"
+import { makeFlags } from "./pending.js"
+import { makePeople } from "./people.js"
 import { type Options, settle } from "./settings.js"
 import { Store } from "./store.js"
 
@@ -45,6 +47,7 @@ export const makeServer = async (
     settings,
     store,
     people: makePeople(),
+    hints: makeHints(store),
     flags: makeFlags(),
     faults,
     now,

@@ -121,6 +121,11 @@ export class Store {
     this.tell({ type: "request", request })
   }
 
+  /** Whether an event has been accepted before, and is still kept. */
+  has({ project, uuid }: ReceivedEvent): boolean {
+    return uuid !== undefined && this.byUuid.has(`${project} ${uuid}`)
+  }
+
   /** Takes an event; one that was accepted before counts as having come again. Whether it is new. */
   addEvent(event: ReceivedEvent): boolean {
     const isAccepted = event.verdict === "accepted"
@@ -151,7 +156,9 @@ export class Store {
     }
     this.bytes -= event.bytes
     this.counted.forgotten++
-    if (event.uuid !== undefined) this.byUuid.delete(`${event.project} ${event.uuid}`)
+    const key = `${event.project} ${event.uuid}`
+    // One that was refused may have the uuid of another that is still here.
+    if (this.byUuid.get(key) === event) this.byUuid.delete(key)
   }
 
   addEvaluation(evaluation: Evaluation): void {

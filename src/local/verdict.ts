@@ -14,6 +14,15 @@ export interface Problem {
   readonly reason: string
 }
 
+/** Events of one request that are looked at. PostHog has no such limit; 20 MB of empty objects are seven million. */
+export const maxEvents = 100_000
+
+export const tooManyEvents: Problem = {
+  status: 413,
+  code: "payload_too_large",
+  reason: `The request has more than ${maxEvents} events, which is a limit of this local server and not of PostHog`
+}
+
 /** How a value from outside is called in a sentence. */
 export const named = (value: unknown): string => {
   if (value === undefined) return "missing"
@@ -82,9 +91,11 @@ export const problemOfV0 = (raw: unknown): string | undefined => {
   if (name === "") return "The event has no name: `event` is an empty text"
   if (distinctIdOf(raw) === "") {
     const other = misspelt(raw, ["distinctId", "userId", "user_id", "anonymousId", "$distinct_id"], "distinct_id")
+    const top = own(raw, "distinct_id")
+    const id = top === undefined ? own(own(raw, "properties"), "distinct_id") : top
     return `Nobody is named who did it: \`distinct_id\` is ${
-      named(own(raw, "distinct_id") ?? own(own(raw, "properties"), "distinct_id"))
-    }, at the top of the event and in its properties.${other}`
+      named(id)
+    }, at the top of the event or in its properties.${other}`
   }
   const uuid = own(raw, "uuid")
   // An empty one counts as none.

@@ -1,29 +1,38 @@
 /**
  * Handlers of the local PostHog without a server around them.
  */
-import { sdkOf } from "../../src/local/client.js"
+import { attemptOf, sdkOf } from "../../src/local/client.js"
+import { makeHints } from "../../src/local/hints.js"
 import type { Local } from "../../src/local/local.js"
 import type { Answer, EventResult, Exchange, ReceivedRequest } from "../../src/local/model.js"
+import { makePeople } from "../../src/local/people.js"
 import { Store } from "../../src/local/store.js"
 
 export const now = Date.parse("2026-11-27T12:00:00.000Z")
 
 /** The parts that the handlers of events touch. */
-export const makeLocal = (given: Partial<Local> = {}): Local => ({
-  settings: { maxEvents: 10_000, maxBytes: 64 * 1024 * 1024 } as Local["settings"],
-  store: new Store({ maxEvents: 10_000, maxBytes: 64 * 1024 * 1024 }),
-  people: { learn: () => {}, find: () => undefined, group: () => undefined, all: () => [], clear: () => {} },
-  flags: {} as Local["flags"],
-  faults: {} as Local["faults"],
-  now: () => now,
-  ...given
-})
+export const makeLocal = (isStrict = false): Local => {
+  const bounds = { maxEvents: 10_000, maxBytes: 64 * 1024 * 1024 }
+  const store = new Store(bounds)
+  return {
+    settings: bounds as Local["settings"],
+    store,
+    people: makePeople(),
+    hints: makeHints(store),
+    flags: {} as Local["flags"],
+    faults: {} as Local["faults"],
+    now: () => now,
+    isStrict
+  }
+}
 
 export interface Request {
   readonly path?: string
   readonly headers?: { readonly [name: string]: string }
   /** A text is sent as it is. */
   readonly body: unknown
+  readonly target?: ReceivedRequest["target"]
+  readonly at?: number
   readonly resultFor?: (event: unknown, index: number) => EventResult | undefined
 }
 
@@ -35,23 +44,38 @@ const parsed = (text: string): unknown => {
   }
 }
 
-export const exchange = (local: Local, { body, headers = {}, path = "/batch/", resultFor }: Request): Exchange => {
+/** Those of a request of capture v1. */
+export const v1Headers = {
+  authorization: "Bearer phc_a",
+  "content-type": "application/json",
+  "user-agent": "posthog-test/1.2.3",
+  "posthog-sdk-info": "posthog-test/1.2.3",
+  "posthog-attempt": "1",
+  "posthog-request-id": "0194d6e0-0000-7000-8000-0000000000ff",
+  "posthog-request-timestamp": "2026-11-27T12:00:00.000Z"
+}
+
+/** A request that has come, as the server gives it to a handler. */
+export const exchange = (
+  local: Local,
+  { at = now, body, headers = {}, path = "/batch/", resultFor, target = "events" }: Request
+): Exchange => {
   const text = typeof body === "string" ? body : JSON.stringify(body)
   const url = new URL(path, "http://127.0.0.1")
   const received: ReceivedRequest = {
     seq: local.store.nextRequest(),
-    at: now,
+    at,
     method: "POST",
     path: url.pathname,
     query: url.search,
     headers,
-    target: "events",
+    target,
     sdk: sdkOf(headers),
     project: undefined,
     packed: "plain",
     wireBytes: Buffer.byteLength(text),
     bytes: Buffer.byteLength(text),
-    attempt: 1,
+    attempt: attemptOf(headers, url.searchParams),
     events: 0,
     status: undefined,
     reason: undefined,
