@@ -65,6 +65,14 @@ const program = Effect.gen(function*() {
     yield* show("grace", "free")
     yield* asked
 
+    yield* Console.log("Why is the new checkout off for grace, and does asking that cost a request?")
+    const why = yield* LocalEvaluation.explain("new-checkout", {
+      distinctId: "grace",
+      personProperties: { plan: "free" }
+    })
+    yield* Console.log(`  ${LocalEvaluation.explanationText(why)}`)
+    yield* asked
+
     yield* Console.log("A second worker, which shares the definitions:")
     yield* show("barbara", "pro").pipe(Effect.provide(worker(sink.url)))
     yield* asked

@@ -35,19 +35,26 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Properties } from "./core/event/layers.js"
 import { compileDefinitions, type Definitions } from "./core/flags/definitions.js"
+import type { FlagExplanation } from "./core/flags/explanation.js"
+import * as Text from "./core/flags/explanationText.js"
 import { evaluateFlags, type LocalResult, type Subject, type UnresolvedReason } from "./core/flags/local.js"
 import { matchFilter } from "./core/flags/operators.js"
+import type { Any } from "./FeatureFlag.js"
 import { FlagDefinitionStore, type FlagDefinitionStoreError } from "./FlagDefinitionStore.js"
+import { stateAt } from "./internal/context.js"
+import { serviceOf, withFiber } from "./internal/effect/fiber.js"
+import { explainOn } from "./internal/flags/explain.js"
 import * as Local from "./internal/flags/local.js"
 import * as LocalOptions from "./internal/flags/localOptions.js"
 import type { Options } from "./internal/flags/localOptions.js"
 import * as Poller from "./internal/flags/poller.js"
+import type { EvaluateOptions as FlagsOptions } from "./internal/flags/reading.js"
 import { localSlot } from "./internal/flags/stages.js"
-import { instanceOf, notOpen } from "./internal/instance.js"
+import { type Instance, instanceOf, notOpen } from "./internal/instance.js"
 import * as Kind from "./internal/optionKinds.js"
 import { slot } from "./internal/slot.js"
 import { PostHog, type Service } from "./PostHog.js"
-import { type ConfigurationError, FlagsUnavailable } from "./PostHogError.js"
+import { type ConfigurationError, type FlagNotFound, FlagsUnavailable, type MissingDistinctId } from "./PostHogError.js"
 
 /**
  * Definitions that are ready to be evaluated.
@@ -84,6 +91,79 @@ export type {
    */
   UnresolvedReason
 } from "./core/flags/local.js"
+
+export type {
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  CohortExplanation,
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  ConditionExplanation,
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  DependencyExplanation,
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  FilterExplanation,
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  FilterOutcome,
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  FilterResult,
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  FlagExplanation,
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  FlagReason,
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  GroupExplanation,
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  KnownExplanation,
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  Place,
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  PropertyExplanation,
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  ReasonCode,
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  VariantExplanation
+} from "./core/flags/explanation.js"
 
 /**
  * What {@link compile} may be told.
@@ -321,6 +401,11 @@ export const layerInstanceConfig = <Self>(
 ): Layer.Layer<never, ConfigurationError | ConfigError.ConfigError, Self> =>
   Layer.unwrapEffect(Effect.map(Config.unwrap(config), (options) => layerInstance(tag, options)))
 
+const noPoller = (instance: Instance): FlagsUnavailable =>
+  instance.active === undefined
+    ? new FlagsUnavailable({ reason: notOpen(instance.state()) })
+    : new FlagsUnavailable({ reason: "no_definitions", detail: "there is no LocalEvaluation layer" })
+
 /** The poller of the instance, or why there is none. */
 const ask = <A, E>(
   onPoller: (poller: Poller.Poller) => Effect.Effect<A, E>,
@@ -329,13 +414,7 @@ const ask = <A, E>(
   Effect.flatMap(PostHog, (service) => {
     const instance = instanceOf(service)
     const shared = sharedSlot.get(instance)
-    return shared !== undefined
-      ? onPoller(shared.poller)
-      : otherwise(
-        instance.active === undefined
-          ? new FlagsUnavailable({ reason: notOpen(instance.state()) })
-          : new FlagsUnavailable({ reason: "no_definitions", detail: "there is no LocalEvaluation layer" })
-      )
+    return shared !== undefined ? onPoller(shared.poller) : otherwise(noPoller(instance))
   })
 
 const awaitLoaded = (poller: Poller.Poller): Effect.Effect<void, FlagsUnavailable> =>
@@ -443,3 +522,65 @@ export const changes: Stream.Stream<Change, never, PostHog> = /* #__PURE__ */ St
     () => Effect.succeed(Stream.empty)
   )
 )
+
+/**
+ * For whom {@link explain} explains a flag, as for `FeatureFlags.evaluate`. What is absent comes from the context.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ExplainOptions
+  extends Pick<FlagsOptions, "deviceId" | "distinctId" | "groupProperties" | "groups" | "personProperties">
+{}
+
+/**
+ * Why a flag has its value for somebody: each condition set of it, what it wants and what was there, by the definitions
+ * that are loaded. Makes no request for flags and sends no event; waits for definitions as an evaluation does. What a
+ * test sets for a flag is not looked at. {@link explanationText} says it in a sentence.
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { LocalEvaluation } from "effect-posthog"
+ *
+ * const why = LocalEvaluation.explain("checkout", { distinctId: "ada", personProperties: { plan: "free" } }).pipe(
+ *   Effect.flatMap((explanation) => Effect.log(LocalEvaluation.explanationText(explanation)))
+ * )
+ * // checkout is off for ada: condition set 1 wants plan exact pro, and plan is free.
+ * ```
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const explain = (
+  flag: string | Any,
+  options: ExplainOptions = {}
+): Effect.Effect<FlagExplanation, FlagNotFound | FlagsUnavailable | MissingDistinctId, PostHog> =>
+  withFiber((fiber) => {
+    const instance = instanceOf(serviceOf(fiber, PostHog))
+    const state = stateAt(fiber)
+    const poller = sharedSlot.get(instance)?.poller
+    const { active } = instance
+    if (active === undefined || poller === undefined) return noPoller(instance)
+    return Effect.zipRight(
+      poller.awaitFirst,
+      Effect.flatMap(Effect.clock, (clock) => {
+        const loaded = poller.loader.current()
+        if (instance.state() !== "open") return new FlagsUnavailable({ reason: notOpen(instance.state()) })
+        if (loaded === undefined) {
+          const detail = poller.loader.lastError()?.error.message
+          return new FlagsUnavailable({ reason: "no_definitions", detail })
+        }
+        const now = clock.unsafeCurrentTimeMillis()
+        return explainOn(instance, active, state, loaded.definitions, flag, options, now)
+      })
+    )
+  })
+
+/**
+ * The explanation in a sentence, for logs and for people: what the value is, and which condition set, property or
+ * rollout made it so.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const explanationText: (explanation: FlagExplanation) => string = Text.explanationText

@@ -135,8 +135,18 @@ describe("explanations agree with evaluations", () => {
     )
     for (
       const what of [
-        ...["condition_match", "no_condition_match", "out_of_rollout_bound", "no_group_type", "flag_disabled"],
-        ...["holdout_condition_value", "condition", "hash", "holdout", "not_reached", "no_group", "known unresolved"],
+        "condition_match",
+        "no_condition_match",
+        "out_of_rollout_bound",
+        "no_group_type",
+        "flag_disabled",
+        "holdout_condition_value",
+        "condition",
+        "hash",
+        "holdout",
+        "not_reached",
+        "no_group",
+        "known unresolved",
         ...kinds
       ]
     ) assert.isAbove(seen.get(what) ?? 0, 20, what)

@@ -29,8 +29,10 @@ export interface FlagReason {
 /** What came of a filter; `unresolved`: only PostHog can tell. */
 export type FilterOutcome = "match" | "no_match" | "unresolved"
 
+/** What all explanations of filters have. */
 export interface FilterResult {
   readonly outcome: FilterOutcome
+  /** Why only PostHog can tell. */
   readonly unresolved: UnresolvedReason | undefined
 }
 

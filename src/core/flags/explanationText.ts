@@ -8,6 +8,7 @@ import type { ConditionExplanation, FilterExplanation, FilterOutcome, FlagExplan
 const maxConditions = 5
 const maxFilters = 3
 const maxText = 120
+const maxChoices = 5
 
 const plainWord = /^[A-Za-z_$][\w$@./-]*$/
 
@@ -18,6 +19,15 @@ const word = (value: unknown): string => {
   }
   const text = JSON.stringify(value) ?? "nothing"
   return text.length <= maxText ? text : `${text.slice(0, maxText)}…`
+}
+
+/** What a filter compares with: PostHog writes one text as a list, too. */
+const choices = (expected: unknown): string => {
+  if (!Array.isArray(expected) || expected.length === 0 || expected.some((one) => typeof one !== "string")) {
+    return word(expected)
+  }
+  const shown = expected.slice(0, maxChoices).map(word)
+  return [...shown, ...(shown.length < expected.length ? ["one of several more"] : [])].join(" or ")
 }
 
 const join = (parts: ReadonlyArray<string>, more: string, most: number, between: string): string => {
@@ -31,11 +41,12 @@ const flagValue = (value: unknown): string => value === true ? "on" : value === 
 
 /** With one digit behind the point, or as many as it takes to see on which side of the other it is. */
 const percentage = (value: number, other?: number): string => {
-  for (let digits = 1; other !== undefined && digits <= 12; digits++) {
+  if (other === undefined) return `${Number(value.toPrecision(12))} %`
+  for (let digits = 1; digits <= 12; digits++) {
     const rounded = Number(value.toFixed(digits))
     if (Math.sign(rounded - other) === Math.sign(value - other)) return `${rounded} %`
   }
-  return `${other === undefined ? Number(value.toPrecision(12)) : value} %`
+  return `${value} %`
 }
 
 /** What may be said about a filter, and about whom. */
@@ -65,7 +76,7 @@ const asked = (
   whose: string
 ): string => {
   const isAlone = operator === "is_set" || operator === "is_not_set"
-  return `${word(key)}${whose} ${word(operator)}${isAlone || expected === undefined ? "" : ` ${word(expected)}`}`
+  return `${word(key)}${whose} ${word(operator)}${isAlone || expected === undefined ? "" : ` ${choices(expected)}`}`
 }
 
 const filterText = (filter: FilterExplanation, speech: Speech): string => {

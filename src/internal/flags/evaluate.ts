@@ -30,26 +30,21 @@ import { flagsFailed } from "./words.js"
 /** Most flags that one evaluation can name; a list may claim to have billions. */
 const maxKeys = 10_000
 
-const evaluateActive = (
+/** Whom the call or the context is about; `undefined`: nobody. An id that is given and blank is nobody, not the next. */
+export const askedAbout = (known: ReturnType<State["accumulated"]>, options: EvaluateOptions): string | undefined => {
+  const given = options.distinctId ?? known.distinctId
+  return isIdentifier(given) ? String(given) : undefined
+}
+
+/** What is asked about somebody, and what a catalogue's schema threw on the way. */
+export const questionOf = (
   active: Active,
   instance: Instance,
-  state: State,
-  options: EvaluateOptions
-): Effect.Effect<Snapshot> => {
-  const { key } = active.owner
-  const known = state.accumulated(active.owner, undefined)
-  // An id that is given and blank is a mistake; somebody else's flags would hide it.
-  const given = options.distinctId ?? known.distinctId
-  if (!isIdentifier(given)) {
-    const reason = "missing_distinct_id"
-    flagsFailed(active.diagnostics, { reason })
-    return Effect.succeed(internal.empty(undefined, new MissingDistinctId(), key))
-  }
-  const distinctId = String(given)
-  const flagKeys = options.flagKeys?.slice(0, maxKeys).map(keyOf)
-  if (flagKeys !== undefined && flagKeys.length === 0) {
-    return Effect.succeed(internal.empty(distinctId, undefined, key))
-  }
+  known: ReturnType<State["accumulated"]>,
+  distinctId: string,
+  options: EvaluateOptions,
+  flagKeys: ReadonlyArray<string> | undefined
+) => {
   // As events would show them: definitions are evaluated by what PostHog would see, wherever that happens.
   const resolver = instance.door.resolver("feature flags")
   const personProperties = mergeJson(...resolver.over(known.personProperties, options.personProperties))
@@ -62,10 +57,7 @@ const evaluateActive = (
     if (under !== undefined) setMember(knownOfGroups, type, under)
     return given
   }) as GroupPropertiesInput
-  const defect = resolver.defect()
-  if (defect !== undefined) return Effect.die(defect)
   const deviceId = [options.deviceId, personProperties.$device_id, known.properties.$device_id].find(isIdentifier)
-  const flags = flagsOf(instance, active)
   const request = {
     distinctId,
     groups: usableGroups(merge(known.groups, options.groups) as Groups),
@@ -79,6 +71,31 @@ const evaluateActive = (
     disableGeoip: options.disableGeoip ?? active.options.disableGeoip,
     flagKeys
   }
+  return { request, defect: resolver.defect() }
+}
+
+const evaluateActive = (
+  active: Active,
+  instance: Instance,
+  state: State,
+  options: EvaluateOptions
+): Effect.Effect<Snapshot> => {
+  const { key } = active.owner
+  const known = state.accumulated(active.owner, undefined)
+  // An id that is given and blank is a mistake; somebody else's flags would hide it.
+  const distinctId = askedAbout(known, options)
+  if (distinctId === undefined) {
+    const reason = "missing_distinct_id"
+    flagsFailed(active.diagnostics, { reason })
+    return Effect.succeed(internal.empty(undefined, new MissingDistinctId(), key))
+  }
+  const flagKeys = options.flagKeys?.slice(0, maxKeys).map(keyOf)
+  if (flagKeys !== undefined && flagKeys.length === 0) {
+    return Effect.succeed(internal.empty(distinctId, undefined, key))
+  }
+  const { defect, request } = questionOf(active, instance, known, distinctId, options, flagKeys)
+  if (defect !== undefined) return Effect.die(defect)
+  const flags = flagsOf(instance, active)
   const onlyLocally = options.onlyLocally ?? active.options.strictLocalEvaluation
   return Effect.map(
     evaluatorOf(instance, flags)(request, onlyLocally),
