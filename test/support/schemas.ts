@@ -97,6 +97,8 @@ export const schemas = {
   personalInOptional: Schema.optional(secret),
   personalOptional: PostHogEvent.personal(Schema.optional(Schema.String), "hash"),
   personalRefined: secret.pipe(Schema.minLength(3)),
+  personalSeen: Schema.typeSchema(PostHogEvent.personal(Schema.NumberFromString, "hash")),
+  personalSeenClass: Schema.typeSchema(PostHogEvent.personal(Thing, "hash")),
   personalNested: Schema.Struct({ in: Schema.Struct({ mail: secret }) }),
   personalList: Schema.Array(secret),
   personalRecord: Schema.Record({ key: Schema.String, value: secret }),

@@ -102,6 +102,8 @@ export const schemas = {
   personalInOptional: Schema.optional(secret),
   personalOptional: PostHogEvent.personal(Schema.optional(Schema.String), "hash"),
   personalRefined: secret.check(Schema.isMinLength(3)),
+  personalSeen: Schema.toType(PostHogEvent.personal(Schema.NumberFromString, "hash")),
+  personalSeenClass: Schema.toType(PostHogEvent.personal(Thing, "hash")),
   personalNested: Schema.Struct({ in: Schema.Struct({ mail: secret }) }),
   personalList: Schema.Array(secret),
   personalRecord: Schema.Record(Schema.String, secret),

@@ -25,8 +25,23 @@ const deprecatedId = Symbol.for("effect-posthog/Deprecated")
 const annotated = <S extends Annotatable>(field: S, id: symbol, value: unknown): S =>
   (field as unknown as { readonly annotations: (annotations: object) => S }).annotations({ [id]: value })
 
-export const personal = <S extends Annotatable>(field: S, how: PersonalData | "usual"): S =>
-  annotated(field, personalId, how)
+/** `Schema.typeSchema` keeps of a transformation only the side that the program sees, which is marked for it as well. */
+const markSeen = (ast: AST.AST, annotations: AST.Annotations): AST.AST =>
+  ast._tag === "Transformation"
+    ? new AST.Transformation(
+      ast.from,
+      AST.annotations(markSeen(ast.to, annotations), annotations),
+      ast.transformation,
+      ast.annotations
+    )
+    : ast
+
+export const personal = <S extends Annotatable>(field: S, how: PersonalData | "usual"): S => {
+  const marked = annotated(field, personalId, how)
+  return Schema.isSchema(marked)
+    ? Object.defineProperty(marked, "ast", { value: markSeen(marked.ast, { [personalId]: how }) })
+    : marked
+}
 
 export const deprecated = <S extends Annotatable>(field: S, why: string): S => annotated(field, deprecatedId, why)
 

@@ -107,6 +107,8 @@ const rows: Readonly<Record<Name, readonly [shape: string, ...values: ReadonlyAr
   personalInOptional: ["a?: (string!hash|absent)!hash"],
   personalOptional: ["a?: (string|absent)!hash"],
   personalRefined: ["a: string!hash"],
+  personalSeen: ["a: number!hash"],
+  personalSeenClass: ["a: {x: string}!hash"],
   personalNested: ["a: {in: {mail: string!hash}}"],
   personalList: ["a: [string!hash]"],
   personalRecord: ["a: {[string!hash]}"],
