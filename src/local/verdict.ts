@@ -1,7 +1,7 @@
 /**
  * Why PostHog would refuse what a client sends by capture v0, and what to do about it.
  */
-import { canonicalUuid } from "../core/event/uuid.js"
+import { canonicalUuid, isUuid } from "../core/event/uuid.js"
 import { isAiEvent } from "../core/llm/eventNames.js"
 import { cut, distinctIdOf, own, textOf } from "./event.js"
 
@@ -140,7 +140,7 @@ export const problemOfAi = (raw: unknown, bytes: number): Problem | undefined =>
 /** What the suite of an SDK wants besides: PostHog does without. */
 export const strictProblemOfV0 = (raw: unknown): string | undefined => {
   if (typeof own(raw, "distinct_id") !== "string") return "`distinct_id` is not at the top of the event"
-  if (typeof own(raw, "uuid") !== "string") return "`uuid` is missing"
+  if (!isUuid(own(raw, "uuid"))) return "`uuid` is missing, or not in the form with hyphens"
   if (own(raw, "properties") === undefined) return "`properties` is missing"
   if (own(raw, "options") !== undefined) return "`options` is of capture v1"
   return undefined

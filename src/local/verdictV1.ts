@@ -96,7 +96,9 @@ export const problemOfHeaders = (exchange: Exchange, isStrict: boolean): Problem
 }
 
 const isObject = (value: unknown): boolean => typeof value === "object" && value !== null && !Array.isArray(value)
-const isTextOrNone = (value: unknown): boolean => value === undefined || value === null || typeof value === "string"
+/** `null` is none for PostHog, and nothing that an SDK shall send. */
+const isTextOrNone = (value: unknown, isStrict: boolean): boolean =>
+  value === undefined || value === null && !isStrict || typeof value === "string"
 
 const parsing = (reason: string): Problem => ({ status: 400, code: "request_parsing_error", reason })
 
@@ -110,7 +112,7 @@ const problemOfTypes = (event: unknown, isStrict: boolean): string | undefined =
   if (!isObject(options) && (isStrict || options !== undefined && options !== null)) {
     return `\`options\` is ${named(options)}, and must be an object`
   }
-  const bad = ["session_id", "window_id"].find((name) => !isTextOrNone(own(event, name)))
+  const bad = ["session_id", "window_id"].find((name) => !isTextOrNone(own(event, name), isStrict))
   return bad === undefined ? undefined : `\`${bad}\` is ${named(own(event, bad))}, and must be a text`
 }
 

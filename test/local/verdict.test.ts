@@ -357,6 +357,7 @@ describe("for the suite of an SDK", () => {
   it.each<[string, object, object]>([
     ["a uuid in capitals", { uuid: uuid(1).toUpperCase().replace("E", "F") }, { error: "invalid_event_uuid" }],
     ["no options", { options: undefined }, { error: "request_parsing_error" }],
+    ["null for a session", { session_id: null }, { error: "request_parsing_error" }],
     ["a property that belongs elsewhere", { properties: { $lib: "x" } }, {
       results: { [uuid(1)]: { result: "drop", details: "rejected" } }
     }]
@@ -366,6 +367,7 @@ describe("for the suite of an SDK", () => {
 
   it.each<[string, object]>([
     ["no uuid", { uuid: undefined }],
+    ["a uuid without hyphens", { uuid: uuid(1).replaceAll("-", "") }],
     ["a number as id", { distinct_id: 1 }],
     ["no properties", { properties: undefined }],
     ["options of capture v1", { options: {} }]
