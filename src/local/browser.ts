@@ -100,3 +100,18 @@ export const browser: Handler = (exchange, local) => {
       return notFound(`${path} is no route of PostHog`)
   }
 }
+
+/** The fragment of the page's address where it shows what a link to PostHog would show. */
+const fragmentOf = (path: string): string => {
+  const [, kind, id] = /^\/project\/[^/]+\/(replay|persons?)\/([^/]+)\/?$/.exec(path) ?? []
+  if (kind === undefined || id === undefined) return path.includes("/issues") ? "#errors" : ""
+  return kind === "replay" ? `#events?filter=session:${id}` : `#people?filter=person:${id}`
+}
+
+/** Answers to links that SDKs print, and to whoever opens this server in a browser. */
+export const link: Handler = ({ received }, local) => {
+  const page = local.pageUrl()
+  return page === undefined
+    ? notFound("This is a local PostHog, for SDKs to send to. It was started without a page")
+    : { status: 302, headers: { location: `${page}/${fragmentOf(received.path)}` }, body: "" }
+}

@@ -8,7 +8,7 @@ import { describe } from "./faults.js"
 import { isAllowedHost, keptHeaders, shortenSecrets } from "./guard.js"
 import type { Hooks, Local } from "./local.js"
 import { type Answer, type Exchange, json, type ReceivedRequest } from "./model.js"
-import { cors, preflight } from "./pending.js"
+import { cors, preflight } from "./origins.js"
 import { play, type Routed } from "./play.js"
 import { type Route, routeOf } from "./routes.js"
 
@@ -133,7 +133,7 @@ export const exchange = async (
   // Whoever gets no answer leaves some day.
   response.once("close", settled)
   const headersFor = (answer: Answer) => ({
-    ...(route.isOpen ? cors(request.headers, settings) : undefined),
+    ...(route.isOpen ? cors(request.headers) : undefined),
     ...answer.headers
   })
   const send = (answer: Answer): void => {
@@ -154,6 +154,11 @@ export const exchange = async (
     if (!isAllowedHost(request.headers.host, settings)) {
       received.reason = `the host ${shortenSecrets(String(request.headers.host).slice(0, 200))} is not this server`
       return send(json(421, { detail: received.reason }, { connection: "close" }))
+    }
+    const stranger = local.origins.refuse(request.headers)
+    if (stranger !== undefined) {
+      received.reason = `pages of ${keptHeaders({ origin: request.headers.origin }).origin} may not send here`
+      return send(stranger)
     }
     if (method === "OPTIONS") {
       return send({ status: 204, headers: route.isOpen ? preflight(request.headers) : {}, body: "" })

@@ -6,6 +6,7 @@ import type { Flags } from "./flags.js"
 import type { Hints } from "./hints.js"
 import type { Patience } from "./listener.js"
 import type { Answer, Exchange, Fault } from "./model.js"
+import type { Origins } from "./origins.js"
 import type { People } from "./people.js"
 import type { Settings } from "./settings.js"
 import type { Store } from "./store.js"
@@ -17,6 +18,9 @@ export interface Local {
   readonly hints: Hints
   readonly flags: Flags
   readonly faults: Faults
+  readonly origins: Origins
+  /** The address of the page; `undefined`: there is none. */
+  readonly pageUrl: () => string | undefined
   /** Milliseconds since the epoch. */
   readonly now: () => number
   /** Whether what PostHog takes is refused where an SDK should know better: for the suite of one. Default: no. */

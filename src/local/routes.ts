@@ -1,12 +1,12 @@
 /**
  * Which path leads to which handler.
  */
+import { browser, link } from "./browser.js"
 import { ingestAi, ingestV0 } from "./ingest.js"
 import { ingestV1 } from "./ingestV1.js"
 import type { Handler } from "./local.js"
 import { json, type Lane, type Target } from "./model.js"
 import { otlp } from "./otlp.js"
-import { browser } from "./pending.js"
 import { replay } from "./replay.js"
 
 export interface Route {
@@ -52,6 +52,7 @@ const rows: ReadonlyArray<Row> = [
     (exchange, local) => local.flags.remoteConfig(exchange, local),
     { isOpen: false }
   ),
+  row("GET", /^(?:|\/project\/[^/]+\/(?:replay|persons?)\/[^/]+|(?:\/project\/[^/]+)?\/issues)$/, "other", link),
   row("GET", /^\/(?:array|static)\/.+$/, "config", browser),
   row("GET", /^\/api\/(?:surveys|early_access_features|web_experiments|product_tours)$/, "config", browser),
   row("POST", /^\/i\/v1\/(?:logs|metrics|traces)$/, "otlp", otlp, { lane: "otlp" }),

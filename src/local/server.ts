@@ -4,10 +4,11 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { exchange, type Shared } from "./exchange.js"
 import { type Faults, makeFaults } from "./faults.js"
+import { makeFlags } from "./flags.js"
 import { makeHints } from "./hints.js"
 import { Listener } from "./listener.js"
 import type { Hooks, Local } from "./local.js"
-import { makeFlags } from "./pending.js"
+import { makeOrigins } from "./origins.js"
 import { makePeople } from "./people.js"
 import { type Options, settle } from "./settings.js"
 import { Store } from "./store.js"
@@ -48,8 +49,13 @@ export const makeServer = async (
     store,
     people: makePeople(),
     hints: makeHints(store),
-    flags: makeFlags(),
+    flags: makeFlags(store, now),
     faults,
+    origins: makeOrigins(settings, (origin) => {
+      store.hint(now(), "origins", `Pages of ${origin} ask whether they may send; --allow-origin ${origin} lets them`)
+      store.tell({ type: "changed", what: "origins" })
+    }),
+    pageUrl: () => server.controlUrl,
     now,
     isStrict: hooks.isStrict
   }

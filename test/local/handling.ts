@@ -21,6 +21,8 @@ export const makeLocal = (isStrict = false): Local => {
     hints: makeHints(store),
     flags: {} as Local["flags"],
     faults: {} as Local["faults"],
+    origins: {} as Local["origins"],
+    pageUrl: () => undefined,
     now: () => now,
     isStrict
   }
