@@ -8,6 +8,7 @@ import type { Patience } from "./listener.js"
 import type { Answer, Exchange, Fault } from "./model.js"
 import type { Origins } from "./origins.js"
 import type { People } from "./people.js"
+import type { Reports } from "./reports.js"
 import type { Settings } from "./settings.js"
 import type { Store } from "./store.js"
 
@@ -19,6 +20,8 @@ export interface Local {
   readonly flags: Flags
   readonly faults: Faults
   readonly origins: Origins
+  /** What clients say about themselves. */
+  readonly reports: Reports
   /** The address of the page; `undefined`: there is none. */
   readonly pageUrl: () => string | undefined
   /** Milliseconds since the epoch. */

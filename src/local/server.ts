@@ -10,6 +10,7 @@ import { Listener } from "./listener.js"
 import type { Hooks, Local } from "./local.js"
 import { makeOrigins } from "./origins.js"
 import { makePeople } from "./people.js"
+import { makeReports } from "./reports.js"
 import { type Options, settle } from "./settings.js"
 import { Store } from "./store.js"
 
@@ -55,6 +56,7 @@ export const makeServer = async (
       store.hint(now(), "origins", `Pages of ${origin} ask whether they may send; --allow-origin ${origin} lets them`)
       store.tell({ type: "changed", what: "origins" })
     }),
+    reports: makeReports(() => store.tell({ type: "changed", what: "report" })),
     pageUrl: () => server.controlUrl,
     now,
     isStrict: hooks.isStrict

@@ -22,6 +22,7 @@ export const makeLocal = (isStrict = false): Local => {
     flags: {} as Local["flags"],
     faults: {} as Local["faults"],
     origins: {} as Local["origins"],
+    reports: {} as Local["reports"],
     pageUrl: () => undefined,
     now: () => now,
     isStrict

@@ -1,0 +1,380 @@
+/**
+ * The API with which a local PostHog is looked at and told what to do: by its page, by the command, and by tests in any
+ * language. It is on a port of its own and wants a token, because what it gives out is not for any page that happens to be
+ * open in a browser.
+ */
+import type { IncomingMessage, ServerResponse } from "node:http"
+import { libraryVersion } from "../internal/version.js"
+import { changeFlags, planOf } from "./asked.js"
+import { isTooDeep } from "./decode.js"
+import { hasToken, isAllowedHost } from "./guard.js"
+import type { Local } from "./local.js"
+import type { ReceivedEvent } from "./model.js"
+import type { LocalServer } from "./server.js"
+import { stream } from "./stream.js"
+import { jsonOf, viewOf } from "./view.js"
+import { isAccepted, waitFor } from "./wait.js"
+import { millisOf, quoted } from "./words.js"
+
+/** Of what is told: a document of definitions is the largest. */
+const maxBody = 20 * 1024 * 1024
+
+/** Longest time that somebody waits with one request. */
+const maxWait = 600_000
+
+const csp = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "connect-src 'self'",
+  "img-src 'self' data:",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+  "require-trusted-types-for 'script'"
+].join("; ")
+
+/** Of every answer. There is nothing about CORS among them: no other origin may read anything here. */
+const headers = {
+  "content-security-policy": csp,
+  "x-content-type-options": "nosniff",
+  "x-frame-options": "DENY",
+  "referrer-policy": "no-referrer",
+  "cross-origin-opener-policy": "same-origin",
+  "cross-origin-resource-policy": "same-origin",
+  "cache-control": "no-store"
+}
+
+/** What is not well, in words that say what to do. */
+interface Refusal {
+  readonly status: number
+  readonly error: string
+}
+
+/** One request to the API. */
+interface Call {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  readonly server: LocalServer
+  readonly local: Local
+  readonly query: URLSearchParams
+  /** What the path has behind the name of its route, piece by piece. */
+  readonly rest: ReadonlyArray<string>
+  /** The body. */
+  readonly given: unknown
+}
+
+/** Answers with a value, or by itself. */
+type Route = (call: Call) => unknown
+
+/** Has been answered, or will be. */
+const answered: unique symbol = Symbol("answered")
+
+const refusal = (status: number, error: string): Refusal => ({ status, error })
+
+const isRefusal = (value: unknown): value is Refusal =>
+  typeof value === "object" && value !== null && "error" in value && "status" in value
+
+const send = (response: ServerResponse, status: number, value: unknown): void => {
+  if (response.headersSent || response.destroyed) return
+  response.writeHead(status, { ...headers, "content-type": "application/json; charset=utf-8" })
+  response.end(`${jsonOf(() => value)}\n`)
+}
+
+/** Events that the query is about. */
+const selectionOf = ({ local, query }: Call): (event: ReceivedEvent) => boolean => {
+  const event = query.get("event")
+  const person = query.get("person")
+  const project = query.get("project")
+  const verdict = query.get("verdict")
+  const since = Number(query.get("since") ?? 0)
+  return (received) => {
+    if (received.seq <= since) return false
+    if (event !== null && received.event !== event) return false
+    if (project !== null && received.project !== project) return false
+    if (verdict !== null && received.verdict !== verdict) return false
+    if (person === null || received.distinct_id === person) return true
+    return local.people.find(received.project, person)?.ids.includes(received.distinct_id) ?? false
+  }
+}
+
+/** Writes a list piece by piece, because all events together may be more than fits into a text. */
+const writeAll = async (response: ServerResponse, pieces: Iterable<string>): Promise<void> => {
+  for (const piece of pieces) {
+    if (response.destroyed) return
+    if (response.write(piece)) continue
+    // oxlint-disable-next-line no-await-in-loop
+    await new Promise<void>((resolve) => {
+      response.once("drain", resolve)
+      response.once("close", resolve)
+    })
+  }
+  response.end()
+}
+
+function* asLines(events: ReadonlyArray<ReceivedEvent>): Iterable<string> {
+  for (const event of events) yield `${jsonOf(() => viewOf(event))}\n`
+}
+
+function* asObject(events: ReadonlyArray<ReceivedEvent>, counts: unknown): Iterable<string> {
+  yield `{"counts":${jsonOf(() => counts)},"events":[`
+  let comma = ""
+  for (const event of events) {
+    yield comma + jsonOf(() => viewOf(event))
+    comma = ",\n"
+  }
+  yield "]}\n"
+}
+
+const events: Route = (call) => {
+  const { local, query, response, rest } = call
+  const { counts, events, requests } = local.store
+  const [seq] = rest
+  if (seq !== undefined) {
+    const event = events.find((event) => String(event.seq) === seq)
+    if (event === undefined) return refusal(404, `there is no event ${quoted(seq, 20)}, or it is not kept any more`)
+    return { ...viewOf(event), raw: event.raw, receivedIn: requests.find(({ seq }) => seq === event.request) }
+  }
+  const isLines = query.get("format") === "ndjson"
+  const found = events.filter(selectionOf(call))
+  response.writeHead(200, { ...headers, "content-type": isLines ? "application/x-ndjson" : "application/json" })
+  void writeAll(response, isLines ? asLines(found) : asObject(found, counts))
+  return answered
+}
+
+const wait: Route = (call) => {
+  const { local, query, response } = call
+  const name = query.get("event") ?? undefined
+  const count = Number(query.get("count") ?? 1)
+  const within = millisOf(query.get("within") ?? "5s")
+  if (!Number.isSafeInteger(count) || count < 1) return refusal(400, "count is a number of events, 1 or more")
+  if (within === undefined || within > maxWait) {
+    return refusal(400, "within is a time such as 5s, 500ms or 2m, up to 10m")
+  }
+  const person = query.get("person")
+  const cancel = waitFor(local.store, {
+    name,
+    what: [name === undefined ? "at all" : quoted(name), ...person === null ? [] : [`of ${quoted(person)}`]].join(" "),
+    // Whom a person is, events may have to tell first.
+    matches: (event) => selectionOf(call)(event),
+    count,
+    withinMillis: within
+  }, (waited) => {
+    const found = waited.events.map(viewOf)
+    if (waited.isThere) send(response, 200, { events: found })
+    else {
+      const refused = local.store.events.filter((event) => !isAccepted(event))
+      send(response, 408, {
+        error: waited.message,
+        events: found,
+        came: Array.from(new Set(local.store.events.filter(isAccepted).map(({ event }) => event))),
+        refused: refused.slice(-100).map(({ distinct_id, event, reason }) => ({ event, distinct_id, reason }))
+      })
+    }
+  })
+  response.once("close", cancel)
+  return answered
+}
+
+const flagsNow = ({ flags }: Local): unknown => ({
+  document: flags.document(),
+  overrides: flags.overrides(),
+  missing: flags.missing()
+})
+
+const flags: Route = ({ given, local, request }) => {
+  if (request.method === "POST") {
+    const problem = changeFlags(local.flags, given)
+    if (problem !== undefined) return refusal(400, problem)
+    local.store.tell({ type: "changed", what: "flags" })
+  }
+  return flagsNow(local)
+}
+
+const faults: Route = async ({ given, request, server }) => {
+  if (request.method === "POST") {
+    const { stop } = given as { readonly stop?: unknown }
+    if (stop === undefined) {
+      const plan = planOf(given)
+      if (typeof plan === "string") return refusal(400, plan)
+      return { id: server.faults.start(plan).id, running: server.faults.running() }
+    }
+    if (stop !== "all" && typeof stop !== "number") return refusal(400, "stop is the id of a fault, or \"all\"")
+    await server.faults.stop(stop === "all" ? undefined : stop)
+  }
+  return { running: server.faults.running() }
+}
+
+const clear: Route = ({ given, local, server }) => {
+  const { what = [] } = given as { readonly what?: unknown }
+  const also = Array.isArray(what) ? what : [what]
+  const unknown = also.find((one) => one !== "flags" && one !== "faults")
+  if (unknown !== undefined) return refusal(400, "what may also be cleared is \"flags\" and \"faults\"")
+  local.people.clear()
+  local.reports.clear()
+  local.store.clear()
+  if (also.includes("flags")) local.flags.clear()
+  if (also.includes("faults")) void server.faults.stop()
+  return { counts: local.store.counts }
+}
+
+const report: Route = ({ given, local, request }) => {
+  if (request.method === "POST") {
+    const problem = local.reports.add(given, local.now())
+    if (problem !== undefined) return refusal(400, problem)
+  }
+  return { reports: local.reports.all() }
+}
+
+const originsNow = ({ origins }: Local): unknown => ({ allowed: origins.allowed(), asking: origins.asking() })
+
+const origins: Route = ({ given, local, request }) => {
+  if (request.method === "POST") {
+    const { allow } = given as { readonly allow?: unknown }
+    if (typeof allow !== "string" || allow === "" || allow.length > 200) {
+      return refusal(400, "say which origin may send: {\"allow\": \"https://my-app.example\"}")
+    }
+    local.origins.allow(allow)
+    local.store.tell({ type: "changed", what: "origins" })
+  }
+  return originsNow(local)
+}
+
+/** What the stream tells of what is not a list of happenings. */
+const stateOf = (server: LocalServer, what: string): unknown => {
+  const { local } = server
+  switch (what) {
+    case "flags":
+      return flagsNow(local)
+    case "faults":
+      return { running: server.faults.running() }
+    case "origins":
+      return originsNow(local)
+    default:
+      return { reports: local.reports.all() }
+  }
+}
+
+const streamed: Route = ({ local, query, response, server }) => {
+  response.writeHead(200, { ...headers, "content-type": "application/x-ndjson" })
+  stream(response, local, (what) => stateOf(server, what), Number(query.get("since") ?? 0) || 0)
+  return answered
+}
+
+const routes: { readonly [path: string]: { readonly methods: string; readonly route: Route } } = {
+  clear: { methods: "POST", route: clear },
+  counts: { methods: "GET", route: ({ local }) => local.store.counts },
+  evaluations: { methods: "GET", route: ({ local }) => ({ evaluations: local.store.evaluations }) },
+  events: { methods: "GET", route: events },
+  faults: { methods: "GET POST", route: faults },
+  flags: { methods: "GET POST", route: flags },
+  hints: { methods: "GET", route: ({ local }) => ({ hints: local.store.hints }) },
+  origins: { methods: "GET POST", route: origins },
+  people: {
+    methods: "GET",
+    route: ({ local, query }) => ({ people: local.people.all(query.get("project") ?? undefined) })
+  },
+  report: { methods: "GET POST", route: report },
+  requests: { methods: "GET", route: ({ local }) => ({ requests: local.store.requests }) },
+  stream: { methods: "GET", route: streamed },
+  wait: { methods: "GET", route: wait }
+}
+
+const toCome = `<!doctype html><html lang="en"><title>PostHog, here</title>
+<h1>A local PostHog runs here</h1>
+<p>Its page is to come. What arrives is in the terminal, and in the API of this port, see docs/local-posthog.md.</p>
+</html>
+`
+
+/** Reads a body of JSON. Nothing is an empty object. */
+const bodyOf = async (request: IncomingMessage): Promise<{ readonly value: unknown } | Refusal> => {
+  const chunks: Array<Buffer> = []
+  let size = 0
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    size += chunk.length
+    if (size > maxBody) return refusal(413, `the body is larger than ${maxBody} bytes`)
+    chunks.push(chunk)
+  }
+  const text = Buffer.concat(chunks).toString("utf8")
+  if (text.trim() === "") return { value: {} }
+  try {
+    const value: unknown = isTooDeep(text) ? undefined : JSON.parse(text)
+    return typeof value === "object" && value !== null ? { value } : refusal(400, "the body is an object of JSON")
+  } catch {
+    return refusal(400, "the body is no JSON")
+  }
+}
+
+/** Why a request of somebody may not be answered. */
+const forbidden = ({ headers }: IncomingMessage, token: string): Refusal | undefined => {
+  const { host, origin, "sec-fetch-site": site } = headers
+  if (site !== undefined && site !== "same-origin" && site !== "none") {
+    return refusal(403, "pages of other origins may not ask this; open the page of this server itself")
+  }
+  if (origin !== undefined && origin.toLowerCase() !== `http://${String(host).toLowerCase()}`) {
+    return refusal(403, `pages of ${quoted(origin)} may not ask this; open the page of this server itself`)
+  }
+  if (hasToken(headers, token)) return undefined
+  return refusal(
+    401,
+    headers.authorization === undefined
+      ? "the token is missing; send it as \"Authorization: Bearer …\" (the server prints it, or give one with --token)"
+      : "the token is wrong, or of a server that has ended; the server prints its token when it starts"
+  )
+}
+
+const handle = async (request: IncomingMessage, response: ServerResponse, server: LocalServer): Promise<void> => {
+  const { local } = server
+  const { settings } = local
+  const { method = "GET", url = "/" } = request
+  const refuse = ({ error, status }: Refusal): void => send(response, status, { error })
+  if (!isAllowedHost(request.headers.host, settings)) {
+    return refuse(refusal(421, "this server has another name; allow that one with --allow-host"))
+  }
+  const mark = url.indexOf("?")
+  const path = (mark < 0 ? url : url.slice(0, mark)).replace(/\/$/, "")
+  const isReading = method === "GET" || method === "HEAD"
+  if (path === "/health" && isReading) {
+    return send(response, 200, {
+      name: "effect-posthog",
+      version: libraryVersion,
+      url: server.url,
+      controlUrl: server.controlUrl
+    })
+  }
+  if (path === "" && isReading) {
+    response.writeHead(200, { ...headers, "content-type": "text/html; charset=utf-8" })
+    response.end(toCome)
+    return
+  }
+  const problem = forbidden(request, server.token)
+  if (problem !== undefined) return refuse(problem)
+  const [first = "", ...rest] = path.slice(1).split("/")
+  const found = Object.hasOwn(routes, first) ? routes[first] : undefined
+  if (found === undefined) return refuse(refusal(404, `there are ${Object.keys(routes).join(", ")}, and health`))
+  if (!found.methods.split(" ").includes(method === "HEAD" ? "GET" : method)) {
+    return refuse(refusal(405, `/${first} takes ${found.methods.replace(" ", " and ")}`))
+  }
+  const body = await bodyOf(request)
+  if (isRefusal(body)) return refuse(body)
+  const value = await found.route({
+    request,
+    response,
+    server,
+    local,
+    query: new URLSearchParams(mark < 0 ? "" : url.slice(mark)),
+    rest,
+    given: body.value
+  })
+  if (value === answered) return
+  if (isRefusal(value)) return refuse(value)
+  send(response, 200, value)
+}
+
+/** What listens on the second port. */
+export const control = (server: LocalServer) => (request: IncomingMessage, response: ServerResponse): void => {
+  response.on("error", () => {})
+  handle(request, response, server).catch(() => {
+    send(response, 500, { error: "the local PostHog failed to answer this" })
+  })
+}
