@@ -148,7 +148,7 @@ describe("effect-posthog", () => {
         const key = "phx_0123456789abcdefghijklmnop"
         const cases: ReadonlyArray<readonly [args: ReadonlyArray<string>, env: Record<string, string>, words: RegExp]> =
           [
-            [[], {}, /say what to do[\s\S]*--help/],
+            [["nothing"], {}, /there is no command nothing[\s\S]*--help/],
             [["catalogue", "delete"], {}, /say which: catalogue /],
             [["catalogue", "verify"], {}, /catalogue verify needs the path of a module/],
             [["flags", "pull", "--dry-run"], {}, /flags pull has no option --dry-run/],
