@@ -40,9 +40,11 @@ import { read } from "./core/guard.js"
 import { messageOf } from "./core/thrown.js"
 import { Feed } from "./internal/feed.js"
 import { compose, present } from "./internal/liveLayers.js"
+import { report } from "./internal/localReport.js"
 import { control } from "./local/control.js"
 import type { Plan } from "./local/faults.js"
 import type { Evaluation, Fault, Happening, ReceivedEvent, ReceivedRequest, Target } from "./local/model.js"
+import type { Report } from "./local/reports.js"
 import { type LocalServer, makeServer } from "./local/server.js"
 import { isAccepted, waitFor as wait } from "./local/wait.js"
 import { quoted } from "./local/words.js"
@@ -83,6 +85,14 @@ export type {
    */
   Target
 } from "./local/model.js"
+
+export type {
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  Report
+} from "./local/reports.js"
 
 export {
   /**
@@ -319,6 +329,18 @@ export const layerTest = (
   return layerClient(client).pipe(Layer.provide(FetchHttpClient.layer), Layer.provideMerge(layer(server)))
 }
 
+/**
+ * Tells the server what the instance says of its events (`PostHog.stats`, and names of events that were dropped), if that
+ * is on this machine: `accepted = delivered + queued + dropped`, beside what the server has seen. Without effect where
+ * the instance sends elsewhere.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerReport: Layer.Layer<never, never, PostHog.PostHog> = /* #__PURE__ */ Layer.scopedDiscard(
+  /* #__PURE__ */ Effect.flatMap(PostHog.PostHog, report)
+)
+
 const ask = <A>(f: (server: Server) => A): Effect.Effect<A, never, PostHogServer> =>
   Effect.map(PostHogServer, (service) => f(service[TypeId]))
 
@@ -422,6 +444,16 @@ export const exceptions: Effect.Effect<ReadonlyArray<ReceivedException>, never, 
         event
       }
     }))
+
+/**
+ * What instances have said of themselves, see {@link layerReport}: the last report of each.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const reports: Effect.Effect<ReadonlyArray<Report>, never, PostHogServer> = /* #__PURE__ */ ask((server) =>
+  server.local.reports.all()
+)
 
 /**
  * Everything that happens from now on: events, requests, evaluations of flags, hints. Who falls 10,000 behind misses the

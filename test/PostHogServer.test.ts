@@ -2,7 +2,7 @@
  * A server for tests and development, as a layer. The server itself is tested in test/local.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Stream } from "effect"
+import { Effect, Exit, Layer, Stream } from "effect"
 import { FeatureFlag, FeatureFlags, PostHog, PostHogTest } from "effect-posthog"
 import * as PostHogServer from "effect-posthog/PostHogServer"
 
@@ -155,6 +155,26 @@ describe("PostHogServer", () => {
       const [happening] = Array.from(yield* first)
       assert.strictEqual(happening?.type === "event" ? happening.event.event : undefined, "order completed")
     }).pipe(Effect.provide(PostHogServer.layerTest())))
+
+  it.live("an instance says what became of its events, which is what the server has seen", () =>
+    Effect.gen(function*() {
+      yield* order
+      yield* PostHogServer.waitFor("order completed")
+      yield* PostHog.capture("", {})
+      yield* order.pipe(
+        Effect.zipRight(Effect.exit(PostHog.flush)),
+        PostHogServer.failing(PostHogServer.status(400), { on: "events" })
+      )
+      const report = yield* Effect.repeat(PostHogServer.reports, {
+        until: ([report]) => report?.dropped.rejected === 1
+      })
+      const { accepted, delivered, dropped, lost, queued } = report[0]!
+      assert.deepInclude(dropped, { rejected: 1 })
+      assert.strictEqual(delivered, (yield* PostHogServer.events).length)
+      assert.strictEqual(accepted, delivered + queued + Object.values(dropped).reduce((sum, n) => sum + n, 0))
+      assert.deepInclude(lost, { event: "order completed", reason: "rejected" })
+      assert.isFalse((yield* PostHogServer.requests).some(({ path }) => path.includes("report")))
+    }).pipe(Effect.provide(Layer.provideMerge(PostHogServer.layerReport, PostHogServer.layerTest()))))
 
   it.live("50 at the same time, each with its own server", () =>
     Effect.forEach(

@@ -13,6 +13,7 @@ import { makePeople } from "./people.js"
 import { makeReports } from "./reports.js"
 import { type Options, settle } from "./settings.js"
 import { Store } from "./store.js"
+import { isReport, takeReport } from "./takeReport.js"
 
 /** What listens on the second port. */
 export type Control = (server: LocalServer) => (request: IncomingMessage, response: ServerResponse) => void
@@ -63,7 +64,8 @@ export const makeServer = async (
   }
   const shared: Shared = { reading: 0 }
   const listener = await Listener.open(settings.port, settings.host, (request, response) => {
-    void exchange(request, response, local, hooks, shared)
+    if (isReport(request)) takeReport(request, response, local)
+    else void exchange(request, response, local, hooks, shared)
   }, hooks.patience)
   let control: Listener | undefined
   const server: LocalServer = {
