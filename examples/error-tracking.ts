@@ -6,7 +6,7 @@
 import { NodeRuntime } from "@effect/platform-node"
 import { Console, Data, Effect, Layer, Logger } from "effect"
 import { ErrorTracking, PostHog, PostHogClient } from "effect-posthog"
-import * as Sink from "../test/support/sink.js"
+import * as PostHogServer from "effect-posthog/PostHogServer"
 
 class Declined extends Data.TaggedError("Declined")<{ readonly message: string; readonly order: string }> {}
 
@@ -30,12 +30,12 @@ const ways: Readonly<Record<string, Effect.Effect<unknown, unknown>>> = {
 }
 
 const program = Effect.gen(function*() {
-  const sink = yield* Sink.make()
+  const host = yield* PostHogServer.url
   yield* Effect.forEach(Object.values(ways), (way) => Effect.exit(ErrorTracking.captureErrors(way))).pipe(
     PostHog.withDistinctId("ada"),
-    Effect.provide(PostHog.layer({ apiKey: "phc_errors", host: sink.url }))
+    Effect.provide(PostHog.layer({ apiKey: "phc_errors", host }))
   )
-  for (const [index, { properties }] of sink.accepted.entries()) {
+  for (const [index, { properties }] of (yield* PostHogServer.events).entries()) {
     yield* Console.log(`${Object.keys(ways)[index]}:`)
     for (const { mechanism, stacktrace, type, value } of properties.$exception_list) {
       const place = stacktrace?.frames.filter((frame: { in_app: boolean }) => frame.in_app).at(-1)
@@ -43,6 +43,8 @@ const program = Effect.gen(function*() {
       yield* Console.log(`  ${"  ".repeat(mechanism.parent_id === undefined ? 0 : 1)}${type}: ${value}${where}`)
     }
   }
-}).pipe(Effect.scoped)
+})
 
-NodeRuntime.runMain(Effect.provide(program, Layer.merge(PostHogClient.layer, Logger.remove(Logger.defaultLogger))))
+const Here = Layer.mergeAll(PostHogServer.layer(), PostHogClient.layer, Logger.remove(Logger.defaultLogger))
+
+NodeRuntime.runMain(Effect.provide(program, Here))

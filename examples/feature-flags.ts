@@ -7,7 +7,7 @@
 import { NodeRuntime } from "@effect/platform-node"
 import { Console, Effect, Layer, Logger, LogLevel, Option, Schema } from "effect"
 import { FeatureFlag, FeatureFlags, PostHog, PostHogClient, PostHogConfig } from "effect-posthog"
-import * as Sink from "../test/support/sink.js"
+import * as PostHogServer from "effect-posthog/PostHogServer"
 
 // ---- The flags of the program, in one list
 
@@ -62,15 +62,17 @@ const program = Effect.gen(function*() {
 const PostHogHere = Layer.unwrapScoped(Effect.gen(function*() {
   const options = yield* PostHogConfig.config
   if (options.apiKey !== undefined) return PostHog.layer(options)
-  const sink = yield* Sink.make({
-    flags: ({ distinct_id }) => ({
-      checkout: distinct_id === "ada" ? "fast" : "control",
-      banner: distinct_id === "ada" ? { value: true, payload: { text: "Hello, Ada" } } : false,
-      "old-receipt": true,
-      "of-another-program": true
-    })
+  const { url } = yield* PostHogServer.make({
+    flags: [
+      PostHogServer.override("checkout", "control"),
+      PostHogServer.override("banner", false),
+      PostHogServer.override("old-receipt", true),
+      PostHogServer.override("of-another-program", true),
+      { ...PostHogServer.override("checkout", "fast"), distinctId: "ada" },
+      { ...PostHogServer.override("banner", true, { text: "Hello, Ada" }), distinctId: "ada" }
+    ]
   })
-  return PostHog.layer({ apiKey: "phc_flags", host: sink.url })
+  return PostHog.layer({ apiKey: "phc_flags", host: url })
 })).pipe(Layer.provide(PostHogClient.layer))
 
 NodeRuntime.runMain(Effect.provide(program, Layer.merge(PostHogHere, Logger.minimumLogLevel(LogLevel.Warning))))

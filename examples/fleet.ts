@@ -10,7 +10,7 @@ import { NodeRuntime } from "@effect/platform-node"
 import { createClient } from "@redis/client"
 import { Config, Console, Effect, Layer, Option, Redacted, Schedule } from "effect"
 import { DurableOutbox, PostHog, PostHogClient, type PostHogConfig } from "effect-posthog"
-import * as Sink from "../test/support/sink.js"
+import * as PostHogServer from "effect-posthog/PostHogServer"
 
 /**
  * A connection that fails while Redis is away, and does not keep commands for later. An example is over when there is no
@@ -69,6 +69,16 @@ const fleet = (url: string, settings: Settings) =>
     Effect.provide(worker, member(url, settings, true))
   )
 
+/** With a PostHog on this machine. */
+const local = (url: string) =>
+  Effect.gen(function*() {
+    const host = yield* PostHogServer.url
+    yield* fleet(url, { apiKey: Redacted.make("phc_fleet"), host })
+    for (const { distinct_id, event } of yield* PostHogServer.events) {
+      yield* Console.log(`PostHog: ${event} of ${distinct_id}`)
+    }
+  })
+
 const main = Effect.gen(function*() {
   const url = yield* Config.withDefault(Config.string("REDIS_URL"), "")
   if (url === "") {
@@ -78,9 +88,7 @@ const main = Effect.gen(function*() {
   if (Option.isSome(apiKey)) {
     return yield* fleet(url, { apiKey: apiKey.value, host: process.env.POSTHOG_HOST })
   }
-  const sink = yield* Sink.make()
-  yield* fleet(url, { apiKey: Redacted.make("phc_fleet"), host: sink.url })
-  for (const { distinct_id, event } of sink.accepted) yield* Console.log(`PostHog: ${event} of ${distinct_id}`)
-}).pipe(Effect.scoped)
+  yield* Effect.provide(local(url), PostHogServer.layer())
+})
 
 NodeRuntime.runMain(main)

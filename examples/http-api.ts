@@ -21,8 +21,8 @@ import {
 import { NodeHttpServer, NodeRuntime } from "@effect/platform-node"
 import { Console, Context, Effect, Either, Layer, Logger, Redacted, Schema } from "effect"
 import { PostHog, PostHogClient, PostHogHttp, PostHogLive } from "effect-posthog"
+import * as PostHogServer from "effect-posthog/PostHogServer"
 import { createServer } from "node:http"
-import * as Sink from "../test/support/sink.js"
 
 // ---- The API
 
@@ -111,7 +111,7 @@ const clientFor = (url: string, user: string) =>
   }).pipe(Effect.provide(PostHogClient.layer))
 
 const demonstration = Effect.gen(function*() {
-  const sink = yield* Sink.make()
+  const host = yield* PostHogServer.url
   yield* Effect.gen(function*() {
     const server = yield* HttpServer.HttpServer
     const url = HttpServer.formatAddress(server.address).replace("0.0.0.0", "127.0.0.1")
@@ -127,15 +127,15 @@ const demonstration = Effect.gen(function*() {
   }).pipe(
     Effect.provide(Server(0)),
     Effect.provide(
-      PostHog.layer({ apiKey: "phc_shop", host: sink.url }).pipe(Layer.provide(PostHogClient.layer))
+      PostHog.layer({ apiKey: "phc_shop", host }).pipe(Layer.provide(PostHogClient.layer))
     ),
     Effect.provide(Logger.remove(Logger.defaultLogger))
   )
-  for (const { distinct_id, event, properties } of sink.accepted) {
+  for (const { distinct_id, event, properties } of yield* PostHogServer.events) {
     const what = properties.$exception_message ?? properties.$response_status_code ?? properties.order
     yield* Console.log(`${event} (${what}) of ${distinct_id} at ${properties["http.route"]}`)
   }
-}).pipe(Effect.scoped)
+}).pipe(Effect.provide(PostHogServer.layer()))
 
 NodeRuntime.runMain(
   process.env.POSTHOG_API_KEY === undefined

@@ -11,10 +11,10 @@ import { FetchHttpClient, HttpClient, HttpClientRequest } from "@effect/platform
 import { NodeRuntime } from "@effect/platform-node"
 import { Console, Effect, Layer, Logger, LogLevel, Schedule, Stream } from "effect"
 import { LlmAnalytics, LlmClient, PostHog, PostHogClient } from "effect-posthog"
+import * as PostHogServer from "effect-posthog/PostHogServer"
 import OpenAI from "openai"
 import * as Providers from "../test/support/llm/providers.js"
 import * as replies from "../test/support/llm/replies.js"
-import * as Sink from "../test/support/sink.js"
 
 const question = "What is the weather in Paris?"
 
@@ -81,7 +81,7 @@ const agent = (providers: Providers.Providers) => {
 
 // ---- What PostHog gets
 
-const line = ({ event, properties }: Sink.SinkEvent): string => {
+const line = ({ event, properties }: PostHogServer.ReceivedEvent): string => {
   const {
     $ai_error,
     $ai_input_tokens,
@@ -99,29 +99,32 @@ const line = ({ event, properties }: Sink.SinkEvent): string => {
 }
 
 /** The events below a node, in the order in which they were captured. */
-const tree = (events: ReadonlyArray<Sink.SinkEvent>, parent: string, indent: string): ReadonlyArray<string> =>
+const tree = (events: ReadonlyArray<PostHogServer.ReceivedEvent>, parent: string, indent: string): ReadonlyArray<string> =>
   events.filter(({ properties }) => properties.$ai_parent_id === parent).flatMap((event) => [
     indent + line(event),
     ...tree(events, event.properties.$ai_span_id, `${indent}  `)
   ])
 
 const program = Effect.gen(function*() {
-  const sink = yield* Sink.make()
+  const host = yield* PostHogServer.url
   const providers = yield* Providers.make
   const Http = FetchHttpClient.layer.pipe(
     // Of a program of yours without this line.
     Layer.provide(Layer.succeed(FetchHttpClient.Fetch, providers.fetch))
   )
-  const PostHogHere = PostHog.layer({ apiKey: "phc_example", host: sink.url }).pipe(Layer.provide(PostHogClient.layer))
+  const PostHogHere = PostHog.layer({ apiKey: "phc_example", host }).pipe(Layer.provide(PostHogClient.layer))
   yield* agent(providers).pipe(
     Effect.provide(LlmClient.layer({ includeUsage: true }).pipe(Layer.provide(Http))),
     // Everything is sent when its scope ends.
     Effect.provide(PostHogHere)
   )
-  for (const trace of sink.accepted.filter(({ event }) => event === "$ai_trace")) {
+  const events = yield* PostHogServer.events
+  for (const trace of events.filter(({ event }) => event === "$ai_trace")) {
     yield* Console.log(line(trace))
-    for (const text of tree(sink.accepted, trace.properties.$ai_trace_id, "  ")) yield* Console.log(text)
+    for (const text of tree(events, trace.properties.$ai_trace_id, "  ")) yield* Console.log(text)
   }
 }).pipe(Effect.scoped)
 
-NodeRuntime.runMain(Effect.provide(program, Logger.minimumLogLevel(LogLevel.Warning)))
+NodeRuntime.runMain(
+  Effect.provide(program, Layer.merge(PostHogServer.layer(), Logger.minimumLogLevel(LogLevel.Warning)))
+)

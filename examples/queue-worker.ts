@@ -8,9 +8,9 @@
 import { NodeRuntime } from "@effect/platform-node"
 import { Console, Data, Deferred, Effect, Layer, Redacted } from "effect"
 import { PostHog, PostHogBridge, PostHogClient } from "effect-posthog"
+import * as PostHogServer from "effect-posthog/PostHogServer"
 import { fork } from "node:child_process"
 import { fileURLToPath } from "node:url"
-import * as Sink from "../test/support/sink.js"
 
 /** What travels from one process to the other, as JSON. */
 interface Job {
@@ -92,12 +92,11 @@ const main = process.argv[2] === "worker"
   : POSTHOG_API_KEY !== undefined
   ? shop(POSTHOG_API_KEY, POSTHOG_HOST)
   : Effect.gen(function*() {
-    const sink = yield* Sink.make()
-    yield* shop("phc_shop", sink.url)
-    for (const { distinct_id, event, properties } of sink.accepted) {
+    yield* shop("phc_shop", yield* PostHogServer.url)
+    for (const { distinct_id, event, properties } of yield* PostHogServer.events) {
       const { $groups, $session_id, order, service } = properties
       yield* Console.log(`${service}: ${event} ${order} (${distinct_id}, ${$session_id}, ${$groups.company})`)
     }
-  }).pipe(Effect.scoped)
+  }).pipe(Effect.provide(PostHogServer.layer()))
 
 NodeRuntime.runMain(main)

@@ -19,8 +19,8 @@ import {
 import { NodeHttpServer, NodeRuntime } from "@effect/platform-node"
 import { Config, Console, Effect, Layer, Logger, LogLevel, Option, Redacted, Schema, Stream } from "effect"
 import { FeatureFlag, FeatureFlags, PostHog, PostHogClient, PostHogConfig } from "effect-posthog"
+import * as PostHogServer from "effect-posthog/PostHogServer"
 import { createServer } from "node:http"
-import * as Sink from "../test/support/sink.js"
 
 // ---- The shop: a few routes. Who the customer is comes with each request.
 
@@ -149,9 +149,14 @@ const instances = (options: PostHogConfig.Options, marketing: PostHogConfig.Opti
 const PostHogHere = Layer.unwrapScoped(Effect.gen(function*() {
   const options = yield* PostHogConfig.config
   if (options.apiKey === undefined) {
-    const sink = yield* Sink.make({ flags: (body) => ({ checkout: body.distinct_id === "ada" ? "fast" : "control" }) })
-    yield* Console.log(`No POSTHOG_API_KEY: a PostHog of its own listens at ${sink.url}.`)
-    return instances({ apiKey: "phc_shop", host: sink.url }, { apiKey: "phc_marketing", host: sink.url })
+    const { url } = yield* PostHogServer.make({
+      flags: [
+        PostHogServer.override(Checkout, "control"),
+        { ...PostHogServer.override(Checkout, "fast"), distinctId: "ada" }
+      ]
+    })
+    yield* Console.log(`No POSTHOG_API_KEY: a PostHog of its own listens at ${url}.`)
+    return instances({ apiKey: "phc_shop", host: url }, { apiKey: "phc_marketing", host: url })
   }
   const marketing = yield* Config.option(Config.redacted("POSTHOG_MARKETING_API_KEY"))
   yield* Console.log(`Sending to ${options.host ?? PostHogConfig.defaults.host}.`)

@@ -187,8 +187,8 @@ export interface Options {
   readonly host?: string | undefined
   /** What the page and its API want to be told. Default: made at the start. */
   readonly token?: string | undefined
-  /** What feature flags are from the start, for everybody; see {@link setFlags}. Default: there are none. */
-  readonly flags?: ReadonlyArray<FlagOverride> | undefined
+  /** What feature flags are from the start, for everybody or one person; see {@link setFlags}. Default: there are none. */
+  readonly flags?: ReadonlyArray<FlagOverride & { readonly distinctId?: string | undefined }> | undefined
   /** Definitions of feature flags from the start, see {@link setDefinitions}. Default: there are none. */
   readonly definitions?: unknown
   /** Names besides those of loopback under which the server is reached. */
@@ -584,14 +584,16 @@ export const fail = (
   })
 
 /**
- * Lets requests go wrong while an effect runs.
+ * Lets requests go wrong while an effect runs; with `times`, until so many have, which may be after the effect: `capture`
+ * returns before anything is sent.
  *
  * @since 0.1.0
  * @category faults
  */
 export const failing: {
   /**
-   * Lets requests go wrong while an effect runs.
+   * Lets requests go wrong while an effect runs; with `times`, until so many have, which may be after the effect:
+   * `capture` returns before anything is sent.
    *
    * @since 0.1.0
    * @category faults
@@ -601,7 +603,8 @@ export const failing: {
     options?: FaultOptions
   ): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R | PostHogServer>
   /**
-   * Lets requests go wrong while an effect runs.
+   * Lets requests go wrong while an effect runs; with `times`, until so many have, which may be after the effect:
+   * `capture` returns before anything is sent.
    *
    * @since 0.1.0
    * @category faults
@@ -614,7 +617,11 @@ export const failing: {
     fault: Fault,
     options?: FaultOptions
   ): Effect.Effect<A, E, R | PostHogServer> =>
-    Effect.acquireUseRelease(fail(fault, options), () => self, (stop) => stop)
+    Effect.acquireUseRelease(
+      fail(fault, options),
+      () => self,
+      (stop) => options?.times === undefined ? stop : Effect.void
+    )
 )
 
 const secondsOf = (duration: Duration.DurationInput): string => String(Math.ceil(Duration.toSeconds(duration)))

@@ -5,6 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Layer, Stream } from "effect"
 import { FeatureFlag, FeatureFlags, PostHog, PostHogTest } from "effect-posthog"
 import * as PostHogServer from "effect-posthog/PostHogServer"
+import { until } from "./support/fleet.js"
 
 const Checkout = FeatureFlag.variants("checkout", ["control", "fast"])
 
@@ -124,9 +125,9 @@ describe("PostHogServer", () => {
   it.live("lets requests go wrong while an effect runs, and what is sent again arrives once", () =>
     Effect.gen(function*() {
       yield* order.pipe(
-        Effect.zipRight(PostHogServer.waitFor(({ times }) => times > 0)),
         PostHogServer.failing(PostHogServer.reset("after"), { on: "events", times: 1 })
       )
+      yield* PostHogServer.waitFor("order completed")
       yield* PostHog.flush
       const [event, ...more] = yield* PostHogServer.events
       assert.deepStrictEqual([event?.event, event?.times, more.length], ["order completed", 2, 0])
@@ -165,10 +166,9 @@ describe("PostHogServer", () => {
         Effect.zipRight(Effect.exit(PostHog.flush)),
         PostHogServer.failing(PostHogServer.status(400), { on: "events" })
       )
-      const report = yield* Effect.repeat(PostHogServer.reports, {
-        until: ([report]) => report?.dropped.rejected === 1
-      })
-      const { accepted, delivered, dropped, lost, queued } = report[0]!
+      yield* until(Effect.map(PostHogServer.reports, ([report]) => report?.dropped.rejected === 1))
+      const [report] = yield* PostHogServer.reports
+      const { accepted, delivered, dropped, lost, queued } = report!
       assert.deepInclude(dropped, { rejected: 1 })
       assert.strictEqual(delivered, (yield* PostHogServer.events).length)
       assert.strictEqual(accepted, delivered + queued + Object.values(dropped).reduce((sum, n) => sum + n, 0))

@@ -115,6 +115,22 @@ describe("package", () => {
     })
   })
 
+  it("the local PostHog has an entry point of its own: nothing that the front door opens knows Node", () => {
+    const seen = new Set<string>()
+    const follow = (file: string): void => {
+      if (seen.has(file)) return
+      seen.add(file)
+      for (const [, from = ""] of readFileSync(file, "utf8").matchAll(/\b(?:from|import\() ?"([^"]+)"/g)) {
+        assert.notMatch(from, /^node:/, file)
+        if (from.startsWith(".")) follow(join(dirname(file), from.replace(/\.js$/, ".ts")))
+      }
+    }
+    follow(join("src", "index.ts"))
+    assert.isAbove(seen.size, 50)
+    for (const file of seen) assert.notMatch(file, /local[\\/]|PostHogServer\.ts$/)
+    assert.match(readFileSync(join("src", "PostHogServer.ts"), "utf8"), /from "\.\/local\/server\.js"/)
+  })
+
   it("every public export says since when it exists and what kind of thing it is", () => {
     const files = readdirSync("src").filter((name) => /^[A-Z].*\.ts$/.test(name)).flatMap((name) => {
       const file = `src/${name}`
