@@ -147,6 +147,8 @@ export const serve = async (told: Serve, given: Console): Promise<number> => {
     await close()
     return 2
   }
+  // Before anybody is told that it is there, and may tell it to end.
+  const stopped = command.length === 0 ? untilStopped() : undefined
   closing.push(local.store.subscribe((happening) => {
     if (json) {
       const message = messageFor(happening)
@@ -167,9 +169,8 @@ export const serve = async (told: Serve, given: Console): Promise<number> => {
     say(`warning: whoever reaches ${plain(options.host!)} can send events to it, and read flags`)
   }
   if (told.open) openBrowser(pageOf(server))
-  const code = command.length === 0
-    ? await untilStopped().then(() => 0)
-    : await runCommand(command, url, { env, isTerminal: given.isTerminal, say })
+  await stopped
+  const code = stopped === undefined ? await runCommand(command, url, { env, isTerminal: given.isTerminal, say }) : 0
   await close()
   return code
 }
