@@ -56,7 +56,11 @@ const answer = (question: string) =>
 // ---- The trace, as it arrives.
 
 /** What belongs to a node of the tree, with what is below it further in. */
-const showTree = (events: ReadonlyArray<PostHogServer.ReceivedEvent>, parent: string, depth: number): ReadonlyArray<string> =>
+const showTree = (
+  events: ReadonlyArray<PostHogServer.ReceivedEvent>,
+  parent: string,
+  depth: number
+): ReadonlyArray<string> =>
   events.filter(({ properties }) => properties.$ai_parent_id === parent).flatMap(({ event, properties }) => [
     `${"  ".repeat(depth)}${event} ${
       [

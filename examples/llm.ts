@@ -99,7 +99,11 @@ const line = ({ event, properties }: PostHogServer.ReceivedEvent): string => {
 }
 
 /** The events below a node, in the order in which they were captured. */
-const tree = (events: ReadonlyArray<PostHogServer.ReceivedEvent>, parent: string, indent: string): ReadonlyArray<string> =>
+const tree = (
+  events: ReadonlyArray<PostHogServer.ReceivedEvent>,
+  parent: string,
+  indent: string
+): ReadonlyArray<string> =>
   events.filter(({ properties }) => properties.$ai_parent_id === parent).flatMap((event) => [
     indent + line(event),
     ...tree(events, event.properties.$ai_span_id, `${indent}  `)

@@ -2,7 +2,7 @@
  * A server for tests and development, as a layer. The server itself is tested in test/local.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Layer, Stream } from "effect"
+import { Effect, Exit, Fiber, Layer, Stream } from "effect"
 import { FeatureFlag, FeatureFlags, PostHog, PostHogTest } from "effect-posthog"
 import * as PostHogServer from "effect-posthog/PostHogServer"
 import { until } from "./support/fleet.js"
@@ -153,7 +153,7 @@ describe("PostHogServer", () => {
       )
       yield* Effect.sleep("20 millis")
       yield* order
-      const [happening] = Array.from(yield* first)
+      const [happening] = Array.from(yield* Fiber.join(first))
       assert.strictEqual(happening?.type === "event" ? happening.event.event : undefined, "order completed")
     }).pipe(Effect.provide(PostHogServer.layerTest())))
 

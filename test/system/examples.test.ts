@@ -82,15 +82,19 @@ describe("quickstart", () => {
 })
 
 describe("local", () => {
-  it.live("shows what arrives, what is refused, and what it is like when PostHog misbehaves", () =>
-    Effect.gen(function*() {
-      const { code, stderr, stdout } = yield* Effect.promise(() => run("examples/local.ts"))
-      assert.strictEqual(code, 0, stderr)
-      assert.match(stdout, /ada: order completed fast[^]* {2}order 1\n {2}order 2\n {2}order 3\n/)
-      assert.match(stdout, /order paid: .*distinct_id/)
-      assert.match(stdout, /No event "Order Completed" came within 100 ms\.\n {2}Did you mean "order completed"\?/)
-      assert.match(stdout, /the fault that was asked for: status 503\n[^]*the fault that was asked for: reset after/)
-    }), limitMillis)
+  it.live(
+    "shows what arrives, what is refused, and what it is like when PostHog misbehaves",
+    () =>
+      Effect.gen(function*() {
+        const { code, stderr, stdout } = yield* Effect.promise(() => run("examples/local.ts"))
+        assert.strictEqual(code, 0, stderr)
+        assert.match(stdout, /ada: order completed fast[^]* {2}order 1\n {2}order 2\n {2}order 3\n/)
+        assert.match(stdout, /order paid: .*distinct_id/)
+        assert.match(stdout, /No event "Order Completed" came within 100 ms\.\n {2}Did you mean "order completed"\?/)
+        assert.match(stdout, /the fault that was asked for: status 503\n[^]*the fault that was asked for: reset after/)
+      }),
+    limitMillis
+  )
 })
 
 describe("feature-flags", () => {

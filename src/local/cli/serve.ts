@@ -112,7 +112,7 @@ export const serve = async (told: Serve, given: Console): Promise<number> => {
   const { local, token, url } = server
   const closing: Array<() => unknown> = [() => server.close()]
   const close = async (): Promise<void> => {
-    for (const one of [...closing].reverse()) {
+    for (const one of closing) {
       // oxlint-disable-next-line no-await-in-loop
       await one()
     }
@@ -124,7 +124,7 @@ export const serve = async (told: Serve, given: Console): Promise<number> => {
       watchFile(flags, { interval: flagsInterval, persistent: false }, () => {
         say(readFlags(flags, server) ?? `read ${flags} again`)
       })
-      closing.push(() => unwatchFile(flags))
+      closing.unshift(() => unwatchFile(flags))
     }
     if (load !== undefined) {
       const loaded = await loadFile(load, local).catch((thrown: unknown) => {
@@ -135,7 +135,7 @@ export const serve = async (told: Serve, given: Console): Promise<number> => {
     }
     if (file !== undefined) {
       const writer = openFile(file, (error) => say(`${file} cannot be written any more: ${messageOf(error)}`))
-      closing.push(
+      closing.unshift(
         local.store.subscribe((happening) => {
           if (happening.type === "event") writer.write(happening.event)
         }),
@@ -149,7 +149,7 @@ export const serve = async (told: Serve, given: Console): Promise<number> => {
   }
   // Before anybody is told that it is there, and may tell it to end.
   const stopped = command.length === 0 ? untilStopped() : undefined
-  closing.push(local.store.subscribe((happening) => {
+  closing.unshift(local.store.subscribe((happening) => {
     if (json) {
       const message = messageFor(happening)
       if (message !== undefined) print(`${jsonOf(() => message)}\n`)
@@ -159,7 +159,7 @@ export const serve = async (told: Serve, given: Console): Promise<number> => {
     if (line !== undefined) print(`${line}\n`)
   }))
   const { controlUrl } = server
-  if (controlUrl !== undefined) closing.push(announce({ url, controlUrl, token }, env))
+  if (controlUrl !== undefined) closing.unshift(announce({ url, controlUrl, token }, env))
   if (json) print(`${JSON.stringify({ type: "listening", url, controlUrl, pageUrl: pageOf(server), token })}\n`)
   else {
     print(`PostHog, here: ${paint("green", url)}\n`)
