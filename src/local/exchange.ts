@@ -120,14 +120,15 @@ export const exchange = async (
     attempt: attemptOf(request.headers, parameters),
     events: 0,
     status: undefined,
+    isOver: false,
     reason: undefined,
     fault: undefined
   }
   store.addRequest(received)
-  let isSettled = false
   const settled = (): void => {
-    if (!isSettled) store.settled(received)
-    isSettled = true
+    if (received.isOver) return
+    received.isOver = true
+    store.settled(received)
   }
   response.on("error", () => {})
   // Whoever gets no answer leaves some day.

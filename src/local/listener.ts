@@ -83,6 +83,8 @@ export class Listener {
       socket.once("close", () => this.sockets.delete(socket))
     })
     server.on("request", this.listen)
+    // A connection that cannot be accepted, for want of file descriptors, is no reason to end the process.
+    server.on("error", () => {})
     return server
   }
 

@@ -44,6 +44,8 @@ export interface ReceivedRequest {
   events: number
   /** What was answered; `undefined`: nothing (yet). */
   status: number | undefined
+  /** Whether it has been answered, or never will be. */
+  isOver: boolean
   /** Why it was refused, in words. */
   reason: string | undefined
   /** The fault that was played, in words. */

@@ -62,7 +62,7 @@ export const play = async (fault: Fault | undefined, stage: Stage, routed: Route
     case "refuse":
       return answer(send)
     case "status":
-      return send({ status: fault.status, headers: fault.headers, body: fault.body ?? "" })
+      return send({ status: fault.status, headers: { ...jsonType, ...fault.headers }, body: fault.body ?? "" })
     case "slow":
       await pause(fault.millis)
       return play(fault.next, stage, routed)

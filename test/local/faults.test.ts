@@ -157,6 +157,75 @@ describe("faults", () => {
     assert.strictEqual(server.local.store.counts.accepted, 0)
   })
 
+  it("give every n-th event of capture v1 a result", async () => {
+    const server = await start()
+    const uuid = (index: number): string => `0195f3a4-0000-7000-8000-00000000000${index}`
+    const send = async (...indexes: ReadonlyArray<number>): Promise<ReadonlyArray<unknown>> => {
+      const answer = await post(
+        server,
+        "/i/v1/analytics/events",
+        JSON.stringify({
+          created_at: "2026-11-27T12:00:00Z",
+          batch: indexes.map((index) =>
+            event("bought", { uuid: uuid(index), timestamp: "2026-11-27T12:00:00Z", options: {} })
+          )
+        }),
+        {
+          authorization: "Bearer phc_key",
+          "content-type": "application/json",
+          "posthog-sdk-info": "posthog-node/5.70.0",
+          "posthog-attempt": "1",
+          "posthog-request-id": uuid(9),
+          "posthog-request-timestamp": "2026-11-27T12:00:00Z"
+        }
+      )
+      assert.strictEqual(answer.status, 200, answer.text)
+      return indexes.map((index) => answer.body.results[uuid(index)])
+    }
+    const { stop } = server.faults.start({ fault: { kind: "partial", result: "retry", every: 3 }, on: "events" })
+    assert.deepStrictEqual(await send(0, 1), [{ result: "ok" }, { result: "ok" }])
+    // It counts over requests: clients that send each event by itself are hit as well.
+    assert.deepStrictEqual(await send(2), [{ result: "retry" }])
+    assert.deepStrictEqual(await send(3, 4, 5), [{ result: "ok" }, { result: "ok" }, { result: "retry" }])
+    await stop()
+    server.faults.start({ fault: { kind: "partial", result: "warning", details: "odd" }, times: 1 })
+    assert.deepStrictEqual(await send(6), [{ result: "warning", details: "odd" }])
+    assert.deepInclude(server.local.store.counts, { accepted: 5, refused: 2 })
+    // What is sent again is taken.
+    assert.deepStrictEqual(await send(2, 5), [{ result: "ok" }, { result: "ok" }])
+    assert.deepInclude(server.local.store.counts, { accepted: 7, duplicates: 0 })
+    assert.strictEqual(server.local.store.requests.find(({ fault }) => fault !== undefined)!.fault, "partial retry")
+  })
+
+  it("can be chosen by a program in the same process, which may also answer by itself", async () => {
+    const seen: Array<string> = []
+    const server = await start({}, {
+      onRequest: ({ body, received }, wire) => {
+        seen.push(`${received.path} ${wire.length} ${(body.json as { readonly api_key?: string }).api_key}`)
+        return received.path === "/e/" ? { kind: "status", status: 502 } : undefined
+      },
+      intercept: (exchange, go) => {
+        if (exchange.received.path === "/capture/") return { kind: "slow", millis: 0 }
+        if (exchange.received.path === "/track/") return { status: 418, body: "" }
+        return go(exchange)
+      }
+    })
+    const statuses: Array<number> = []
+    for (const path of ["/batch/", "/e/", "/capture/", "/track/"]) {
+      statuses.push((await post(server, path, batch())).status)
+    }
+    assert.deepStrictEqual(statuses, [200, 502, 200, 418])
+    server.faults.start({ fault: { kind: "status", status: 503 }, times: 1 })
+    // A fault that was started comes first.
+    assert.strictEqual((await post(server, "/e/", batch())).status, 503)
+    const { length } = batch()
+    assert.deepStrictEqual(
+      seen,
+      ["/batch/", "/e/", "/capture/", "/track/", "/e/"].map((path) => `${path} ${length} phc_key`)
+    )
+    assert.strictEqual(server.local.store.counts.accepted, 2)
+  })
+
   it("tell others when they begin, hit and end", async () => {
     const server = await start()
     const told: Array<string> = []

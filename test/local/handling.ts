@@ -81,6 +81,7 @@ export const exchange = (
     attempt: attemptOf(headers, url.searchParams),
     events: 0,
     status: undefined,
+    isOver: false,
     reason: undefined,
     fault: undefined
   }

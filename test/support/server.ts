@@ -44,7 +44,9 @@ export abstract class Loopback {
 }
 
 /** A server that listens as long as the scope lives. */
-export const open = <S extends Loopback>(make: () => S): Effect.Effect<S, never, Scope.Scope> =>
+export const open = <S extends Pick<Loopback, "listen" | "close">>(
+  make: () => S
+): Effect.Effect<S, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.promise(async () => {
       const server = make()

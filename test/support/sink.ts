@@ -1,13 +1,14 @@
 /**
- * A PostHog on the loopback interface: speaks the protocol, checks what it receives as PostHog does, records everything, and
- * misbehaves on request.
+ * A PostHog on the loopback interface for the tests of the library: the local PostHog (`src/local`), with what a test
+ * scripts for it, and with what arrived in the form in which it was sent.
  */
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { createHash, randomUUID } from "node:crypto"
-import type { IncomingMessage, ServerResponse } from "node:http"
-import * as zlib from "node:zlib"
-import { LoopbackServer, open } from "./server.js"
+import type { Intercept, OnRequest } from "../../src/local/local.js"
+import { type Answer, type EventResult, type Fault, json, type ReceivedRequest } from "../../src/local/model.js"
+import { type LocalServer, makeServer } from "../../src/local/server.js"
+import { open } from "./server.js"
 import * as V1 from "./sinkV1.js"
 
 /** What the sink does with one request. */
@@ -74,8 +75,6 @@ export interface SinkRequest {
   readonly bytes: number
   /** The first bytes on the wire, in hexadecimal. */
   readonly beginsWith: string
-  /** Whether the body could be decompressed. */
-  readonly decodes: boolean
   /** The parsed body; `undefined` when it is no JSON. */
   readonly body: any
   readonly events: ReadonlyArray<SinkEvent>
@@ -136,54 +135,35 @@ export interface Rules {
   readonly port?: number
 }
 
-const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
-
-/** In Node from 22.15 on; types are of an older one. */
-const { zstdDecompressSync } = zlib as { readonly zstdDecompressSync?: (bytes: Buffer) => Buffer }
-
-const decompress = (encoding: string | undefined, bytes: Buffer): Buffer => {
-  switch (encoding?.toLowerCase()) {
-    case "gzip":
-      return zlib.gunzipSync(bytes)
-    case "deflate":
-      return zlib.inflateSync(bytes)
-    case "br":
-      return zlib.brotliDecompressSync(bytes)
-    case "zstd":
-      if (zstdDecompressSync === undefined) throw new Error("this Node has no zstd")
-      return zstdDecompressSync(bytes)
-    default:
-      return bytes
+/** What the local PostHog calls it. */
+const faultOf = (behaviour: Behaviour): Fault => {
+  switch (behaviour.kind) {
+    case "ok":
+      return { kind: "slow", millis: 0 }
+    case "status":
+    case "reset":
+      return behaviour
+    case "hang":
+      return { kind: "silent" }
+    case "stall":
+      return { kind: "cut", body: behaviour.body, status: behaviour.status, stays: true }
+    case "cut":
+      return { kind: "cut", body: behaviour.body }
+    case "slow":
+    case "wait":
+      return { ...behaviour, next: faultOf(behaviour.next) }
   }
 }
 
-const pause = (millis: number): Promise<void> =>
-  new Promise((resolve) => {
-    setTimeout(resolve, millis).unref()
-  })
+const bare = (path: string): string => path.replace(/(.)\/$/, "$1")
 
-/** Why PostHog would refuse the request, if it would. */
-const problem = (request: SinkRequest): { status: number; reason: string } | undefined => {
-  const { body } = request
-  if (typeof body !== "object" || body === null) return { status: 400, reason: "malformed JSON" }
-  if (typeof body.api_key !== "string" || body.api_key.trim() === "" || body.api_key.startsWith("phx_")) {
-    return { status: 401, reason: "invalid token" }
-  }
-  if (!Array.isArray(body.batch) || body.batch.length === 0) return { status: 400, reason: "empty batch" }
-  for (const event of body.batch) {
-    if (typeof event.event !== "string" || event.event === "") return { status: 400, reason: "event without name" }
-    if (typeof event.distinct_id !== "string" || event.distinct_id === "") {
-      return { status: 400, reason: "event without distinct id" }
-    }
-    if (typeof event.uuid !== "string" || !uuidPattern.test(event.uuid)) return { status: 400, reason: "bad uuid" }
-    if (typeof event.properties !== "object" || event.properties === null) {
-      return { status: 400, reason: "event without properties" }
-    }
-  }
-  return undefined
-}
+const eventPaths = [V1.aiV0Path, V1.aiPath, V1.analyticsPath, "/batch"]
 
-export class Sink extends LoopbackServer {
+const jsonType = { "content-type": "application/json" }
+
+const notFound: Answer = json(404, { detail: "not found" })
+
+export class Sink {
   /** Every request in the order of arrival, answered or not. */
   readonly requests: Array<SinkRequest> = []
   /** Every event of every request that was answered 200, in the order of the answers; duplicates included. */
@@ -193,35 +173,75 @@ export class Sink extends LoopbackServer {
   /** Most requests that were open at the same time. */
   mostConcurrent = 0
 
-  private script: Array<Behaviour> = []
-  private concurrent = 0
+  private server: LocalServer | undefined
+  /** Requests that have come and are not over, by their number. */
+  private readonly open = new Map<number, SinkRequest | undefined>()
+  /** The events of a request that are taken, where those are not all. */
+  private readonly taken = new WeakMap<SinkRequest, ReadonlyArray<SinkEvent>>()
+  private readonly listeners = new Set<() => void>()
 
-  constructor(public rules: Rules = {}) {
-    super()
+  constructor(public rules: Rules = {}) {}
+
+  async listen(): Promise<void> {
+    const { forgetful = false, port = 0 } = this.rules
+    const bounds = forgetful ? { maxEvents: 0 } : {}
+    this.server = await makeServer(
+      { port, controlPort: false, host: "127.0.0.1", allowProduction: true, ...bounds },
+      { onRequest: this.onRequest, intercept: this.intercept, isStrict: true }
+    )
+    this.server.local.store.subscribe((happening) => {
+      if (happening.type === "request") this.follow(happening.request)
+      this.notify()
+    })
   }
 
-  override listen(): Promise<void> {
-    return super.listen(this.rules.port)
+  close(): Promise<void> {
+    return this.server!.close()
+  }
+
+  get url(): string {
+    return this.server!.url
+  }
+
+  get port(): number {
+    return Number(new URL(this.url).port)
   }
 
   /** Behaviours of the next requests, one each. */
   next(...behaviours: ReadonlyArray<Behaviour>): void {
-    this.script.push(...behaviours)
+    for (const behaviour of behaviours) this.server!.faults.start({ fault: faultOf(behaviour), times: 1 })
+  }
+
+  /** Resolves when the condition holds; it is checked whenever something has happened. */
+  until(condition: () => boolean): Promise<void> {
+    if (condition()) return Promise.resolve()
+    return new Promise((resolve) => {
+      const listener = () => {
+        if (!condition()) return
+        this.listeners.delete(listener)
+        resolve()
+      }
+      this.listeners.add(listener)
+    })
+  }
+
+  private notify(): void {
+    for (const listener of this.listeners) listener()
   }
 
   /** Requests about events. */
   get batches(): ReadonlyArray<SinkRequest> {
-    return this.requests.filter((request) => request.path.replace(/\/$/, "") === "/batch")
+    return this.requests.filter((request) => bare(request.path) === "/batch")
   }
 
   /** Requests about events over capture v1, but for those of LLM analytics. */
   get batchesV1(): ReadonlyArray<SinkRequest> {
-    return this.requests.filter((request) => request.path.replace(/\/$/, "") === V1.analyticsPath)
+    return this.requests.filter((request) => bare(request.path) === V1.analyticsPath)
   }
 
   /** Requests for flags of somebody, and for the definitions of all. */
   get evaluations(): ReadonlyArray<SinkRequest> {
-    return this.requests.filter((request) => request.path.replace(/\/$/, "") === "/flags")
+    return this.requests.filter((request) => bare(request.path) === "/flags")
   }
   get loads(): ReadonlyArray<SinkRequest> {
     return this.requests.filter((request) => request.path === "/flags/definitions")
@@ -232,142 +252,94 @@ export class Sink extends LoopbackServer {
     if (this.rules.forgetful !== true) this.accepted.push(...events)
   }
 
-  protected async handle(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
-    this.concurrent++
-    this.mostConcurrent = Math.max(this.mostConcurrent, this.concurrent)
-    response.once("close", () => {
-      this.concurrent--
-    })
-    const url = new URL(incoming.url ?? "/", this.url)
-    const scripted = this.script.shift()
-    if (scripted?.kind === "reset" && scripted.when === "before") {
-      incoming.socket.resetAndDestroy()
+  private follow(received: ReceivedRequest): void {
+    const { fault = "", isOver, seq, status } = received
+    if (!isOver) {
+      if (!this.open.has(seq)) this.open.set(seq, undefined)
+      this.mostConcurrent = Math.max(this.mostConcurrent, this.open.size)
       return
     }
-    const chunks: Array<Buffer> = []
-    try {
-      for await (const chunk of incoming) chunks.push(chunk as Buffer)
-    } catch {
-      return
-    }
-    const wire = Buffer.concat(chunks)
-    let plain: Buffer | undefined
-    let body: any
-    try {
-      plain = decompress(incoming.headers["content-encoding"], wire)
-      body = plain.length === 0 ? undefined : JSON.parse(plain.toString("utf8"))
-    } catch {
-      body = undefined
-    }
-    const request: SinkRequest = {
-      at: Date.now(),
-      method: incoming.method ?? "",
-      path: url.pathname,
-      query: url.searchParams,
-      headers: incoming.headers,
-      wireBytes: wire.length,
-      bytes: (plain ?? wire).length,
-      beginsWith: wire.subarray(0, 4).toString("hex"),
-      decodes: plain !== undefined,
-      body,
-      events: Array.isArray(body?.batch) ? body.batch : [],
-      status: undefined
-    }
-    if (this.rules.forgetful !== true) this.requests.push(request)
-    this.notify()
-    let behaviour = scripted ?? this.rules.otherwise?.(request) ?? ok
-    while (behaviour.kind === "slow" || behaviour.kind === "wait") {
-      if (behaviour.kind === "wait") await behaviour.until
-      else await pause(behaviour.millis)
-      behaviour = behaviour.next
-    }
-    this.behave(behaviour, request, incoming, response)
-    this.notify()
+    const request = this.open.get(seq)
+    this.open.delete(seq)
+    // Half an answer is none.
+    if (request === undefined || status === undefined || /\bcut\b/.test(fault)) return
+    request.status = status
+    if (status >= 200 && status < 300) this.accept(this.taken.get(request) ?? request.events)
   }
 
-  private behave(
-    behaviour: Behaviour,
-    request: SinkRequest,
-    incoming: IncomingMessage,
-    response: ServerResponse
-  ): void {
-    const answer = (status: number, body: string, headers: Readonly<Record<string, string>> = {}) => {
-      request.status = status
-      response.writeHead(status, { "content-type": "application/json", ...headers })
-      response.end(body)
+  private readonly onRequest: OnRequest = ({ body, headers, query, received }, wire) => {
+    const json = body.json as { readonly batch?: unknown } | undefined
+    const request: SinkRequest = {
+      at: received.at,
+      method: received.method,
+      path: received.path,
+      query,
+      headers,
+      wireBytes: received.wireBytes,
+      bytes: received.bytes,
+      beginsWith: wire.subarray(0, 4).toString("hex"),
+      body: json,
+      events: Array.isArray(json?.batch) ? json.batch as ReadonlyArray<SinkEvent> : [],
+      status: undefined
     }
-    switch (behaviour.kind) {
-      case "status":
-        if (behaviour.status >= 200 && behaviour.status < 300) this.accept(request.events)
-        return answer(behaviour.status, behaviour.body ?? "", behaviour.headers)
-      case "hang":
-        return
-      case "reset":
-        incoming.socket.resetAndDestroy()
-        return
-      case "stall":
-        response.writeHead(behaviour.status ?? 200, {
-          "content-type": "application/json",
-          "content-length": behaviour.body.length
-        })
-        response.write(behaviour.body.slice(0, behaviour.body.length >> 1))
-        return
-      case "cut":
-        response.writeHead(200, { "content-type": "application/json", "content-length": behaviour.body.length })
-        response.write(behaviour.body.slice(0, behaviour.body.length >> 1), () => incoming.socket.destroy())
-        return
-      case "ok": {
-        const route = this.rules.routes?.[request.path.replace(/(.)\/$/, "$1")]
-        if (route !== undefined) {
-          const routed = route(request)
-          return "kind" in routed
-            ? this.behave(routed, request, incoming, response)
-            : answer(routed.status, typeof routed.body === "string" ? routed.body : JSON.stringify(routed.body))
-        }
-        const path = request.path.replace(/\/$/, "")
-        if (path === "/flags" && request.method === "POST") {
-          const { body } = request
-          if (typeof body?.token !== "string") return answer(401, "{\"detail\":\"invalid token\"}")
-          if (typeof body.distinct_id !== "string") return answer(400, "{\"detail\":\"no distinct id\"}")
-          return answer(
-            200,
-            JSON.stringify(flagsAnswer(this.rules.flags?.(body) ?? {}, body.flag_keys_to_evaluate))
-          )
-        }
-        if (path === "/flags/definitions" && request.method === "GET" && this.rules.definitions !== undefined) {
-          const { authorization, "if-none-match": known } = request.headers
-          if (!/^Bearer ph[xs]_/.test(String(authorization))) return answer(401, "{\"detail\":\"invalid secret key\"}")
-          if (!request.query.get("token")?.startsWith("phc_")) return answer(403, "{\"detail\":\"invalid token\"}")
-          const body = JSON.stringify(this.rules.definitions())
-          const etag = `W/"${createHash("sha1").update(body).digest("hex")}"`
-          return known === etag ? answer(304, "", { etag }) : answer(200, body, { etag })
-        }
-        const { aiRoutes = ["v0", "v1"] } = this.rules
-        if (this.rules.maxBodyBytes !== undefined && request.bytes > this.rules.maxBodyBytes) {
-          if ([V1.aiV0Path, V1.aiPath, V1.analyticsPath, "/batch"].includes(path)) return answer(413, "")
-        }
-        const isV1 = path === V1.analyticsPath && this.rules.isOld !== true ||
-          path === V1.aiPath && aiRoutes.includes("v1")
-        if (isV1 && request.method === "POST") {
-          const answered = V1.answerV1(request, this.rules.verdict)
-          this.accept(answered.accepted)
-          return answer(answered.status, answered.body, answered.headers)
-        }
-        const isAiV0 = path === V1.aiV0Path && aiRoutes.includes("v0")
-        if (!isAiV0 && path !== "/batch" || request.method !== "POST") {
-          return answer(404, "{\"detail\":\"not found\"}")
-        }
-        const refused = problem(request) ?? (isAiV0 ? V1.problemV0(request) : undefined) ??
-          (request.events.some((event) => this.rules.isPoisoned?.(event) === true)
-            ? { status: 400, reason: "invalid event" }
-            : undefined)
-        if (refused !== undefined) return answer(refused.status, JSON.stringify({ detail: refused.reason }))
-        this.accept(request.events)
-        return answer(200, "{\"status\":1}")
+    this.open.set(received.seq, request)
+    if (this.rules.forgetful !== true) this.requests.push(request)
+    if (received.fault !== undefined) return undefined
+    const behaviour = this.rules.otherwise?.(request)
+    return behaviour === undefined || behaviour.kind === "ok" ? undefined : faultOf(behaviour)
+  }
+
+  private readonly intercept: Intercept = async (exchange, go) => {
+    const { rules } = this
+    const request = this.open.get(exchange.received.seq)!
+    const path = bare(request.path)
+    const routed = rules.routes?.[path]?.(request)
+    if (routed !== undefined) {
+      return "kind" in routed
+        ? faultOf(routed)
+        : typeof routed.body === "string"
+        ? { status: routed.status, headers: jsonType, body: routed.body }
+        : json(routed.status, routed.body)
+    }
+    const { aiRoutes = ["v0", "v1"] } = rules
+    if (path === "/flags") return this.answerFlags(request)
+    if (path === "/flags/definitions") return this.answerDefinitions(request)
+    if (rules.maxBodyBytes !== undefined && request.bytes > rules.maxBodyBytes && eventPaths.includes(path)) {
+      return { status: 413, body: "" }
+    }
+    const isMissing = path === V1.analyticsPath && rules.isOld === true ||
+      path === V1.aiPath && !aiRoutes.includes("v1") || path === V1.aiV0Path && !aiRoutes.includes("v0")
+    if (isMissing || !eventPaths.includes(path) || request.method !== "POST") return notFound
+    const resultFor = (event: unknown): EventResult | undefined => {
+      const sent = event as SinkEvent
+      if (path !== V1.analyticsPath && path !== V1.aiPath) {
+        return rules.isPoisoned?.(sent) === true ? { result: "drop", details: "invalid event" } : undefined
       }
-      default:
-        throw new Error(`unexpected behaviour ${behaviour.kind}`)
+      return rules.verdict?.(sent, request)
     }
+    const answer = await go({ ...exchange, resultFor })
+    if (path === V1.analyticsPath || path === V1.aiPath) this.taken.set(request, V1.takenOf(request, answer))
+    return answer
+  }
+
+  private answerFlags(request: SinkRequest): Answer {
+    const { body } = request
+    if (request.method !== "POST") return notFound
+    if (typeof body?.token !== "string") return json(401, { detail: "invalid token" })
+    if (typeof body.distinct_id !== "string") return json(400, { detail: "no distinct id" })
+    return json(200, flagsAnswer(this.rules.flags?.(body) ?? {}, body.flag_keys_to_evaluate))
+  }
+
+  private answerDefinitions(request: SinkRequest): Answer {
+    if (request.method !== "GET" || this.rules.definitions === undefined) return notFound
+    const { authorization, "if-none-match": known } = request.headers
+    if (!/^Bearer ph[xs]_/.test(String(authorization))) return json(401, { detail: "invalid secret key" })
+    if (!request.query.get("token")?.startsWith("phc_")) return json(403, { detail: "invalid token" })
+    const body = JSON.stringify(this.rules.definitions())
+    const etag = `W/"${createHash("sha1").update(body).digest("hex")}"`
+    return known === etag
+      ? { status: 304, headers: { etag }, body: "" }
+      : { status: 200, headers: { ...jsonType, etag }, body }
   }
 }
 
