@@ -102,8 +102,9 @@ export const keep = (
 export const eventsOf = ({ body: { json: value, text } }: Exchange): ReadonlyArray<Raw> | undefined => {
   const together = (values: ReadonlyArray<unknown>, where: Parameters<typeof textsOf>[2]): ReadonlyArray<Raw> => {
     // Nobody looks at single events of too many.
-    const texts = values.length > maxEvents ? [] : textsOf(text, values, where)
-    return values.map((value, index) => ({ value, text: texts[index] ?? "" }))
+    if (values.length > maxEvents) return values.slice(0, maxEvents + 1).map((value) => ({ value, text: "" }))
+    const texts = textsOf(text, values, where)
+    return values.map((value, index) => ({ value, text: texts[index]! }))
   }
   if (Array.isArray(value)) return together(value, "list")
   if (typeof value !== "object" || value === null) return undefined
@@ -117,7 +118,7 @@ const keyOf = (value: unknown): unknown =>
 
 /** The key for all events of a request: that of the envelope, or that which all of them say. */
 export const projectKey = ({ body, query }: Exchange, events: ReadonlyArray<Raw>): unknown =>
-  keyOf(body.json) ?? events.map(({ value }) => keyOf(value)).find((key) => key !== undefined && key !== null) ??
+  keyOf(body.json) ?? keyOf(events.find(({ value }) => (keyOf(value) ?? undefined) !== undefined)?.value) ??
     query.get("api_key") ?? query.get("token") ?? undefined
 
 /** Several projects in one request: PostHog does not sort them out. */

@@ -4,7 +4,7 @@
 import { cut, KeptEvent, maxName, own, textOf } from "./event.js"
 import type { Handler, Local } from "./local.js"
 import { type Answer, type Exchange, json } from "./model.js"
-import { named, type Problem, problemOfKey, shortened } from "./verdict.js"
+import { maxEvents, named, type Problem, problemOfKey, shortened, tooManyEvents } from "./verdict.js"
 
 /** What all records of one source say about it. Above that it is not repeated with each of them. */
 const maxResource = 8_000
@@ -217,6 +217,7 @@ export const otlp: Handler = (exchange, local) => {
   }
   const entries = entriesOf(body.json)
   received.events = entries.length
+  if (entries.length > maxEvents) return refuse(exchange, tooManyEvents)
   // One after the other: what is made of all of them is larger than what was sent.
   for (const make of entries) keep(make(), project, exchange, local)
   return json(200, {})

@@ -1,7 +1,7 @@
 /**
  * People and groups as PostHog would know them from the events that it accepted: merged ids and properties.
  */
-import { maxName, members, own, textOf } from "./event.js"
+import { cut, maxName, members, own, textOf } from "./event.js"
 import type { ReceivedEvent } from "./model.js"
 
 type Properties = { readonly [name: string]: unknown }
@@ -187,7 +187,7 @@ export const makePeople = (): People => {
     const type = textOf(own(properties, "$group_type"))
     const key = textOf(own(properties, "$group_key"))
     if (type === undefined || key === undefined) return
-    const place = ofGroup(project, type.slice(0, maxName), key.slice(0, maxName))
+    const place = ofGroup(project, cut(type, maxName), cut(key, maxName))
     const group = byGroup.get(place) ?? new Profile(project)
     const before = group.bytes
     group.ids = [place]
@@ -202,16 +202,16 @@ export const makePeople = (): People => {
       if (lane === "otlp" || event.kind === "replay" || id === "") return undefined
       if (own(properties, "$process_person_profile") === false) return undefined
       if (name === "$groupidentify") learnGroup(event)
-      const other = textOf(own(properties, name === "$identify" ? "$anon_distinct_id" : "alias"))?.slice(0, maxName)
-      const isMerge = ["$identify", "$create_alias", "$merge_dangerously"].includes(name) && other !== undefined
-      const problem = isMerge ? merge(project, other, id, name === "$merge_dangerously") : undefined
+      const isMerge = ["$identify", "$create_alias", "$merge_dangerously"].includes(name)
+      const other = isMerge ? textOf(own(properties, name === "$identify" ? "$anon_distinct_id" : "alias")) : undefined
+      const problem = other && merge(project, cut(other, maxName), id, name === "$merge_dangerously")
       const person = byId.get(ofPerson(project, id)) ?? new Profile(project)
       const before = person.bytes
       if (person.ids.length === 0) addId(person, id)
       person.update(event.$set, event.$set_once)
       for (const unset of unsetOf(properties)) if (typeof unset === "string") person.unset(unset)
       people.touch(person, before)
-      return problem
+      return problem === "" ? undefined : problem
     },
     find: (project, id) => {
       const person = byId.get(ofPerson(project, id))

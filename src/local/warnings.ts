@@ -2,7 +2,7 @@
  * What PostHog takes without a word, and the sender should know.
  */
 import { isAiEvent } from "../core/llm/eventNames.js"
-import { maxName, own, textOf } from "./event.js"
+import { cut, maxName, own, textOf } from "./event.js"
 import { isAboutPerson, isJunk } from "./people.js"
 import { named } from "./verdict.js"
 import { moved } from "./verdictV1.js"
@@ -14,7 +14,7 @@ const maxAhead = 23 * hour
 
 const aboutTimestamp = (timestamp: unknown, now: number): string | undefined => {
   if (timestamp === undefined || timestamp === null) return undefined
-  const millis = typeof timestamp === "string" ? Date.parse(timestamp.slice(0, 100)) : Number.NaN
+  const millis = typeof timestamp === "string" ? Date.parse(cut(timestamp, 100)) : Number.NaN
   if (Number.isNaN(millis)) {
     return `\`timestamp\` is ${named(timestamp)}, which PostHog cannot read: the time of arrival is taken. ` +
       "Send a text such as 2026-01-31T12:00:00.000Z"
@@ -37,7 +37,7 @@ const aboutGroups = (properties: unknown): string | undefined => {
     return `\`$groups\` is ${named(groups)}, and must be an object such as {"company": "acme"}: it is not read`
   }
   const bad = Object.entries(groups).find(([, key]) => typeof key !== "string")
-  return bad && `The key of the group \`${bad[0].slice(0, 60)}\` is ${named(bad[1])}, and should be a text`
+  return bad && `The key of the group \`${cut(bad[0], 60)}\` is ${named(bad[1])}, and should be a text`
 }
 
 const isTextual = (value: unknown): boolean => typeof value === "string" || typeof value === "number"
@@ -62,11 +62,11 @@ const aboutSpecial = (name: string, properties: unknown): string | undefined => 
     }
     case "$feature_flag_called": {
       const error = textOf(get("$feature_flag_error"))
-      const flag = (textOf(get("$feature_flag")) ?? "").slice(0, 200)
-      return error && `The client got no good answer for the flag \`${flag}\`: ${error.slice(0, 200)}`
+      const flag = cut(textOf(get("$feature_flag")) ?? "", 200)
+      return error && `The client got no good answer for the flag \`${flag}\`: ${cut(error, 200)}`
     }
     case "$$client_ingestion_warning":
-      return `The client itself says: ${(textOf(get("$$client_ingestion_warning_message")) ?? "no more").slice(0, 300)}`
+      return `The client itself says: ${cut(textOf(get("$$client_ingestion_warning_message")) ?? "no more", 300)}`
     default:
       return undefined
   }

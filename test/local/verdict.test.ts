@@ -3,6 +3,7 @@ import { ingestAi, ingestV0 } from "../../src/local/ingest.js"
 import { ingestV1 } from "../../src/local/ingestV1.js"
 import type { Handler } from "../../src/local/local.js"
 import type { ReceivedEvent } from "../../src/local/model.js"
+import { otlp } from "../../src/local/otlp.js"
 import { exchange, makeLocal, now, type Request, said, v1Headers } from "./handling.js"
 
 interface Given extends Request {
@@ -117,6 +118,16 @@ describe("capture v0 takes", () => {
     const { answer } = await send(ingestV0, { path: "/e/?beacon=1", body: { token: "phc_a", ...event() } })
     expect(answer).toEqual({ status: 204, body: "" })
   })
+})
+
+it("more events than this server looks at are refused by all lanes", async () => {
+  const body = `{"api_key":"phc_a","created_at":"2026-11-27T12:00:00Z","batch":[${"{},".repeat(100_000)}{}]}`
+  const logs = `{"resourceLogs":[{"scopeLogs":[{"logRecords":[${"{},".repeat(100_000)}{}]}]}]}`
+  for (const [handler, text] of [[ingestV0, body], [ingestV1, body], [otlp, logs]] as const) {
+    const { answer, events } = await send(handler, { path: "/i/v1/logs?token=phc_a", body: text, headers: v1Headers })
+    expect([answer.status, events]).toEqual([413, []])
+    expect(String(answer.body)).toMatch("a limit of this local server")
+  }
 })
 
 describe("project keys", () => {
