@@ -86,12 +86,14 @@ for (let left = Math.ceil(total / perRequest); left > 0; left -= 100) {
   spent += performance.now() - start
   most = Math.max(most, (await ask()).rss)
 }
-const { bytes, counts, kept, people } = await ask()
+const { bytes, counts, cpuSeconds, kept, people } = await ask()
 if (counts.accepted !== made) throw new Error(`${made} events were sent, and ${counts.accepted} were taken`)
 const megabytes = (value: number): string => `${(value / 1024 / 1024).toFixed(0)} MB`
 console.log([
   `events          ${made}, of which ${kept} are kept, of ${people} people`,
-  `per second      ${Math.round(made / (spent / 1_000))}`,
+  `per second      ${Math.round(made / (spent / 1_000))}, and ${
+    Math.round(made / cpuSeconds)
+  } per second of its own time`,
   `bytes each      ${Math.round(bytes / kept)} of text, ${
     Math.round((most - empty) / kept)
   } of the process at its largest, people and garbage included`,

@@ -12,8 +12,10 @@ const server = await makeServer({ port: 0, controlPort: false })
 say({ url: server.url, rss: process.memoryUsage.rss() })
 createInterface({ input: process.stdin }).on("line", () => {
   const { counts, events } = server.local.store
+  const { system, user } = process.cpuUsage()
   say({
     rss: process.memoryUsage.rss(),
+    cpuSeconds: (system + user) / 1e6,
     counts,
     kept: events.length,
     bytes: events.reduce((sum, { bytes }) => sum + bytes, 0),

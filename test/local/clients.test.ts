@@ -108,6 +108,24 @@ it("posthog-node has a route of its own for LLM analytics", async () => {
   }])
 })
 
+it("posthog-node says logs", async () => {
+  const posthog = client()
+  posthog.withContext({ distinctId: "ada", sessionId: "s" }, () => {
+    posthog.captureLog({ body: "low stock", level: "warn", attributes: { sku: 5 } })
+  })
+  await posthog.shutdown()
+  expect(events()).toMatchObject([{
+    event: "$log",
+    kind: "log",
+    lane: "otlp",
+    project: "phc_local",
+    distinct_id: "ada",
+    timestamp: expect.stringMatching(/^20\d\d-/),
+    properties: { body: "low stock", severity: "WARN", $session_id: "s", attributes: { sku: 5 } }
+  }])
+  expect(server.local.store.requests.map(({ status, target }) => [status, target])).toEqual([[200, "otlp"]])
+})
+
 it.each([[false, "v0"], [true, "ai"]])("@posthog/ai, with full capture: %s", async (enableFullAiCapture, lane) => {
   const fetch = () =>
     Promise.resolve(new Response(JSON.stringify(chat.plain), { headers: { "content-type": "application/json" } }))
