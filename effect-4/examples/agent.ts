@@ -9,8 +9,8 @@ import { NodeRuntime } from "@effect/platform-node"
 import { Config, Console, Effect, Layer, Option, Schema, Stream } from "effect"
 import { LlmAnalytics, PostHog, PostHogLive } from "effect-posthog"
 import * as EffectAi from "effect-posthog/EffectAi"
+import * as PostHogServer from "effect-posthog/PostHogServer"
 import { LanguageModel, Model, Prompt, type Response, Tool, Toolkit } from "effect/ai"
-import * as Sink from "../test/support/sink.js"
 
 // ---- The agent: it asks the model until that calls no tool any more.
 
@@ -52,7 +52,11 @@ const answer = (question: string) =>
 // ---- The trace, as it arrives.
 
 /** What belongs to a node of the tree, with what is below it further in. */
-const showTree = (events: ReadonlyArray<Sink.SinkEvent>, parent: string, depth: number): ReadonlyArray<string> =>
+const showTree = (
+  events: ReadonlyArray<PostHogServer.ReceivedEvent>,
+  parent: string,
+  depth: number
+): ReadonlyArray<string> =>
   events.filter(({ properties }) => properties.$ai_parent_id === parent).flatMap(({ event, properties }) => [
     `${"  ".repeat(depth)}${event} ${
       [
@@ -65,7 +69,7 @@ const showTree = (events: ReadonlyArray<Sink.SinkEvent>, parent: string, depth: 
     ...showTree(events, String(properties.$ai_span_id), depth + 1)
   ])
 
-const showTrace = (events: ReadonlyArray<Sink.SinkEvent>): ReadonlyArray<string> =>
+const showTrace = (events: ReadonlyArray<PostHogServer.ReceivedEvent>): ReadonlyArray<string> =>
   events.filter(({ event }) => event === "$ai_trace").flatMap(({ event, properties }) => [
     `${event} ${properties.$ai_span_name}`,
     ...showTree(events, String(properties.$ai_trace_id), 1)
@@ -99,12 +103,17 @@ const program = Effect.flatMap(answer("How is the weather in Paris?"), Console.l
   Effect.provide(Layer.merge(Weatherman, Tools))
 )
 
+/** With a PostHog on this machine. */
+const local = Effect.gen(function*() {
+  const host = yield* PostHogServer.url
+  yield* Effect.provide(program, PostHogLive.with({ apiKey: "phc_local", host }))
+  yield* Console.log(showTrace(yield* PostHogServer.events).join("\n"))
+})
+
 const main = Effect.gen(function*() {
   const apiKey = yield* Config.option(Config.String("POSTHOG_API_KEY"))
   if (Option.isSome(apiKey)) return yield* Effect.provide(program, PostHogLive)
-  const sink = yield* Sink.make()
-  yield* Effect.provide(program, PostHogLive.with({ apiKey: "phc_local", host: sink.url }))
-  yield* Console.log(showTrace(sink.accepted).join("\n"))
+  yield* Effect.provide(local, PostHogServer.layer())
 })
 
-NodeRuntime.runMain(Effect.scoped(main))
+NodeRuntime.runMain(main)

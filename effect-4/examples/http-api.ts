@@ -9,6 +9,7 @@ import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Console, Context, Effect, Layer, Logger, Redacted, Result, Schema } from "effect"
 import { PostHog, PostHogClient, PostHogHttp, PostHogLive } from "effect-posthog"
+import * as PostHogServer from "effect-posthog/PostHogServer"
 import { HttpClient, HttpClientRequest, HttpRouter, HttpServer } from "effect/http"
 import {
   HttpApi,
@@ -20,7 +21,6 @@ import {
   HttpApiSecurity
 } from "effect/http-api"
 import { createServer } from "node:http"
-import * as Sink from "../test/support/sink.js"
 
 // ---- The API
 
@@ -95,7 +95,7 @@ const clientFor = (url: string, user: string) =>
   }).pipe(Effect.provide(PostHogClient.layer))
 
 const demonstration = Effect.gen(function*() {
-  const sink = yield* Sink.make()
+  const host = yield* PostHogServer.url
   yield* Effect.gen(function*() {
     const server = yield* HttpServer.HttpServer
     const url = HttpServer.formatAddress(server.address).replace("0.0.0.0", "127.0.0.1")
@@ -111,15 +111,15 @@ const demonstration = Effect.gen(function*() {
   }).pipe(
     Effect.provide(Server(0)),
     Effect.provide(
-      PostHog.layer({ apiKey: "phc_shop", host: sink.url }).pipe(Layer.provide(PostHogClient.layer))
+      PostHog.layer({ apiKey: "phc_shop", host }).pipe(Layer.provide(PostHogClient.layer))
     ),
     Effect.provide(Logger.layer([]))
   )
-  for (const { distinct_id, event, properties } of sink.accepted) {
+  for (const { distinct_id, event, properties } of yield* PostHogServer.events) {
     const what = properties.$exception_message ?? properties.$response_status_code ?? properties.order
     yield* Console.log(`${event} (${what}) of ${distinct_id} at ${properties["http.route"]}`)
   }
-}).pipe(Effect.scoped)
+}).pipe(Effect.provide(PostHogServer.layer()))
 
 NodeRuntime.runMain(
   process.env.POSTHOG_API_KEY === undefined

@@ -186,7 +186,6 @@ const flags: Route = ({ given, local, request }) => {
   if (request.method === "POST") {
     const problem = changeFlags(local.flags, given)
     if (problem !== undefined) return refusal(400, problem)
-    local.store.tell({ type: "changed", what: "flags" })
   }
   return flagsNow(local)
 }
@@ -213,7 +212,11 @@ const clear: Route = ({ given, local, server }) => {
   local.people.clear()
   local.reports.clear()
   local.store.clear()
-  if (also.includes("flags")) local.flags.clear()
+  if (also.includes("flags")) {
+    local.flags.setDefinitions({ flags: [] })
+    local.flags.setOverrides([])
+    local.flags.clear()
+  }
   if (also.includes("faults")) void server.faults.stop()
   return { counts: local.store.counts }
 }

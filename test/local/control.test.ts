@@ -174,6 +174,8 @@ describe("control", () => {
       assert.strictEqual((await evaluated()).checkout, "fast")
       const now = await get("/flags")
       assert.deepInclude(now.json.overrides, { key: "checkout", value: "fast" })
+      await post("/clear", { what: "flags" })
+      assert.deepStrictEqual(await evaluated(), {})
       assert.isArray(now.json.document.flags)
     }))
 

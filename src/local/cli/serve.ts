@@ -38,9 +38,7 @@ const readFlags = (path: string, { local }: LocalServer): string | undefined => 
     return `${path} cannot be read: ${messageOf(thrown)}`
   }
   const problem = changeFlags(local.flags, document)
-  if (problem !== undefined) return `${path}: ${problem}`
-  local.store.tell({ type: "changed", what: "flags" })
-  return undefined
+  return problem === undefined ? undefined : `${path}: ${problem}`
 }
 
 const pageOf = ({ controlUrl, token }: LocalServer): string => `${controlUrl}/#token=${token}`
