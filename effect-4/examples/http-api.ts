@@ -121,8 +121,8 @@ const demonstration = Effect.gen(function*() {
   }
 }).pipe(Effect.provide(PostHogServer.layer()))
 
-NodeRuntime.runMain(
-  process.env.POSTHOG_API_KEY === undefined
-    ? demonstration
-    : Layer.launch(Server(3000).pipe(Layer.provide(PostHogLive)))
-)
+const main: Effect.Effect<void, unknown> = process.env.POSTHOG_API_KEY === undefined
+  ? demonstration
+  : Layer.launch(Server(3000).pipe(Layer.provide(PostHogLive)))
+
+NodeRuntime.runMain(main)
