@@ -5,7 +5,8 @@
  */
 import { randomUUID } from "node:crypto"
 import type { Definitions } from "../core/flags/definitions.js"
-import { evaluateFlags, type Subject, type UnresolvedReason } from "../core/flags/local.js"
+import { explainFlag } from "../core/flags/explain.js"
+import type { Subject, UnresolvedReason } from "../core/flags/local.js"
 import type { FlagValue, Json } from "../core/flags/response.js"
 import { setMember } from "../core/guard.js"
 import { remoteConfig } from "./browser.js"
@@ -37,23 +38,55 @@ const whyUnresolved: { readonly [Reason in UnresolvedReason]: string } = {
   missing_context: "the request lacks something that it is about, such as the device"
 }
 
+/**
+ * The subject with whole numbers as texts. The evaluator cannot know whether JSON said `5` or `5.0`, which are different
+ * texts to PostHog, and answers nothing then. Who sends `5.0` is rare, and whoever compares with `5` wants an answer.
+ */
+const withTexts = (subject: Subject): Subject => {
+  const texts = (properties: Json): Json => {
+    const copy: Record<string, unknown> = {}
+    for (const [name, value] of Object.entries(properties)) {
+      setMember(copy, name, Number.isInteger(value) ? String(value) : value)
+    }
+    return copy
+  }
+  const groupProperties: Record<string, Json> = {}
+  for (const [type, properties] of Object.entries(subject.groupProperties ?? {})) {
+    setMember(groupProperties, type, texts(properties as Json))
+  }
+  return {
+    ...subject,
+    personProperties: texts(subject.personProperties as Json) as Subject["personProperties"],
+    groupProperties
+  }
+}
+
+/** `undefined`: there is no such flag. */
 const evaluate = (
   definitions: Definitions,
   subject: Subject,
   now: number,
   key: string
-): { readonly value: FlagValue | undefined; readonly reason: Reason; readonly unresolved?: UnresolvedReason } => {
-  const { flags, unresolved } = evaluateFlags(definitions, subject, now, [key])
-  const value = flags.get(key)?.value
-  const reason = unresolved.get(key)?.reason
+):
+  | { readonly value: FlagValue | undefined; readonly reason: Reason; readonly unresolved?: UnresolvedReason }
+  | undefined =>
+{
+  const explained = explainFlag(definitions, subject, now, key)
+  if (explained === undefined) return undefined
+  const { reason, unresolved, value } = explained.unresolved === "unsupported_definition"
+    ? explainFlag(definitions, withTexts(subject), now, key) ?? explained
+    : explained
+  if (unresolved !== undefined) {
+    const description = `Cannot be evaluated here: ${whyUnresolved[unresolved]}`
+    return { value: undefined, unresolved, reason: { code: "no_condition_match", description, condition_index: null } }
+  }
   return {
     value,
     reason: {
-      code: value === undefined || value === false ? "no_condition_match" : "condition_match",
-      description: value === undefined || value === false ? "No matching condition set" : "Matched condition set",
-      condition_index: null
-    },
-    ...(reason === undefined ? {} : { unresolved: reason })
+      code: reason?.code ?? "no_condition_match",
+      description: reason?.description ?? "No matching condition set",
+      condition_index: reason?.conditionIndex ?? null
+    }
   }
 }
 
@@ -85,7 +118,8 @@ const subjectOf = (
       ...asked.personProperties
     } as Subject["personProperties"],
     groupProperties,
-    deviceId: asked.deviceId
+    deviceId: asked.deviceId,
+    isComplete: true
   }
   return { subject, ids }
 }
@@ -102,9 +136,11 @@ const outcomes = (
   const first = { ...subject, distinctId: asked.anonymousId ?? ids[0] ?? asked.distinctId }
   return document.flags.flatMap((definition): ReadonlyArray<Outcome> => {
     const key = String(definition.key)
-    if (!isFor(definition, asked) || !definitions.flags.has(key)) return []
+    if (!isFor(definition, asked)) return []
     const isKept = definition.ensure_experience_continuity === true
-    const { reason, unresolved, value } = evaluate(definitions, isKept ? first : subject, now, key)
+    const evaluated = evaluate(definitions, isKept ? first : subject, now, key)
+    if (evaluated === undefined) return []
+    const { reason, unresolved, value } = evaluated
     if (unresolved !== undefined) {
       local.store.hint(
         now,

@@ -90,3 +90,21 @@ export const withMembers = (object: Json, members: Json): Json => {
   for (const [name, value] of Object.entries(members)) setMember(copy, name, value)
   return copy
 }
+
+const textOf = (value: unknown): unknown => Number.isInteger(value) ? String(value) : value
+
+/** Operators that compare texts. */
+const isTextual = (operator: unknown): boolean =>
+  operator === undefined || operator === null || operator === "exact" || operator === "is_not"
+
+/** Definitions with the whole numbers that properties are compared with as texts, which is what PostHog compares. */
+export const withTextValues = (definitions: unknown): unknown => {
+  if (isList(definitions)) return definitions.map(withTextValues)
+  if (!isObject(definitions)) return definitions
+  const copy: Record<string, unknown> = {}
+  for (const [name, member] of Object.entries(definitions)) setMember(copy, name, withTextValues(member))
+  const { key, operator, type, value } = definitions
+  const isFilter = typeof key === "string" && type !== "cohort" && type !== "flag" && isTextual(operator)
+  if (isFilter && value !== undefined) copy.value = isList(value) ? value.map(textOf) : textOf(value)
+  return copy
+}

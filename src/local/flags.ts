@@ -7,7 +7,7 @@
 import { createHash } from "node:crypto"
 import { compileDefinitions, type Definitions } from "../core/flags/definitions.js"
 import { answerFlags } from "./flagAnswers.js"
-import { type FlagDocument, noFlags, payloadText, readDocument } from "./flagDocument.js"
+import { type FlagDocument, noFlags, payloadText, readDocument, withTextValues } from "./flagDocument.js"
 import { withOverrides } from "./flagOverrides.js"
 import type { Handler } from "./local.js"
 import { type Answer, type Exchange, json, type ReceivedEvent } from "./model.js"
@@ -113,7 +113,7 @@ export const makeFlags = (store: Store, now: () => number): Flags => {
     const overridden = new Set(own.map(({ key }) => key))
     // That a flag must not change when somebody is identified is taken care of by the id that is hashed.
     const flags = document.flags.map((flag) => ({ ...flag, ensure_experience_continuity: false }))
-    const definitions = compileDefinitions({ ...document, flags }, contexts)
+    const definitions = compileDefinitions(withTextValues({ ...document, flags }), contexts)
     if (definitions === undefined) throw new Error("flag definitions cannot be read")
     return { document, definitions, overridden }
   }
