@@ -73,7 +73,7 @@ const evaluate = (
 {
   const explained = explainFlag(definitions, subject, now, key)
   if (explained === undefined) return undefined
-  const { reason, unresolved, value } = explained.unresolved === "unsupported_definition"
+  const { reason, unresolved, value } = explained.unresolved !== undefined
     ? explainFlag(definitions, withTexts(subject), now, key) ?? explained
     : explained
   if (unresolved !== undefined) {

@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
 import type { ReceivedRequest } from "../../src/local/model.js"
 import type { LocalServer } from "../../src/local/server.js"
 import { findChromium, noChromium, startChromium } from "../support/chromium.js"
-import { makeSite, type Setup, type Site, visit, type Visit } from "./stage.js"
+import { makeSite, type Setup, type Site, type Visit, visit } from "./stage.js"
 
 const executable = findChromium()
 if (executable === undefined) console.warn(`test/browser/clients.test.ts: ${noChromium}`)
