@@ -4,7 +4,7 @@
  */
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { createHash, randomUUID } from "node:crypto"
+import { randomUUID } from "node:crypto"
 import type { Intercept, OnRequest } from "../../src/local/local.js"
 import { type Answer, type EventResult, type Fault, json, type ReceivedRequest } from "../../src/local/model.js"
 import { type LocalServer, makeServer } from "../../src/local/server.js"
@@ -303,7 +303,7 @@ export class Sink {
     }
     const { aiRoutes = ["v0", "v1"] } = rules
     if (path === "/flags") return this.answerFlags(request)
-    if (path === "/flags/definitions") return this.answerDefinitions(request)
+    if (path === "/flags/definitions") return this.answerDefinitions(() => go(exchange))
     if (rules.maxBodyBytes !== undefined && request.bytes > rules.maxBodyBytes && eventPaths.includes(path)) {
       return { status: 413, body: "" }
     }
@@ -330,16 +330,12 @@ export class Sink {
     return json(200, flagsAnswer(this.rules.flags?.(body) ?? {}, body.flag_keys_to_evaluate))
   }
 
-  private answerDefinitions(request: SinkRequest): Answer {
-    if (request.method !== "GET" || this.rules.definitions === undefined) return notFound
-    const { authorization, "if-none-match": known } = request.headers
-    if (!/^Bearer ph[xs]_/.test(String(authorization))) return json(401, { detail: "invalid secret key" })
-    if (!request.query.get("token")?.startsWith("phc_")) return json(403, { detail: "invalid token" })
-    const body = JSON.stringify(this.rules.definitions())
-    const etag = `W/"${createHash("sha1").update(body).digest("hex")}"`
-    return known === etag
-      ? { status: 304, headers: { etag }, body: "" }
-      : { status: 200, headers: { ...jsonType, etag }, body }
+  /** What is no document of flags is answered as it is. */
+  private answerDefinitions(go: () => Promise<Answer>): Answer | Promise<Answer> {
+    const { definitions } = this.rules
+    if (definitions === undefined) return notFound
+    const document = definitions()
+    return this.server!.local.flags.setDefinitions(document) === undefined ? go() : json(200, document)
   }
 }
 
