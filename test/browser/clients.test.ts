@@ -21,7 +21,9 @@ const withFlag = (server: LocalServer): void => {
 const requests = ({ server }: Visit, path: RegExp): ReadonlyArray<ReceivedRequest> =>
   server.local.store.requests.filter((request) => path.test(request.path))
 
-describe.skipIf(executable === undefined)(`browsers${executable === undefined ? ` (${noChromium})` : ""}`, () => {
+const name = `browsers${executable === undefined ? ` (${noChromium})` : ""}`
+
+describe.skipIf(executable === undefined)(name, { timeout: 60_000 }, () => {
   let browser: Browser
   let site: Site
   const visits: Array<Visit> = []
@@ -81,7 +83,8 @@ describe.skipIf(executable === undefined)(`browsers${executable === undefined ? 
     await page.event("$pageleave")
   }
 
-  const silence = (page: Visit): void => {
+  const silence = async (page: Visit): Promise<void> => {
+    await page.until(() => page.server.local.store.requests.every(({ isOver }) => isOver) || undefined)
     expect(page.complaints).toEqual([])
     const { events, requests } = page.server.local.store
     expect(events.filter(({ verdict }) => verdict !== "accepted")).toEqual([])
@@ -100,7 +103,7 @@ describe.skipIf(executable === undefined)(`browsers${executable === undefined ? 
     const page = await open(setup)
     await tour(page)
     await leave(page)
-    silence(page)
+    await silence(page)
   })
 
   it("the set-ups are what they say", async () => {
@@ -147,7 +150,7 @@ describe.skipIf(executable === undefined)(`browsers${executable === undefined ? 
     )
     expect(await page.run("posthog.isFeatureEnabled('chekout')")).toBe(true)
     expect(page.server.local.flags.missing()).toEqual([])
-    silence(page)
+    await silence(page)
   })
 
   it("posthog-js-lite", async () => {
@@ -167,6 +170,125 @@ describe.skipIf(executable === undefined)(`browsers${executable === undefined ? 
       properties: { total: 12.5 }
     })
     await page.run("posthog.shutdown()")
-    silence(page)
+    await silence(page)
+  })
+
+  it("logs of a page", async () => {
+    const page = await open({})
+    await page.run("posthog.identify('ada'); posthog.logger.info('cart opened', { items: 2 })")
+    expect(await page.event("$log")).toMatchObject({
+      kind: "log",
+      verdict: "accepted",
+      distinct_id: "ada",
+      properties: { body: "cart opened", attributes: { items: 2 } }
+    })
+    await silence(page)
+  })
+
+  it("recordings of a session are counted, and not kept", async () => {
+    const page = await open({ options: { replay: true } })
+    await page.until(() => requests(page, /lazy-recorder\.js$/)[0]?.status)
+    await page.page.waitForFunction("posthog.sessionRecordingStarted()")
+    // Before somebody does something, a recording waits.
+    await page.page.click("#buy")
+    const { properties, kind } = await page.event("$snapshot")
+    await page.until(() => requests(page, /^\/s\//)[0]?.status)
+    expect(kind).toBe("replay")
+    expect(properties.$snapshot_count).toBeGreaterThan(0)
+    expect(properties).not.toHaveProperty("$snapshot_data")
+    expect(requests(page, /^\/s\//)[0]).toMatchObject({ packed: "gzip without header", status: 200 })
+    await silence(page)
+  })
+
+  it("a page from elsewhere asks, and may send when it is allowed", async () => {
+    const page = await open({ host: "shop.example" })
+    const origin = `http://shop.example:${site.port}`
+    const { local } = page.server
+    await page.until(() => local.origins.asking()[0])
+    expect(local.origins.asking()).toEqual([origin])
+    // What leaves with the page needs no leave of the browser's.
+    await page.run(`navigator.sendBeacon(${JSON.stringify(`${page.server.url}/e/`)}, "[]")`)
+    await page.until(() =>
+      requests(page, /^\/e\//).find(({ headers }) => headers["sec-fetch-mode"] === "no-cors")?.status
+    )
+    expect(local.store.events).toEqual([])
+    expect([...new Set(requests(page, /./).map(({ status }) => status))]).toEqual([403])
+    local.origins.allow(origin)
+    await page.page.reload()
+    await page.event("$pageview")
+    expect(local.origins.asking()).toEqual([])
+  })
+
+  it.each(["localhost", "shop.example"])("a page of %s neither reads, clears nor frames what is here", async (host) => {
+    const page = await open({ host, options: { allowOrigins: [`http://shop.example:${site.port}`] } })
+    await page.event("$pageview")
+    const { controlUrl, local, token: secret } = page.server
+    const { length } = local.store.events
+    const attempts = (url: string) =>
+      `(async () => {
+      const authorization = "Bearer ${secret}"
+      const heard = []
+      for (const [path, init] of [
+        ["/events", {}],
+        ["/events", { headers: { authorization } }],
+        ["/stream", { mode: "no-cors" }],
+        ["/clear", { method: "POST" }],
+        ["/clear", { method: "POST", headers: { authorization } }],
+        ["/clear", { method: "POST", mode: "no-cors", body: "{}" }],
+        ["/", {}]
+      ]) {
+        try {
+          const response = await fetch("${url}" + path, init)
+          heard.push(path + " " + response.type + " " + response.status + " " + (await response.text()).length)
+        } catch {
+          heard.push(path + " blocked")
+        }
+      }
+      const frame = document.createElement("iframe")
+      frame.src = "${url}/"
+      const loaded = new Promise((resolve) => { frame.onload = resolve })
+      document.body.append(frame)
+      await loaded
+      let inside = "closed"
+      try { inside = frame.contentWindow.document.body.textContent } catch {}
+      return [...heard, inside]
+    })()`
+    expect(await page.run(attempts(controlUrl!))).toEqual([
+      "/events blocked",
+      "/events blocked",
+      "/stream blocked",
+      "/clear blocked",
+      "/clear blocked",
+      "/clear blocked",
+      "/ blocked",
+      "closed"
+    ])
+    // The browser says that it did not show it.
+    expect(page.complaints.filter((text) => /frame-ancestors|X-Frame-Options|refused to connect/i.test(text)))
+      .not.toEqual([])
+    expect(local.store.events.length).toBeGreaterThanOrEqual(length)
+    expect(local.store.counts.accepted).toBeGreaterThan(0)
+  })
+
+  it("a refusal is retried, and what is no answer is taken for one", async () => {
+    const page = await open({})
+    await page.event("$pageview")
+    await page.until(() => requests(page, /^\/flags/)[0]?.status)
+    const { faults } = page.server
+    faults.start({ fault: { kind: "status", status: 503 }, on: "events", times: 1 })
+    await page.run("posthog.capture('retried')")
+    await page.event("retried")
+    await page.until(() =>
+      requests(page, /^\/i\/v0\/e\//).find(({ attempt, status }) => attempt === 2 && status === 200)
+    )
+    expect(requests(page, /^\/i\/v0\/e\//).map(({ attempt, status }) => [attempt, status]).slice(-2))
+      .toEqual([[1, 503], [2, 200]])
+    faults.start({ fault: { kind: "garbage" }, on: "events", times: 1 })
+    await page.run("posthog.capture('lost')")
+    await page.until(() => requests(page, /^\/i\/v0\/e\//).filter(({ fault }) => fault !== undefined)[1]?.status)
+    await page.run("posthog.capture('last')")
+    await page.event("last")
+    expect(page.server.local.store.events.map(({ event }) => event)).not.toContain("lost")
+    expect(page.complaints.filter((text) => !text.includes("503"))).toEqual([])
   })
 })

@@ -6,6 +6,7 @@ import { createServer, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
 import { fileURLToPath } from "node:url"
 import type { Browser, Page } from "playwright-core"
+import { control } from "../../src/local/control.js"
 import type { ReceivedEvent } from "../../src/local/model.js"
 import { type LocalServer, makeServer } from "../../src/local/server.js"
 import type { Options } from "../../src/local/settings.js"
@@ -133,7 +134,7 @@ const start = (client: Client, config: object): string =>
 /** Opens a page of its own, in a browser that knows nobody, that sends to a server of its own. */
 export const visit = async (browser: Browser, site: Site, setup: Setup = {}): Promise<Visit> => {
   const { body = "", client = "bundled", host = "localhost", options, prepare } = setup
-  const server = await makeServer({ port: 0, controlPort: false, ...options })
+  const server = await makeServer({ port: 0, controlPort: 0, ...options }, { control })
   prepare?.(server)
   const config = client === "lite"
     ? { host: server.url, flushInterval: 100, captureHistoryEvents: true, ...setup.config }
