@@ -7,7 +7,8 @@
  *
  * declare const hasAgreed: Effect.Effect<boolean>
  *
- * const PostHogHere = PostHogCli.layer({ apiKey: "phc_…", consent: hasAgreed }).pipe(Layer.provide(PostHogClient.layer))
+ * const PostHogHere = PostHogCli.layer({ apiKey: "phc_…", consent: hasAgreed
+ * }).pipe(Layer.provide(PostHogClient.layer))
  *
  * const command = PostHog.capture("command run", { name: "build" }).pipe(Effect.provide(PostHogHere))
  * ```

@@ -1,6 +1,6 @@
 /**
- * A PostHog on this machine, for tests and for development: it speaks PostHog's protocol to any SDK, keeps what arrives,
- * says why it refused something, answers feature flags, and misbehaves on request. Only for Node.
+ * A PostHog on this machine, for tests and for development: it speaks PostHog's protocol to any SDK, keeps what
+ * arrives, says why it refused something, answers feature flags, and misbehaves on request. Only for Node.
  *
  * ```ts
  * import { Effect } from "effect"
@@ -17,7 +17,8 @@
  * ```
  *
  * Unlike `PostHogTest`, which keeps events in the instance itself, this has the network in between: what is tested is
- * what leaves the process. Waiting takes real time, also under `TestClock`, because the server is outside of the program.
+ * what leaves the process. Waiting takes real time, also under `TestClock`, because the server is outside of the
+ * program.
  *
  * It is no part of the index, so that no program gets a server with the library: import it from its own path.
  *
@@ -187,7 +188,10 @@ export interface Options {
   readonly host?: string | undefined
   /** What the page and its API want to be told. Default: made at the start. */
   readonly token?: string | undefined
-  /** What feature flags are from the start, for everybody or one person; see {@link setFlags}. Default: there are none. */
+  /**
+   * What feature flags are from the start, for everybody or one person; see {@link setFlags}. Default: there are
+   * none.
+   */
   readonly flags?: ReadonlyArray<FlagOverride & { readonly distinctId?: string | undefined }> | undefined
   /** Definitions of feature flags from the start, see {@link setDefinitions}. Default: there are none. */
   readonly definitions?: unknown
@@ -330,9 +334,9 @@ export const layerTest = (
 }
 
 /**
- * Tells the server what the instance says of its events (`PostHog.stats`, and names of events that were dropped), if that
- * is on this machine: `accepted = delivered + queued + dropped`, beside what the server has seen. Without effect where
- * the instance sends elsewhere.
+ * Tells the server what the instance says of its events (`PostHog.stats`, and names of events that were dropped), if
+ * that is on this machine: `accepted = delivered + queued + dropped`, beside what the server has seen. Without effect
+ * where the instance sends elsewhere.
  *
  * @since 0.1.0
  * @category layers
@@ -398,8 +402,8 @@ export const requests: Effect.Effect<ReadonlyArray<ReceivedRequest>, never, Post
 ) => server.local.store.requests)
 
 /**
- * The evaluations of feature flags so far: those that were asked for, and those of clients which evaluate themselves and
- * tell of it.
+ * The evaluations of feature flags so far: those that were asked for, and those of clients which evaluate themselves
+ * and tell of it.
  *
  * @since 0.1.0
  * @category accessors
@@ -456,8 +460,8 @@ export const reports: Effect.Effect<ReadonlyArray<Report>, never, PostHogServer>
 )
 
 /**
- * Everything that happens from now on: events, requests, evaluations of flags, hints. Who falls 10,000 behind misses the
- * oldest.
+ * Everything that happens from now on: events, requests, evaluations of flags, hints. Who falls 10,000 behind misses
+ * the oldest.
  *
  * @since 0.1.0
  * @category accessors
@@ -468,8 +472,8 @@ export const stream: Stream.Stream<Happening, never, PostHogServer> = /* #__PURE
 
 /**
  * Waits until an event of that name, or one that satisfies the predicate, has been accepted, and gives all such events.
- * Events that came before count. Takes real time, also under `TestClock`; the error says what came instead, and what was
- * refused and why.
+ * Events that came before count. Takes real time, also under `TestClock`; the error says what came instead, and what
+ * was refused and why.
  *
  * @since 0.1.0
  * @category accessors
@@ -584,8 +588,8 @@ export const fail = (
   })
 
 /**
- * Lets requests go wrong while an effect runs; with `times`, until so many have, which may be after the effect: `capture`
- * returns before anything is sent.
+ * Lets requests go wrong while an effect runs; with `times`, until so many have, which may be after the effect:
+ * `capture` returns before anything is sent.
  *
  * @since 0.1.0
  * @category faults

@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 /**
- * The command `effect-posthog`: a local PostHog, and tracking plans and flags of programs. Together with the local PostHog
- * it is what knows Node: nothing else of the library imports it. Effect is loaded only for the commands that need it.
+ * The command `effect-posthog`: a local PostHog, and tracking plans and flags of programs. Together with the local
+ * PostHog it is what knows Node: nothing else of the library imports it. Effect is loaded only for the commands that
+ * need it.
  */
 import { access, readFile, writeFile } from "node:fs/promises"
 import { resolve } from "node:path"

@@ -257,9 +257,7 @@ export const make = (
       const { declared, event, kind, options: call, subject } = input
       if (declared === undefined) look(event, input.given ?? input.properties, call)
       const around = kind.withContext ? stateAt(origin).surroundings(owner, event) : globals()
-      const made = declared === undefined
-        ? undefined
-        : declarations.propertiesOf(declared, input.given, around.layers)
+      const made = declared && declarations.propertiesOf(declared, input.given, around.layers)
       if (typeof made === "string") return drop("invalid_event", event, "", made, true)
       const composed = compose(
         writer,
@@ -294,10 +292,8 @@ export const make = (
       const text = beforeSend.length === 0 ? composed.text : afterHooks(composed.text, writer, lane)
       if (writer.repairs > 0 && text !== undefined) {
         books.repaired()
-        diagnostics.emit(
-          kinds.eventRepaired,
-          () => ({ _tag: "EventRepaired", uuid, event, repairs: writer.notes ?? [] })
-        )
+        const repairs = writer.notes ?? []
+        diagnostics.emit(kinds.eventRepaired, () => ({ _tag: "EventRepaired", uuid, event, repairs }))
       }
       const why = text === undefined ? undefined : lane?.refuses(text)
       if (why !== undefined) return drop("too_large", event, uuid, why)

@@ -1,6 +1,6 @@
 /**
- * Tells a local PostHog what an instance says of itself. Nothing about a local server is in the delivery of events: this
- * is what anybody can read of an instance.
+ * Tells a local PostHog what an instance says of itself. Nothing about a local server is in the delivery of events:
+ * this is what anybody can read of an instance.
  */
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"

@@ -34,8 +34,8 @@ const overridesOfRecord = (record: Fields): ReadonlyArray<Override> | string => 
 }
 
 /**
- * Changes flags as somebody says: a document of definitions (`flags` is a list), all overrides (`overrides` is a list, or
- * an object of values by key), or one (`override`, whose value `null` takes it away). `undefined`, or what is wrong.
+ * Changes flags as somebody says: a document of definitions (`flags` is a list), all overrides (`overrides` is a list,
+ * or an object of values by key), or one (`override`, whose value `null` takes it away). `undefined`, or what is wrong.
  */
 export const changeFlags = (flags: Flags, given: unknown): string | undefined => {
   if (!isObject(given)) {

@@ -1,7 +1,7 @@
 /**
  * The API with which a local PostHog is looked at and told what to do: by its page, by the command, and by tests in any
- * language. It is on a port of its own and wants a token, because what it gives out is not for any page that happens to be
- * open in a browser.
+ * language. It is on a port of its own and wants a token, because what it gives out is not for any page that happens to
+ * be open in a browser.
  */
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { libraryVersion } from "../internal/version.js"
@@ -68,7 +68,7 @@ interface Call {
 type Route = (call: Call) => unknown
 
 /** Has been answered, or will be. */
-const answered: unique symbol = Symbol("answered")
+const answered = { isAnswered: true } as const
 
 const refusal = (status: number, error: string): Refusal => ({ status, error })
 

@@ -10,11 +10,19 @@ import type { Subject, UnresolvedReason } from "../core/flags/local.js"
 import type { FlagValue, Json } from "../core/flags/response.js"
 import { setMember } from "../core/guard.js"
 import { remoteConfig } from "./browser.js"
-import { payloadText } from "./flagDocument.js"
+import { type FlagDocument, payloadText } from "./flagDocument.js"
 import { type FlagsAsked, readRequest } from "./flagRequest.js"
-import type { FlagsFor } from "./flags.js"
 import type { Local } from "./local.js"
 import { type Answer, type Exchange, json } from "./model.js"
+
+/** What flags are for somebody. */
+export interface FlagsFor {
+  readonly document: FlagDocument
+  /** Of the flags that are for these contexts, or for all when there are none. */
+  readonly definitions: Definitions
+  /** Keys of the flags that are overridden. */
+  readonly overridden: ReadonlySet<string>
+}
 
 interface Reason {
   readonly code: string
@@ -39,8 +47,9 @@ const whyUnresolved: { readonly [Reason in UnresolvedReason]: string } = {
 }
 
 /**
- * The subject with whole numbers as texts. The evaluator cannot know whether JSON said `5` or `5.0`, which are different
- * texts to PostHog, and answers nothing then. Who sends `5.0` is rare, and whoever compares with `5` wants an answer.
+ * The subject with whole numbers as texts. The evaluator cannot know whether JSON said `5` or `5.0`, which are
+ * different texts to PostHog, and answers nothing then. Who sends `5.0` is rare, and whoever compares with `5` wants an
+ * answer.
  */
 const withTexts = (subject: Subject): Subject => {
   const texts = (properties: Json): Json => {

@@ -6,7 +6,15 @@
 import { type FlagValue, isObject, type Json } from "../core/flags/response.js"
 import { isList } from "../core/guard.js"
 import { type FlagDocument, plainDefinition, withMembers } from "./flagDocument.js"
-import type { Override } from "./flags.js"
+
+/** What a flag shall be whatever its definition says. */
+export interface Override {
+  readonly key: string
+  readonly value: boolean | string
+  readonly payload?: unknown
+  /** For this person alone. */
+  readonly distinctId?: string | undefined
+}
 
 const listOf = (value: unknown): ReadonlyArray<unknown> => isList(value) ? value : []
 
@@ -69,8 +77,8 @@ const isPerson = (distinctId: string, operator: "exact" | "is_not"): Json => ({
 })
 
 /**
- * The sets of a flag about groups, each of which says so itself: among them one about a person can stand then. A holdout
- * is by group as well, so that a flag with one stays as it is.
+ * The sets of a flag about groups, each of which says so itself: among them one about a person can stand then. A
+ * holdout is by group as well, so that a flag with one stays as it is.
  */
 const aboutPersons = (filters: Json): Json | undefined => {
   const aggregation = filters.aggregation_group_type_index

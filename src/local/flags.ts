@@ -1,56 +1,21 @@
 /**
- * Feature flags of a local PostHog: one document of definitions, for `/flags`, for those who evaluate by themselves, and
- * for whoever asks why.
+ * Feature flags of a local PostHog: one document of definitions, for `/flags`, for those who evaluate by themselves,
+ * and for whoever asks why.
  *
  * @since 0.1.0
  */
 import { createHash } from "node:crypto"
-import { compileDefinitions, type Definitions } from "../core/flags/definitions.js"
-import { answerFlags } from "./flagAnswers.js"
+import { compileDefinitions } from "../core/flags/definitions.js"
+import { answerFlags, type FlagsFor } from "./flagAnswers.js"
 import { type FlagDocument, noFlags, payloadText, readDocument, withTextValues } from "./flagDocument.js"
-import { withOverrides } from "./flagOverrides.js"
-import type { Handler } from "./local.js"
+import { type Override, withOverrides } from "./flagOverrides.js"
+import type { Flags } from "./local.js"
 import { type Answer, type Exchange, json, type ReceivedEvent } from "./model.js"
 import type { Store } from "./store.js"
 
 export { readFlags } from "./flagDocument.js"
-
-/** What a flag shall be whatever its definition says. */
-export interface Override {
-  readonly key: string
-  readonly value: boolean | string
-  readonly payload?: unknown
-  /** For this person alone. */
-  readonly distinctId?: string | undefined
-}
-
-export interface Flags {
-  /** The document as `/flags/definitions` gives it, with overrides written in. */
-  readonly document: () => { readonly [name: string]: unknown }
-  /** `undefined`, or what is wrong with it. */
-  readonly setDefinitions: (document: unknown) => string | undefined
-  /** Replaces all overrides. A flag that has no definition exists because of its override. */
-  readonly setOverrides: (overrides: ReadonlyArray<Override>) => void
-  /** Sets one, or takes it away with `value: undefined`. */
-  readonly override: (override: Omit<Override, "value"> & { readonly value: boolean | string | undefined }) => void
-  readonly overrides: () => ReadonlyArray<Override>
-  /** Keys that somebody asked for and that are not there. */
-  readonly missing: () => ReadonlyArray<string>
-  readonly evaluate: Handler
-  readonly definitions: Handler
-  readonly remoteConfig: Handler
-  /** Forgets what was asked for. Definitions and overrides stay. */
-  readonly clear: () => void
-}
-
-/** What flags are for somebody. */
-export interface FlagsFor {
-  readonly document: FlagDocument
-  /** Of the flags that are for these contexts, or for all when there are none. */
-  readonly definitions: Definitions
-  /** Keys of the flags that are overridden. */
-  readonly overridden: ReadonlySet<string>
-}
+export type { Override } from "./flagOverrides.js"
+export type { Flags } from "./local.js"
 
 /** Keys that are missing are kept for somebody to look at: as many, and as much of each. */
 const maxMissing = 200

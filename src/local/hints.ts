@@ -121,8 +121,8 @@ export const makeHints = (store: Store): Hints => {
       if (variants.size <= maxVariants) variants.add(event)
       patterns.set(key, variants)
       if (variants.size <= maxVariants) return undefined
-      return `There are more than ${maxVariants} names like "${pattern}". PostHog keeps each as an event of its own, for ` +
-        "good: put what differs into a property"
+      return `There are more than ${maxVariants} names like "${pattern}". PostHog keeps each as an event of its own, ` +
+        "for good: put what differs into a property"
     }
   }
 }

@@ -2,7 +2,7 @@
  * The parts of one local PostHog that its handlers work with.
  */
 import type { Faults } from "./faults.js"
-import type { Flags } from "./flags.js"
+import type { Override } from "./flagOverrides.js"
 import type { Hints } from "./hints.js"
 import type { Patience } from "./listener.js"
 import type { Answer, Exchange, Fault } from "./model.js"
@@ -11,6 +11,26 @@ import type { People } from "./people.js"
 import type { Reports } from "./reports.js"
 import type { Settings } from "./settings.js"
 import type { Store } from "./store.js"
+
+/** The flags, and what they answer. */
+export interface Flags {
+  /** The document as `/flags/definitions` gives it, with overrides written in. */
+  readonly document: () => { readonly [name: string]: unknown }
+  /** `undefined`, or what is wrong with it. */
+  readonly setDefinitions: (document: unknown) => string | undefined
+  /** Replaces all overrides. A flag that has no definition exists because of its override. */
+  readonly setOverrides: (overrides: ReadonlyArray<Override>) => void
+  /** Sets one, or takes it away with `value: undefined`. */
+  readonly override: (override: Omit<Override, "value"> & { readonly value: boolean | string | undefined }) => void
+  readonly overrides: () => ReadonlyArray<Override>
+  /** Keys that somebody asked for and that are not there. */
+  readonly missing: () => ReadonlyArray<string>
+  readonly evaluate: Handler
+  readonly definitions: Handler
+  readonly remoteConfig: Handler
+  /** Forgets what was asked for. Definitions and overrides stay. */
+  readonly clear: () => void
+}
 
 export interface Local {
   readonly settings: Settings

@@ -53,8 +53,8 @@ export interface ReceivedRequest {
 }
 
 /**
- * What became of an event: PostHog would take it; it is at fault itself; it is well, but the request that it came in was
- * refused as a whole.
+ * What became of an event: PostHog would take it; it is at fault itself; it is well, but the request that it came in
+ * was refused as a whole.
  */
 export type Verdict = "accepted" | "invalid" | "refused"
 
@@ -200,7 +200,10 @@ export type Fault =
   | { readonly kind: "reset"; readonly when: "before" | "after" }
   /** Does not listen: connections are refused, as when PostHog is down. Concerns all targets. */
   | { readonly kind: "refuse" }
-  /** Half a body, then the connection ends (or, with `stays`, nothing more). With a body: without a look at the request. */
+  /**
+   * Half a body, then the connection ends (or, with `stays`, nothing more). With a body: without a look at the
+   * request.
+   */
   | {
     readonly kind: "cut"
     readonly stays?: boolean | undefined

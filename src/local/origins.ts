@@ -35,7 +35,9 @@ const isOwnName = (name: string): boolean =>
   name === "localhost" || /\.(?:localhost|test|internal)$/.test(name) || /^127(?:\.\d{1,3}){3}$/.test(name) ||
   name === "[::1]"
 
-/** Whether pages of this origin send without asking. `null` does not: any page of the internet can be it, in a frame. */
+/**
+ * Whether pages of this origin send without asking. `null` does not: any page of the internet can be it, in a frame.
+ */
 export const isOwnOrigin = (origin: string): boolean => {
   let url: URL
   try {

@@ -13,7 +13,10 @@ export interface Person {
 }
 
 export interface People {
-  /** Takes an accepted event into account. What is given back says what PostHog does not do, without a word to anybody. */
+  /**
+   * Takes an accepted event into account. What is given back says what PostHog does not do, without a word to
+   * anybody.
+   */
   readonly learn: (event: ReceivedEvent) => string | undefined
   /** Somebody by any id; `undefined`: never heard of. */
   readonly find: (project: string, id: string) => Person | undefined

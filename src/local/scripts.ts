@@ -9,7 +9,9 @@ import { dirname, join } from "node:path"
 import type { Answer } from "./model.js"
 import type { Settings } from "./settings.js"
 
-/** No name that leads out of the folder has this form. Maps are asked for when somebody opens the tools of a browser. */
+/**
+ * No name that leads out of the folder has this form. Maps are asked for when somebody opens the tools of a browser.
+ */
 const names = /^[a-z0-9.-]{1,100}\.js(?:\.map)?$/
 
 /** What pages load that have the snippet: without it nothing works. */
@@ -51,8 +53,8 @@ const absence = (name: string): string => {
   const text = name === arrayScript
     ? "posthog-js is not installed where the local PostHog looks for it, so nothing of this page arrives. Install it " +
       "with `npm i -D posthog-js`, or start the local PostHog with `--assets cdn`."
-    : `${name} is not here, so this part of posthog-js does nothing. Install posthog-js with \`npm i -D posthog-js\`, ` +
-      "or start the local PostHog with `--assets cdn`."
+    : `${name} is not here, so this part of posthog-js does nothing. Install posthog-js with ` +
+      "`npm i -D posthog-js`, or start the local PostHog with `--assets cdn`."
   const print = name === arrayScript ? "console.error" : "console.info"
   return `(function(w){var s=w.__effectPostHog=w.__effectPostHog||{};var n=${JSON.stringify(name)};` +
     `if(!s[n]){s[n]=1;${print}("[local PostHog] "+${JSON.stringify(text)})}})(window)`

@@ -1,6 +1,6 @@
 /**
- * Where clients of this library send their account, see `PostHogServer.layerReport`. It is no request to PostHog, so that
- * it is not among those that are kept, and no fault hits it.
+ * Where clients of this library send their account, see `PostHogServer.layerReport`. It is no request to PostHog, so
+ * that it is not among those that are kept, and no fault hits it.
  */
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { isTooDeep } from "./decode.js"

@@ -1,5 +1,6 @@
 /**
- * What PostHog says about requests of capture v1: a request is refused for its headers and its shape, an event for itself.
+ * What PostHog says about requests of capture v1: a request is refused for its headers and its shape, an event for
+ * itself.
  */
 import { parseTimestamp } from "../core/event/timestamp.js"
 import { canonicalUuid, isUuid } from "../core/event/uuid.js"

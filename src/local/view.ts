@@ -1,6 +1,6 @@
 /**
- * What is shown of events and requests to whoever looks at a local PostHog from outside: whole, or cut for a list. Texts
- * of strangers go through here, so nothing may throw for them.
+ * What is shown of events and requests to whoever looks at a local PostHog from outside: whole, or cut for a list.
+ * Texts of strangers go through here, so nothing may throw for them.
  */
 import type { ReceivedEvent } from "./model.js"
 

@@ -4,7 +4,10 @@
 
 const longest = 200
 
-/** What a terminal or a reader takes for something else than text: control characters, and marks that turn a line round. */
+/**
+ * What a terminal or a reader takes for something else than text: control characters, and marks that turn a line
+ * round.
+ */
 const harmful = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
 
 /** The text of somebody else in one line, with what is no text made visible, and cut. */

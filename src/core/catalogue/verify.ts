@@ -66,8 +66,8 @@ const isTaken = ({ types, values }: PropertyDescription, { isUnclear, types: tak
 }
 
 /**
- * Whether the types are the same, as far as PostHog can say it: it has no word for values of several types but `String`,
- * of which everything is.
+ * Whether the types are the same, as far as PostHog can say it: it has no word for values of several types but
+ * `String`, of which everything is.
  */
 const isSame = ({ types }: PropertyDescription, { isUnclear, types: defined }: SchemaProperty): boolean =>
   isUnclear || types.every((type) => defined.includes(type)) ||

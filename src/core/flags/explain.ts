@@ -67,7 +67,10 @@ const resultOf = (outcome: number): FilterResult => ({
   unresolved: isUnresolved(outcome) ? reasonOf(outcome) : undefined
 })
 
-/** When no condition set matches, PostHog gives the reason that is the last in this order, of the last set that has it. */
+/**
+ * When no condition set matches, PostHog gives the reason that is the last in this order, of the last set that has
+ * it.
+ */
 const codes = ["no_condition_match", "out_of_rollout_bound", "no_group_type"] as const
 const ranks: ReadonlyArray<StepOutcome> = ["no_match", "out_of_rollout", "no_group"]
 
@@ -271,8 +274,8 @@ class Explainer {
 
 /**
  * Why the flag has its value for somebody, or why it has none here: the value and the reason that an evaluation of the
- * same subject at the same time gives. `undefined` where that would have no such flag: the key is not defined, or the id
- * is blank.
+ * same subject at the same time gives. `undefined` where that would have no such flag: the key is not defined, or the
+ * id is blank.
  */
 export const explainFlag = (
   definitions: Definitions,

@@ -1,6 +1,6 @@
 /**
- * The commands about tracking plans and flags, as a promise: in a module of its own, so that the entry point loads Effect
- * only for them.
+ * The commands about tracking plans and flags, as a promise: in a module of its own, so that the entry point loads
+ * Effect only for them.
  */
 import * as Effect from "effect/Effect"
 import { layer } from "../../PostHogClient.js"

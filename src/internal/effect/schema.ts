@@ -25,7 +25,9 @@ const deprecatedId = Symbol.for("effect-posthog/Deprecated")
 const annotated = <S extends Annotatable>(field: S, id: symbol, value: unknown): S =>
   (field as unknown as { readonly annotations: (annotations: object) => S }).annotations({ [id]: value })
 
-/** `Schema.typeSchema` keeps of a transformation only the side that the program sees, which is marked for it as well. */
+/**
+ * `Schema.typeSchema` keeps of a transformation only the side that the program sees, which is marked for it as well.
+ */
 const markSeen = (ast: AST.AST, annotations: AST.Annotations): AST.AST =>
   ast._tag === "Transformation"
     ? new AST.Transformation(
@@ -154,7 +156,10 @@ const later = (ast: AST.Suspend, laters: Laters): Shape => {
   return shape
 }
 
-export const shapeOf = (ast: AST.AST, laters: Laters = new Map()): Shape => said(ast, plain(ast, laters))
+export const shapeOf = (ast: AST.AST, laters?: Laters): Shape => {
+  const found: Laters = laters ?? new Map()
+  return said(ast, plain(ast, found))
+}
 
 const plain = (ast: AST.AST, laters: Laters): Shape => {
   const inside = (ast: AST.AST): Shape => shapeOf(ast, laters)

@@ -30,7 +30,9 @@ import { flagsFailed } from "./words.js"
 /** Most flags that one evaluation can name; a list may claim to have billions. */
 const maxKeys = 10_000
 
-/** Whom the call or the context is about; `undefined`: nobody. An id that is given and blank is nobody, not the next. */
+/**
+ * Whom the call or the context is about; `undefined`: nobody. An id that is given and blank is nobody, not the next.
+ */
 export const askedAbout = (known: ReturnType<State["accumulated"]>, options: EvaluateOptions): string | undefined => {
   const given = options.distinctId ?? known.distinctId
   return isIdentifier(given) ? String(given) : undefined

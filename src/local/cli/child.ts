@@ -11,7 +11,9 @@ const localKey = "phc_local"
 /** Frameworks hand only variables with such names to browsers. */
 const prefixes = ["", "NEXT_PUBLIC_", "VITE_", "VITE_PUBLIC_", "PUBLIC_"]
 
-/** The environment of the program. Keys of a real project are replaced, so that no event can be taken for a real one. */
+/**
+ * The environment of the program. Keys of a real project are replaced, so that no event can be taken for a real one.
+ */
 export const environmentFor = (url: string, env: NodeJS.ProcessEnv): NodeJS.ProcessEnv => ({
   ...env,
   ...Object.fromEntries(prefixes.flatMap((prefix) => [

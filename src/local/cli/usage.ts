@@ -10,8 +10,8 @@ export const usage = `effect-posthog: a PostHog on this machine, for development
   effect-posthog [options]
       starts it, and prints what arrives; any PostHog SDK can send to the address that it prints
   effect-posthog [options] -- COMMAND …
-      starts COMMAND with it, such as: effect-posthog -- npm run dev. POSTHOG_HOST and POSTHOG_API_KEY are set for it, also
-      in the spellings NEXT_PUBLIC_…, VITE_… and PUBLIC_…. Ends with COMMAND, and with its exit code
+      starts COMMAND with it, such as: effect-posthog -- npm run dev. POSTHOG_HOST and POSTHOG_API_KEY are set for it,
+      also in the spellings NEXT_PUBLIC_…, VITE_… and PUBLIC_…. Ends with COMMAND, and with its exit code
   effect-posthog events [--event NAME] [--person ID] [--since SEQ] [--wait TIME] [--count N]
       prints the events of one that runs, a line of JSON for each; with --wait, such as 5s, once they are there
 
