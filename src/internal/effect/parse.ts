@@ -1,6 +1,7 @@
 /**
  * Values of Effect's schemas: how they are brought into the form that is sent, and why one does not fit, which Effect
- * says as a tree of issues. Hides that tree, and what a parser gives back. `effect-4/src/internal/effect/parse.ts` is this file for Effect 4.
+ * says as a tree of issues. Hides that tree, and what a parser gives back. `effect-4/src/internal/effect/parse.ts` is
+ * this file for Effect 4.
  */
 import * as Either from "effect/Either"
 import type { ParseIssue } from "effect/ParseResult"
