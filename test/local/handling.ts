@@ -11,8 +11,8 @@ import { Store } from "../../src/local/store.js"
 export const now = Date.parse("2026-11-27T12:00:00.000Z")
 
 /** The parts that the handlers of events touch. */
-export const makeLocal = (isStrict = false): Local => {
-  const bounds = { maxEvents: 10_000, maxBytes: 64 * 1024 * 1024 }
+export const makeLocal = (isStrict = false, maxEvents = 10_000): Local => {
+  const bounds = { maxEvents, maxBytes: 64 * 1024 * 1024 }
   const store = new Store(bounds)
   return {
     settings: bounds as Local["settings"],

@@ -37,12 +37,66 @@ describe("shapes", () => {
   })
 
   it("keeps the text as it was sent", async () => {
-    const one = ` {"event":"e","distinct_id":1e3,"properties":{"a":1.50,"b":"]}\\"","__proto__":{"x":1},"z":1,"1":2}} `
+    const one =
+      ` {"event":"e","distinct_id":1e3,"properties":{"a":1.50,"b":"\\"]}","c":"\\\\","__proto__":{"x":1},"1":2}} `
     const { events } = await send({ body: `{"batch":[0],"api_key":"phc_a", "batch" : [${one},${one}] }` })
     expect(events.map((event) => [event.bytes, event.distinct_id])).toEqual(
       Array.from({ length: 2 }, () => [one.trim().length, "1000"])
     )
     expect(JSON.stringify(events[1]!.raw)).toBe(JSON.stringify(JSON.parse(one)))
+  })
+})
+
+it("finds events whose list has a name with escapes", async () => {
+  const { events } = await send({
+    body: `{"api_key":"phc_a","b\\u0061tch":[${JSON.stringify(event({ event: "found" }))}]}`
+  })
+  expect(events.map(({ event, raw }) => [event, (raw as any).uuid])).toEqual([["found", uuid]])
+})
+
+it("knows an event again although a refused one with its uuid is forgotten", async () => {
+  const local = makeLocal(false, 2)
+  const batch = async (...batch: ReadonlyArray<unknown>) => send({ body: { api_key: "phc_a", batch } }, local)
+  await batch(event({ event: "" }))
+  await batch(event())
+  await batch(event({ uuid: undefined }))
+  await batch(event())
+  expect(local.store.events.map(({ times, verdict }) => [verdict, times])).toEqual([["accepted", 2], ["accepted", 1]])
+  expect(local.store.counts).toMatchObject({ accepted: 2, duplicates: 1, forgotten: 1 })
+})
+
+describe("clients", () => {
+  it.each<[object, string, object]>([
+    [{ "user-agent": "posthog-node/5.70.0" }, "", { sdk: { name: "posthog-node", version: "5.70.0" }, attempt: 1 }],
+    [{ "user-agent": "x/1", "posthog-sdk-info": "@acme/sdk/2.0.0-rc.1" }, "", {
+      sdk: { name: "@acme/sdk", version: "2.0.0-rc.1" }
+    }],
+    [{ "user-agent": "Mozilla/5.0 (X11)" }, "?retry_count=2", { sdk: { name: "web", version: "1.449.2" }, attempt: 3 }],
+    [{ "posthog-attempt": "4" }, "?retry_count=9", { attempt: 4 }],
+    [{ "posthog-attempt": "0" }, "", { attempt: 1 }],
+    [{ "posthog-attempt": "x".repeat(1_000) }, "?retry_count=1e9", { attempt: 1 }]
+  ])("%o%s", async (headers, query, expected) => {
+    const { received } = await send({
+      path: `/batch/${query}`,
+      headers: headers as Record<string, string>,
+      body: { api_key: "phc_a", batch: [browser()] }
+    })
+    expect(received).toMatchObject(expected)
+  })
+
+  it("are those of single events where these say so", async () => {
+    const { events } = await send({
+      headers: { "user-agent": "posthog-node/5.70.0" },
+      body: {
+        api_key: "phc_a",
+        batch: [event(), browser(), event({ uuid: undefined, properties: { $lib: { toString: 1 }, $lib_version: {} } })]
+      }
+    })
+    expect(events.map(({ sdk }) => `${sdk.name} ${sdk.version}`)).toEqual([
+      "posthog-node 5.70.0",
+      "web 1.449.2",
+      "posthog-node 5.70.0"
+    ])
   })
 })
 

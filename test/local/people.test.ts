@@ -4,6 +4,7 @@ import { maxPeople } from "../../src/local/people.js"
 import { exchange, makeLocal } from "./handling.js"
 
 interface Sent {
+  readonly uuid?: string
   readonly event?: string
   readonly distinct_id: unknown
   readonly properties?: object
@@ -46,6 +47,16 @@ describe("properties", () => {
       { event: "$set", distinct_id: "ada", properties: { $unset: ["a", 1, null] } }
     )
     expect(find("ada")).toEqual({ ids: ["ada"], properties: { plan: "pro", first: 1 } })
+  })
+
+  it("stay as they are when an event comes again", () => {
+    const { find, send } = world()
+    const uuid = "0194d6e0-0000-7000-8000-000000000001"
+    const first = { distinct_id: "ada", uuid, $set: { plan: "free" } }
+    send(first)
+    send({ distinct_id: "ada", $set: { plan: "pro" } })
+    send(first)
+    expect(find("ada")?.properties).toEqual({ plan: "pro" })
   })
 
   it("stay as they are by what is sent without a profile", () => {
@@ -182,6 +193,13 @@ describe("bounds", () => {
     expect(people.all().length).toBeLessThan(168)
     expect(find("p199")).toBeDefined()
     expect(find("p0")).toBeUndefined()
+  })
+
+  it("who is heard of again and again takes no more than once", () => {
+    const { find, send } = world()
+    send({ distinct_id: "first" })
+    for (let n = 0; n < 200; n++) send({ distinct_id: "ada", $set: { text: "x".repeat(100_000) } })
+    expect(find("first")).toBeDefined()
   })
 
   it("somebody has so many ids", () => {
