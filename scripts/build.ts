@@ -3,6 +3,7 @@
  * compiler in `node16` mode takes the format of a module from its declaration file. And the
  * same modules in few files, for Node.
  */
+import { build } from "esbuild"
 import { spawnSync } from "node:child_process"
 import { copyFile, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises"
 import { dirname, join, sep } from "node:path"
@@ -104,5 +105,19 @@ try {
   // The nearest package.json says what a `.js` file is, and bundlers read there whether a module may be left out.
   await writeFile("dist/cjs/package.json", "{ \"type\": \"commonjs\", \"sideEffects\": false }\n")
 }
+
+// Who starts the local PostHog waits for it, and each file costs a third of a millisecond or more. What is about tracking
+// plans stays where it is, because it loads Effect.
+await build({
+  entryPoints: ["dist/esm/bin.js"],
+  outfile: "dist/esm/bin.js",
+  allowOverwrite: true,
+  bundle: true,
+  external: ["./internal/cli/plans.js"],
+  format: "esm",
+  platform: "node",
+  target: "es2022",
+  logLevel: "warning"
+})
 
 await writeChunks(formats.includes("cjs"))
