@@ -182,7 +182,37 @@ const flagsNow = ({ flags }: Local): unknown => ({
   missing: flags.missing()
 })
 
-const flags: Route = ({ given, local, request }) => {
+/** The flag that a path names; badly escaped, it is none. */
+const keyOf = (piece: string): string => {
+  try {
+    return decodeURIComponent(piece)
+  } catch {
+    return piece
+  }
+}
+
+/** Why a flag is what it is for somebody. */
+const why = ({ local, query }: Call, key: string): unknown => {
+  const distinctId = query.get("person")
+  if (distinctId === null || distinctId === "") return refusal(400, "say for whom: ?person=DISTINCT_ID")
+  // Whoever has one project need not name it.
+  const project = query.get("project") ?? local.store.events.at(-1)?.project ?? ""
+  const groups = Object.fromEntries(
+    query.getAll("group").flatMap((group) => {
+      const [, type, of] = /^([^:]+):(.+)$/.exec(group) ?? []
+      return type === undefined ? [] : [[type, of!]]
+    })
+  )
+  return local.flags.why(key, { distinctId, project, groups }, local) ??
+    refusal(404, `there is no flag ${quoted(key)}; make one with POST /flags {${quoted(key)}: true}`)
+}
+
+const flags: Route = (call) => {
+  const { given, local, request, rest } = call
+  const [piece] = rest
+  if (piece !== undefined) {
+    return request.method === "GET" ? why(call, keyOf(piece)) : refusal(405, "one flag is set with POST /flags")
+  }
   if (request.method === "POST") {
     const problem = changeFlags(local.flags, given)
     if (problem !== undefined) return refusal(400, problem)

@@ -6,13 +6,15 @@
 import { randomUUID } from "node:crypto"
 import type { Definitions } from "../core/flags/definitions.js"
 import { explainFlag } from "../core/flags/explain.js"
+import type { FlagExplanation } from "../core/flags/explanation.js"
+import { explanationText } from "../core/flags/explanationText.js"
 import type { Subject, UnresolvedReason } from "../core/flags/local.js"
 import type { FlagValue, Json } from "../core/flags/response.js"
 import { setMember } from "../core/guard.js"
 import { remoteConfig } from "./browser.js"
 import { type FlagDocument, payloadText } from "./flagDocument.js"
 import { type FlagsAsked, readRequest } from "./flagRequest.js"
-import type { Local } from "./local.js"
+import type { Local, Why } from "./local.js"
 import { type Answer, type Exchange, json } from "./model.js"
 
 /** What flags are for somebody. */
@@ -70,6 +72,18 @@ const withTexts = (subject: Subject): Subject => {
   }
 }
 
+const explain = (
+  definitions: Definitions,
+  subject: Subject,
+  now: number,
+  key: string
+): FlagExplanation | undefined => {
+  const explained = explainFlag(definitions, subject, now, key)
+  return explained?.unresolved === undefined
+    ? explained
+    : explainFlag(definitions, withTexts(subject), now, key) ?? explained
+}
+
 /** `undefined`: there is no such flag. */
 const evaluate = (
   definitions: Definitions,
@@ -80,11 +94,9 @@ const evaluate = (
   | { readonly value: FlagValue | undefined; readonly reason: Reason; readonly unresolved?: UnresolvedReason }
   | undefined =>
 {
-  const explained = explainFlag(definitions, subject, now, key)
+  const explained = explain(definitions, subject, now, key)
   if (explained === undefined) return undefined
-  const { reason, unresolved, value } = explained.unresolved !== undefined
-    ? explainFlag(definitions, withTexts(subject), now, key) ?? explained
-    : explained
+  const { reason, unresolved, value } = explained
   if (unresolved !== undefined) {
     const description = `Cannot be evaluated here: ${whyUnresolved[unresolved]}`
     return { value: undefined, unresolved, reason: { code: "no_condition_match", description, condition_index: null } }
@@ -160,6 +172,47 @@ const outcomes = (
     const why = overridden.has(key) ? { ...reason, description: "Overridden in the local PostHog" } : reason
     return [{ key, value, reason: why, definition }]
   })
+}
+
+/** Why a flag is what an evaluation would give now; `undefined`: there is no such flag. */
+export const whyFor = (
+  key: string,
+  { distinctId, groups = {}, project }: {
+    readonly distinctId: string
+    readonly project: string
+    readonly groups?: { readonly [type: string]: string } | undefined
+  },
+  local: Local,
+  flagsFor: (ids: ReadonlyArray<string>, contexts: ReadonlyArray<string>) => FlagsFor
+): Why | undefined => {
+  const asked: FlagsAsked = {
+    project,
+    distinctId,
+    anonymousId: undefined,
+    deviceId: undefined,
+    groups,
+    personProperties: {},
+    groupProperties: {},
+    keys: [key],
+    contexts: [],
+    runtime: "all",
+    isDisabled: false
+  }
+  const { ids, subject } = subjectOf(asked, local)
+  const { definitions, document, overridden } = flagsFor([...ids, distinctId], [])
+  const isKept = document.flags.some((flag) => flag.key === key && flag.ensure_experience_continuity === true)
+  const first = { ...subject, distinctId: ids[0] ?? distinctId }
+  const explanation = explain(definitions, isKept ? first : subject, local.now(), key)
+  if (explanation === undefined) return undefined
+  const isOverridden = overridden.has(key)
+  const text = explanationText(explanation)
+  return {
+    key,
+    value: explanation.value,
+    isOverridden,
+    text: isOverridden ? `${text} It is overridden here.` : text,
+    explanation
+  }
 }
 
 /** Named by key, whatever the keys are. */

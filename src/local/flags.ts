@@ -6,7 +6,7 @@
  */
 import { createHash } from "node:crypto"
 import { compileDefinitions } from "../core/flags/definitions.js"
-import { answerFlags, type FlagsFor } from "./flagAnswers.js"
+import { answerFlags, type FlagsFor, whyFor } from "./flagAnswers.js"
 import { type FlagDocument, noFlags, payloadText, readDocument, withTextValues } from "./flagDocument.js"
 import { type Override, withOverrides } from "./flagOverrides.js"
 import type { Flags } from "./local.js"
@@ -145,6 +145,7 @@ export const makeFlags = (store: Store, now: () => number): Flags => {
     },
     overrides: () => overrides,
     missing: () => [...missing],
+    why: (key, whom, local) => whyFor(key, whom, local, flagsFor),
     evaluate: (exchange, local) => answerFlags(exchange, local, flagsFor, miss),
     definitions: (exchange) => {
       const refused = secretProblem(exchange)

@@ -1,6 +1,8 @@
 /**
  * The parts of one local PostHog that its handlers work with.
  */
+import type { FlagExplanation } from "../core/flags/explanation.js"
+import type { FlagValue } from "../core/flags/response.js"
 import type { Faults } from "./faults.js"
 import type { Override } from "./flagOverrides.js"
 import type { Hints } from "./hints.js"
@@ -11,6 +13,16 @@ import type { People } from "./people.js"
 import type { Reports } from "./reports.js"
 import type { Settings } from "./settings.js"
 import type { Store } from "./store.js"
+
+/** Why a flag is what it is for somebody. */
+export interface Why {
+  readonly key: string
+  readonly value: FlagValue | undefined
+  readonly isOverridden: boolean
+  /** In a sentence. */
+  readonly text: string
+  readonly explanation: FlagExplanation
+}
 
 /** The flags, and what they answer. */
 export interface Flags {
@@ -25,6 +37,16 @@ export interface Flags {
   readonly overrides: () => ReadonlyArray<Override>
   /** Keys that somebody asked for and that are not there. */
   readonly missing: () => ReadonlyArray<string>
+  /** Why a flag is what it is for somebody; `undefined`: there is no such flag. */
+  readonly why: (
+    key: string,
+    whom: {
+      readonly distinctId: string
+      readonly project: string
+      readonly groups?: { readonly [type: string]: string } | undefined
+    },
+    local: Local
+  ) => Why | undefined
   readonly evaluate: Handler
   readonly definitions: Handler
   readonly remoteConfig: Handler

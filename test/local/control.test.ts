@@ -179,6 +179,37 @@ describe("control", () => {
       assert.isArray(now.json.document.flags)
     }))
 
+  it("explains why a flag is what it is for somebody", () =>
+    withServer(async ({ get, post, send }) => {
+      await send({ ...event("$identify", "ada"), properties: { $set: { plan: "pro" } } })
+      await post("/flags", {
+        flags: [{
+          id: 1,
+          key: "checkout",
+          active: true,
+          filters: {
+            groups: [{
+              properties: [{ key: "plan", value: "pro", type: "person", operator: "exact" }],
+              rollout_percentage: 100
+            }]
+          }
+        }]
+      })
+      const forAda = await get("/flags/checkout?person=ada")
+      assert.deepInclude(forAda.json, { key: "checkout", value: true, isOverridden: false })
+      assert.match(forAda.json.text, /^checkout is on for ada: .*plan/)
+      const forBob = await get("/flags/checkout?person=bob")
+      assert.strictEqual(forBob.json.value, false)
+      assert.strictEqual(forBob.json.explanation.reason.code, "no_condition_match")
+      await post("/flags", { override: { key: "checkout", value: true, distinctId: "bob" } })
+      const overridden = await get("/flags/checkout?person=bob")
+      assert.deepInclude(overridden.json, { value: true, isOverridden: true })
+      assert.match(overridden.json.text, /overridden here/)
+      assert.match((await get("/flags/none?person=ada")).json.error, /there is no flag "none"; make one/)
+      assert.match((await get("/flags/checkout")).json.error, /\?person=/)
+      assert.strictEqual((await get("/flags/%E0%A4%A?person=ada")).status, 404)
+    }))
+
   it("starts faults and stops them, and says what is wrong with one", () =>
     withServer(async ({ get, post, send }) => {
       const started = await post("/faults", { fault: { kind: "status", status: 503 }, on: "events", times: 3 })
