@@ -38,7 +38,7 @@ describe("shapes", () => {
 
   it("keeps the text as it was sent", async () => {
     const one =
-      ` {"event":"e","distinct_id":1e3,"properties":{"a":1.50,"b":"\\"]}","c":"\\\\","__proto__":{"x":1},"1":2}} `
+      ` {"event":"e","distinct_id":1e3,"properties":{"a":1.5000,"b":"\\"]}","c":"\\\\","__proto__":{"x":1},"1":2}} `
     const { events } = await send({ body: `{"batch":[0],"api_key":"phc_a", "batch" : [${one},${one}] }` })
     expect(events.map((event) => [event.bytes, event.distinct_id])).toEqual(
       Array.from({ length: 2 }, () => [one.trim().length, "1000"])
