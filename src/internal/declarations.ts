@@ -10,8 +10,7 @@ import {
   declaredId,
   type DeclaredProperties,
   type PersonalPolicy,
-  type PropertyProblem,
-  sayProblems
+  type PropertyProblem
 } from "../core/event/declared.js"
 import type { Layer, Properties, PropertiesInput } from "../core/event/layers.js"
 import { hasOwn, isObject, read, readOwn } from "../core/guard.js"
@@ -64,9 +63,6 @@ const valueIn = (layers: ReadonlyArray<Layer>, name: string): unknown => {
   return value
 }
 
-const isLeftOut = (hidden: Properties, name: string): boolean =>
-  Object.hasOwn(hidden, name) && hidden[name] === undefined
-
 export class Declarations {
   private readonly personal: PersonalPolicy
   /** What a test has against the event that was looked at last. */
@@ -87,12 +83,9 @@ export class Declarations {
 
   /** The properties of an event in the form that is sent, or in words why it is not sent. */
   propertiesOf({ event, prepare }: DeclaredEvent, given: unknown, layers: ReadonlyArray<Layer>): Ready | string {
-    const { hide, problems, properties } = prepare(given, this.personal)
-    if (problems !== undefined && !this.isSentInvalid(event, problems)) return sayProblems(problems)
-    const hidden = hide?.((name) => valueIn(layers, name), properties, this.personal)
-    return hidden === undefined
-      ? { properties, omits: undefined }
-      : { properties: { ...hidden, ...properties }, omits: (name) => isLeftOut(hidden, name) }
+    const { hide, problems, properties, say } = prepare(given, this.personal)
+    if (problems !== undefined && !this.isSentInvalid(event, problems)) return say()
+    return hide?.((name) => valueIn(layers, name)) ?? { properties, omits: undefined }
   }
 
   /** In words what a test has against an event as it would be sent. */
@@ -115,11 +108,8 @@ export class Declarations {
     const over: Resolver["over"] = (known, given) => {
       if (!hasOwn(given, declaredId)) return [known, given as PropertiesInput | undefined]
       const declared = (given as DeclaredProperties)[declaredId]
-      const { hide, problems, properties } = declared.prepare(declared.given, this.personal)
-      const hidden = hide?.((name) => readOwn(known, name), properties, this.personal)
-      const under = hidden === undefined || known === undefined
-        ? known
-        : Object.fromEntries(Object.entries({ ...known, ...hidden }).filter(([name]) => !isLeftOut(hidden, name)))
+      const { fitting, hide, problems, properties } = declared.prepare(declared.given, this.personal)
+      const under = known && (hide?.((name) => readOwn(known, name)).known(known) ?? known)
       if (problems === undefined) return [under, properties]
       const isSent = this.isSentInvalid(event, problems, isCounted)
       isCounted = true
@@ -127,8 +117,7 @@ export class Declarations {
       found ??= this.defect
       this.defect = undefined
       // A person loses one property, and not all of them.
-      const isWrong = new Set(problems.map(({ property }) => property))
-      return [under, Object.fromEntries(Object.entries(properties).filter(([name]) => !isWrong.has(name)))]
+      return [under, fitting()]
     }
     return { of: (given) => over(undefined, given)[1], over, defect: () => found }
   }

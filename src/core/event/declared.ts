@@ -42,17 +42,28 @@ export interface PropertyProblem {
 }
 
 /**
- * What stands in the place of properties that come from elsewhere than the call, such as a context, and have the names
- * of personal ones which the call does not say: by name, `undefined` for what is left out.
+ * Properties that come from elsewhere than the call, such as a context, where personal ones that the call does not say
+ * are made unreadable or left out.
  */
-export type Hide = (around: (name: string) => unknown, said: Properties, personal: PersonalPolicy) => Properties
+export interface Hidden {
+  /** Properties that were known before, as they may be seen. */
+  readonly known: (known: Properties) => Properties
+  /** Those of the call, and over what surrounds it those that were made unreadable. */
+  readonly properties: Properties
+  /** Whether a property of the surroundings is left out. */
+  readonly omits: (name: string) => boolean
+}
 
 /** Properties as they are sent, and what is wrong with them. */
 export interface Prepared {
   readonly properties: Properties
   readonly problems: ReadonlyArray<PropertyProblem> | undefined
-  /** `undefined`: none of what was declared is personal data. */
-  readonly hide: Hide | undefined
+  /** The problems in words. */
+  readonly say: () => string
+  /** The properties without those that have a problem. */
+  readonly fitting: () => Properties
+  /** Given what a property has in the surroundings. `undefined`: none of what was declared is personal data. */
+  readonly hide: ((around: (name: string) => unknown) => Hidden) | undefined
 }
 
 /** A declaration, seen from the door. */

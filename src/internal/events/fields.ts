@@ -7,15 +7,16 @@ import { type Encode, wrong } from "../../core/catalogue/encode.js"
 import { invalid, type Misfit, unsaid, wordsOf } from "../../core/catalogue/misfit.js"
 import type { PropertyDescription } from "../../core/catalogue/model.js"
 import {
-  type Hide,
+  type Hidden,
   invalidMark,
   type PersonalData,
   type PersonalPolicy,
   type Prepared,
-  type PropertyProblem
+  type PropertyProblem,
+  sayProblems
 } from "../../core/event/declared.js"
 import { toJson } from "../../core/event/json.js"
-import { setMember } from "../../core/event/layers.js"
+import { type Properties, setMember } from "../../core/event/layers.js"
 import { isInstance, isList, isObject, isPlain, isRecord } from "../../core/guard.js"
 import { fullOf, quickOf } from "../effect/parse.js"
 import { type AnyField, membersOf } from "../effect/schema.js"
@@ -127,8 +128,30 @@ export const declare = (fields: Fields, isPartial = false): Declaration => {
           problems.map(({ property }) => property)
         )
       }
-      return { properties, problems, hide }
+      const isWrong = (name: string): boolean => problems?.some(({ property }) => property === name) ?? false
+      return {
+        properties,
+        problems,
+        say: () => sayProblems(problems ?? []),
+        fitting: () => Object.fromEntries(Object.entries(properties).filter(([name]) => !isWrong(name))),
+        hide: hide && ((around) => hiding(properties, hide!(around, properties, personal)))
+      }
     }
+  }
+}
+
+/**
+ * What stands in the place of properties that come from elsewhere than the call, and have the names of personal ones
+ * which the call does not say: by name, `undefined` for what is left out.
+ */
+type Hide = (around: (name: string) => unknown, said: Properties, personal: PersonalPolicy) => Properties
+
+const hiding = (properties: Properties, hidden: Properties): Hidden => {
+  const omits = (name: string): boolean => Object.hasOwn(hidden, name) && hidden[name] === undefined
+  return {
+    known: (known) => Object.fromEntries(Object.entries({ ...known, ...hidden }).filter(([name]) => !omits(name))),
+    properties: { ...hidden, ...properties },
+    omits
   }
 }
 
