@@ -7,12 +7,12 @@
 import { NodeRuntime } from "@effect/platform-node"
 import { Config, Console, Effect, Layer, Option, Redacted, Schedule } from "effect"
 import { DurableOutbox, PostHog, PostHogClient } from "effect-posthog"
+import * as PostHogServer from "effect-posthog/PostHogServer"
 import { fork } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import * as Sink from "../test/support/sink.js"
 
 /** Both processes have the directory, the host and the key in common: by these the events of the first one are found. */
 const shop = (directory: string, apiKey: string, host: string | undefined) =>
@@ -59,18 +59,18 @@ const main = Effect.gen(function*() {
     (made) => Effect.sync(() => rmSync(made, { recursive: true, force: true }))
   )
   const given = yield* Config.option(Config.string("POSTHOG_API_KEY"))
-  const sink = yield* Sink.make()
+  const url = yield* PostHogServer.url
   const [apiKey, host] = Option.match(given, {
-    onNone: () => ["phc_shop", sink.url] as const,
+    onNone: () => ["phc_shop", url] as const,
     onSome: (apiKey) => [apiKey, process.env.POSTHOG_HOST] as const
   })
   // Nobody answers for now.
-  sink.rules = { otherwise: () => Sink.hang }
-  yield* killed(directory, apiKey, host)
-  sink.rules = {}
+  yield* killed(directory, apiKey, host).pipe(PostHogServer.failing(PostHogServer.silent))
   yield* Effect.provide(startedAgain, shop(directory, apiKey, host))
-  for (const { distinct_id, event } of sink.accepted) yield* Console.log(`PostHog: ${event} of ${distinct_id}`)
-}).pipe(Effect.scoped)
+  for (const { distinct_id, event } of yield* PostHogServer.events) {
+    yield* Console.log(`PostHog: ${event} of ${distinct_id}`)
+  }
+}).pipe(Effect.scoped, Effect.provide(PostHogServer.layer()))
 
 const [, , directory] = process.argv
 const { POSTHOG_API_KEY, POSTHOG_HOST } = process.env

@@ -14,10 +14,10 @@
 import { NodeRuntime } from "@effect/platform-node"
 import { Clock, Console, Data, Effect, Layer, Logger, LogLevel, ParseResult, Schema, Stream } from "effect"
 import { PostHog, PostHogClient, PostHogConfig } from "effect-posthog"
+import * as PostHogServer from "effect-posthog/PostHogServer"
 import { createHash } from "node:crypto"
 import { appendFile, readFile, rename, rm, stat, writeFile } from "node:fs/promises"
 import { basename } from "node:path"
-import * as Sink from "../test/support/sink.js"
 import { read, type Row } from "./import/rows.js"
 
 /** Rows between two positions. All of a part is acknowledged before its position is written. */
@@ -172,7 +172,7 @@ const program = Effect.gen(function*() {
 const PostHogHere = Layer.unwrapScoped(Effect.gen(function*() {
   const options = yield* PostHogConfig.config
   const target = options.apiKey === undefined
-    ? { apiKey: "phc_import", host: (yield* Sink.make({ forgetful: true })).url }
+    ? { apiKey: "phc_import", host: (yield* PostHogServer.make({ maxEvents: 1_000 })).url }
     : options
   return PostHog.layer({
     ...target,

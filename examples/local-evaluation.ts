@@ -8,7 +8,7 @@ import { FileSystem, KeyValueStore } from "@effect/platform"
 import { NodeContext, NodeRuntime } from "@effect/platform-node"
 import { Console, Effect, Layer, Logger, LogLevel, Stream } from "effect"
 import { FeatureFlags, FlagDefinitionStore, LocalEvaluation, PostHog, PostHogClient } from "effect-posthog"
-import * as Sink from "../test/support/sink.js"
+import * as PostHogServer from "effect-posthog/PostHogServer"
 
 // ---- What the team has set up in PostHog
 
@@ -24,7 +24,13 @@ const banner = {
   filters: { groups: [{ properties: [], rollout_percentage: 100 }] }
 }
 // Stays what it was before the user logged in: only PostHog can say what that is.
-const sticky = { id: 3, key: "sticky", active: true, ensure_experience_continuity: true, filters: banner.filters }
+const sticky = {
+  id: 3,
+  key: "sticky",
+  active: true,
+  ensure_experience_continuity: true,
+  filters: { ...banner.filters, multivariate: { variants: [{ key: "blue", rollout_percentage: 100 }] } }
+}
 
 // ---- The program
 
@@ -37,8 +43,7 @@ const show = (distinctId: string, plan: string) =>
   })
 
 const program = Effect.gen(function*() {
-  let definitions = { flags: [newCheckout, banner] as ReadonlyArray<unknown> }
-  const sink = yield* Sink.make({ definitions: () => definitions, flags: () => ({ sticky: "blue" }) })
+  const url = yield* PostHogServer.url
   const folder = yield* (yield* FileSystem.FileSystem).makeTempDirectoryScoped()
 
   const Store = FlagDefinitionStore.layerKeyValueStore.pipe(Layer.provide(KeyValueStore.layerFileSystem(folder)))
@@ -55,9 +60,10 @@ const program = Effect.gen(function*() {
       }))
     )
 
-  const asked = Effect.suspend(() =>
-    Console.log(`  PostHog was asked for definitions ${sink.loads.length}×, for a user ${sink.evaluations.length}×`)
-  )
+  const asked = Effect.flatMap(PostHogServer.requests, (requests) => {
+    const count = (target: PostHogServer.Target) => requests.filter((request) => request.target === target).length
+    return Console.log(`  PostHog was asked for definitions ${count("definitions")}×, for a user ${count("flags")}×`)
+  })
 
   yield* Effect.gen(function*() {
     yield* Console.log("A worker:")
@@ -74,11 +80,11 @@ const program = Effect.gen(function*() {
     yield* asked
 
     yield* Console.log("A second worker, which shares the definitions:")
-    yield* show("barbara", "pro").pipe(Effect.provide(worker(sink.url)))
+    yield* show("barbara", "pro").pipe(Effect.provide(worker(url)))
     yield* asked
 
     yield* Console.log("A flag that only PostHog can evaluate is added:")
-    definitions = { flags: [newCheckout, banner, sticky] }
+    yield* PostHogServer.setDefinitions({ flags: [newCheckout, banner, sticky] })
     yield* LocalEvaluation.reload
     yield* LocalEvaluation.changes.pipe(
       Stream.take(1),
@@ -90,15 +96,22 @@ const program = Effect.gen(function*() {
     yield* Console.log("The same without asking:")
     const flags = yield* FeatureFlags.evaluate({ distinctId: "ada", onlyLocally: true })
     for (const [key, reason] of Object.entries(flags.unresolved)) yield* Console.log(`  ${key}: ${reason}`)
-  }).pipe(Effect.provide(worker(sink.url)))
+  }).pipe(Effect.provide(worker(url)))
 
   yield* Console.log("A cold start while PostHog is down:")
-  const outage = yield* Sink.make({ otherwise: () => Sink.status(503) })
-  yield* show("ada", "pro").pipe(Effect.provide(worker(outage.url)))
+  yield* show("ada", "pro").pipe(
+    Effect.provide(worker(url)),
+    PostHogServer.failing(PostHogServer.status(503))
+  )
 }).pipe(Effect.scoped)
 
 NodeRuntime.runMain(
   program.pipe(
-    Effect.provide(Layer.mergeAll(PostHogClient.layer, NodeContext.layer, Logger.minimumLogLevel(LogLevel.None)))
+    Effect.provide(Layer.mergeAll(
+      PostHogServer.layer({ definitions: { flags: [newCheckout, banner] } }),
+      PostHogClient.layer,
+      NodeContext.layer,
+      Logger.minimumLogLevel(LogLevel.None)
+    ))
   )
 )

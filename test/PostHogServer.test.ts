@@ -2,7 +2,7 @@
  * A server for tests and development, as a layer. The server itself is tested in test/local.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Layer, Stream } from "effect"
+import { Effect, Exit, Fiber, Layer, Schedule, Stream } from "effect"
 import { FeatureFlag, FeatureFlags, PostHog, PostHogTest } from "effect-posthog"
 import * as PostHogServer from "effect-posthog/PostHogServer"
 import { until } from "./support/fleet.js"
@@ -175,6 +175,83 @@ describe("PostHogServer", () => {
       assert.deepInclude(lost, { event: "order completed", reason: "rejected" })
       assert.isFalse((yield* PostHogServer.requests).some(({ path }) => path.includes("report")))
     }).pipe(Effect.provide(Layer.provideMerge(PostHogServer.layerReport, PostHogServer.layerTest()))))
+
+  describe("whatever goes wrong, what an instance says of its events is what the server holds", () => {
+    const faults: Readonly<Record<string, PostHogServer.Fault>> = {
+      ...Object.fromEntries([400, 401, 402, 404, 413, 500].map((status) => [status, PostHogServer.status(status)])),
+      ...Object.fromEntries(
+        [429, 503].map((status) => [status, PostHogServer.status(status, { retryAfter: "1 second" })])
+      ),
+      slow: PostHogServer.slow("50 millis"),
+      "slow, then 503": PostHogServer.slow("50 millis", PostHogServer.status(503)),
+      silent: PostHogServer.silent,
+      "reset before": PostHogServer.reset("before"),
+      "reset after": PostHogServer.reset("after"),
+      refuse: PostHogServer.refuse,
+      cut: PostHogServer.cut(),
+      "cut, and stays": PostHogServer.cut({ stays: true }),
+      garbage: PostHogServer.garbage,
+      quota: PostHogServer.quota(),
+      ...Object.fromEntries(
+        (["retry", "drop", "limited", "warning"] as const).map((result) => [
+          `partial ${result}`,
+          PostHogServer.partial(result, { every: 2 })
+        ])
+      )
+    }
+    for (const captureMode of ["v0", "v1"] as const) {
+      for (const [name, fault] of Object.entries(faults)) {
+        if (fault.kind === "partial" && captureMode === "v0") continue
+        it.live(`${name}, ${captureMode}`, () =>
+          Effect.gen(function*() {
+            // Nobody is refused for one request only.
+            const options = fault.kind === "refuse"
+              ? { on: "everything" } as const
+              : { on: "events", times: 2 } as const
+            const stop = yield* PostHogServer.fail(fault, options)
+            for (let i = 0; i < 6; i++) yield* PostHog.capture(`event ${i}`, {}, { distinctId: "ada" })
+            yield* Effect.exit(PostHog.flush)
+            if (fault.kind === "refuse") yield* stop
+            yield* Effect.exit(PostHog.flush)
+            yield* until(Effect.map(PostHog.stats, ({ inFlight, queued }) => queued + inFlight === 0))
+            const { accepted } = yield* PostHog.stats
+            assert.strictEqual(accepted, 6)
+            yield* until(Effect.map(PostHogServer.reports, ([report]) => report?.accepted === 6 && report.queued === 0))
+            const [report] = yield* PostHogServer.reports
+            const { delivered, dropped } = report!
+            assert.strictEqual(delivered + Object.values(dropped).reduce((sum, n) => sum + n, 0), 6)
+            // With capture v0 an answer is its status alone, and who is over quota is told that all is well.
+            const isLie = fault.kind === "quota" || fault.kind === "garbage" && captureMode === "v0"
+            assert.strictEqual((yield* PostHogServer.events).length, isLie ? 0 : delivered)
+          }).pipe(Effect.provide(Layer.provideMerge(
+            PostHogServer.layerReport,
+            PostHogServer.layerTest({
+              client: {
+                captureMode,
+                flushAt: 3,
+                flushInterval: "10 millis",
+                requestTimeout: "500 millis",
+                retrySchedule: Schedule.spaced("10 millis"),
+                retryPause: "10 millis"
+              }
+            })
+          ))), 60_000)
+      }
+    }
+  })
+
+  it.live("leaves nothing behind that keeps a process alive", () =>
+    Effect.gen(function*() {
+      const handles = Effect.sync(() =>
+        process.getActiveResourcesInfo().filter((kind) => /^(?:TCP|Timeout)/.test(kind)).length
+      )
+      const before = yield* handles
+      yield* Effect.gen(function*() {
+        yield* order
+        yield* PostHogServer.waitFor("order completed")
+      }).pipe(Effect.provide(PostHogServer.layerTest({ page: true })))
+      yield* until(Effect.map(handles, (now) => now <= before))
+    }))
 
   it.live("50 at the same time, each with its own server", () =>
     Effect.forEach(
