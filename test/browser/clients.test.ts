@@ -4,7 +4,7 @@
  */
 import type { Browser } from "playwright-core"
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
-import type { ReceivedRequest } from "../../src/local/model.js"
+import type { Fault, ReceivedRequest } from "../../src/local/model.js"
 import type { LocalServer } from "../../src/local/server.js"
 import { findChromium, noChromium, startChromium } from "../support/chromium.js"
 import { makeSite, type Setup, type Site, type Visit, visit } from "./stage.js"
@@ -290,5 +290,31 @@ describe.skipIf(executable === undefined)(name, { timeout: 60_000 }, () => {
     await page.event("last")
     expect(page.server.local.store.events.map(({ event }) => event)).not.toContain("lost")
     expect(page.complaints.filter((text) => !text.includes("503"))).toEqual([])
+  })
+
+  it("other faults cost posthog-js what it gives up, and no more", async () => {
+    const status = (status: number): Fault => ({ kind: "status", status, headers: { "retry-after": "1" } })
+    const outcomes: ReadonlyArray<readonly [Fault, arrives: boolean]> = [
+      [status(400), false],
+      [status(413), false],
+      [status(429), false],
+      [{ kind: "reset", when: "before" }, true],
+      [{ kind: "quota", limited: ["events"] }, false]
+    ]
+    await Promise.all(outcomes.map(async ([fault, arrives]) => {
+      const page = await open({})
+      await page.event("$pageview")
+      await page.until(() => requests(page, /^\/flags/)[0]?.status)
+      page.server.faults.start({ fault, on: "events", times: 1 })
+      await page.run("posthog.capture('hit')")
+      if (arrives) return page.event("hit")
+      await page.until(() => page.server.local.store.requests.find((each) => each.fault !== undefined && each.isOver))
+      // It sends no events for a minute once the quota is used up.
+      if (fault.kind !== "quota") {
+        await page.run("posthog.capture('after')")
+        await page.event("after")
+      }
+      expect(page.server.local.store.events.map(({ event }) => event)).not.toContain("hit")
+    }))
   })
 })
