@@ -15,6 +15,7 @@ import { stream } from "./stream.js"
 import { jsonOf, viewOf } from "./view.js"
 import { isAccepted, waitFor } from "./wait.js"
 import { millisOf, quoted } from "./words.js"
+import { asLines, asObject, write } from "./writing.js"
 
 /** Of what is told: a document of definitions is the largest. */
 const maxBody = 20 * 1024 * 1024
@@ -98,34 +99,6 @@ const selectionOf = ({ local, query }: Call): (event: ReceivedEvent) => boolean 
   }
 }
 
-/** Writes a list piece by piece, because all events together may be more than fits into a text. */
-const writeAll = async (response: ServerResponse, pieces: Iterable<string>): Promise<void> => {
-  for (const piece of pieces) {
-    if (response.destroyed) return
-    if (response.write(piece)) continue
-    // oxlint-disable-next-line no-await-in-loop
-    await new Promise<void>((resolve) => {
-      response.once("drain", resolve)
-      response.once("close", resolve)
-    })
-  }
-  response.end()
-}
-
-function* asLines(events: ReadonlyArray<ReceivedEvent>): Iterable<string> {
-  for (const event of events) yield `${jsonOf(() => viewOf(event))}\n`
-}
-
-function* asObject(events: ReadonlyArray<ReceivedEvent>, counts: unknown): Iterable<string> {
-  yield `{"counts":${jsonOf(() => counts)},"events":[`
-  let comma = ""
-  for (const event of events) {
-    yield comma + jsonOf(() => viewOf(event))
-    comma = ",\n"
-  }
-  yield "]}\n"
-}
-
 const events: Route = (call) => {
   const { local, query, response, rest } = call
   const { counts, events, requests } = local.store
@@ -138,7 +111,7 @@ const events: Route = (call) => {
   const isLines = query.get("format") === "ndjson"
   const found = events.filter(selectionOf(call))
   response.writeHead(200, { ...headers, "content-type": isLines ? "application/x-ndjson" : "application/json" })
-  void writeAll(response, isLines ? asLines(found) : asObject(found, counts))
+  void write(response, isLines ? asLines(found) : asObject(found, counts))
   return answered
 }
 

@@ -307,7 +307,10 @@ describe.skipIf(executable === undefined)(name, { timeout: 60_000 }, () => {
       await page.until(() => requests(page, /^\/flags/)[0]?.status)
       page.server.faults.start({ fault, on: "events", times: 1 })
       await page.run("posthog.capture('hit')")
-      if (arrives) return page.event("hit")
+      if (arrives) {
+        await page.event("hit")
+        return
+      }
       await page.until(() => page.server.local.store.requests.find((each) => each.fault !== undefined && each.isOver))
       // It sends no events for a minute once the quota is used up.
       if (fault.kind !== "quota") {

@@ -83,8 +83,8 @@ const rows: Readonly<Record<Name, readonly [shape: string, ...values: ReadonlyAr
   optionNull: ["a: string|null"],
   chunk: ["a: [string]"],
   hashMap: ["a: {[number]}"],
-  redacted: ["a: string"],
-  redactedSelf: ["a: string"],
+  redacted: ["a: string!usual"],
+  redactedSelf: ["a: string!usual"],
   urlText: ["a: string", [new URL("https://a.b/"), "https://a.b/"]],
   urlSelf: ["a: string"],
   class: ["a: {x: string}"],
@@ -120,7 +120,7 @@ const rows: Readonly<Record<Name, readonly [shape: string, ...values: ReadonlyAr
   // Where it cannot be told in which part of what is sent it is, all of it is.
   personalKey: ["a: {[number]}!usual"],
   personalInText: ["a: string!usual"],
-  personalRedacted: ["a: string!usual"]
+  personalRedacted: ["a: string!hash"]
 }
 
 describe("a schema", () => {
