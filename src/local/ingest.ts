@@ -117,7 +117,7 @@ const keyOf = (value: unknown): unknown =>
   own(value, "api_key") ?? own(value, "token") ?? own(value, "$token") ?? own(own(value, "properties"), "token")
 
 /** The key for all events of a request: that of the envelope, or that which all of them say. */
-export const projectKey = ({ body, query }: Exchange, events: ReadonlyArray<Raw>): unknown =>
+const projectKey = ({ body, query }: Exchange, events: ReadonlyArray<Raw>): unknown =>
   keyOf(body.json) ?? keyOf(events.find(({ value }) => (keyOf(value) ?? undefined) !== undefined)?.value) ??
     query.get("api_key") ?? query.get("token") ?? undefined
 
@@ -180,9 +180,12 @@ export const blame = (
   }
 }
 
-/** A request of capture v0 with everything that it takes to be answered. */
-const take = (exchange: Exchange, local: Local, lane: "v0" | "ai"): Answer => {
-  const { query, received } = exchange
+/** What a request of capture v0 brings, and for whom; noted in what is received, too. */
+export const opened = (
+  exchange: Exchange,
+  lane: "v0" | "ai"
+): { readonly events: ReadonlyArray<Raw> | undefined; readonly key: unknown; readonly common: Common } => {
+  const { received } = exchange
   const events = eventsOf(exchange)
   const key = events && projectKey(exchange, events)
   const project = typeof key === "string" ? shortened(key.trim()) : ""
@@ -191,8 +194,17 @@ const take = (exchange: Exchange, local: Local, lane: "v0" | "ai"): Answer => {
   if (received.sdk.name === unknownSdk.name) {
     received.sdk = sdkOfEvent(own(events?.[0]?.value, "properties"), received.sdk)
   }
+  return { events, key, common: { lane, isV1: false, project, sdk: received.sdk } }
+}
+
+/** What is answered when all events were taken. */
+export const taken = ({ query }: Exchange): Answer =>
+  query.get("beacon") === "1" ? { status: 204, body: "" } : json(200, { status: 1 })
+
+/** A request of capture v0 with everything that it takes to be answered. */
+const take = (exchange: Exchange, local: Local, lane: "v0" | "ai"): Answer => {
+  const { common, events, key } = opened(exchange, lane)
   local.hints.body(exchange)
-  const common: Common = { lane, isV1: false, project, sdk: received.sdk }
   const keepAll = (judge: (index: number) => Judgement): void =>
     events?.forEach((raw, index) => keep(raw, judge(index), common, exchange, local))
 
@@ -213,7 +225,7 @@ const take = (exchange: Exchange, local: Local, lane: "v0" | "ai"): Answer => {
     return refuse(exchange, blamed.problem)
   }
   keepAll(() => accepted)
-  return query.get("beacon") === "1" ? { status: 204, body: "" } : json(200, { status: 1 })
+  return taken(exchange)
 }
 
 /** `/batch/`, `/e/` and their kin. */

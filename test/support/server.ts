@@ -56,20 +56,9 @@ export const open = <S extends Pick<Loopback, "listen" | "close">>(
     (server) => Effect.promise(() => server.close())
   )
 
-/** A server of HTTP, and those who wait until something has happened there. */
-export abstract class LoopbackServer extends Loopback {
+/** Those who wait until something has happened. */
+export class Waiting {
   private readonly listeners = new Set<() => void>()
-
-  constructor() {
-    const server = createHttpServer((request, response) => {
-      // A connection that breaks is what some tests want.
-      this.handle(request, response).catch(() => response.destroy())
-    })
-    server.keepAliveTimeout = 60_000
-    super(server)
-  }
-
-  protected abstract handle(request: IncomingMessage, response: ServerResponse): Promise<void>
 
   /** Resolves when the condition holds; it is checked whenever something has happened. */
   until(condition: () => boolean): Promise<void> {
@@ -84,9 +73,34 @@ export abstract class LoopbackServer extends Loopback {
     })
   }
 
+  notify(): void {
+    for (const listener of this.listeners) listener()
+  }
+}
+
+/** A server of HTTP, and those who wait until something has happened there. */
+export abstract class LoopbackServer extends Loopback {
+  private readonly waiting = new Waiting()
+
+  constructor() {
+    const server = createHttpServer((request, response) => {
+      // A connection that breaks is what some tests want.
+      this.handle(request, response).catch(() => response.destroy())
+    })
+    server.keepAliveTimeout = 60_000
+    super(server)
+  }
+
+  protected abstract handle(request: IncomingMessage, response: ServerResponse): Promise<void>
+
+  /** Resolves when the condition holds; it is checked whenever something has happened. */
+  until(condition: () => boolean): Promise<void> {
+    return this.waiting.until(condition)
+  }
+
   /** Something has happened. */
   protected notify(): void {
-    for (const listener of this.listeners) listener()
+    this.waiting.notify()
   }
 }
 

@@ -8,7 +8,7 @@ import { randomUUID } from "node:crypto"
 import type { Intercept, OnRequest } from "../../src/local/local.js"
 import { type Answer, type EventResult, type Fault, json, type ReceivedRequest } from "../../src/local/model.js"
 import { type LocalServer, makeServer } from "../../src/local/server.js"
-import { open } from "./server.js"
+import { open, Waiting } from "./server.js"
 import * as V1 from "./sinkV1.js"
 
 /** What the sink does with one request. */
@@ -178,7 +178,7 @@ export class Sink {
   private readonly open = new Map<number, SinkRequest | undefined>()
   /** The events of a request that are taken, where those are not all. */
   private readonly taken = new WeakMap<SinkRequest, ReadonlyArray<SinkEvent>>()
-  private readonly listeners = new Set<() => void>()
+  private readonly waiting = new Waiting()
 
   constructor(public rules: Rules = {}) {}
 
@@ -191,7 +191,7 @@ export class Sink {
     )
     this.server.local.store.subscribe((happening) => {
       if (happening.type === "request") this.follow(happening.request)
-      this.notify()
+      this.waiting.notify()
     })
   }
 
@@ -214,19 +214,7 @@ export class Sink {
 
   /** Resolves when the condition holds; it is checked whenever something has happened. */
   until(condition: () => boolean): Promise<void> {
-    if (condition()) return Promise.resolve()
-    return new Promise((resolve) => {
-      const listener = () => {
-        if (!condition()) return
-        this.listeners.delete(listener)
-        resolve()
-      }
-      this.listeners.add(listener)
-    })
-  }
-
-  private notify(): void {
-    for (const listener of this.listeners) listener()
+    return this.waiting.until(condition)
   }
 
   /** Requests about events. */
