@@ -47,6 +47,7 @@ import type { Plan } from "./local/faults.js"
 import type { Evaluation, Fault, Happening, ReceivedEvent, ReceivedRequest, Target } from "./local/model.js"
 import type { Report } from "./local/reports.js"
 import { type LocalServer, makeServer } from "./local/server.js"
+import type { Options as LocalOptions } from "./local/settings.js"
 import { isAccepted, waitFor as wait } from "./local/wait.js"
 import { quoted } from "./local/words.js"
 import * as PostHog from "./PostHog.js"
@@ -179,15 +180,11 @@ export class PostHogServer extends Context.Tag("effect-posthog/PostHogServer")<P
  * @since 0.1.0
  * @category models
  */
-export interface Options {
+export interface Options extends Omit<LocalOptions, "port" | "controlPort" | "assetsFrom"> {
   /** Where clients send to; 0: a port that is free. Default 0. */
   readonly port?: number | undefined
   /** Whether it has a page and an API to control it: on a port that is free, or on this one. Default `false`. */
   readonly page?: boolean | number | undefined
-  /** The address to listen on; other than loopback demands a `token`. Default: both loopback addresses. */
-  readonly host?: string | undefined
-  /** What the page and its API want to be told. Default: made at the start. */
-  readonly token?: string | undefined
   /**
    * What feature flags are from the start, for everybody or one person; see {@link setFlags}. Default: there are
    * none.
@@ -195,20 +192,6 @@ export interface Options {
   readonly flags?: ReadonlyArray<FlagOverride & { readonly distinctId?: string | undefined }> | undefined
   /** Definitions of feature flags from the start, see {@link setDefinitions}. Default: there are none. */
   readonly definitions?: unknown
-  /** Names besides those of loopback under which the server is reached. */
-  readonly allowHosts?: ReadonlyArray<string> | undefined
-  /** Origins besides those of this machine from which browsers may send. */
-  readonly allowOrigins?: ReadonlyArray<string> | undefined
-  /** How many events are kept. Default 10,000. */
-  readonly maxEvents?: number | undefined
-  /** How many bytes of them. Default 64 MiB. */
-  readonly maxBytes?: number | undefined
-  /** Where the scripts of browsers come from: the program's own `posthog-js`, nowhere, or PostHog. Default `local`. */
-  readonly assets?: "local" | "none" | "cdn" | undefined
-  /** Whether browsers are asked for recordings of sessions, which are counted and not kept. Default `false`. */
-  readonly replay?: boolean | undefined
-  /** Whether it may run although `NODE_ENV` is `production`. Default `false`. */
-  readonly allowProduction?: boolean | undefined
 }
 
 const reasons: Readonly<Record<string, PostHogServerError["reason"]>> = {

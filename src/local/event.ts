@@ -94,24 +94,7 @@ export const personMembers = (raw: unknown, name: "$set" | "$set_once"): Members
 }
 
 /** What is known of an event besides its text. */
-export type Facts =
-  & Pick<
-    ReceivedEvent,
-    | "seq"
-    | "at"
-    | "kind"
-    | "lane"
-    | "sdk"
-    | "project"
-    | "request"
-    | "reason"
-    | "warnings"
-    | "uuid"
-    | "event"
-    | "distinct_id"
-    | "timestamp"
-  >
-  & { readonly verdict: Verdict }
+export type Facts = Omit<ReceivedEvent, "times" | "bytes" | "properties" | "$set" | "$set_once" | "raw">
 
 export class KeptEvent implements ReceivedEvent {
   readonly seq: number
