@@ -2,7 +2,7 @@
  * A server for tests and development, as a layer. The server itself is tested in test/local.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Layer, Schedule, Stream } from "effect"
+import { Duration, Effect, Exit, Fiber, Layer, Schedule, Stream } from "effect"
 import { FeatureFlag, FeatureFlags, PostHog, PostHogTest } from "effect-posthog"
 import * as PostHogServer from "effect-posthog/PostHogServer"
 import { until } from "./support/fleet.js"
@@ -80,6 +80,16 @@ describe("PostHogServer", () => {
         PostHogServer.failing(PostHogServer.status(401), { on: "events" })
       )
     }).pipe(Effect.provide(PostHogServer.layerTest())))
+
+  it.live("times without an end are waited for, and not over at once", () =>
+    Effect.gen(function*() {
+      yield* PostHogServer.fail(PostHogServer.slow(Duration.infinity), { on: "events", times: 1 })
+      const waiting = yield* Effect.fork(PostHogServer.waitFor("order completed", { within: Duration.infinity }))
+      yield* order
+      assert.strictEqual((yield* Fiber.join(waiting)).length, 1)
+      const [first, second] = (yield* PostHogServer.requests).filter(({ target }) => target === "events")
+      assert.deepStrictEqual([first?.status, second?.status], [undefined, 200])
+    }).pipe(Effect.provide(PostHogServer.layerTest({ client: { requestTimeout: "500 millis" } }))))
 
   it.effect("a predicate that throws ends the wait", () =>
     Effect.gen(function*() {
@@ -258,7 +268,9 @@ describe("PostHogServer", () => {
 
   it.live("leaves nothing behind that keeps a process alive", () =>
     Effect.gen(function*() {
-      const handles = Effect.sync(() => process.getActiveResourcesInfo().filter((kind) => /^TCP/.test(kind)).length)
+      const handles = Effect.sync(() =>
+        process.getActiveResourcesInfo().filter((kind) => kind.startsWith("TCP")).length
+      )
       const before = yield* handles
       yield* Effect.gen(function*() {
         yield* order

@@ -221,3 +221,6 @@ export type Fault =
     readonly every?: number | undefined
     readonly details?: string | undefined
   }
+
+/** Milliseconds that a timer of Node can wait: one with more ends at once. Three weeks. */
+export const maxTimer = 2 ** 31 - 1

@@ -2,7 +2,7 @@
  * How a fault is played to who sent a request.
  */
 import type { IncomingMessage, ServerResponse } from "node:http"
-import { type Answer, type Exchange, type Fault, json, type Target } from "./model.js"
+import { type Answer, type Exchange, type Fault, json, maxTimer, type Target } from "./model.js"
 
 /** What the route answers, or a fault in its place. */
 export type Routed = (resultFor?: Exchange["resultFor"]) => Promise<Answer | Fault>
@@ -22,7 +22,7 @@ export interface Stage {
 
 const pause = (millis: number): Promise<void> =>
   new Promise((resolve) => {
-    setTimeout(resolve, millis).unref()
+    setTimeout(resolve, Math.min(millis, maxTimer)).unref()
   })
 
 const jsonType = { "content-type": "application/json" }

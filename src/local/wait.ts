@@ -1,7 +1,7 @@
 /**
  * Waiting until an event has come, and saying what came instead.
  */
-import type { ReceivedEvent, ReceivedRequest } from "./model.js"
+import { maxTimer, type ReceivedEvent, type ReceivedRequest } from "./model.js"
 import type { Store } from "./store.js"
 import { count, plain, quoted, sayMillis } from "./words.js"
 
@@ -123,7 +123,7 @@ export const waitFor = (
       events: found,
       message: [`${many} within ${sayMillis(withinMillis)}.`, ...sayInstead(store, name)].join("\n")
     })
-  }, wanted.withinMillis)
+  }, Math.min(wanted.withinMillis, maxTimer))
   const unsubscribe = store.subscribe((happening) => {
     if (happening.type === "cleared") found.length = 0
     if (happening.type !== "event" || !isAccepted(happening.event)) return
