@@ -16,9 +16,22 @@ const maxBacklog = 8 * 1024 * 1024
 /** Messages in one line of what is there already. */
 const replayed = 200
 
+const lengthOf = (texts: { readonly [name: string]: string }): number =>
+  Object.values(texts).reduce((length, text) => length + text.length, 0)
+
 /** What a message takes at most that is cut, about. */
-const sizeOf = (happening: Happening): number =>
-  happening.type === "event" ? 500 + Math.min(happening.event.bytes, 40_000) : 500
+const sizeOf = (happening: Happening): number => {
+  switch (happening.type) {
+    case "event":
+      return 500 + Math.min(happening.event.bytes, 40_000)
+    case "request": {
+      const { headers, path, query } = happening.request
+      return 500 + path.length + query.length + lengthOf(headers)
+    }
+    default:
+      return 500
+  }
+}
 
 /** What the page is told of one happening. */
 const messageOf = (happening: Happening, state: (what: string) => unknown): unknown => {
@@ -43,6 +56,8 @@ export const stream = (
 ): void => {
   const { store } = local
   let pending: Array<Happening> = []
+  /** What has changed, among what is pending. */
+  const states = new Set<string>()
   let backlog = 0
   let timer: ReturnType<typeof setTimeout> | undefined
   let isReplaying = true
@@ -69,13 +84,25 @@ export const stream = (
     const happenings = pending
     pending = []
     backlog = 0
-    response.write(line(messages(happenings)))
+    states.clear()
+    try {
+      response.write(line(messages(happenings)))
+    } catch {
+      // What is too much for one text.
+      return leave()
+    }
     if (response.writableLength > maxBacklog) leave()
   }
   const unsubscribe = store.subscribe((happening) => {
+    if (happening.type === "changed") {
+      // It is told of as it is then: a second time would be the same, and may be as large as all definitions.
+      if (states.has(happening.what)) return
+      states.add(happening.what)
+    }
     pending.push(happening)
     backlog += sizeOf(happening)
-    if (backlog + response.writableLength > maxBacklog) leave()
+    // What is there already is never the reason for which a reader is too slow.
+    if (backlog + (isReplaying ? 0 : response.writableLength) > maxBacklog) leave()
     else if (!isReplaying) timer ??= setTimeout(flush, batchMillis)
   })
   response.once("close", end)
@@ -97,7 +124,7 @@ export const stream = (
     ]
     for (let at = 0; at < known.length; at += replayed) {
       const goesOn = response.write(line(messages(known.slice(at, at + replayed))))
-      // Back-pressure: what is there already is never the reason for which a reader is too slow.
+      // Back-pressure.
       // oxlint-disable-next-line no-await-in-loop
       if (!goesOn) await drained()
       if (isOver) return

@@ -272,6 +272,28 @@ describe("control", () => {
       assert.strictEqual((await post("/origins", {})).status, 400)
     }))
 
+  it("tells of a state once however often it changes, because all definitions are one", () =>
+    withServer(async (world) => {
+      const flags = [{ key: "known", active: true, name: "x".repeat(3_000_000), filters: { groups: [] } }]
+      await world.post("/flags", { flags })
+      const keys = Array.from({ length: 190 }, (_, index) => `missing-${index}`)
+      const messages = await readStream(
+        world,
+        (all) => all.some(({ evaluation }) => evaluation?.flag === "missing-189"),
+        () => {
+          void ask(
+            `${world.server.url}/flags/?v=2`,
+            "POST",
+            {},
+            JSON.stringify({ token: "phc_local", distinct_id: "ada", flag_keys_to_evaluate: keys })
+          )
+        }
+      )
+      const told = messages.slice(messages.findIndex(({ type }) => type === "replayed"))
+      assert.strictEqual(told.filter(({ type }) => type === "changed").length, 1)
+      assert.strictEqual(told.find(({ type }) => type === "changed").state.missing.length, 190)
+    }))
+
   it("streams what there is and then what happens, cut to a size for lists", () =>
     withServer(async (world) => {
       const long = "x".repeat(5_000)
