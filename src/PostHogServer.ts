@@ -230,14 +230,18 @@ export const make = Effect.fnUntraced(function*(
 ): Effect.fn.Return<Service, PostHogServerError, Scope.Scope> {
   const { definitions, flags, page = false, port = 0, ...rest } = options
   const controlPort = page === true ? 0 : page
+  const start = Effect.tryPromise({
+    try: () => makeServer({ ...present(rest), port, controlPort }, { control }),
+    catch: startError
+  })
+  const close = (server: LocalServer): Effect.Effect<void> => Effect.promise(() => server.close())
   const server = yield* Effect.acquireRelease(
-    Effect.tryPromise({
-      try: () => makeServer({ ...present(rest), port, controlPort }, { control }),
-      catch: startError
-    }),
-    (server) => Effect.promise(() => server.close())
+    definitions === undefined
+      ? start
+      // Nothing stays open for as long as the scope lives of a server that nobody got.
+      : Effect.tap(start, (server) => Effect.tapError(setDefinitionsOf(server, definitions), () => close(server))),
+    close
   )
-  if (definitions !== undefined) yield* setDefinitionsOf(server, definitions)
   if (flags !== undefined) server.local.flags.setOverrides(flags)
   const feed = new Feed<Happening>(capacity)
   const unsubscribe = server.local.store.subscribe((happening) => feed.publish(happening))
@@ -613,7 +617,8 @@ export const failing: {
     Effect.acquireUseRelease(
       fail(fault, options),
       () => self,
-      (stop) => options?.times === undefined ? stop : Effect.void
+      // Whoever refuses connections counts no requests, and would for ever.
+      (stop) => options?.times === undefined || fault.kind === "refuse" ? stop : Effect.void
     )
 )
 

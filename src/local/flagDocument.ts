@@ -50,10 +50,15 @@ const problemOf = (document: unknown): string | undefined => {
 export const readDocument = (
   document: unknown
 ): { readonly document: FlagDocument } | { readonly problem: string } => {
-  const problem = problemOf(document)
-  if (problem !== undefined) return { problem }
-  // A copy: whoever gave it may change it.
-  return { document: JSON.parse(JSON.stringify({ ...noFlags, ...document as Json })) as FlagDocument }
+  try {
+    const problem = problemOf(document)
+    if (problem !== undefined) return { problem }
+    // A copy: whoever gave it may change it.
+    return { document: JSON.parse(JSON.stringify({ ...noFlags, ...document as Json })) as FlagDocument }
+  } catch {
+    // Programs give values that no JSON has: what goes round in circles, or is nested without end.
+    return { problem: "Flag definitions are what JSON can say" }
+  }
 }
 
 /**
