@@ -143,5 +143,11 @@ export const planOf = (given: unknown): Plan | string => {
   if (on !== undefined && !targets.includes(on as string)) return `on is one of ${targets.join(", ")}`
   if (times !== undefined && !isCount(times, 1)) return "times is a number, 1 or more"
   if (share !== undefined && !(typeof share === "number" && share >= 0 && share <= 1)) return "share is from 0 to 1"
+  // Nobody is refused for one kind of requests: they are what a connection brings.
+  if (
+    fault.kind === "refuse" && (times !== undefined || share !== undefined || on !== undefined && on !== "everything")
+  ) {
+    return "refuse is about connections: it takes neither on, times nor share, and is stopped with {\"stop\": id}"
+  }
   return { fault, on: on as Target | "everything" | undefined, times, share }
 }

@@ -4,6 +4,7 @@
  * be open in a browser.
  */
 import type { IncomingMessage, ServerResponse } from "node:http"
+import { messageOf } from "../core/thrown.js"
 import { libraryVersion } from "../internal/version.js"
 import { changeFlags, planOf } from "./asked.js"
 import { isTooDeep } from "./decode.js"
@@ -193,6 +194,10 @@ const flags: Route = (call) => {
   return flagsNow(local)
 }
 
+/** Stops one, or all; or says why the server is not as before. */
+const stopFaults = ({ faults }: LocalServer, id?: number): Promise<Refusal | undefined> =>
+  faults.stop(id).then(() => undefined, (thrown: unknown) => refusal(500, messageOf(thrown)))
+
 const faults: Route = async ({ given, request, server }) => {
   if (request.method === "POST") {
     const { stop } = given as { readonly stop?: unknown }
@@ -202,12 +207,13 @@ const faults: Route = async ({ given, request, server }) => {
       return { id: server.faults.start(plan).id, running: server.faults.running() }
     }
     if (stop !== "all" && typeof stop !== "number") return refusal(400, "stop is the id of a fault, or \"all\"")
-    await server.faults.stop(stop === "all" ? undefined : stop)
+    const problem = await stopFaults(server, stop === "all" ? undefined : stop)
+    if (problem !== undefined) return problem
   }
   return { running: server.faults.running() }
 }
 
-const clear: Route = ({ given, local, server }) => {
+const clear: Route = async ({ given, local, server }) => {
   const { what = [] } = given as { readonly what?: unknown }
   const also = Array.isArray(what) ? what : [what]
   const unknown = also.find((one) => one !== "flags" && one !== "faults")
@@ -220,8 +226,8 @@ const clear: Route = ({ given, local, server }) => {
     local.flags.setOverrides([])
     local.flags.clear()
   }
-  if (also.includes("faults")) void server.faults.stop()
-  return { counts: local.store.counts }
+  const problem = also.includes("faults") ? await stopFaults(server) : undefined
+  return problem ?? { counts: local.store.counts }
 }
 
 const report: Route = ({ given, local, request }) => {

@@ -66,12 +66,16 @@ export const makeFaults = ({ changed, random }: FaultDeps): Faults => {
     plans = kept
     await changed()
   }
+  /** For who waits for nothing, and is told by a hint what failed. */
+  const tell = (changing: Promise<void> | void): void => {
+    Promise.resolve(changing).catch(() => {})
+  }
   const stop = (id?: number): Promise<void> => remove((plan) => id === undefined || plan.id === id)
   return {
     start: (plan) => {
       const id = ++last
       plans.push({ ...plan, id, hits: 0 })
-      void changed()
+      tell(changed())
       return { id, stop: () => stop(id) }
     },
     stop,
@@ -83,7 +87,7 @@ export const makeFaults = ({ changed, random }: FaultDeps): Faults => {
         if (fault.kind === "refuse" || on !== "everything" && on !== target) continue
         if (share < 1 && random() >= share) continue
         plan.hits++
-        if (plan.hits >= times) void remove(({ id }) => id === plan.id)
+        if (plan.hits >= times) tell(remove(({ id }) => id === plan.id))
         return fault
       }
       return undefined

@@ -146,9 +146,20 @@ export class Listener {
 
   private async goThere(): Promise<void> {
     try {
-      while (!this.isThere()) await (this.shallListen ? this.start(this.port) : this.stop())
+      while (!this.isThere()) await (this.shallListen ? this.listenAgain() : this.stop())
     } finally {
       this.reaching = undefined
+    }
+  }
+
+  private async listenAgain(): Promise<void> {
+    try {
+      await this.start(this.port)
+    } catch (error) {
+      // Somebody else may have taken the port. Whoever wants it no more need not know.
+      if (!this.shallListen) return
+      this.shallListen = false
+      throw error
     }
   }
 

@@ -43,7 +43,19 @@ export const makeServer = async (
   const store = new Store(settings)
   const changed = async (): Promise<void> => {
     store.tell({ type: "changed", what: "faults" })
-    await (faults.running().some(({ fault }) => fault.kind === "refuse") ? listener.pause() : listener.resume())
+    if (faults.running().some(({ fault }) => fault.kind === "refuse")) return listener.pause()
+    try {
+      await listener.resume()
+    } catch (error) {
+      const { port } = new URL(server.url)
+      store.hint(
+        now(),
+        "server",
+        `Port ${port} has been taken by another program while connections were refused, so that nothing arrives here. ` +
+          "End that program and start this server anew"
+      )
+      throw error
+    }
   }
   const faults = makeFaults({ random, changed })
   const local: Local = {

@@ -1,5 +1,6 @@
 /** What a local PostHog does wrong on request: to whom, how often, and that it is well afterwards. */
-import { assert, describe, it } from "vitest"
+import { createServer } from "node:net"
+import { assert, describe, it, onTestFinished } from "vitest"
 import type { Fault } from "../../src/local/model.js"
 import { ask, batch, event, isRefused, isWell, post, start, until } from "./running.js"
 
@@ -71,6 +72,32 @@ describe("faults", () => {
     await last.stop()
     await closing
     assert.isTrue(await isRefused(server))
+  })
+
+  it("say so when another program has taken the port while connections were refused", async () => {
+    const server = await start()
+    const unhandled: Array<unknown> = []
+    const note = (reason: unknown) => unhandled.push(reason)
+    process.on("unhandledRejection", note)
+    onTestFinished(() => {
+      process.off("unhandledRejection", note)
+    })
+    const refusing = server.faults.start({ fault: { kind: "refuse" } })
+    assert.isTrue(await isRefused(server))
+    const other = createServer()
+    await new Promise<void>((resolve) => other.listen(Number(new URL(server.url).port), "127.0.0.1", resolve))
+    onTestFinished(() => {
+      other.close()
+    })
+    const problem = await refusing.stop().then(() => undefined, (error: Error) => error.message)
+    assert.match(problem ?? "", /is in use/)
+    assert.match(server.local.store.hints[0]?.text ?? "", /taken by another program/)
+    // Nobody waits for these.
+    server.faults.start({ fault: { kind: "garbage" }, times: 1 })
+    assert.strictEqual(server.faults.next({ target: "events", method: "POST" })?.kind, "garbage")
+    for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate)
+    await server.close()
+    assert.deepStrictEqual(unhandled, [])
   })
 
   it("reset connections before an event is taken, and after", async () => {
