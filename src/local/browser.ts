@@ -5,9 +5,10 @@
  * @since 0.1.0
  */
 import type { Handler, Local } from "./local.js"
-import { type Answer, type Exchange, json } from "./model.js"
+import { type Answer, type Exchange, json, redirect } from "./model.js"
 import { answerScript, arrayScript, withConfig } from "./scripts.js"
 import type { Settings } from "./settings.js"
+import { shortened } from "./verdict.js"
 
 /**
  * What posthog-js is told to do. With less than this it is silent but does less: it asks for no flags unless there are
@@ -70,7 +71,7 @@ const answerArray = async (
   { settings }: Local
 ): Promise<Answer> => {
   if (token === undefined) return json(400, { detail: "The path has a percent sign that begins no character" })
-  received.project = token
+  received.project = shortened(token)
   if (name === "config") return json(200, remoteConfig(token, settings), { "cache-control": "no-store" })
   const config = configScript(token, settings)
   if (name === "config.js") return config
@@ -113,5 +114,5 @@ export const link: Handler = ({ received }, local) => {
   const page = local.pageUrl()
   return page === undefined
     ? notFound("This is a local PostHog, for SDKs to send to. It was started without a page")
-    : { status: 302, headers: { location: `${page}/${fragmentOf(received.path)}` }, body: "" }
+    : redirect(`${page}/${fragmentOf(received.path)}`)
 }

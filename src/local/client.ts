@@ -3,13 +3,14 @@
  */
 import type { IncomingHttpHeaders } from "node:http"
 import { cut, own, textOf } from "./event.js"
+import { shortenSecrets } from "./guard.js"
 import type { Sdk } from "./model.js"
 
 export const unknownSdk: Sdk = { name: "unknown", version: "" }
 
 const header = (headers: IncomingHttpHeaders, name: string): string => {
   const value = headers[name]
-  return cut(typeof value === "string" ? value : value?.[0] ?? "", 300)
+  return shortenSecrets(cut(typeof value === "string" ? value : value?.[0] ?? "", 300))
 }
 
 /** A name and a version, such as `posthog-node/5.70.0` or `@acme/posthog/1.0.0`. */

@@ -12,6 +12,7 @@ import type { Subject, UnresolvedReason } from "../core/flags/local.js"
 import type { FlagValue, Json } from "../core/flags/response.js"
 import { setMember } from "../core/guard.js"
 import { remoteConfig } from "./browser.js"
+import { cut, maxName } from "./event.js"
 import { type FlagDocument, payloadText } from "./flagDocument.js"
 import { type FlagsAsked, readRequest } from "./flagRequest.js"
 import type { Local, Why } from "./local.js"
@@ -277,8 +278,9 @@ export const answerFlags = (
     const code = value === undefined ? "unresolved" : reason.code
     store.addEvaluation({ ...evaluated, seq: store.nextEvaluation(), flag, value: value ?? false, reason: code })
   }
-  for (const flag of asked.isDisabled ? [] : asked.keys ?? []) {
-    if (!miss(flag)) continue
+  for (const key of asked.isDisabled ? [] : asked.keys ?? []) {
+    if (!miss(key)) continue
+    const flag = cut(key, maxName)
     store.addEvaluation({ ...evaluated, seq: store.nextEvaluation(), flag, value: undefined, reason: "flag_missing" })
   }
   const wantsConfig = query.get("config") === "true" || received.path.startsWith("/decide")

@@ -6,6 +6,7 @@
 import type { IncomingHttpHeaders } from "node:http"
 import { isObject, type Json } from "../core/flags/response.js"
 import { isList } from "../core/guard.js"
+import { cut } from "./event.js"
 import type { Exchange, Sdk } from "./model.js"
 
 /** Where flags may be evaluated: PostHog leaves out those that are for the others. */
@@ -27,13 +28,13 @@ export interface FlagsAsked {
   readonly isDisabled: boolean
 }
 
-/** As PostHog: what is longer is cut. */
+/** As PostHog: what is longer is cut, so that nothing keeps the whole of it. */
 const maxId = 200
 const maxKeys = 1_000
 
 const identifier = (value: unknown): string | undefined => {
   if (typeof value === "number") return String(value)
-  return typeof value === "string" && value.trim() !== "" ? value.slice(0, maxId) : undefined
+  return typeof value === "string" && value.trim() !== "" ? cut(value, maxId) : undefined
 }
 
 const texts = (value: unknown): ReadonlyArray<string> | undefined =>

@@ -6,12 +6,14 @@
  */
 import { createHash } from "node:crypto"
 import { compileDefinitions } from "../core/flags/definitions.js"
+import { cut } from "./event.js"
 import { answerFlags, type FlagsFor, whyFor } from "./flagAnswers.js"
 import { type FlagDocument, noFlags, payloadText, readDocument, withTextValues } from "./flagDocument.js"
 import { type Override, withOverrides } from "./flagOverrides.js"
 import type { Flags } from "./local.js"
 import { type Answer, type Exchange, json, type ReceivedEvent } from "./model.js"
 import type { Store } from "./store.js"
+import { shortened } from "./verdict.js"
 
 export { readFlags } from "./flagDocument.js"
 export type { Override } from "./flagOverrides.js"
@@ -95,7 +97,7 @@ export const makeFlags = (store: Store, now: () => number): Flags => {
 
   const miss = (asked: string): boolean => {
     if (isThere(asked)) return false
-    const key = asked.slice(0, maxKey)
+    const key = cut(asked, maxKey)
     if (missing.has(key) || missing.size >= maxMissing) return true
     missing.add(key)
     store.hint(
@@ -119,14 +121,16 @@ export const makeFlags = (store: Store, now: () => number): Flags => {
       at: now(),
       project,
       distinct_id,
-      flag: flag.slice(0, maxKey),
-      value: typeof value === "boolean" || typeof value === "string" ? value : undefined,
+      flag: cut(flag, maxKey),
+      value: typeof value === "string" ? cut(value, maxKey) : typeof value === "boolean" ? value : undefined,
       reason: "evaluated by the client",
       where: "client"
     })
   }
   store.subscribe((happening) => {
     if (happening.type === "event") note(happening.event)
+    // So that it is said again: what was said is forgotten.
+    if (happening.type === "cleared") missing.clear()
   })
 
   return {
@@ -150,7 +154,7 @@ export const makeFlags = (store: Store, now: () => number): Flags => {
     definitions: (exchange) => {
       const refused = secretProblem(exchange)
       if (refused !== undefined) return refused
-      exchange.received.project = exchange.query.get("token")?.trim()
+      exchange.received.project = shortened(exchange.query.get("token")!.trim())
       const { etag, text } = current()
       return isKnownTag(exchange.headers["if-none-match"], etag)
         ? { status: 304, headers: { etag }, body: "" }
@@ -159,7 +163,7 @@ export const makeFlags = (store: Store, now: () => number): Flags => {
     remoteConfig: (exchange) => {
       const refused = secretProblem(exchange)
       if (refused !== undefined) return refused
-      exchange.received.project = exchange.query.get("token")?.trim()
+      exchange.received.project = shortened(exchange.query.get("token")!.trim())
       const escaped = /\/feature_flags\/([^/]+)\/remote_config\/?$/.exec(exchange.received.path)?.[1] ?? ""
       let key: string
       try {

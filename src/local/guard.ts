@@ -35,19 +35,26 @@ export const hasToken = (headers: IncomingHttpHeaders, token: string): boolean =
   return given !== undefined && timingSafeEqual(digest(given), digest(token))
 }
 
-/** Keys that give access to data. Project keys (`phc_`) are public. */
-const secretKeys = /\b(ph[a-z]_)([\w-]{4,})/g
+/**
+ * Keys that give access to data. Project keys (`phc_`) are public. In addresses any character may be escaped, and what
+ * is in front of a key may end with a letter.
+ */
+const secretKeys = /(?:p|%70)(?:h|%68)([a-bd-z]|%(?:6[1-24-9a-f]|7[0-9a]))(_|%5f)([\w-]{4,})/gi
 
 /** Shortens secret keys, so that they can be recognized and not used. */
 export const shortenSecrets = (text: string): string =>
   text.replace(
     secretKeys,
-    (key, prefix: string, rest: string) => prefix === "phc_" ? key : `${prefix}${rest.slice(0, 3)}…`
+    (_, kind: string, line: string, rest: string) => `ph${kind}${line}${rest.slice(0, 3)}…`
   )
 
-const secretHeaders = new Set(["authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key"])
+/** Names of headers whose values are secrets, by whatever name services and proxies call theirs. */
+const secretNames = /auth|cookie|token|secret|passw|credential|signature|session|key/
 
 const maxHeader = 2_000
+
+/** Enough of a secret to tell it from others, and too little to use. */
+const beginning = (secret: string): string => `${secret.slice(0, Math.min(8, Math.floor(secret.length / 2.5)))}…`
 
 /** The headers as they are kept. */
 export const keptHeaders = (headers: IncomingHttpHeaders): { readonly [name: string]: string } => {
@@ -55,9 +62,8 @@ export const keptHeaders = (headers: IncomingHttpHeaders): { readonly [name: str
   for (const [name, value] of Object.entries(headers)) {
     const text = (Array.isArray(value) ? value.join(", ") : value ?? "").slice(0, maxHeader)
     const isProjectKey = /^Bearer phc_\w+$/i.test(text)
-    kept[name] = !secretHeaders.has(name) || isProjectKey
-      ? shortenSecrets(text)
-      : text.replace(/^(\w+ )?(\S{0,8})[^]*$/, "$1$2…")
+    const [, scheme = "", secret = ""] = /^(\w+ )?([^]*)$/.exec(text) ?? []
+    kept[name] = !secretNames.test(name) || isProjectKey ? shortenSecrets(text) : scheme + beginning(secret)
   }
   return kept
 }

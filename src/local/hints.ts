@@ -31,6 +31,9 @@ const maxBrowsers = 200
 const pollCount = 5
 const pollMillis = 10_000
 
+const personal = /phx_[A-Za-z0-9]{8}/
+const ofProject = /phs_[A-Za-z0-9]{8}/
+
 const labelOf = ({ sdk }: Pick<ReceivedRequest, "sdk">): string => `${sdk.name} ${sdk.version}`.trim()
 
 const aboutBots = "posthog-js drops everything when the browser is headless, driven by a test or a bot. " +
@@ -103,8 +106,8 @@ export const makeHints = (store: Store): Hints => {
   return {
     body: ({ body: { text }, received }) => {
       for (const [start, kind] of [["phx_", "personal API key"], ["phs_", "secret key of a project"]] as const) {
-        const at = text.indexOf(start)
-        if (at < 0 || !/^ph[xs]_[A-Za-z0-9]{8}/.test(text.slice(at, at + 12))) continue
+        // Most bodies have none, which is found out faster.
+        if (!text.includes(start) || !(start === "phx_" ? personal : ofProject).test(text)) continue
         store.hint(
           received.at,
           labelOf(received),

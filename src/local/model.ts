@@ -224,3 +224,10 @@ export type Fault =
 
 /** Milliseconds that a timer of Node can wait: one with more ends at once. Three weeks. */
 export const maxTimer = 2 ** 31 - 1
+
+/** Leads elsewhere. What was shortened in an address has a character that no header may have. */
+export const redirect = (location: string): Answer => ({
+  status: 302,
+  headers: { location: location.replace(/[^\x21-\x7e]/gu, encodeURIComponent) },
+  body: ""
+})

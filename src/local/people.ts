@@ -26,12 +26,14 @@ export interface People {
   readonly clear: () => void
 }
 
-/** People that are known at most, and groups; and the bytes of their properties. */
+/** People that are known at most, and groups; and the bytes of their ids and properties. */
 export const maxPeople = 10_000
 const maxBytes = 16 * 1024 * 1024
 /** Of one of them. */
 const maxOwnBytes = 512 * 1024
 const maxIds = 1_000
+/** What an id takes besides its text: it is in the list of its person, and leads there. */
+const idBytes = 150
 
 /** Ids that stand for nobody: PostHog merges no person with them. Without regard to case. */
 const junk: ReadonlySet<string> = new Set([
@@ -65,9 +67,28 @@ class Profile {
   readonly properties = new Map<string, { readonly value: unknown; readonly bytes: number }>()
   ids: Array<string> = []
   isIdentified = false
+  /** Of the properties. */
   bytes = 0
+  private idBytes = 0
 
   constructor(readonly project: string) {}
+
+  /** Everything that it takes. */
+  get weight(): number {
+    return this.bytes + this.idBytes
+  }
+
+  add(id: string): void {
+    this.ids.push(id)
+    this.idBytes += idBytes + 2 * id.length
+  }
+
+  /** Forgets the oldest id but the first, by which it is known. */
+  forgetId(): string {
+    const [id] = this.ids.splice(1, 1)
+    this.idBytes -= idBytes + 2 * id!.length
+    return id!
+  }
 
   get plain(): Properties {
     return Object.fromEntries([...this.properties].map(([name, { value }]) => [name, value]))
@@ -109,7 +130,7 @@ class Recent {
 
   /** Heard of, with `before` bytes before that. */
   touch(profile: Profile, before: number): void {
-    this.bytes += profile.bytes - (this.profiles.delete(profile) ? before : 0)
+    this.bytes += profile.weight - (this.profiles.delete(profile) ? before : 0)
     this.profiles.add(profile)
     while (this.profiles.size > maxPeople || this.bytes > maxBytes && this.profiles.size > 1) {
       let next = this.oldest.next()
@@ -123,7 +144,7 @@ class Recent {
   }
 
   remove(profile: Profile): void {
-    if (this.profiles.delete(profile)) this.bytes -= profile.bytes
+    if (this.profiles.delete(profile)) this.bytes -= profile.weight
   }
 }
 
@@ -155,9 +176,9 @@ export const makePeople = (): People => {
 
   const addId = (person: Profile, id: string): void => {
     byId.set(ofPerson(person.project, id), person)
-    person.ids.push(id)
+    person.add(id)
     // Somebody whom a program identifies as everybody has no end of ids.
-    if (person.ids.length > maxIds) byId.delete(ofPerson(person.project, person.ids.splice(1, 1)[0]!))
+    if (person.ids.length > maxIds) byId.delete(ofPerson(person.project, person.forgetId()))
   }
 
   /** Makes two ids one person: the second stays. */
@@ -174,7 +195,7 @@ export const makePeople = (): People => {
         "only who has not. After a log-out call reset, so that the next person gets an id of their own"
     }
     if (to.ids.length === 0) addId(to, into)
-    const before = to.bytes
+    const before = to.weight
     if (from === undefined) addId(to, other)
     else if (from !== to) {
       people.remove(from)
@@ -192,8 +213,8 @@ export const makePeople = (): People => {
     if (type === undefined || key === undefined) return
     const place = ofGroup(project, cut(type, maxName), cut(key, maxName))
     const group = byGroup.get(place) ?? new Profile(project)
-    const before = group.bytes
-    group.ids = [place]
+    const before = group.weight
+    if (group.ids.length === 0) group.add(place)
     byGroup.set(place, group)
     group.update(members(own(properties, "$group_set")), undefined)
     groups.touch(group, before)
@@ -209,7 +230,7 @@ export const makePeople = (): People => {
       const other = isMerge ? textOf(own(properties, name === "$identify" ? "$anon_distinct_id" : "alias")) : undefined
       const problem = other && merge(project, cut(other, maxName), id, name === "$merge_dangerously")
       const person = byId.get(ofPerson(project, id)) ?? new Profile(project)
-      const before = person.bytes
+      const before = person.weight
       if (person.ids.length === 0) addId(person, id)
       person.update(event.$set, event.$set_once)
       for (const unset of unsetOf(properties)) if (typeof unset === "string") person.unset(unset)

@@ -6,7 +6,7 @@
 import { readFile } from "node:fs/promises"
 import { createRequire } from "node:module"
 import { dirname, join } from "node:path"
-import type { Answer } from "./model.js"
+import { type Answer, redirect } from "./model.js"
 import type { Settings } from "./settings.js"
 
 /**
@@ -69,7 +69,7 @@ export const answerScript = async (
   const name = path.slice(path.lastIndexOf("/") + 1)
   if (!names.test(name)) return undefined
   if (settings.assets === "cdn") {
-    return { status: 302, headers: { location: `${assetsHost}/static/${path}${query}` }, body: "" }
+    return redirect(`${assetsHost}/static/${path}${query}`)
   }
   const found = settings.assets === "local" ? await readScript(settings.assetsFrom, name) : undefined
   if (found !== undefined) {

@@ -40,7 +40,8 @@ export const named = (value: unknown): string => {
 }
 
 /** A secret in a sentence: enough to know which, too little to use. */
-export const shortened = (key: string): string => /^ph[xs]_/.test(key) ? `${key.slice(0, 4)}…` : cut(key, 64)
+export const shortened = (key: string): string =>
+  /^ph[a-z]_/.test(key) && !key.startsWith("phc_") ? `${key.slice(0, 4)}…` : cut(key, 64)
 
 const unauthorized = (code: string, reason: string): Problem => ({ status: 401, code, reason })
 

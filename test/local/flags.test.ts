@@ -221,6 +221,30 @@ describe("keys that are not there", () => {
     expect(missing).toHaveLength(200)
     expect(Math.max(...missing.map(({ length }) => length))).toBe(200)
   })
+
+  it("are said again after everything was cleared", async () => {
+    const asked = await open()
+    await ask(asked, { flag_keys_to_evaluate: ["typo"] })
+    asked.local.store.clear()
+    await ask(asked, { flag_keys_to_evaluate: ["typo"] })
+    expect(asked.local.store.hints.map(({ about }) => about)).toEqual(["flag typo"])
+  })
+
+  it("take little of memory, whatever they are called", async () => {
+    const server = await open()
+    const long = "x".repeat(100_000)
+    await ask(server, { distinct_id: long, flag_keys_to_evaluate: [long] })
+    await capture(server, {
+      event: "$feature_flag_called",
+      distinct_id: long,
+      properties: { $feature_flag: long, $feature_flag_response: long, locally_evaluated: true }
+    })
+    const { evaluations } = server.local.store
+    expect(evaluations).toHaveLength(2)
+    for (const { distinct_id, flag, value } of evaluations) {
+      for (const text of [distinct_id, flag, String(value)]) expect(text.length).toBeLessThanOrEqual(200)
+    }
+  })
 })
 
 describe("definitions", () => {

@@ -1,6 +1,7 @@
 /** Who may speak to a local PostHog, and what of their secrets stays. */
 import { createServer } from "node:net"
-import { assert, describe, it } from "vitest"
+import { assert, describe, it, onTestFinished } from "vitest"
+import { control } from "../../src/local/control.js"
 import { hasToken, isAllowedHost, keptHeaders, shortenSecrets } from "../../src/local/guard.js"
 import { makeServer } from "../../src/local/server.js"
 import { settle } from "../../src/local/settings.js"
@@ -100,6 +101,51 @@ describe("guard", () => {
     assert.notInclude(JSON.stringify(server.local.store.requests), "klmnop")
     assert.strictEqual(shortenSecrets("phx_abc phc_abcdefgh"), "phx_abc phc_abcdefgh")
     assert.strictEqual(keptHeaders({ "x-long": "x".repeat(10_000) })["x-long"]!.length, 2_000)
+  })
+
+  it("keeps no secret that is short, escaped, a project's or in a header of another name", async () => {
+    const server = await start()
+    const headers = {
+      authorization: "Bearer hunter2",
+      cookie: "a=secret",
+      "x-vercel-token": "supersecret",
+      "cf-access-client-secret": "supersecret",
+      "x-session-id": "supersecret"
+    }
+    const secret = "phx_supersecret"
+    for (
+      const path of [
+        `/flags/definitions?token=${secret}&q=%22${secret}%22&key=%70hx_supersecret&other=phs%5Fsupersecret&a_${secret}`,
+        `/array/${secret}/config`,
+        "/array/%70hx_supersecret/config",
+        `/project/1/person/${secret}`
+      ]
+    ) {
+      await ask(server, path, { headers })
+      await ask(server, path, { headers: { authorization: "Bearer phs_x", "user-agent": `${secret}/1.0.0` } })
+    }
+    await post(server, "/i/v1/logs?token=pha_supersecret", "{}")
+    const kept = JSON.stringify(server.local.store.requests)
+    for (const part of ["supersec", "hunter", "a=secret"]) assert.notInclude(kept, part)
+    assert.isTrue(server.local.store.requests.every(({ status }) => status !== 500))
+  })
+
+  it("leads to its page with what was shortened, too", async () => {
+    const server = await makeServer({ port: 0, controlPort: 0 }, { control })
+    onTestFinished(() => server.close())
+    const answer = await ask(server, "/project/1/person/phx_abcdefghijkl")
+    assert.strictEqual(answer.status, 302)
+    assert.strictEqual(answer.headers.get("location"), `${server.controlUrl}/#people?filter=person:phx_abc%E2%80%A6`)
+  })
+
+  it("sees a secret behind what only looks like one", async () => {
+    const server = await start()
+    await post(
+      server,
+      "/batch/",
+      batch({ event: "a", distinct_id: "b", properties: { no: "phx_ is", yes: "phx_abcdefghijkl" } })
+    )
+    assert.match(server.local.store.hints[0]?.text ?? "", /personal API key/)
   })
 
   it("knows its token and no other", () => {

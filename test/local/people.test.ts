@@ -195,6 +195,18 @@ describe("bounds", () => {
     expect(find("p0")).toBeUndefined()
   })
 
+  it("nor do their ids", () => {
+    const { people, send } = world()
+    for (let n = 0; n < 100; n++) {
+      send(...Array.from({ length: 900 }, (_, id) => identify(`p${n}`, `${n}-${id}-`.padEnd(200, "x"))))
+    }
+    const ids = people.all().flatMap(({ ids }) => ids)
+    expect(ids.length).toBeLessThan(16 * 1024 * 1024 / 200)
+    expect(people.find("phc_a", "p99")?.ids).toHaveLength(901)
+    expect(people.find("phc_a", "p0")).toBeUndefined()
+    expect(people.find("phc_a", "0-0-".padEnd(200, "x"))).toBeUndefined()
+  })
+
   it("who is heard of again and again takes no more than once", () => {
     const { find, send } = world()
     send({ distinct_id: "first" })
