@@ -55,10 +55,11 @@ export const typescript = ({ module, moduleResolution, type }: Setting): Consume
       moduleResolution,
       target: "es2022",
       lib: ["ES2022", "DOM", "DOM.Iterable"],
+      // No types of Node, and the declarations of the package are checked: they may not need those types.
       types: [],
       strict: true,
       exactOptionalPropertyTypes: true,
-      skipLibCheck: true,
+      skipLibCheck: false,
       sourceMap: true
     }
     write(folder, {

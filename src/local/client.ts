@@ -1,14 +1,13 @@
 /**
  * Who a client is and how often it has tried, as far as it says.
  */
-import type { IncomingHttpHeaders } from "node:http"
 import { cut, own, textOf } from "./event.js"
 import { shortenSecrets } from "./guard.js"
-import type { Sdk } from "./model.js"
+import type { RequestHeaders, Sdk } from "./model.js"
 
 export const unknownSdk: Sdk = { name: "unknown", version: "" }
 
-const header = (headers: IncomingHttpHeaders, name: string): string => {
+const header = (headers: RequestHeaders, name: string): string => {
   const value = headers[name]
   return shortenSecrets(cut(typeof value === "string" ? value : value?.[0] ?? "", 300))
 }
@@ -23,7 +22,7 @@ const split = (text: string): Sdk | undefined => {
 }
 
 /** From the headers alone. */
-export const sdkOf = (headers: IncomingHttpHeaders): Sdk =>
+export const sdkOf = (headers: RequestHeaders): Sdk =>
   split(header(headers, "posthog-sdk-info")) ?? split(header(headers, "user-agent")) ?? unknownSdk
 
 /** The properties say it for a browser, and for whoever sends events of another SDK. */
@@ -37,7 +36,7 @@ export const sdkOfEvent = (properties: unknown, before: Sdk): Sdk => {
 }
 
 /** 1 for the first try. */
-export const attemptOf = (headers: IncomingHttpHeaders, query: URLSearchParams): number => {
+export const attemptOf = (headers: RequestHeaders, query: URLSearchParams): number => {
   const attempt = header(headers, "posthog-attempt")
   if (/^[1-9]\d{0,5}$/.test(attempt)) return Number(attempt)
   const retries = query.get("retry_count") ?? ""

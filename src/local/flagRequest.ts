@@ -3,11 +3,10 @@
  *
  * @since 0.1.0
  */
-import type { IncomingHttpHeaders } from "node:http"
 import { isObject, type Json } from "../core/flags/response.js"
 import { isList } from "../core/guard.js"
 import { cut } from "./event.js"
-import type { Exchange, Sdk } from "./model.js"
+import type { Exchange, RequestHeaders, Sdk } from "./model.js"
 
 /** Where flags may be evaluated: PostHog leaves out those that are for the others. */
 export type Runtime = "client" | "server" | "all" | undefined
@@ -46,10 +45,10 @@ const members = <A>(value: unknown, read: (member: unknown) => A | undefined): {
   return Object.fromEntries(entries.filter((entry): entry is [string, A] => entry[1] !== undefined))
 }
 
-const isBrowser = (headers: IncomingHttpHeaders): boolean =>
+const isBrowser = (headers: RequestHeaders): boolean =>
   headers.origin !== undefined || headers["sec-fetch-site"] !== undefined
 
-const runtimeOf = (asked: unknown, sdk: Sdk, headers: IncomingHttpHeaders): Runtime => {
+const runtimeOf = (asked: unknown, sdk: Sdk, headers: RequestHeaders): Runtime => {
   if (asked === "client" || asked === "server" || asked === "all") return asked
   if (/^posthog-(?:js|react-native|ios|android|flutter|unity)/.test(sdk.name) || isBrowser(headers)) return "client"
   return sdk.name.startsWith("posthog-") ? "server" : undefined

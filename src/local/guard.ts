@@ -2,8 +2,8 @@
  * Who may speak to a local PostHog, and what of their headers is kept.
  */
 import { createHash, timingSafeEqual } from "node:crypto"
-import type { IncomingHttpHeaders } from "node:http"
 import { isIP } from "node:net"
+import type { RequestHeaders } from "./model.js"
 import { isLoopback, type Settings } from "./settings.js"
 
 /** The name in a `Host` header, without the port. `undefined`: it is none. */
@@ -30,7 +30,7 @@ export const isAllowedHost = (header: string | undefined, { allowHosts, host }: 
 const digest = (text: string): Buffer => createHash("sha256").update(text).digest()
 
 /** Whether a request carries the token. Takes as long for a wrong one, however much of it is right. */
-export const hasToken = (headers: IncomingHttpHeaders, token: string): boolean => {
+export const hasToken = (headers: RequestHeaders, token: string): boolean => {
   const given = /^Bearer (.+)$/i.exec(headers.authorization ?? "")?.[1]
   return given !== undefined && timingSafeEqual(digest(given), digest(token))
 }
@@ -57,7 +57,7 @@ const maxHeader = 2_000
 const beginning = (secret: string): string => `${secret.slice(0, Math.min(8, Math.floor(secret.length / 2.5)))}…`
 
 /** The headers as they are kept. */
-export const keptHeaders = (headers: IncomingHttpHeaders): { readonly [name: string]: string } => {
+export const keptHeaders = (headers: RequestHeaders): { readonly [name: string]: string } => {
   const kept: Record<string, string> = Object.create(null)
   for (const [name, value] of Object.entries(headers)) {
     const text = (Array.isArray(value) ? value.join(", ") : value ?? "").slice(0, maxHeader)

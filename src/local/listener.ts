@@ -4,15 +4,9 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import type { AddressInfo, Socket } from "node:net"
-import { LocalError } from "./settings.js"
+import { LocalError, type Patience } from "./settings.js"
 
 const maxHeaders = 100
-
-/** How long a client may take, in milliseconds: for the headers, and for all of a request. */
-export interface Patience {
-  readonly headersTimeout: number
-  readonly requestTimeout: number
-}
 
 const defaultPatience: Patience = { headersTimeout: 10_000, requestTimeout: 30_000 }
 

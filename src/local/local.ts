@@ -6,12 +6,11 @@ import type { FlagValue } from "../core/flags/response.js"
 import type { Faults } from "./faults.js"
 import type { Override } from "./flagOverrides.js"
 import type { Hints } from "./hints.js"
-import type { Patience } from "./listener.js"
 import type { Answer, Exchange, Fault } from "./model.js"
 import type { Origins } from "./origins.js"
 import type { People } from "./people.js"
 import type { Reports } from "./reports.js"
-import type { Settings } from "./settings.js"
+import type { Patience, Settings } from "./settings.js"
 import type { Store } from "./store.js"
 
 /** Why a flag is what it is for somebody. */
@@ -78,13 +77,25 @@ export type Handler = (exchange: Exchange, local: Local) => Answer | Promise<Ans
  * Told of every request that was read, with the bytes of its body as they came. May choose a fault for one that none of
  * those that run hits.
  */
-export type OnRequest = (exchange: Exchange, wire: Buffer) => Fault | undefined
+export type OnRequest = (exchange: Exchange, wire: Uint8Array) => Fault | undefined
 
 /** Stands between a request and its handler: may answer by itself, choose a fault, or let the handler `go` on. */
 export type Intercept = (
   exchange: Exchange,
   go: (exchange: Exchange) => Promise<Answer>
 ) => Answer | Fault | Promise<Answer | Fault>
+
+export interface LocalServer {
+  /** Where clients send to. */
+  readonly url: string
+  /** Where it is controlled; `undefined`: nowhere. */
+  readonly controlUrl: string | undefined
+  readonly token: string
+  readonly local: Local
+  readonly faults: Faults
+  /** Ends connections too that clients keep open. */
+  readonly close: () => Promise<void>
+}
 
 /** What a program may give to a server in its own process. */
 export interface Hooks {

@@ -3,7 +3,6 @@
  *
  * @since 0.1.0
  */
-import type { IncomingHttpHeaders } from "node:http"
 
 /** What a request is about. Faults are aimed at one of these. */
 export type Target = "events" | "flags" | "definitions" | "config" | "replay" | "otlp" | "other"
@@ -147,12 +146,25 @@ export interface Body {
   readonly json: unknown
 }
 
+/**
+ * As Node's `IncomingHttpHeaders`, written out: the types of `PostHogServer` lead here, and who imports it need not have
+ * the types of Node.
+ */
+export interface RequestHeaders {
+  readonly [name: string]: string | Array<string> | undefined
+  readonly "access-control-request-headers"?: string | undefined
+  readonly authorization?: string | undefined
+  readonly "content-type"?: string | undefined
+  readonly "if-none-match"?: string | undefined
+  readonly origin?: string | undefined
+}
+
 /** A request that is to be answered. */
 export interface Exchange {
   readonly received: ReceivedRequest
   readonly query: URLSearchParams
   /** As they came, with secrets: for checking only. */
-  readonly headers: IncomingHttpHeaders
+  readonly headers: RequestHeaders
   readonly body: Body
   /**
    * What a fault makes of an event of capture v1, whatever the event is; `undefined`: nothing. An event that is to be
@@ -171,7 +183,7 @@ export interface EventResult {
 export interface Answer {
   readonly status: number
   readonly headers?: { readonly [name: string]: string } | undefined
-  readonly body: string | Buffer
+  readonly body: string | Uint8Array
 }
 
 /** An answer in JSON. */

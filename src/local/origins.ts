@@ -3,8 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { IncomingHttpHeaders } from "node:http"
-import { type Answer, json } from "./model.js"
+import { type Answer, json, type RequestHeaders } from "./model.js"
 import type { Settings } from "./settings.js"
 
 /** Origins that ask are kept for somebody to look at: as many, and as much of each. */
@@ -13,7 +12,7 @@ const maxLength = 200
 
 export interface Origins {
   /** Refuses a request of a page that may not send, and remembers where the page is from; `undefined`: it may send. */
-  readonly refuse: (headers: IncomingHttpHeaders) => Answer | undefined
+  readonly refuse: (headers: RequestHeaders) => Answer | undefined
   /** From now on pages of this origin may send. */
   readonly allow: (origin: string) => void
   readonly allowed: () => ReadonlyArray<string>
@@ -22,7 +21,7 @@ export interface Origins {
   readonly clear: () => void
 }
 
-const header = (headers: IncomingHttpHeaders, name: string): string | undefined => {
+const header = (headers: RequestHeaders, name: string): string | undefined => {
   const value = headers[name]
   return typeof value === "string" ? value : value?.[0]
 }
@@ -79,7 +78,7 @@ export const makeOrigins = (settings: Pick<Settings, "allowOrigins">, ask: (orig
  * What every answer to a client needs, also one that refuses: a browser hides an answer without it, and posthog-js then
  * takes a refusal for a network that is down.
  */
-export const cors = (headers: IncomingHttpHeaders): { readonly [name: string]: string } => {
+export const cors = (headers: RequestHeaders): { readonly [name: string]: string } => {
   const origin = header(headers, "origin")
   return {
     vary: "Origin",
@@ -94,7 +93,7 @@ export const cors = (headers: IncomingHttpHeaders): { readonly [name: string]: s
 }
 
 /** What the answer to `OPTIONS` needs besides. */
-export const preflight = (headers: IncomingHttpHeaders): { readonly [name: string]: string } => {
+export const preflight = (headers: RequestHeaders): { readonly [name: string]: string } => {
   const asked = header(headers, "access-control-request-headers")
   return {
     "access-control-allow-methods": "GET, POST, OPTIONS",

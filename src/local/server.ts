@@ -3,11 +3,11 @@
  */
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { exchange, type Shared } from "./exchange.js"
-import { type Faults, makeFaults } from "./faults.js"
+import { makeFaults } from "./faults.js"
 import { makeFlags } from "./flags.js"
 import { makeHints } from "./hints.js"
 import { Listener } from "./listener.js"
-import type { Hooks, Local } from "./local.js"
+import type { Hooks, Local, LocalServer } from "./local.js"
 import { makeOrigins } from "./origins.js"
 import { makePeople } from "./people.js"
 import { makeReports } from "./reports.js"
@@ -15,20 +15,10 @@ import { type Options, settle } from "./settings.js"
 import { Store } from "./store.js"
 import { isReport, takeReport } from "./takeReport.js"
 
+export type { LocalServer } from "./local.js"
+
 /** What listens on the second port. */
 export type Control = (server: LocalServer) => (request: IncomingMessage, response: ServerResponse) => void
-
-export interface LocalServer {
-  /** Where clients send to. */
-  readonly url: string
-  /** Where it is controlled; `undefined`: nowhere. */
-  readonly controlUrl: string | undefined
-  readonly token: string
-  readonly local: Local
-  readonly faults: Faults
-  /** Ends connections too that clients keep open. */
-  readonly close: () => Promise<void>
-}
 
 const urlOf = (host: string | undefined, port: number): string =>
   `http://${host === undefined ? "127.0.0.1" : host.includes(":") ? `[${host}]` : host}:${port}`

@@ -30,6 +30,12 @@ export interface Options {
   readonly allowProduction?: boolean | undefined
 }
 
+/** How long a client may take, in milliseconds: for the headers, and for all of a request. */
+export interface Patience {
+  readonly headersTimeout: number
+  readonly requestTimeout: number
+}
+
 export interface Settings {
   readonly port: number
   readonly controlPort: number | false

@@ -3,6 +3,7 @@ import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import { Effect, Layer } from "effect"
 import { PostHog, type PostHogError, PostHogLive, PostHogTest, TestLayer } from "effect-posthog"
 import * as FeatureFlag from "effect-posthog/FeatureFlag"
+import * as PostHogServer from "effect-posthog/PostHogServer"
 
 class Planned extends Error {}
 
@@ -31,8 +32,16 @@ const inTest = Effect.gen(function*() {
 
 void [effect, layer, flag, direct, PostHogTest.override(FeatureFlag.boolean("beta"), true)]
 
+const overHttp = Effect.gen(function*() {
+  yield* checkout
+  return (yield* PostHogServer.waitFor("consumer ran")).map(({ distinct_id }) => distinct_id)
+}).pipe(Effect.provide(PostHogServer.layerTest()))
+
 Effect.runPromise(inTest).then((events) => {
   if (!events.includes("consumer ran")) throw new Error(`TestLayer has ${events.join()}`)
+  return Effect.runPromise(overHttp)
+}).then((people) => {
+  if (people.join() !== "user_1") throw new Error(`PostHogServer has ${people.join()}`)
   return Effect.runPromise(checkout.pipe(Effect.provide(PostHogLive)))
 }).then(() => console.log("done"), (error: unknown) => {
   console.error(error)

@@ -265,7 +265,7 @@ export class Sink {
       headers,
       wireBytes: received.wireBytes,
       bytes: received.bytes,
-      beginsWith: wire.subarray(0, 4).toString("hex"),
+      beginsWith: Buffer.from(wire.subarray(0, 4)).toString("hex"),
       body: json,
       events: Array.isArray(json?.batch) ? json.batch as ReadonlyArray<SinkEvent> : [],
       status: undefined
