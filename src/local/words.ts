@@ -8,7 +8,14 @@ const longest = 200
  * What a terminal or a reader takes for something else than text: control characters, and marks that turn a line
  * round.
  */
-const harmful = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
+const harmful = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
+
+/**
+ * The same text of JSON, without what a terminal takes for a command: whoever prints it, or a file of it, prints the
+ * texts of strangers.
+ */
+export const printable = (json: string): string =>
+  json.replace(harmful, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`)
 
 /** The text of somebody else in one line, with what is no text made visible, and cut. */
 export const plain = (text: string, max = longest): string => {

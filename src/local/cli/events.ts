@@ -1,6 +1,7 @@
 /**
  * `effect-posthog events`: what a local PostHog that runs has received, or waits for.
  */
+import { printable } from "../words.js"
 import type { Console } from "./main.js"
 import { running } from "./running.js"
 import type { Ask } from "./usage.js"
@@ -44,7 +45,7 @@ export const events = async (ask: Ask, { env, print, say }: Console): Promise<nu
   const lines = wait === undefined
     ? text.split("\n").filter((line) => line !== "")
     : (JSON.parse(text) as { readonly events: ReadonlyArray<unknown> }).events.map((one) => JSON.stringify(one))
-  for (const line of lines) print(`${line}\n`)
+  for (const line of lines) print(`${printable(line)}\n`)
   if (response.status === 408) say((JSON.parse(text) as { readonly error: string }).error)
   else if (lines.length === 0) say("no such event has come; wait for it with --wait 5s")
   return response.status === 200 && lines.length >= count ? 0 : 1

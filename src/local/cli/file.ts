@@ -2,11 +2,12 @@
  * Events in a file, a line of JSON for each: for `grep`, for databases that read such files, and to go on with later.
  */
 import { closeSync, constants, createReadStream, fchmodSync, fstatSync, openSync, readSync, writeSync } from "node:fs"
-import { createInterface } from "node:readline"
 import { isTooDeep } from "../decode.js"
+import { cut, maxName } from "../event.js"
 import type { Local } from "../local.js"
 import type { Kind, Lane, ReceivedEvent, Verdict } from "../model.js"
 import { jsonOf, viewOf } from "../view.js"
+import { printable } from "../words.js"
 
 export interface Writer {
   readonly write: (event: ReceivedEvent) => void
@@ -35,7 +36,7 @@ export const openFile = (path: string, failed: (error: unknown) => void): Writer
     write: (event) => {
       if (isBroken) return
       try {
-        const bytes = Buffer.from(`${jsonOf(() => viewOf(event))}\n`)
+        const bytes = Buffer.from(`${printable(jsonOf(() => viewOf(event)))}\n`)
         for (let at = 0; at < bytes.length;) at += writeSync(descriptor, bytes, at)
       } catch (error) {
         isBroken = true
@@ -80,20 +81,20 @@ const eventOf = (line: string, local: Local): ReceivedEvent | undefined => {
   } catch {
     return undefined
   }
-  const event = text(given?.event)
-  const distinct_id = text(given?.distinct_id)
-  if (given === undefined || event === undefined || distinct_id === undefined) return undefined
+  const name = text(given?.event)
+  const distinctId = text(given?.distinct_id)
+  if (given === undefined || name === undefined || distinctId === undefined) return undefined
   const bytes = Buffer.from(line)
   const parsed = (): Fields => JSON.parse(bytes.toString("utf8")) as Fields
-  const [name = "unknown", version = ""] = (text(given.sdk) ?? "").split(/\/(?=\d)/)
+  const [sdk = "unknown", version = ""] = cut(text(given.sdk) ?? "", 150).split(/\/(?=\d)/)
   const at = Date.parse(text(given.at) ?? "")
   return {
     seq: local.store.nextEvent(),
     at: Number.isNaN(at) ? local.now() : at,
     kind: kinds.includes(given.kind) ? given.kind as Kind : "event",
     lane: lanes.includes(given.lane) ? given.lane as Lane : "v0",
-    sdk: { name, version },
-    project: text(given.project) ?? "",
+    sdk: { name: sdk, version },
+    project: cut(text(given.project) ?? "", 64),
     request: 0,
     verdict: verdicts.includes(given.verdict) ? given.verdict as Verdict : "accepted",
     reason: text(given.reason),
@@ -101,8 +102,8 @@ const eventOf = (line: string, local: Local): ReceivedEvent | undefined => {
     times: number(given.times) ?? 1,
     bytes: bytes.length,
     uuid: text(given.uuid),
-    event,
-    distinct_id,
+    event: cut(name, maxName),
+    distinct_id: cut(distinctId, maxName),
     timestamp: text(given.timestamp),
     get $set() {
       return record(parsed().$set)
@@ -119,15 +120,43 @@ const eventOf = (line: string, local: Local): ReceivedEvent | undefined => {
   }
 }
 
+/** Of a line. An event in its largest form has less; a file may be a device that never ends. */
+const maxLine = 64 * 1024 * 1024
+
+/** The lines of a file; `undefined` for one that is too long to be an event. */
+async function* linesOf(path: string): AsyncIterable<string | undefined> {
+  let parts: Array<Buffer> = []
+  let length = 0
+  const end = (): string | undefined => {
+    const line = length > maxLine ? undefined : Buffer.concat(parts).toString("utf8")
+    parts = []
+    length = 0
+    return line
+  }
+  for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
+    let at = 0
+    for (let next = chunk.indexOf(0x0a); next >= 0; next = chunk.indexOf(0x0a, at)) {
+      parts.push(chunk.subarray(at, next))
+      length += next - at
+      yield end()
+      at = next + 1
+    }
+    length += chunk.length - at
+    if (length > maxLine) parts = []
+    else parts.push(chunk.subarray(at))
+  }
+  yield end()
+}
+
 /** Takes the events of a file as if they had come; tells how many, and how many lines are none. */
 export const loadFile = async (
   path: string,
   local: Local
 ): Promise<{ readonly events: number; readonly others: number }> => {
   let [events, others] = [0, 0]
-  for await (const line of createInterface({ input: createReadStream(path, "utf8"), crlfDelay: Infinity })) {
-    if (line.trim() === "") continue
-    const event = eventOf(line, local)
+  for await (const line of linesOf(path)) {
+    if (line?.trim() === "") continue
+    const event = line === undefined ? undefined : eventOf(line, local)
     if (event === undefined) others++
     else {
       events++

@@ -4,6 +4,7 @@
 import { lstatSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir, userInfo } from "node:os"
 import { join } from "node:path"
+import { isLoopback } from "../settings.js"
 
 export interface Where {
   readonly url: string
@@ -74,6 +75,17 @@ export const healthOf = async (
   }
 }
 
+/** The address of a server on this machine; `undefined`: it is of another, or none. */
+export const localUrl = (text: string): string | undefined => {
+  try {
+    const { hostname, origin, protocol } = new URL(text)
+    const isHere = isLoopback(hostname) || hostname === "0.0.0.0" || hostname === "[::]"
+    return protocol === "http:" && isHere ? origin : undefined
+  } catch {
+    return undefined
+  }
+}
+
 /** A server of ours that has this port. */
 export const running = async (
   port: number,
@@ -89,8 +101,10 @@ export const running = async (
   for (const controlUrl of candidates) {
     // oxlint-disable-next-line no-await-in-loop
     const health = await healthOf(controlUrl)
-    if (health !== undefined && portOf(health.url) === String(port)) {
-      return { url: health.url, controlUrl, token: found?.controlUrl === controlUrl ? found.token : undefined }
+    // Whoever has the next port may say anything. Nobody sends to another machine because of that.
+    const url = controlUrl === found?.controlUrl ? found.url : health && localUrl(health.url)
+    if (health !== undefined && url !== undefined && portOf(health.url) === String(port)) {
+      return { url, controlUrl, token: found?.controlUrl === controlUrl ? found.token : undefined }
     }
   }
   return undefined

@@ -5,10 +5,11 @@ import { spawn } from "node:child_process"
 import { readFileSync, unwatchFile, watchFile } from "node:fs"
 import { changeFlags } from "../asked.js"
 import { control } from "../control.js"
+import { isTooDeep } from "../decode.js"
 import type { Happening } from "../model.js"
 import { type LocalServer, makeServer } from "../server.js"
 import { jsonOf, viewOf } from "../view.js"
-import { count, plain } from "../words.js"
+import { count, plain, printable } from "../words.js"
 import { runCommand } from "./child.js"
 import { loadFile, openFile } from "./file.js"
 import type { Console } from "./main.js"
@@ -31,14 +32,14 @@ const reasonOf = (thrown: unknown): unknown => (thrown as { readonly reason?: un
 const flagsInterval = 300
 
 const readFlags = (path: string, { local }: LocalServer): string | undefined => {
-  let document: unknown
   try {
-    document = JSON.parse(readFileSync(path, "utf8"))
+    const text = readFileSync(path, "utf8")
+    if (isTooDeep(text)) return `${path}: what is in it is nested too deeply`
+    const problem = changeFlags(local.flags, JSON.parse(text))
+    return problem === undefined ? undefined : `${path}: ${plain(problem)}`
   } catch (thrown) {
-    return `${path} cannot be read: ${messageOf(thrown)}`
+    return `${path} cannot be read: ${plain(messageOf(thrown))}`
   }
-  const problem = changeFlags(local.flags, document)
-  return problem === undefined ? undefined : `${path}: ${problem}`
 }
 
 const pageOf = ({ controlUrl, token }: LocalServer): string => `${controlUrl}/#token=${token}`
@@ -150,7 +151,7 @@ export const serve = async (told: Serve, given: Console): Promise<number> => {
   closing.unshift(local.store.subscribe((happening) => {
     if (json) {
       const message = messageFor(happening)
-      if (message !== undefined) print(`${jsonOf(() => message)}\n`)
+      if (message !== undefined) print(`${printable(jsonOf(() => message))}\n`)
       return
     }
     const line = quiet ? undefined : lineOf(happening, paint)
