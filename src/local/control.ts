@@ -7,10 +7,10 @@ import type { IncomingMessage, ServerResponse } from "node:http"
 import { messageOf } from "../core/thrown.js"
 import { libraryVersion } from "../internal/version.js"
 import { changeFlags, planOf } from "./asked.js"
-import { isTooDeep } from "./decode.js"
 import { hasToken, isAllowedHost } from "./guard.js"
 import type { Local } from "./local.js"
 import type { ReceivedEvent } from "./model.js"
+import { bodyOf, isRefusal, type Refusal, refusal } from "./reading.js"
 import type { LocalServer } from "./server.js"
 import { stream } from "./stream.js"
 import { jsonOf, viewOf } from "./view.js"
@@ -18,8 +18,8 @@ import { isAccepted, waitFor } from "./wait.js"
 import { millisOf, quoted } from "./words.js"
 import { asLines, asObject, write } from "./writing.js"
 
-/** Of what is told: a document of definitions is the largest. */
-const maxBody = 20 * 1024 * 1024
+/** Each may be several megabytes behind. */
+const maxStreams = 50
 
 /** Longest time that somebody waits with one request. */
 const maxWait = 600_000
@@ -47,12 +47,6 @@ const headers = {
   "cache-control": "no-store"
 }
 
-/** What is not well, in words that say what to do. */
-interface Refusal {
-  readonly status: number
-  readonly error: string
-}
-
 /** One request to the API. */
 interface Call {
   readonly request: IncomingMessage
@@ -64,6 +58,12 @@ interface Call {
   readonly rest: ReadonlyArray<string>
   /** The body. */
   readonly given: unknown
+  readonly open: Open
+}
+
+/** What is open of all requests together. */
+interface Open {
+  streams: number
 }
 
 /** Answers with a value, or by itself. */
@@ -71,11 +71,6 @@ type Route = (call: Call) => unknown
 
 /** Has been answered, or will be. */
 const answered = { isAnswered: true } as const
-
-const refusal = (status: number, error: string): Refusal => ({ status, error })
-
-const isRefusal = (value: unknown): value is Refusal =>
-  typeof value === "object" && value !== null && "error" in value && "status" in value
 
 const send = (response: ServerResponse, status: number, value: unknown): void => {
   if (response.headersSent || response.destroyed) return
@@ -267,7 +262,10 @@ const stateOf = (server: LocalServer, what: string): unknown => {
   }
 }
 
-const streamed: Route = ({ local, query, response, server }) => {
+const streamed: Route = ({ local, open, query, response, server }) => {
+  if (open.streams >= maxStreams) return refusal(503, `there are ${maxStreams} readers of the stream already`)
+  open.streams++
+  response.once("close", () => open.streams--)
   response.writeHead(200, { ...headers, "content-type": "application/x-ndjson" })
   stream(response, local, (what) => stateOf(server, what), Number(query.get("since") ?? 0) || 0)
   return answered
@@ -298,25 +296,6 @@ const toCome = `<!doctype html><html lang="en"><title>PostHog, here</title>
 </html>
 `
 
-/** Reads a body of JSON. Nothing is an empty object. */
-const bodyOf = async (request: IncomingMessage): Promise<{ readonly value: unknown } | Refusal> => {
-  const chunks: Array<Buffer> = []
-  let size = 0
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.length
-    if (size > maxBody) return refusal(413, `the body is larger than ${maxBody} bytes`)
-    chunks.push(chunk)
-  }
-  const text = Buffer.concat(chunks).toString("utf8")
-  if (text.trim() === "") return { value: {} }
-  try {
-    const value: unknown = isTooDeep(text) ? undefined : JSON.parse(text)
-    return typeof value === "object" && value !== null ? { value } : refusal(400, "the body is an object of JSON")
-  } catch {
-    return refusal(400, "the body is no JSON")
-  }
-}
-
 /** Why a request of somebody may not be answered. */
 const forbidden = ({ headers }: IncomingMessage, token: string): Refusal | undefined => {
   const { host, origin, "sec-fetch-site": site } = headers
@@ -335,7 +314,12 @@ const forbidden = ({ headers }: IncomingMessage, token: string): Refusal | undef
   )
 }
 
-const handle = async (request: IncomingMessage, response: ServerResponse, server: LocalServer): Promise<void> => {
+const handle = async (
+  request: IncomingMessage,
+  response: ServerResponse,
+  server: LocalServer,
+  open: Open
+): Promise<void> => {
   const { local } = server
   const { settings } = local
   const { method = "GET", url = "/" } = request
@@ -376,7 +360,8 @@ const handle = async (request: IncomingMessage, response: ServerResponse, server
     local,
     query: new URLSearchParams(mark < 0 ? "" : url.slice(mark)),
     rest,
-    given: body.value
+    given: body.value,
+    open
   })
   if (value === answered) return
   if (isRefusal(value)) return refuse(value)
@@ -384,9 +369,12 @@ const handle = async (request: IncomingMessage, response: ServerResponse, server
 }
 
 /** What listens on the second port. */
-export const control = (server: LocalServer) => (request: IncomingMessage, response: ServerResponse): void => {
-  response.on("error", () => {})
-  handle(request, response, server).catch(() => {
-    send(response, 500, { error: "the local PostHog failed to answer this" })
-  })
+export const control = (server: LocalServer) => {
+  const open: Open = { streams: 0 }
+  return (request: IncomingMessage, response: ServerResponse): void => {
+    response.on("error", () => {})
+    handle(request, response, server, open).catch(() => {
+      send(response, 500, { error: "the local PostHog failed to answer this" })
+    })
+  }
 }

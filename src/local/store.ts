@@ -105,6 +105,11 @@ export class Store {
     return this.hintRing.all()
   }
 
+  /** What is kept at most, of events. */
+  get most(): { readonly events: number; readonly bytes: number } {
+    return { events: this.bounds.maxEvents, bytes: this.bounds.maxBytes }
+  }
+
   get counts(): Counts {
     return { ...this.counted }
   }

@@ -7,6 +7,7 @@ import { isTooDeep } from "./decode.js"
 import { isAllowedHost } from "./guard.js"
 import type { Local } from "./local.js"
 import { json } from "./model.js"
+import { readText } from "./reading.js"
 
 const path = "/local/report"
 
@@ -21,14 +22,8 @@ const answerTo = async (request: IncomingMessage, local: Local): Promise<ReturnT
   if (headers.origin !== undefined || headers["sec-fetch-site"] !== undefined) {
     return json(403, { detail: "pages may not report" })
   }
-  const chunks: Array<Buffer> = []
-  let size = 0
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.length
-    if (size > maxBody) return json(413, { detail: "a report is smaller" })
-    chunks.push(chunk)
-  }
-  const text = Buffer.concat(chunks).toString("utf8")
+  const text = await readText(request, maxBody)
+  if (text === undefined) return json(413, { detail: "a report is smaller" })
   if (isTooDeep(text)) return json(400, { detail: "a report is not so deep" })
   const problem = local.reports.add(JSON.parse(text), local.now())
   return problem === undefined ? json(200, {}) : json(400, { detail: problem })

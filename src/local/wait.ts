@@ -102,6 +102,17 @@ export const waitFor = (
   done: (waited: Waited) => void
 ): () => void => {
   const found = store.events.filter((event) => isAccepted(event) && wanted.matches(event))
+  /** With those that are not held any more: who waits for many must not keep what the server forgets. */
+  let matched = found.length
+  let bytes = found.reduce((sum, event) => sum + event.bytes, 0)
+  const add = (event: ReceivedEvent): void => {
+    matched++
+    found.push(event)
+    bytes += event.bytes
+    while (found.length > 1 && (found.length > store.most.events || bytes > store.most.bytes)) {
+      bytes -= found.shift()!.bytes
+    }
+  }
   let isOver = false
   const end = (): void => {
     isOver = true
@@ -117,7 +128,7 @@ export const waitFor = (
     const { count: wantedCount, name, what, withinMillis } = wanted
     const many = wantedCount === 1
       ? `No event ${what} came`
-      : `${wantedCount} events ${what} were waited for, and ${found.length} came`
+      : `${wantedCount} events ${what} were waited for, and ${matched} came`
     settle({
       isThere: false,
       events: found,
@@ -125,13 +136,13 @@ export const waitFor = (
     })
   }, Math.min(wanted.withinMillis, maxTimer))
   const unsubscribe = store.subscribe((happening) => {
-    if (happening.type === "cleared") found.length = 0
+    if (happening.type === "cleared") [found.length, matched, bytes] = [0, 0, 0]
     if (happening.type !== "event" || !isAccepted(happening.event)) return
     // The program's own predicate may throw, which is its matter and not the server's.
     if (!wanted.matches(happening.event)) return
-    found.push(happening.event)
-    if (found.length >= wanted.count) settle({ isThere: true, events: [...found] })
+    add(happening.event)
+    if (matched >= wanted.count) settle({ isThere: true, events: [...found] })
   })
-  if (found.length >= wanted.count) settle({ isThere: true, events: [...found] })
+  if (matched >= wanted.count) settle({ isThere: true, events: [...found] })
   return end
 }

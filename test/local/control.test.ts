@@ -2,7 +2,7 @@
  * The API with which a local PostHog is controlled: what it gives out and takes, and who may not ask it.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { request } from "node:http"
+import { Agent, request } from "node:http"
 import { control } from "../../src/local/control.js"
 import { type LocalServer, makeServer } from "../../src/local/server.js"
 
@@ -271,6 +271,53 @@ describe("control", () => {
       assert.strictEqual((await sent()).status, 200)
       assert.strictEqual((await post("/origins", {})).status, 400)
     }))
+
+  it("takes the next request on a connection whose body was too large", () =>
+    withServer(async ({ server }) => {
+      const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+      const on = (path: string, body: string): Promise<number | undefined> =>
+        new Promise((resolve, reject) => {
+          const headers = { authorization: `Bearer ${server.token}` }
+          const sent = request(path, { method: "POST", headers, agent }, (response) => {
+            response.resume().on("end", () => resolve(response.statusCode))
+          })
+          sent.on("error", reject)
+          sent.end(body)
+        })
+      assert.strictEqual(await on(`${server.controlUrl}/flags`, " ".repeat(21 * 1024 * 1024)), 413)
+      assert.strictEqual(await on(`${server.controlUrl}/clear`, ""), 200)
+      assert.strictEqual(await on(`${server.url}/local/report`, " ".repeat(200_000)), 413)
+      assert.strictEqual(await on(`${server.url}/flags/`, "{}"), 401)
+      agent.destroy()
+    }))
+
+  it("has so many readers of its stream, and who waits for many holds no more than the server", () =>
+    withServer(async ({ get, send, server }) => {
+      const ends: Array<() => void> = []
+      const open = (): Promise<number | undefined> =>
+        new Promise((resolve, reject) => {
+          const headers = { authorization: `Bearer ${server.token}` }
+          const sent = request(`${server.controlUrl}/stream`, { headers, agent: false }, (response) => {
+            response.on("error", () => {})
+            resolve(response.statusCode)
+          })
+          sent.on("error", reject)
+          sent.end()
+          ends.push(() => sent.destroy())
+        })
+      for (let n = 0; n < 50; n++) assert.strictEqual(await open(), 200)
+      assert.strictEqual(await open(), 503)
+      for (const end of ends) end()
+      while (await open() === 503) await new Promise(setImmediate)
+      const isFollowed = followed(server)
+      const waiting = get("/wait?event=a&count=30&within=1m")
+      await until(isFollowed)
+      for (let n = 0; n < 30; n++) await send(event("a", "ada", { n }))
+      const { json, status } = await waiting
+      assert.strictEqual(status, 200)
+      assert.deepStrictEqual(json.events.map(({ properties }: any) => properties.n), [25, 26, 27, 28, 29])
+      for (const end of ends) end()
+    }, { maxEvents: 5 }))
 
   it("tells of a state once however often it changes, because all definitions are one", () =>
     withServer(async (world) => {
