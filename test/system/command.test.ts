@@ -94,7 +94,7 @@ describe("effect-posthog", () => {
         assert.deepStrictEqual([after.code, after.stdout, after.stderr], [
           0,
           "",
-          "2 events are in PostHog as they are declared\n"
+          "PostHog has what is declared: 2 events\n"
         ])
         const pulled = yield* command(["catalogue", "pull", "--event", "signed up"], env)
         assert.strictEqual(pulled.code, 0)
@@ -219,7 +219,7 @@ describe("effect-posthog", () => {
         const removed = yield* node(["catalogue", "check", fewer, "--against", plan], {})
         assert.strictEqual(removed.code, 1)
         assert.match(removed.stdout, /^breaking: order completed: event removed: /)
-        assert.match(removed.stderr, /1 changes since .*, of which 1 break something/)
+        assert.match(removed.stderr, /1 change since .*, of which 1 breaks something/)
         const added = yield* node(["catalogue", "check", plan, "--against", fewer], {})
         assert.strictEqual(added.code, 0)
         assert.match(added.stdout, /^compatible: order completed: event added/)

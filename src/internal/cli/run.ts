@@ -133,6 +133,8 @@ const isPlan = (path: string): boolean => path.endsWith(".json")
 const planOf = (platform: Platform, path: string): Effect.Effect<Catalogue.Plan, CommandFailed> =>
   isPlan(path) ? planIn(platform, path) : Effect.map(catalogueOf(platform, path), Catalogue.toPlan)
 
+const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? "" : "s"}`
+
 const propertiesOf = ({ events, groups, person }: Catalogue.Plan) => [
   ...[...events, ...groups].flatMap(({ properties }) => properties),
   ...person
@@ -169,7 +171,9 @@ const check = (platform: Platform, module: string, against: string): Effect.Effe
     platform.say(
       changes.length === 0
         ? `the events are those of ${against}`
-        : `${changes.length} changes since ${against}, of which ${breaking} break something`
+        : `${counted(changes.length, "change")} since ${against}, of which ${breaking} ${
+          breaking === 1 ? "breaks" : "break"
+        } something`
     )
     return breaking === 0 ? 0 : 1
   })
@@ -180,8 +184,8 @@ const verify = (platform: Platform, plan: Catalogue.Plan, values: Values): Done 
       for (const finding of findings) platform.print(`${Catalogue.sayFinding(finding)}\n`)
       platform.say(
         findings.length === 0
-          ? `${plan.events.length} events are in PostHog as they are declared`
-          : `${findings.length} findings`
+          ? `PostHog has what is declared: ${counted(plan.events.length, "event")}`
+          : counted(findings.length, "finding")
       )
       return findings.length === 0 ? 0 : 1
     }))
