@@ -539,13 +539,14 @@ export const setDefinitions = (document: unknown): Effect.Effect<void, PostHogSe
   Effect.flatMap(PostHogServer, (service) => setDefinitionsOf(service[TypeId].server, document))
 
 /**
- * Forgets what came so far: events, requests, evaluations, people. Flags and faults stay as they are.
+ * Forgets what came so far: events, requests, evaluations, people, reports. Flags and faults stay as they are.
  *
  * @since 0.1.0
  * @category accessors
  */
 export const clear: Effect.Effect<void, never, PostHogServer> = /* #__PURE__ */ ask(({ local }) => {
   local.people.clear()
+  local.reports.clear()
   local.store.clear()
 })
 

@@ -26,4 +26,16 @@ describe("PostHogServer", () => {
       }
       yield* until(Effect.sync(() => listening() <= before))
     }).pipe(Effect.scoped))
+
+  it.effect("forgets reports of instances when it is cleared", () =>
+    Effect.gen(function*() {
+      const { local } = (yield* PostHogServer.PostHogServer)[PostHogServer.TypeId]
+      const problem = local.reports.add(
+        { instance: "a", sdk: "b", accepted: 1, delivered: 1, queued: 0, dropped: {} },
+        0
+      )
+      assert.isUndefined(problem)
+      yield* PostHogServer.clear
+      assert.deepStrictEqual(yield* PostHogServer.reports, [])
+    }).pipe(Effect.provide(PostHogServer.layer())))
 })

@@ -21,6 +21,9 @@ import { asLines, asObject, write } from "./writing.js"
 /** Each may be several megabytes behind. */
 const maxStreams = 50
 
+/** Each request is held against all of them. */
+const maxFaults = 100
+
 /** Longest time that somebody waits with one request. */
 const maxWait = 600_000
 
@@ -199,6 +202,7 @@ const faults: Route = async ({ given, request, server }) => {
     if (stop === undefined) {
       const plan = planOf(given)
       if (typeof plan === "string") return refusal(400, plan)
+      if (server.faults.running().length >= maxFaults) return refusal(400, `${maxFaults} faults run already; stop some`)
       return { id: server.faults.start(plan).id, running: server.faults.running() }
     }
     if (stop !== "all" && typeof stop !== "number") return refusal(400, "stop is the id of a fault, or \"all\"")

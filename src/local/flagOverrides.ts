@@ -120,7 +120,7 @@ const forOne = (definition: Json, override: Override, distinctId: string): Json 
   })
 }
 
-const freeId = (flags: Iterable<Json>): number => {
+const freeId = (flags: ReadonlyArray<Json>): number => {
   let highest = 0
   for (const { id } of flags) if (typeof id === "number") highest = Math.max(highest, id)
   return highest + 1
@@ -136,9 +136,10 @@ export const withOverrides = (
   revisions: ReadonlyMap<string, number>
 ): FlagDocument => {
   const flags = new Map(document.flags.map((flag) => [String(flag.key), flag]))
+  let free = freeId(document.flags)
   for (const override of overrides) {
     const { distinctId, key } = override
-    const definition = flags.get(key) ?? plainDefinition(key, freeId(flags.values()), false)
+    const definition = flags.get(key) ?? plainDefinition(key, free++, false)
     flags.set(
       key,
       distinctId === undefined ? forEverybody(definition, override) : forOne(definition, override, distinctId)

@@ -25,6 +25,16 @@ const maxKey = 200
 
 const sameText = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b)
 
+const byKey = (overrides: ReadonlyArray<Override>): ReadonlyMap<string, ReadonlyArray<Override>> => {
+  const lists = new Map<string, Array<Override>>()
+  for (const override of overrides) {
+    const list = lists.get(override.key)
+    if (list === undefined) lists.set(override.key, [override])
+    else list.push(override)
+  }
+  return lists
+}
+
 const isWeak = (override: Override): boolean => override.distinctId === undefined
 
 /** All of a kind may go: a document with two spellings of its tag is the same document. */
@@ -58,10 +68,9 @@ export const makeFlags = (store: Store, now: () => number): Flags => {
   }
 
   const setOverrides = (next: ReadonlyArray<Override>): void => {
-    const keys = new Set([...overrides, ...next].map(({ key }) => key))
-    for (const key of keys) {
-      const of = (all: ReadonlyArray<Override>) => all.filter((override) => override.key === key)
-      if (!sameText(of(overrides), of(next))) revisions.set(key, (revisions.get(key) ?? 0) + 1)
+    const [before, after] = [byKey(overrides), byKey(next)]
+    for (const key of new Set([...before.keys(), ...after.keys()])) {
+      if (!sameText(before.get(key), after.get(key))) revisions.set(key, (revisions.get(key) ?? 0) + 1)
     }
     // What holds for one person is stronger than what holds for everybody.
     overrides = [...next.filter(isWeak), ...next.filter((override) => !isWeak(override))]

@@ -319,6 +319,19 @@ describe("control", () => {
       for (const end of ends) end()
     }, { maxEvents: 5 }))
 
+  it("has so many faults, and any number of flags", () =>
+    withServer(async ({ get, post, server }) => {
+      for (let n = 0; n < 100; n++) {
+        assert.strictEqual((await post("/faults", { fault: { kind: "garbage" }, on: "replay" })).status, 200)
+      }
+      assert.strictEqual((await post("/faults", { fault: { kind: "garbage" } })).status, 400)
+      assert.strictEqual(server.faults.running().length, 100)
+      const many = Object.fromEntries(Array.from({ length: 20_000 }, (_, n) => [`flag-${n}`, n % 2 === 0]))
+      assert.strictEqual((await post("/flags", many)).status, 200)
+      const { document } = (await get("/flags")).json
+      assert.strictEqual(new Set(document.flags.map(({ id }: any) => id)).size, 20_000)
+    }))
+
   it("tells of a state once however often it changes, because all definitions are one", () =>
     withServer(async (world) => {
       const flags = [{ key: "known", active: true, name: "x".repeat(3_000_000), filters: { groups: [] } }]
