@@ -147,8 +147,8 @@ export interface Body {
 }
 
 /**
- * As Node's `IncomingHttpHeaders`, written out: the types of `PostHogServer` lead here, and who imports it need not have
- * the types of Node.
+ * As Node's `IncomingHttpHeaders`, written out: the types of `PostHogServer` lead here, and who imports it need not
+ * have the types of Node.
  */
 export interface RequestHeaders {
   readonly [name: string]: string | Array<string> | undefined
